@@ -1,0 +1,35 @@
+"""Every error filmcolor raises on purpose: one small tree.
+
+A message says what is wrong, where, and what to do next, in one line; the command line prints it
+as it stands and exits with `exit_code`.
+"""
+
+
+class FilmcolorError(Exception):
+    """Base of all errors that a user can do something about."""
+
+    exit_code = 1
+
+
+class OptionError(FilmcolorError):
+    """An option, or a combination of options, that cannot be carried out."""
+
+    exit_code = 2
+
+
+class MediaError(FilmcolorError):
+    """A film or picture that cannot be read, decoded, encoded or written."""
+
+    exit_code = 3
+
+
+class CheckpointError(FilmcolorError):
+    """A model that is unknown, damaged, or not of the kind that was asked for."""
+
+    exit_code = 4
+
+
+class JobError(FilmcolorError):
+    """A run that began and could not be finished."""
+
+    exit_code = 5

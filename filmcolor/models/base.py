@@ -1,0 +1,42 @@
+"""What every generator is to its callers: a module from lightness (and hints) to ab.
+
+It must not know files, frames or training.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hint:
+    """Colours that are known beforehand, at model size: strokes, a coloured still, a neighbouring
+    frame.
+    """
+
+    ab: Tensor
+    """(N, 2, H, W), Lab units; only read where `confidence` is above 0."""
+    confidence: Tensor
+    """(N, 1, H, W), 0 (unknown) to 1 (certain)."""
+
+    def __post_init__(self) -> None:
+        if self.ab.ndim != 4 or self.ab.shape[1] != 2:
+            raise ValueError(f"hint ab must be (N, 2, H, W), got {tuple(self.ab.shape)}")
+        expected = (self.ab.shape[0], 1, *self.ab.shape[2:])
+        if tuple(self.confidence.shape) != expected:
+            raise ValueError(
+                f"hint confidence must be {expected}, got {tuple(self.confidence.shape)}"
+            )
+
+
+class Generator(nn.Module, ABC):
+    """Colours from lightness: the seam between the network and the rest of filmcolor."""
+
+    @abstractmethod
+    def forward(self, lightness: Tensor, hint: Hint | None = None) -> Tensor:
+        """Lightness (N, 1, H, W), L* 0..100, to ab (N, 2, h, w) in Lab units; h and w may be
+        smaller.
+        """

@@ -1,0 +1,83 @@
+"""Write and read self-describing checkpoints: one safetensors file, no pickle, shapes checked
+first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from filmcolor.errors import CheckpointError
+from filmcolor.models.base import Generator
+from filmcolor.models.card import ModelCard, read_card
+from filmcolor.models.registry import build_generator, find_checkpoint
+
+__all__ = ["LoadedModel", "load_generator", "read_card", "save_generator"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedModel:
+    """A generator in evaluation mode on its device, with its card."""
+
+    generator: Generator
+    card: ModelCard
+    device: torch.device
+
+
+def save_generator(generator: Generator, card: ModelCard, path: str | Path) -> None:
+    """Write a checkpoint with float16 weights; the file appears under its name only when it is
+    whole.
+    """
+    target = Path(path)
+    tensors = {
+        name: (value.half() if value.is_floating_point() else value).contiguous().cpu()
+        for name, value in generator.state_dict().items()
+    }
+    count = sum(parameter.numel() for parameter in generator.parameters())
+    part = target.with_name(target.name + ".part")
+    save_file(tensors, part, metadata=replace(card, parameters=count).to_header())
+    part.replace(target)
+
+
+def load_generator(name_or_path: str, device: torch.device | str = "cpu") -> LoadedModel:
+    """Load a shipped model by name, or a checkpoint by its .safetensors path.
+
+    The header is checked first, then every tensor's name and shape against the architecture's, and
+    only then is anything allocated. Raises `CheckpointError`.
+    """
+    path = find_checkpoint(name_or_path)
+    card = read_card(path)
+    with torch.device("meta"):
+        shape_of = {
+            k: v.shape
+            for k, v in build_generator(card.architecture, card.config).state_dict().items()
+        }
+    try:
+        with safe_open(path, framework="pt") as file:
+            found = {k: torch.Size(file.get_slice(k).get_shape()) for k in file.keys()}  # noqa: SIM118
+        if found != shape_of:
+            wrong = sorted(
+                k for k in found.keys() | shape_of.keys() if found.get(k) != shape_of.get(k)
+            )
+            raise CheckpointError(
+                f"{path}: weights do not fit architecture {card.architecture!r} "
+                f"(first mismatch: {wrong[0]}); fetch or train the model again"
+            )
+        tensors: dict[str, Tensor] = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{path}: damaged weights ({error}); fetch or train the model again"
+        ) from error
+    floats = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+    if not all(bool(v.isfinite().all()) for v in floats.values()):
+        raise CheckpointError(f"{path}: weights hold infinities or NaN; train the model again")
+    generator = build_generator(card.architecture, card.config)
+    generator.load_state_dict(floats)
+    target = torch.device(device)
+    generator = generator.eval().requires_grad_(False).to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return LoadedModel(generator, card, target)

@@ -1,0 +1,231 @@
+"""The default generator: a U-Net on a MobileNetV2 encoder, with global context at its coarsest
+stage.
+
+Encoder: Sandler et al. 2018, "MobileNetV2: Inverted Residuals and Linear Bottlenecks", width 1.0,
+batch norm folded into the convolutions. Two heads after Zhang et al. 2016, "Colorful Image
+Colorization": a distribution over bins of ab, read out by the annealed mean, and a plain
+regression; the two are mixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from filmcolor.models.base import Generator, Hint
+
+_STAGES = (  # expansion, channels, blocks, stride (table 2 of the paper)
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+_TAPS = {2: 24, 5: 32, 12: 96}
+"""Channels by the block whose output is the last at stride 4, 8 and 16."""
+_STEM, _DEEPEST, _HEAD = 32, 320, 1280
+_AB_SCALE = 110.0
+
+
+@dataclass(frozen=True, slots=True)
+class MobileNetUNetConfig:
+    """Shape of the network and how its two heads are read out."""
+
+    widths: tuple[int, int, int] = (192, 128, 96)  # decoder channels at stride 16, 8, 4
+    bins: int = 236  # ab bins of the class head
+    bin_step: float = 10.0  # distance of neighbouring bins, Lab units
+    temperature: float = 0.38  # of the annealed mean (Zhang 2016, equation 5)
+    class_share: float = 0.5  # share of the class head in the result; the rest is regression
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, object]) -> MobileNetUNetConfig:
+        """From a checkpoint's header; raises `TypeError` or `ValueError` on what does not fit."""
+        wanted = asdict(cls()) | dict(values)
+        unknown = wanted.keys() - asdict(cls()).keys()
+        if unknown:
+            raise ValueError(f"unknown entries {', '.join(sorted(unknown))}")
+        widths = wanted.pop("widths")
+        if not isinstance(widths, (list, tuple)) or len(widths) != 3:
+            raise ValueError(f"widths must be three numbers, got {widths!r}")
+        for key, value in wanted.items():
+            if not isinstance(value, (int, float)):
+                raise ValueError(f"{key} must be a number, got {value!r}")
+        wanted["bins"] = int(wanted["bins"])
+        config = cls(widths=(int(widths[0]), int(widths[1]), int(widths[2])), **wanted)
+        if not all(8 <= w <= 2048 for w in config.widths) or not 1 <= config.bins <= 4096:
+            raise ValueError(f"sizes out of range in {config}")
+        return config
+
+
+class _SameConv(nn.Conv2d):
+    """3x3 convolution padded as TensorFlow's SAME: below and on the right at stride 2."""
+
+    def __init__(self, channels_in: int, channels_out: int, stride: int, groups: int = 1) -> None:
+        super().__init__(
+            channels_in,
+            channels_out,
+            3,
+            stride=stride,
+            padding=1 if stride == 1 else 0,
+            groups=groups,
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        if self.stride[0] == 2:
+            features = F.pad(features, (0, 1, 0, 1))
+        return super().forward(features)
+
+
+class _InvertedResidual(nn.Module):
+    """Expand, filter depthwise, project; added to the input where the shapes agree."""
+
+    def __init__(self, channels_in: int, channels_out: int, expansion: int, stride: int) -> None:
+        super().__init__()
+        inner = channels_in * expansion
+        self.expand = nn.Conv2d(channels_in, inner, 1) if expansion != 1 else None
+        self.depthwise = _SameConv(inner, inner, stride, groups=inner)
+        self.project = nn.Conv2d(inner, channels_out, 1)
+        self.residual = stride == 1 and channels_in == channels_out
+
+    def forward(self, features: Tensor) -> Tensor:
+        inner = features if self.expand is None else F.relu6(self.expand(features))
+        projected: Tensor = self.project(F.relu6(self.depthwise(inner)))
+        return features + projected if self.residual else projected
+
+
+class MobileNetEncoder(nn.Module):
+    """MobileNetV2's convolutions on one channel of lightness; every size a multiple of 32."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = _SameConv(1, _STEM, 2)
+        blocks = []
+        channels = _STEM
+        for expansion, width, count, stride in _STAGES:
+            for index in range(count):
+                first = stride if index == 0 else 1
+                blocks.append(_InvertedResidual(channels, width, expansion, first))
+                channels = width
+        self.blocks = nn.ModuleList(blocks)
+        self.head = nn.Conv2d(_DEEPEST, _HEAD, 1)
+
+    def forward(self, lightness: Tensor, stem_bias: Tensor | None = None) -> list[Tensor]:
+        """Lightness in -1..1 to features at stride 4, 8, 16 and 32; `stem_bias` joins at stride
+        2.
+        """
+        features = self.stem(lightness)
+        if stem_bias is not None:
+            features = features + stem_bias
+        features = F.relu6(features)
+        taps = []
+        for index, block in enumerate(self.blocks):
+            features = block(features)
+            if index in _TAPS:
+                taps.append(features)
+        return [*taps, features]
+
+    def load_imagenet(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take ImageNet weights named `stem`, `blockNN.{expand,depthwise,project}`, `head`.
+
+        The stem's three input channels are added up, which is exact for a grey picture.
+        """
+        own = {}
+        for name, tensor in tensors.items():
+            if name.startswith("classifier"):
+                continue
+            if name.startswith("block"):
+                number, rest = name[5:].split(".", 1)
+                own[f"blocks.{int(number)}.{rest}"] = tensor
+            elif name == "stem.weight":
+                own[name] = tensor.sum(dim=1, keepdim=True)
+            else:
+                own[name] = tensor
+        self.load_state_dict(own)
+
+
+class _UpBlock(nn.Module):
+    """Double the size, join the encoder's features, two 3x3 convolutions (the second residual)."""
+
+    def __init__(self, channels_in: int, channels_skip: int, channels_out: int) -> None:
+        super().__init__()
+        self.join = nn.Conv2d(channels_in + channels_skip, channels_out, 3, padding=1)
+        self.refine = nn.Conv2d(channels_out, channels_out, 3, padding=1)
+        nn.init.kaiming_normal_(self.join.weight, nonlinearity="relu")
+        nn.init.kaiming_normal_(self.refine.weight, nonlinearity="relu")
+        nn.init.zeros_(_bias(self.join))
+        nn.init.zeros_(_bias(self.refine))
+        with torch.no_grad():
+            self.refine.weight *= 0.5
+
+    def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
+        up = F.interpolate(coarse, size=skip.shape[-2:], mode="bilinear", align_corners=False)
+        joined = F.relu(self.join(torch.cat([up, skip], dim=1)))
+        return F.relu(joined + self.refine(joined))
+
+
+def _bias(convolution: nn.Conv2d) -> Tensor:
+    if convolution.bias is None:
+        raise ValueError("convolution without bias")
+    return convolution.bias
+
+
+class MobileNetUNet(Generator):
+    """Lightness to ab at a quarter of the input size; input sides must be multiples of 32."""
+
+    bin_centers: Tensor
+    """(bins, 2): ab of each class."""
+
+    def __init__(self, config: MobileNetUNetConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or MobileNetUNetConfig()
+        wide, middle, narrow = self.config.widths
+        self.encoder = MobileNetEncoder()
+        self.hint_stem = _SameConv(3, _STEM, 2)
+        nn.init.zeros_(self.hint_stem.weight)
+        nn.init.zeros_(_bias(self.hint_stem))
+        self.bottleneck = nn.Conv2d(_DEEPEST, wide, 1)
+        self.context = nn.Linear(_HEAD, wide)
+        self.up16 = _UpBlock(wide, _TAPS[12], wide)
+        self.up8 = _UpBlock(wide, _TAPS[5], middle)
+        self.up4 = _UpBlock(middle, _TAPS[2], narrow)
+        self.classes = nn.Conv2d(narrow, self.config.bins, 1)
+        self.regression = nn.Conv2d(narrow, 2, 1)
+        nn.init.zeros_(self.regression.weight)
+        nn.init.zeros_(_bias(self.regression))
+        self.register_buffer("bin_centers", torch.zeros(self.config.bins, 2))
+
+    def encode(self, lightness: Tensor, hint: Hint | None = None) -> list[Tensor]:
+        """Lightness (N, 1, H, W), L* 0..100, to encoder features at stride 4, 8, 16, 32."""
+        if lightness.shape[-1] % 32 or lightness.shape[-2] % 32:
+            raise ValueError(f"sides must be multiples of 32, got {tuple(lightness.shape)}")
+        stem_bias = None
+        if hint is not None:
+            known = torch.cat([hint.ab / _AB_SCALE * hint.confidence, hint.confidence], dim=1)
+            stem_bias = self.hint_stem(known)
+        encoded: list[Tensor] = self.encoder(lightness / 50.0 - 1.0, stem_bias)
+        return encoded
+
+    def read_heads(self, features: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Encoder features to class logits (N, bins, h, w) and regressed ab (N, 2, h, w)."""
+        at4, at8, at16, at32 = features
+        summary = F.relu6(self.encoder.head(at32)).mean(dim=(-2, -1))
+        coarse = F.relu(self.bottleneck(at32) + self.context(summary)[:, :, None, None])
+        decoded = self.up4(self.up8(self.up16(coarse, at16), at8), at4)
+        return self.classes(decoded), self.regression(decoded) * _AB_SCALE
+
+    def decode(self, logits: Tensor, regression: Tensor) -> Tensor:
+        """Mix the annealed mean of the classes with the regression, in float32."""
+        share = self.config.class_share
+        weights = torch.softmax(logits.float() / self.config.temperature, dim=1)
+        mean = torch.einsum("nkhw,kc->nchw", weights, self.bin_centers)
+        return share * mean + (1 - share) * regression.float()
+
+    def forward(self, lightness: Tensor, hint: Hint | None = None) -> Tensor:
+        logits, regression = self.read_heads(self.encode(lightness, hint))
+        return self.decode(logits, regression)

@@ -1,0 +1,71 @@
+"""What a user can choose, as frozen dataclasses; the command line reads its defaults from here.
+
+Words only: imports nothing heavy, so that `filmcolor --help` stays quick.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+from filmcolor.errors import OptionError
+
+Smoothing = Literal["flow", "ema", "none"]
+Codec = Literal[
+    "libx264", "libx265", "libsvtav1", "prores", "ffv1", "h264_nvenc", "hevc_nvenc", "av1_nvenc"
+]
+SitingChoice = Literal["auto", "left", "center"]
+
+
+@dataclass(frozen=True, slots=True)
+class ColorOptions:
+    """How colour is made."""
+
+    model: str = "default"  # name of a shipped model, or a .safetensors file
+    device: str = "auto"  # auto, cpu, cuda, cuda:N, mps
+    size: int | None = None  # side in px of the square whose area the model sees; None: its own
+    batch_size: int | None = None  # frames a forward pass; None: settled by the device
+    saturation: float = 1.0  # factor on ab; 1 is the model's own
+    smooth: Smoothing = "flow"  # temporal smoothing of ab
+
+    def __post_init__(self) -> None:
+        if self.size is not None and not 64 <= self.size <= 2048:
+            raise OptionError(f"--size {self.size}: must be 64 to 2048")
+        if self.batch_size is not None and not 1 <= self.batch_size <= 1024:
+            raise OptionError(f"--batch-size {self.batch_size}: must be 1 to 1024")
+        if not 0.0 <= self.saturation <= 4.0:
+            raise OptionError(f"--saturation {self.saturation}: must be 0 to 4")
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeOptions:
+    """How the film is written."""
+
+    codec: Codec = "libx264"
+    crf: float | None = None  # constant quality; None: the codec's entry in the encoder table
+    preset: str | None = None  # the encoder's own preset name; None: its entry in the table
+    lossless: bool = False  # mathematically lossless, where the codec can
+
+    def __post_init__(self) -> None:
+        if self.lossless and self.crf is not None:
+            raise OptionError("--lossless and --crf exclude each other: leave one out")
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """Everything about one run over a film or a set of pictures."""
+
+    color: ColorOptions = field(default_factory=ColorOptions)
+    encode: EncodeOptions = field(default_factory=EncodeOptions)
+    siting: SitingChoice = "auto"  # horizontal position of 4:2:0 chroma
+    deinterlace: bool = False  # weave fields into whole frames first (gives up exact luma)
+    start_seconds: Fraction | None = None  # first moment to colour; None: the beginning
+    duration_seconds: Fraction | None = None  # how much to colour; None: to the end
+    overwrite: bool = False  # replace what stands under the target's name
+
+    def __post_init__(self) -> None:
+        if self.start_seconds is not None and self.start_seconds < 0:
+            raise OptionError("--start: must not be negative")
+        if self.duration_seconds is not None and self.duration_seconds <= 0:
+            raise OptionError("--duration: must be greater than zero")

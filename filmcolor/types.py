@@ -1,0 +1,273 @@
+"""The values that travel between the stages.
+
+Words only: nothing here opens a file, imports torch or PyAV, or computes a colour. Arrays are
+NumPy; sizes are (height, width); ranges are half-open; time is `Fraction` or an integer pts in a
+stated time base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Luma = NDArray[np.uint8] | NDArray[np.uint16]
+"""Codes of one plane as decoded, shape (height, width); uint8 up to 8 bit, uint16 above."""
+
+Field = NDArray[np.float32]
+
+Chroma = Literal["400", "420", "422", "444"]
+"""Chroma sampling; "400" is a grey format without chroma planes."""
+
+Siting = Literal["left", "center"]
+"""Where 4:2:0 and 4:2:2 chroma sits horizontally: with the left luma sample, or between two."""
+
+_SUBSAMPLING: dict[str, tuple[int, int]] = {"420": (2, 2), "422": (1, 2), "444": (1, 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class PixelLayout:
+    """How a frame's codes are laid out, whatever FFmpeg calls it."""
+
+    bit_depth: int
+    """Bits of a code: 8, 10, 12 or 16."""
+    chroma: Chroma
+
+    def __post_init__(self) -> None:
+        if self.bit_depth not in (8, 10, 12, 16):
+            raise ValueError(f"bit depth must be 8, 10, 12 or 16, got {self.bit_depth}")
+        if self.chroma not in ("400", "420", "422", "444"):
+            raise ValueError(f"chroma must be 400, 420, 422 or 444, got {self.chroma!r}")
+
+    @property
+    def dtype(self) -> type[np.uint8] | type[np.uint16]:
+        """NumPy type of a code."""
+        return np.uint8 if self.bit_depth == 8 else np.uint16
+
+    @property
+    def subsampling(self) -> tuple[int, int]:
+        """Luma samples per chroma sample, (vertical, horizontal); a grey layout counts as 4:2:0."""
+        return _SUBSAMPLING.get(self.chroma, (2, 2))
+
+    def chroma_size(self, height: int, width: int) -> tuple[int, int]:
+        """(height, width) of the chroma planes of a picture of this size, rounded up."""
+        down, across = self.subsampling
+        return -(-height // down), -(-width // across)
+
+    @property
+    def colored(self) -> PixelLayout:
+        """This layout with room for colour: grey becomes 4:2:0 of the same depth."""
+        return PixelLayout(self.bit_depth, "420") if self.chroma == "400" else self
+
+
+@dataclass(frozen=True, slots=True)
+class ColorTags:
+    """A stream's colour description: the code points of ITU-T H.273; 2 is "unspecified"."""
+
+    matrix: int = 2
+    """MatrixCoefficients: 1 BT.709, 5 and 6 BT.601, 9 BT.2020 non-constant luminance, 0 RGB."""
+    primaries: int = 2
+    """ColourPrimaries: 1 BT.709, 5 BT.470BG, 6 SMPTE 170M, 9 BT.2020."""
+    transfer: int = 2
+    """TransferCharacteristics: 1 BT.709, 13 sRGB, 16 PQ, 18 HLG."""
+    full_range: bool | None = None
+    """True: codes 0..2^n-1. False: 16..235 and 16..240 at 8 bit. None: untagged, read as
+    limited.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """One stream of a file, as its header describes it."""
+
+    index: int
+    kind: Literal["video", "audio", "subtitle", "data", "attachment", "unknown"]
+    codec: str
+    language: str | None = None
+    title: str | None = None
+    is_cover: bool = False
+    """A still picture attached to the file: not the film."""
+    detail: str = ""
+    """For people: "48000 Hz stereo", "640x480"."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What a film is: its picture, its clock, its colour tags and its other streams."""
+
+    path: str
+    """File name, or "-" for Y4M on standard input."""
+    container: str
+    """FFmpeg's demuxer name, such as "mov,mp4,m4a,3gp,3g2,mj2"."""
+    stream_index: int
+    codec: str
+    width: int
+    height: int
+    source_format: str
+    """FFmpeg's name of the decoded pixel format, such as "yuv420p10le"."""
+    layout: PixelLayout
+    """What `decode` delivers: the nearest layout that loses no depth and no luma detail."""
+    tags: ColorTags
+    """As they go out again: after a conversion (see `conversion`), those of the converted
+    planes.
+    """
+    time_base: Fraction
+    """Seconds per pts tick."""
+    rate: Fraction | None
+    """Average frames a second, if known."""
+    frame_count: int | None = None
+    """Header's count, or rate times duration: an estimate, for progress only."""
+    duration: Fraction | None = None
+    """Seconds."""
+    sample_aspect_ratio: Fraction = Fraction(1)
+    rotation: int = 0
+    """Degrees counter-clockwise that a player turns the picture by: 0, 90, 180, 270."""
+    interlaced: bool = False
+    top_field_first: bool = True
+    conversion: str | None = None
+    """One line for people when the planes are not the decoder's own, else None."""
+    streams: tuple[StreamInfo, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    chapter_count: int = 0
+    display_matrix: tuple[int, ...] | None = None
+    """FFmpeg's nine numbers behind `rotation`, mirroring included; None when the film has none."""
+
+    @property
+    def is_pipe(self) -> bool:
+        """Whether the film comes on standard input and cannot be read twice."""
+        return self.path == "-"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One decoded frame."""
+
+    index: int
+    """Counted from 0 at the first frame of the run."""
+    pts: int
+    """In ticks of the film's time base."""
+    luma: Luma
+    """Shape (height, width), codes exactly as decoded."""
+    duration: int = 0
+    """Ticks; 0 when the source does not say."""
+    chroma: tuple[Luma, Luma] | None = None
+    """(Cb, Cr) codes when the source has them and the caller asked for them."""
+    shot: int = 0
+    """Number of the frame's shot, counted from 0; set by `shots`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColorField:
+    """The colour of one frame at model size, before it meets the film's own luma."""
+
+    index: int
+    """Index of the frame it belongs to."""
+    ab: Field
+    """Shape (2, h, w), CIE Lab a and b, D65."""
+    lightness: Field
+    """Shape (H, W), L* 0..100: what the network was shown; guides flow and upsampling."""
+    confidence: Field | None = None
+    """Shape (h, w), 0..1, where the model states it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColorFrame:
+    """One frame ready for the encoder; `luma` is the source's own array."""
+
+    index: int
+    pts: int
+    luma: Luma
+    cb: Luma
+    cr: Luma
+    duration: int = 0
+    key: bool = False
+    """The encoder must make this a key frame (first of a shot)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """The part of the frame that holds picture: rows top..bottom, columns left..right,
+    half-open.
+    """
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self.bottom - self.top, self.right - self.left
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A run of frames without a cut: start..stop, half-open, and why it ends."""
+
+    start: int
+    stop: int
+    ends_by: Literal["cut", "end"] = "cut"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the user should know; not an error."""
+
+    text: str
+    warning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A run is about to start."""
+
+    source: str
+    target: str
+    model: str
+    device: str
+    summary: str
+    """One line for people: size, rate, pixel format, codec."""
+    total: int | None
+    """Frames (or pictures) expected, if known; an estimate."""
+    unit: Literal["frames", "pictures"] = "frames"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """So far."""
+
+    done: int
+    total: int | None
+    stage_seconds: Mapping[str, float]
+    """Working seconds of each stage, waiting left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureDone:
+    """One picture of a folder was coloured, skipped or could not be."""
+
+    source: str
+    target: str
+    status: Literal["done", "skipped", "failed"]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The run is over and its result stands under its final name."""
+
+    target: str
+    done: int
+    seconds: float
+    stage_seconds: Mapping[str, float]
+    skipped: int = 0
+    failed: int = 0
+    unit: Literal["frames", "pictures"] = "frames"
+
+
+Event = Notice | Planned | Progress | PictureDone | Finished

@@ -1,0 +1,141 @@
+"""Checkpoints: what is written is what is read, and what is damaged is refused with a reason."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from filmcolor.errors import CheckpointError
+from filmcolor.models.card import Descriptor, ModelCard, read_card
+from filmcolor.models.checkpoint import load_generator, save_generator
+from filmcolor.models.mobilenet_unet import MobileNetUNet, MobileNetUNetConfig
+from filmcolor.models.registry import available_models, build_generator, find_checkpoint
+
+SMALL = {"widths": [16, 16, 16], "bins": 5}
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(3)
+    made = MobileNetUNet(MobileNetUNetConfig(widths=(16, 16, 16), bins=5))
+    path = tmp_path_factory.mktemp("models") / "small model.safetensors"
+    card = ModelCard(
+        name="small", architecture="mobilenet-unet", config=SMALL, metrics={"psnr": 21.5}
+    )
+    save_generator(made, card, path)
+    return path
+
+
+def test_card_and_weights_come_back(checkpoint: Path) -> None:
+    card = read_card(checkpoint)
+    assert (card.name, card.config, card.metrics) == ("small", SMALL, {"psnr": 21.5})
+    loaded = load_generator(str(checkpoint))
+    assert card.parameters == sum(p.numel() for p in loaded.generator.parameters())
+    stored = load_file(checkpoint)
+    for name, value in loaded.generator.state_dict().items():
+        assert torch.equal(value, stored[name].float())
+    assert not loaded.generator.training
+    assert not list(checkpoint.parent.glob("*.part"))
+
+
+def test_equal_area_model_size() -> None:
+    descriptor = Descriptor(native_size=256, multiple=32)
+    assert descriptor.model_size(480, 640) == (224, 288)
+    assert descriptor.model_size(640, 480) == (288, 224)
+    assert descriptor.model_size(1080, 1920) == (192, 352)
+    assert descriptor.model_size(100, 100, size=512) == (512, 512)
+    assert descriptor.model_size(480, 720, pixel_aspect=8 / 9) == descriptor.model_size(480, 640)
+    assert descriptor.model_size(10, 5000) == (32, 5728)
+
+
+def test_the_shipped_models_load_and_colour() -> None:
+    shipped = available_models()
+    assert "default" in [card.name for _, card in shipped]
+    for path, card in shipped:
+        assert path.stat().st_size <= 16_000_000
+        assert card.license and card.training_data and card.description and card.metrics
+        ab = load_generator(path.stem).generator(torch.rand(1, 1, 64, 64) * 100)
+        assert ab.isfinite().all()
+        assert ab.abs().max() > 1
+
+
+@pytest.mark.parametrize("name", ["no-such-model", "../default", "default.pth", ""])
+def test_an_unknown_name_lists_the_known_ones(name: str) -> None:
+    with pytest.raises(CheckpointError, match=r"one of: .*default"):
+        find_checkpoint(name)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no such checkpoint"):
+        load_generator(str(tmp_path / "gone.safetensors"))
+
+
+@pytest.mark.parametrize("kept", [0, 4, 200, 0.5, 0.999])
+def test_a_cut_file(checkpoint: Path, tmp_path: Path, kept: float) -> None:
+    whole = checkpoint.read_bytes()
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(whole[: int(kept if kept > 1 or kept == 0 else kept * len(whole))])
+    with pytest.raises(CheckpointError, match=r"cut\.safetensors: "):
+        load_generator(str(cut))
+
+
+def test_a_header_that_claims_a_huge_tensor(tmp_path: Path) -> None:
+    header = json.dumps(
+        {"w": {"dtype": "F32", "shape": [1 << 40], "data_offsets": [0, 1 << 42]}}
+    ).encode()
+    bomb = tmp_path / "bomb.safetensors"
+    bomb.write_bytes(struct.pack("<Q", len(header)) + header + b"0000")
+    with pytest.raises(CheckpointError, match="not a whole safetensors file"):
+        load_generator(str(bomb))
+
+
+def test_a_foreign_safetensors_file(tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign.safetensors"
+    save_file({"w": torch.zeros(3)}, foreign)
+    with pytest.raises(CheckpointError, match="not a filmcolor checkpoint"):
+        load_generator(str(foreign))
+
+
+def rewritten(checkpoint: Path, target: Path, card: dict[str, object]) -> Path:
+    save_file(
+        load_file(checkpoint),
+        target,
+        {"format": "filmcolor-checkpoint-1", "card": json.dumps(card)},
+    )
+    return target
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"architecture": "transformer-9000"}, "is not known"),
+        ({"config": {**SMALL, "bins": 6}}, "do not fit"),
+        ({"config": {"depth": 3}}, "unknown entries"),
+        ({"descriptor": {"returns": "xyz"}}, "does not know"),
+        ({"descriptor": {"native_size": 10**9}}, "impossible values"),
+        ({"descriptor": {"hue": 1}}, "cannot be read"),
+        ({"surprise": 1}, "cannot be read"),
+    ],
+)
+def test_headers_that_do_not_fit(
+    checkpoint: Path, tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    card = {"name": "x", "architecture": "mobilenet-unet", "config": SMALL, "descriptor": {}}
+    path = rewritten(checkpoint, tmp_path / "odd.safetensors", {**card, **change})
+    with pytest.raises(CheckpointError, match=message):
+        load_generator(str(path))
+
+
+def test_weights_that_are_not_finite(checkpoint: Path, tmp_path: Path) -> None:
+    made = build_generator("mobilenet-unet", SMALL)
+    with torch.no_grad():
+        next(made.parameters()).fill_(float("nan"))
+    path = tmp_path / "nan.safetensors"
+    save_generator(made, ModelCard(name="x", architecture="mobilenet-unet", config=SMALL), path)
+    with pytest.raises(CheckpointError, match="NaN"):
+        load_generator(str(path))

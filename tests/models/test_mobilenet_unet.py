@@ -1,0 +1,106 @@
+"""The default generator: its size, its shapes, its heads, its seam for hints."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from filmcolor.models.base import Hint
+from filmcolor.models.mobilenet_unet import MobileNetUNet, MobileNetUNetConfig
+
+
+@pytest.fixture(scope="module")
+def generator() -> MobileNetUNet:
+    torch.manual_seed(0)
+    made = MobileNetUNet().eval().requires_grad_(False)
+    made.bin_centers.copy_(torch.randn(made.config.bins, 2) * 40)
+    torch.nn.init.normal_(made.regression.weight, std=0.1)
+    return made
+
+
+def test_size_and_cost_stay_in_the_budget(generator: MobileNetUNet) -> None:
+    assert sum(p.numel() for p in generator.parameters()) <= 8_000_000
+    with FlopCounterMode(display=False) as counter:
+        generator(torch.rand(1, 1, 256, 256) * 100)
+    assert counter.get_total_flops() <= 5.2e9
+
+
+@pytest.mark.parametrize("size", [(256, 256), (192, 352), (32, 64)])
+def test_ab_comes_at_a_quarter_of_the_size(generator: MobileNetUNet, size: tuple[int, int]) -> None:
+    ab = generator(torch.rand(2, 1, *size) * 100)
+    assert ab.shape == (2, 2, size[0] // 4, size[1] // 4)
+    assert ab.isfinite().all()
+
+
+def test_sides_that_are_no_multiple_of_32_are_refused(generator: MobileNetUNet) -> None:
+    with pytest.raises(ValueError, match="multiples of 32"):
+        generator(torch.zeros(1, 1, 100, 128))
+
+
+def test_decoding_mixes_annealed_mean_and_regression() -> None:
+    made = MobileNetUNet(MobileNetUNetConfig(bins=3, temperature=0.1, class_share=0.25))
+    made.bin_centers.copy_(torch.tensor([[0.0, 0.0], [40.0, -20.0], [-60.0, 10.0]]))
+    logits = torch.tensor([0.0, 9.0, 0.0]).view(1, 3, 1, 1)
+    regression = torch.tensor([8.0, 4.0]).view(1, 2, 1, 1)
+    mixed = made.decode(logits, regression).flatten().tolist()
+    assert mixed == pytest.approx([0.25 * 40 + 0.75 * 8, 0.25 * -20 + 0.75 * 4], abs=1e-4)
+
+
+def test_context_reaches_every_place(generator: MobileNetUNet) -> None:
+    """A change in one corner of a large picture reaches the far corner, through the pooled
+    context.
+    """
+    plain = torch.full((1, 1, 256, 640), 50.0)
+    changed = plain.clone()
+    changed[..., :64, :64] = torch.rand(64, 64) * 100
+    difference = (generator(plain) - generator(changed))[..., -8:, -8:]
+    assert difference.abs().max() > 0
+
+
+def test_an_untrained_hint_changes_nothing_and_a_trained_one_does() -> None:
+    torch.manual_seed(0)
+    made = MobileNetUNet().eval().requires_grad_(False)
+    torch.nn.init.normal_(made.regression.weight, std=0.1)
+    lightness = torch.rand(1, 1, 64, 64) * 100
+    hint = Hint(torch.full((1, 2, 64, 64), 30.0), torch.ones(1, 1, 64, 64))
+    assert torch.equal(made(lightness), made(lightness, hint))
+    torch.nn.init.normal_(made.hint_stem.weight, std=0.1)
+    assert not torch.allclose(made(lightness), made(lightness, hint))
+    unknown = Hint(hint.ab, torch.zeros(1, 1, 64, 64))
+    assert torch.allclose(made(lightness), made(lightness, unknown))
+
+
+def test_hints_of_wrong_shape_are_refused() -> None:
+    with pytest.raises(ValueError, match="confidence"):
+        Hint(torch.zeros(1, 2, 8, 8), torch.zeros(1, 1, 8, 9))
+
+
+def test_imagenet_weights_fit_and_three_equal_channels_become_one() -> None:
+    made = MobileNetUNet()
+    shapes = {k: v.shape for k, v in made.encoder.state_dict().items()}
+    given = {}
+    for name, shape in shapes.items():
+        key = name
+        if name.startswith("blocks."):
+            _, number, rest = name.split(".", 2)
+            key = f"block{int(number):02d}.{rest}"
+        given[key] = torch.randn(shape)
+    given["stem.weight"] = torch.randn(32, 3, 3, 3)
+    given["classifier.weight"] = torch.zeros(1)
+    made.encoder.load_imagenet(given)
+    grey = torch.rand(1, 1, 33, 33)
+    theirs = torch.nn.functional.conv2d(
+        grey.expand(-1, 3, -1, -1), given["stem.weight"], given["stem.bias"], stride=2
+    )
+    ours = torch.nn.functional.conv2d(
+        grey, made.encoder.stem.weight, made.encoder.stem.bias, stride=2
+    )
+    assert torch.allclose(theirs, ours, atol=1e-4)
+
+
+def test_config_says_what_is_wrong() -> None:
+    assert MobileNetUNetConfig.from_mapping({"widths": [64, 32, 16], "bins": 10}).bins == 10
+    for bad in ({"widths": 5}, {"bins": "many"}, {"colour": 1}, {"widths": [1, 2, 3]}):
+        with pytest.raises(ValueError, match=r"widths|bins|unknown|range"):
+            MobileNetUNetConfig.from_mapping(bad)

@@ -1,0 +1,119 @@
+"""The colouring stage: one field for every frame, whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from filmcolor.color import lightness, normalize_luma
+from filmcolor.errors import JobError, OptionError
+from filmcolor.infer import View, infer, resolve_device
+from filmcolor.models.base import Generator, Hint
+from filmcolor.models.card import ModelCard
+from filmcolor.models.checkpoint import LoadedModel
+from filmcolor.types import Box, Frame
+
+
+class Slope(Generator):
+    """ab from lightness and place, so that a test can tell where a value came from."""
+
+    def __init__(self, largest_batch: int = 99) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+        self.largest_batch = largest_batch
+
+    def forward(self, lightness: Tensor, hint: Hint | None = None) -> Tensor:
+        self.batches.append(len(lightness))
+        if len(lightness) > self.largest_batch:
+            raise torch.OutOfMemoryError("made up")
+        small = lightness[..., ::4, ::4]
+        return torch.cat([small, torch.arange(small.shape[-1]).expand_as(small) * 1.0], dim=1)
+
+
+def loaded(generator: Generator) -> LoadedModel:
+    return LoadedModel(generator, ModelCard(name="t", architecture="none"), torch.device("cpu"))
+
+
+def frames(count: int, height: int = 64, width: int = 96) -> Iterator[Frame]:
+    for index in range(count):
+        yield Frame(index, index * 7, np.full((height, width), 20 + index, np.uint8))
+
+
+def test_every_frame_gets_its_own_field_in_order() -> None:
+    generator = Slope()
+    pairs = list(infer(frames(11), loaded(generator), View(8, True, 64, 96), 4))
+    assert generator.batches == [4, 4, 3]
+    assert [frame.pts for frame, _ in pairs] == [i * 7 for i in range(11)]
+    for frame, field in pairs:
+        expected = lightness(normalize_luma(torch.tensor(20 + frame.index), 8, True)).item()
+        assert field.index == frame.index
+        assert field.ab.shape == (2, 16, 24)
+        assert np.allclose(field.ab[0], expected, atol=1e-3)
+        assert np.allclose(field.lightness, expected, atol=1e-3)
+
+
+def test_out_of_memory_halves_the_batch_and_loses_no_frame() -> None:
+    generator = Slope(largest_batch=2)
+    pairs = list(infer(frames(13), loaded(generator), View(8, True, 64, 96), 8))
+    assert generator.batches[:3] == [8, 4, 2]
+    assert [frame.index for frame, _ in pairs] == list(range(13))
+    assert [field.index for _, field in pairs] == list(range(13))
+
+
+def test_a_single_frame_that_does_not_fit_is_an_error() -> None:
+    with pytest.raises(JobError, match="smaller --size"):
+        list(infer(frames(3), loaded(Slope(largest_batch=0)), View(8, True, 64, 96), 2))
+
+
+def test_a_field_that_is_not_finite_is_an_error_and_not_a_grey_frame() -> None:
+    class Broken(Generator):
+        def forward(self, lightness: Tensor, hint: Hint | None = None) -> Tensor:
+            return torch.full((len(lightness), 2, 16, 24), float("nan"))
+
+    with pytest.raises(JobError, match="frames 0 to 1"):
+        list(infer(frames(3), loaded(Broken()), View(8, True, 64, 96), 2))
+
+
+def test_bars_are_cut_away() -> None:
+    luma = np.zeros((80, 96), np.uint16)
+    luma[8:72] = 512
+    view = View(10, False, 64, 96, box=Box(8, 0, 72, 96))
+    shown = view.show(luma)
+    assert shown.shape == (64, 96)
+    assert (shown == 512).all()
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_a_turned_film_is_shown_upright_and_its_field_turned_back(rotation: int) -> None:
+    upright = np.zeros((64, 96), np.uint8)
+    upright[:16] = 200
+    stored = np.ascontiguousarray(np.rot90(upright, -(rotation // 90)))
+    view = View(8, True, 64, 96, rotation)
+    assert np.array_equal(view.show(stored), upright)
+    (pair,) = infer([Frame(0, 0, stored)], loaded(Slope()), view)
+    bright = pair[1].ab[0] > 40
+    assert bright.shape == (stored.shape[0] // 4, stored.shape[1] // 4)
+    assert np.array_equal(bright, stored[::4, ::4] == 200)
+    assert pair[1].lightness.shape == stored.shape
+
+
+def test_a_small_film_is_enlarged_and_a_large_one_averaged() -> None:
+    checker = np.indices((256, 256)).sum(axis=0) % 2 * 200
+    view = View(8, True, 64, 64)
+    assert np.all(view.show(checker.astype(np.uint8)) == 100)
+    assert view.show(np.full((10, 12), 7, np.uint8)).shape == (64, 64)
+
+
+@pytest.mark.parametrize("name", ["gpu", "cpu:1", "cuda:x", "cuda:99", "mps:0", ""])
+def test_devices_that_are_not_there(name: str) -> None:
+    with pytest.raises(OptionError, match="--device"):
+        resolve_device(name)
+
+
+def test_auto_finds_a_device() -> None:
+    assert resolve_device("auto").type in ("cpu", "cuda", "mps")
+    assert resolve_device("cpu") == torch.device("cpu")
