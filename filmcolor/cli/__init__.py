@@ -1,0 +1,147 @@
+"""The command line: one file a command; here errors become lines and exit codes.
+
+The only layer that prints. Nothing heavy is imported before a command needs it, so that help comes
+at once.
+
+Exit codes: 0 done (also when whoever reads our output has gone), 1 some pictures of a folder
+failed, or the system refused something; 2 to 5 as in `errors` (2 also for a command line that
+cannot be understood); 70 a bug in filmcolor; 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from filmcolor import __version__
+from filmcolor.cli.arguments import EXIT_BUG, Interrupted, exit_code, wants_debug
+from filmcolor.cli.info import info_command
+from filmcolor.cli.models import models_command
+from filmcolor.cli.run import run_command
+
+_EPILOG = """\b
+Examples:
+  filmcolor run old_film.mp4
+      colour a film; the result is old_film.color.mp4, beside it
+  filmcolor run old_film.mp4 -o try.mp4 --start 1:00 --duration 10
+      try ten seconds first
+  filmcolor run photos/ -o colored/
+      colour a folder of pictures
+  filmcolor info old_film.mp4
+      what a file is, and what `run` would do with it
+
+'filmcolor COMMAND --help' explains each command.
+"""
+
+
+class _Commands(click.Group):
+    """The group of all commands; every error leaves here as one line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order they were added: what people come for first."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the chosen command; `click`'s own exceptions pass through."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except (click.exceptions.Exit, click.ClickException, click.Abort):
+            raise
+        except KeyboardInterrupt as stop:
+            _complain("Stopped." if str(stop) == "" else f"Stopped: {stop}")
+            code = stop.exit_code if isinstance(stop, Interrupted) else 130
+        except Exception as error:
+            code = _report(error, debug=wants_debug(ctx))
+        ctx.exit(code)
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=_EPILOG,
+    invoke_without_command=True,
+)
+@click.version_option(__version__, prog_name="filmcolor", message="%(prog)s %(version)s")
+@click.pass_context
+def commands(ctx: click.Context, /) -> None:
+    """Turn black-and-white films and photographs into colour.
+
+    You get the same film back: the same frames at the same times, the same sound, subtitles and
+    chapters, the same sharpness and grain. Only colour is added. The colours are a trained model's
+    best guess, not a record of the past, and the result says so in its metadata.
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+commands.add_command(run_command)
+commands.add_command(info_command)
+commands.add_command(models_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line (default: the process's own arguments) and return its exit code."""
+    try:
+        result = commands.main(
+            None if arguments is None else list(arguments),
+            prog_name="filmcolor",
+            standalone_mode=False,
+        )
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "filmcolor"
+        _complain(f"Error: {_one_line(error.format_message())} ('{command} --help' explains)")
+        return error.exit_code
+    except click.ClickException as error:
+        _complain(f"Error: {_one_line(error.format_message())}")
+        return error.exit_code
+    except click.Abort:
+        _complain("Stopped.")
+        return 130
+    return result if isinstance(result, int) else 0
+
+
+def _report(error: Exception, *, debug: bool) -> int:
+    """Say what went wrong, in one line, and return the exit code."""
+    code = exit_code(error)
+    if code == 0:
+        _discard_output()
+        return 0
+    if debug:
+        _complain("".join(traceback.format_exception(error)).rstrip())
+    text = _one_line(str(error))
+    if code == EXIT_BUG:
+        then = "" if debug else "; run it again with --debug and report what that prints"
+        text = f"{type(error).__name__}: {text} - this is a bug in filmcolor{then}"
+    elif isinstance(error, ImportError):
+        text = f"a part of the installation cannot be loaded ({text}); install filmcolor again"
+    elif isinstance(error, OSError):
+        name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+        text = (f"{click.format_filename(name)}: " if name else "") + str(error.strerror)
+    _complain(f"Error: {text}")
+    return code
+
+
+def _discard_output() -> None:
+    """Send what is still buffered for standard output nowhere, so that leaving is quiet."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+
+
+def _complain(text: str) -> None:
+    """One line on standard error, whether or not somebody still reads it."""
+    try:
+        click.echo(text, err=True)
+    except OSError:
+        return
+
+
+def _one_line(text: str) -> str:
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())

@@ -1,0 +1,146 @@
+"""What the commands share: times, names, sections of options, `--debug`, exit codes."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import click
+
+from filmcolor.errors import FilmcolorError, MediaError, OptionError
+from filmcolor.options import Codec
+
+EXIT_SYSTEM = 1
+EXIT_BUG = 70
+
+_DEBUG = "filmcolor.debug"
+_TIME = re.compile(r"(?:(?:(?P<hours>\d+):)?(?P<minutes>\d+):)?(?P<seconds>\d+(?:\.\d*)?|\.\d+)")
+
+
+class Interrupted(KeyboardInterrupt):
+    """The run was stopped from outside, by a signal; the text says what is left behind."""
+
+    def __init__(self, text: str = "", *, signal_number: int = 2) -> None:
+        super().__init__(text)
+        self.exit_code = 128 + signal_number
+
+
+def exit_code(error: BaseException) -> int:
+    """What the process exits with; 0 when the reader of our output has gone, a quiet end."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, BrokenPipeError):
+            return 0
+        cause = cause.__cause__
+    if isinstance(error, FilmcolorError):
+        return error.exit_code
+    is_system = isinstance(error, ImportError) or (isinstance(error, OSError) and error.strerror)
+    return EXIT_SYSTEM if is_system else EXIT_BUG
+
+
+def parse_time(text: str) -> Fraction:
+    """A time or a length of time, exactly, in seconds: from `12.5`, `1:02.5` or `1:00:00`.
+
+    Raises `click.BadParameter` if the text is neither.
+    """
+    match = _TIME.fullmatch(text.strip())
+    if match is None:
+        raise click.BadParameter(f"{text!r} is no time: give seconds (12.5) or [HH:]MM:SS (1:02.5)")
+    hours, minutes = int(match["hours"] or 0), int(match["minutes"] or 0)
+    seconds = Fraction(match["seconds"])
+    if (match["hours"] and minutes >= 60) or (match["minutes"] and seconds >= 60):
+        raise click.BadParameter(f"{text!r} is no time: minutes and seconds go up to 59")
+    return 3600 * hours + 60 * minutes + seconds
+
+
+class SectionOption(click.Option):
+    """An option that is listed under a heading of its own in the help."""
+
+    def __init__(self, *declarations: Any, section: str, **settings: Any) -> None:
+        super().__init__(*declarations, **settings)
+        self.section = section
+
+
+class SectionedCommand(click.Command):
+    """A command whose help lists its options by section, in the order they were declared."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one list of options for each section; those without one come last."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        others: list[tuple[str, str]] = []
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is None or not isinstance(param, click.Option):
+                continue
+            if isinstance(param, SectionOption):
+                sections.setdefault(param.section, []).append(record)
+            else:
+                others.append(record)
+        for title, records in (*sections.items(), ("Other options", others)):
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+def debug_option(command: click.Command) -> click.Command:
+    """Add `--debug` to a command; `wants_debug` tells whether it was given."""
+
+    def remember(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+        ctx.meta[_DEBUG] = value
+
+    option = click.Option(
+        ["--debug"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=remember,
+        help="When something goes wrong, show where in the program (a traceback).",
+    )
+    command.params.append(option)
+    return command
+
+
+def wants_debug(ctx: click.Context) -> bool:
+    """Whether `--debug` was given to the command that runs, or ran, in this context."""
+    return bool(ctx.meta.get(_DEBUG))
+
+
+def choices(literal_arguments: Iterable[Any]) -> click.Choice[str]:
+    """The words an option may take, from the arguments of its `Literal` type."""
+    return click.Choice([str(word) for word in literal_arguments])
+
+
+def check_source(source: str) -> bool:
+    """Whether the source is a film (else pictures); raises where nothing can be read from it."""
+    if source == "-":
+        if sys.stdin.isatty():
+            raise OptionError("-: standard input is a terminal; pipe Y4M into it, or name a file")
+        return True
+    path = Path(source)
+    if not path.exists():
+        raise MediaError(
+            f"{click.format_filename(source)}: no such file or folder; check the spelling"
+        )
+    if path.is_dir():
+        return False
+    from filmcolor.media.images import is_picture
+
+    return not is_picture(path)
+
+
+def default_target(source: str, codec: Codec, *, is_film: bool = True) -> str:
+    """A new name beside the source: `old_film.color.mp4`, `photo.color.jpg`, `photos.color`."""
+    path = Path(source)
+    if path.is_dir():
+        path = path.resolve()
+        return str(path.with_name(f"{path.name}.color"))
+    suffix = path.suffix
+    if is_film:
+        fitting = {"prores": (".mov", ".mkv"), "ffv1": (".mkv",)}.get(
+            codec, (".mkv", ".mp4", ".mov", ".m4v")
+        )
+        suffix = suffix.lower() if suffix.lower() in fitting else fitting[0]
+    return str(path.with_name(f"{path.stem}.color{suffix}"))

@@ -1,0 +1,343 @@
+"""How a run's events become lines for people, a moving bar, or JSON for programs.
+
+Everything goes to standard error, but for JSON, which goes to standard output unless the film does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.text import Text
+
+from filmcolor import types
+from filmcolor.types import Event, Finished, Notice, PictureDone, Planned
+
+Unit = Literal["frames", "pictures"]
+
+_LINE_SECONDS = 5.0
+"""Where there is no terminal: at most one progress line in this time."""
+_JSON_SECONDS = 0.5
+_PACE_SECONDS = 30.0
+"""The stretch of time over which frames a second are measured."""
+_FIRST_SECONDS = 1.0
+"""No pace is stated before this much of it has been seen."""
+
+
+class Pace:
+    """Frames a second of late, and from it the time that is left."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._marks: deque[tuple[float, int]] = deque([(clock(), 0)])
+
+    def mark(self, done: int) -> None:
+        """So many are done now."""
+        now = self._clock()
+        self._marks.append((now, done))
+        while len(self._marks) > 2 and now - self._marks[1][0] >= _PACE_SECONDS:
+            self._marks.popleft()
+
+    @property
+    def per_second(self) -> float | None:
+        """Frames a second over the last half minute; None while too little has been seen."""
+        (start, before), (stop, after) = self._marks[0], self._marks[-1]
+        if stop - start < _FIRST_SECONDS or after <= before:
+            return None
+        return (after - before) / (stop - start)
+
+    def seconds_left(self, total: int | None) -> float | None:
+        """Estimate of the seconds until `total` are done; None when there is nothing to go by."""
+        speed, done = self.per_second, self._marks[-1][1]
+        if speed is None or total is None or done > total:
+            return None
+        return (total - done) / speed
+
+
+def slowest_stage(stage_seconds: Mapping[str, float]) -> str | None:
+    """Name of the stage that has worked longest, if any has."""
+    return max(stage_seconds, key=lambda name: stage_seconds[name], default=None)
+
+
+def clock_text(seconds: float) -> str:
+    """Whole seconds as people write them: 0:05, 12:34, 1:02:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def plan_line(event: Planned) -> str:
+    """What is going to happen, in one line."""
+    way = f"{file_name(event.source)} -> {file_name(event.target)}"
+    return f"{way}: {event.summary}, model {event.model} on {event.device}"
+
+
+def result_line(event: Finished) -> str:
+    """What has happened, in one line."""
+    name, took = file_name(event.target), clock_text(event.seconds)
+    if event.unit == "pictures":
+        counts = f"{event.done} done, {event.skipped} skipped, {event.failed} failed"
+        return f"{name}: {counts} in {took}"
+    speed = f", {event.done / event.seconds:.1f} fps" if event.seconds > 0 else ""
+    slowest = slowest_stage(event.stage_seconds)
+    return f"{name}: {event.done} frames in {took}{speed}" + (
+        f" (slowest stage: {slowest})" if slowest else ""
+    )
+
+
+def file_name(path: str) -> str:
+    """A file name that can be printed, whatever bytes are in it."""
+    names = {"-": "pipe"}
+    return names.get(path) or click.format_filename(path)
+
+
+class Display:
+    """Shows the events of one run; a context manager, so that nothing is left on the terminal.
+
+    By itself it shows what `--quiet` leaves: warnings, and the pictures that failed.
+    """
+
+    def __init__(self) -> None:
+        self._failures: list[PictureDone] = []
+        self._unit: Unit = "frames"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def unit(self) -> Unit:
+        """What is being coloured, once it is known."""
+        return self._unit
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+        match event:
+            case Notice():
+                self.notice(event)
+            case Planned():
+                self._unit = event.unit
+                self.planned(event)
+            case types.Progress():
+                self.progress(event)
+            case PictureDone():
+                if event.status == "failed":
+                    self._failures.append(event)
+                self.picture(event)
+            case Finished():
+                self.finished(event)
+
+    def notice(self, event: Notice) -> None:
+        """Something worth knowing."""
+        if event.warning:
+            self.line(f"Warning: {event.text}")
+
+    def planned(self, event: Planned) -> None:
+        """The run is about to start."""
+
+    def progress(self, event: types.Progress) -> None:
+        """The run goes on."""
+
+    def picture(self, event: PictureDone) -> None:
+        """One picture was dealt with."""
+
+    def finished(self, event: Finished) -> None:
+        """The run is over."""
+
+    def failed(self, error: BaseException, exit_code: int) -> None:
+        """The run ends with an error, which the command line reports by itself."""
+
+    def close(self) -> None:
+        """Say which pictures failed, once, and put the terminal back in order."""
+        failures, self._failures = self._failures, []
+        for event in failures:
+            name = file_name(event.source)
+            reason = event.reason if event.reason.startswith(name) else f"{name}: {event.reason}"
+            self.line(f"Failed: {reason}")
+
+    def line(self, text: str) -> None:
+        """One line on standard error; when nobody reads there any more, the run still goes on."""
+        try:
+            click.echo(text, err=True)
+        except OSError:
+            return
+
+
+class LineDisplay(Display):
+    """Plain lines, for a log or a pipe: a plan, a sign of life every few seconds, a result."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._pace = Pace(clock)
+        self._last = clock()
+
+    def notice(self, event: Notice) -> None:
+        """Warnings are marked as such, other notices are not."""
+        self.line(f"Warning: {event.text}" if event.warning else f"Note: {event.text}")
+
+    def planned(self, event: Planned) -> None:
+        """One line: input, output, what it is, model, device."""
+        self.line(plan_line(event))
+        self._pace = Pace(self._clock)
+
+    def progress(self, event: types.Progress) -> None:
+        """One line every few seconds."""
+        self._pace.mark(event.done)
+        now = self._clock()
+        if now - self._last < _LINE_SECONDS:
+            return
+        self._last = now
+        total = event.total if event.total is not None and event.done <= event.total else None
+        parts = [f"{event.done}{'' if total is None else f'/{total}'} {self.unit}"]
+        if (speed := self._pace.per_second) is not None:
+            parts.append(f"{speed:.1f} {'fps' if self.unit == 'frames' else 'a second'}")
+        if (left := self._pace.seconds_left(total)) is not None:
+            parts.append(f"{clock_text(left)} left")
+        if slowest := slowest_stage(event.stage_seconds):
+            parts.append(f"slowest stage: {slowest}")
+        self.line(", ".join(parts))
+
+    def finished(self, event: Finished) -> None:
+        """One line: what there is now, and how fast it went."""
+        self.line(result_line(event))
+
+
+class BarDisplay(LineDisplay):
+    """The same on a terminal, with a bar that moves in place of the signs of life."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+        self._bar = Progress(
+            TextColumn("{task.fields[count]}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[pace]}"),
+            console=console,
+            transient=True,
+            expand=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._task: TaskID | None = None
+
+    def planned(self, event: Planned) -> None:
+        """The plan as a line, then an empty bar under it."""
+        super().planned(event)
+        self._task = self._bar.add_task("", total=event.total, count=f"0 {event.unit}", pace="")
+        self._bar.start()
+
+    def progress(self, event: types.Progress) -> None:
+        """Move the bar."""
+        if self._task is None:
+            return
+        self._pace.mark(event.done)
+        total = event.total if event.total is not None and event.done <= event.total else None
+        count = f"{event.done}{'' if total is None else f'/{total}'} {self.unit}"
+        parts = []
+        if (speed := self._pace.per_second) is not None:
+            parts.append(f"{speed:.1f} {'fps' if self.unit == 'frames' else 'a second'}")
+        if (left := self._pace.seconds_left(total)) is not None:
+            parts.append(f"{clock_text(left)} left")
+        if slowest := slowest_stage(event.stage_seconds):
+            parts.append(f"slowest: {slowest}")
+        if self._failures:
+            parts.append(f"{len(self._failures)} failed")
+        self._bar.update(
+            self._task, completed=event.done, total=total, count=count, pace=", ".join(parts)
+        )
+
+    def finished(self, event: Finished) -> None:
+        """The bar goes, the result stays."""
+        self._bar.stop()
+        super().finished(event)
+
+    def close(self) -> None:
+        """Take the bar away before anything else is said."""
+        self._bar.stop()
+        super().close()
+
+    def line(self, text: str) -> None:
+        """One line above the bar, coloured by its first word, broken only by the terminal."""
+        style = {"Warning": "yellow", "Failed": "red"}.get(text.partition(":")[0], "")
+        self._console.print(Text(text, style=style), soft_wrap=True, highlight=False)
+
+
+class JsonDisplay(Display):
+    """One JSON object a line; `event` names its kind, the rest are the fields of that event."""
+
+    def __init__(self, *, to_stderr: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._to_stderr = to_stderr
+        self._clock = clock
+        self._pace = Pace(clock)
+        self._last: float | None = None
+
+    def notice(self, event: Notice) -> None:
+        """`text`, `warning`."""
+        self._write("notice", _fields(event))
+
+    def planned(self, event: Planned) -> None:
+        """Everything that is known before the start."""
+        self._pace = Pace(self._clock)
+        self._write("planned", _fields(event))
+
+    def progress(self, event: types.Progress) -> None:
+        """Counts, `stage_seconds`, `per_second`, `seconds_left`; twice a second at most."""
+        self._pace.mark(event.done)
+        now = self._clock()
+        if self._last is not None and now - self._last < _JSON_SECONDS:
+            return
+        self._last = now
+        speed, left = self._pace.per_second, self._pace.seconds_left(event.total)
+        self._write("progress", {**_fields(event), "per_second": speed, "seconds_left": left})
+
+    def picture(self, event: PictureDone) -> None:
+        """`source`, `target`, `status`, `reason`."""
+        self._write("picture", _fields(event))
+
+    def finished(self, event: Finished) -> None:
+        """Counts, seconds, and the seconds of each stage."""
+        self._write("finished", _fields(event))
+
+    def failed(self, error: BaseException, exit_code: int) -> None:
+        """`text`, `exit_code`; the process ends after it."""
+        self._write("error", {"text": str(error), "exit_code": exit_code})
+
+    def close(self) -> None:
+        """Nothing is held back: every failure has had its line."""
+
+    def _write(self, kind: str, fields: Mapping[str, Any]) -> None:
+        text = json.dumps({"event": kind, **fields})
+        click.echo(text, err=self._to_stderr)
+
+
+def _fields(event: Event) -> dict[str, Any]:
+    values = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
+    return {n: dict(v) if isinstance(v, Mapping) else v for n, v in values.items()}
+
+
+def open_display(*, quiet: bool, as_json: bool, film_on_stdout: bool) -> Display:
+    """The display that fits where standard error goes and what was asked for."""
+    if as_json:
+        return JsonDisplay(to_stderr=film_on_stdout)
+    if quiet:
+        return Display()
+    console = Console(file=sys.stderr)
+    return BarDisplay(console) if console.is_terminal else LineDisplay()

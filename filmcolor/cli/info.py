@@ -1,0 +1,248 @@
+"""`filmcolor info`: what a film, a picture, a folder or a checkpoint is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from filmcolor.cli.arguments import check_source, debug_option, default_target
+from filmcolor.cli.models import card_fields, card_lines, fact_lines
+from filmcolor.errors import FilmcolorError
+from filmcolor.options import EncodeOptions, RunOptions
+
+if TYPE_CHECKING:
+    from filmcolor.media.probe import ColorState
+    from filmcolor.types import ColorTags, StreamInfo, VideoInfo
+
+_SAMPLES = 12
+"""Frames looked at to tell whether a film has colour."""
+
+_MATRICES = {
+    0: "RGB",
+    1: "BT.709",
+    4: "FCC",
+    5: "BT.601",
+    6: "BT.601",
+    7: "SMPTE 240M",
+    8: "YCgCo",
+    9: "BT.2020",
+    10: "BT.2020 constant luminance",
+}
+_PRIMARIES = {
+    1: "BT.709",
+    4: "BT.470 M",
+    5: "BT.470 BG (PAL)",
+    6: "SMPTE 170M (NTSC)",
+    7: "SMPTE 240M",
+    8: "generic film",
+    9: "BT.2020",
+    11: "DCI-P3",
+    12: "Display P3",
+}
+_TRANSFERS = {
+    1: "BT.709",
+    4: "gamma 2.2",
+    5: "gamma 2.8",
+    6: "BT.601",
+    7: "SMPTE 240M",
+    8: "linear",
+    13: "sRGB",
+    14: "BT.2020",
+    15: "BT.2020",
+    16: "PQ (HDR)",
+    18: "HLG (HDR)",
+}
+_UNTAGGED = 2
+
+_COLOR_STATES: Mapping[ColorState, str] = {
+    "grey": "none: black and white",
+    "tinted": "tinted in one colour, such as sepia; `run` replaces the tint",
+    "color": "yes, it already has colour; `run` keeps only its luma and colours it anew",
+}
+
+
+@click.command("info", short_help="Say what a film, a picture or a checkpoint is.")
+@click.argument("file", type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Write everything as one JSON object.")
+def info_command(file: str, as_json: bool) -> None:
+    """Say what FILE is: a film, a picture, a folder of pictures, or a model checkpoint.
+
+    Of a film: its picture, frame rate, length, colour tags in words, interlacing, sound and other
+    streams, chapters, whether it already has colour, and what `filmcolor run` would do with it.
+    """
+    is_film = check_source(file)
+    if _is_checkpoint(Path(file)):
+        values, lines = _checkpoint(Path(file))
+    elif is_film:
+        values, lines = _film(file)
+    elif Path(file).is_dir():
+        values, lines = _folder(Path(file))
+    else:
+        values, lines = _picture(Path(file))
+    click.echo(json.dumps(values, indent=2) if as_json else "\n".join(lines))
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Whether the content starts like a safetensors file, or its name says that it should."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(9)
+    looks = len(head) == 9 and head[8:] == b"{" and int.from_bytes(head[:8], "little") < 1 << 27
+    return looks or path.suffix == ".safetensors"
+
+
+def _checkpoint(path: Path) -> tuple[dict[str, Any], list[str]]:
+    from filmcolor.models.card import read_card
+
+    card = read_card(path)
+    title = f"{click.format_filename(path)}: a filmcolor model"
+    return {"kind": "checkpoint", **card_fields(path, card)}, card_lines(path, card, title)
+
+
+def _film(source: str) -> tuple[dict[str, Any], list[str]]:
+    from filmcolor.media.decode import FilmReader
+    from filmcolor.media.probe import has_color
+
+    with FilmReader(source) as reader:
+        info = reader.info
+        state = has_color(reader.sample(_SAMPLES), info.layout)
+    verdict, notices = _verdict(info)
+    values = {
+        "kind": "film",
+        **plain_values(info),
+        "has_color": state,
+        "run": verdict,
+        "run_notices": notices,
+    }
+    turned = f", shown turned by {info.rotation} degrees" if info.rotation else ""
+    aspect = info.sample_aspect_ratio
+    pixels = "" if aspect == 1 else f", pixels {aspect.numerator}:{aspect.denominator}"
+    grid = "grey" if info.layout.chroma == "400" else ":".join(info.layout.chroma)
+    field_first = "top" if info.top_field_first else "bottom"
+    facts = {
+        "picture": f"{info.width}x{info.height}{pixels}{turned}, {info.codec}, "
+        f"{info.layout.bit_depth}-bit {grid} ({info.source_format})",
+        "reading": info.conversion or "",
+        "rate": _rate_text(info),
+        "length": _length_text(info),
+        "scanning": f"interlaced, {field_first} field first" if info.interlaced else "progressive",
+        "tags": tags_text(info.tags),
+        "colour": _COLOR_STATES[state],
+        "chapters": str(info.chapter_count) if info.chapter_count else "none",
+    }
+    lines = [f"{click.format_filename(source)}: a film ({info.container})", *fact_lines(facts)]
+    lines += [f"  stream {stream.index}: {_stream_text(stream)}" for stream in info.streams]
+    lines += [f"  {key}: {value}" for key, value in info.metadata.items()]
+    return values, [*lines, f"  {verdict}", *(f"    {text}" for text in notices)]
+
+
+def _verdict(info: VideoInfo) -> tuple[str, list[str]]:
+    """What `run` would do with the film, in a sentence, and what it would have to say about it."""
+    from filmcolor.media.encode import plan_output
+    from filmcolor.media.probe import refuse_hdr
+
+    target = "-" if info.is_pipe else default_target(info.path, EncodeOptions().codec)
+    try:
+        refuse_hdr(info)
+        plan = plan_output(info, target, RunOptions(overwrite=True))
+    except FilmcolorError as error:
+        return f"`filmcolor run` would stop with: {error}", []
+    notices = [notice.text for notice in plan.notices]
+    if info.interlaced:
+        notices.append("interlaced: think of --deinterlace")
+    where = "Y4M on standard output" if info.is_pipe else click.format_filename(target)
+    return f"`filmcolor run` would write {where}: {plan.summary}", notices
+
+
+def _folder(path: Path) -> tuple[dict[str, Any], list[str]]:
+    from filmcolor.media.images import find_pictures
+
+    pictures = find_pictures(path)
+    name, count = click.format_filename(path), len(pictures)
+    target = click.format_filename(default_target(str(path), EncodeOptions().codec))
+    verdict = (
+        f"`filmcolor run` would colour them into {target}"
+        if count
+        else "`filmcolor run` would find nothing to colour"
+    )
+    values = {"kind": "folder", "path": str(path), "pictures": count, "run": verdict}
+    return values, [f"{name}: a folder with {count} pictures", f"  {verdict}"]
+
+
+def _picture(path: Path) -> tuple[dict[str, Any], list[str]]:
+    from filmcolor.media.images import read_picture
+
+    picture = read_picture(path)
+    height, width = picture.luma.shape
+    target = default_target(str(path), EncodeOptions().codec, is_film=False)
+    verdict = f"`filmcolor run` would write {click.format_filename(target)}"
+    notices = [notice.text for notice in picture.notices]
+    values = {
+        "kind": "picture",
+        "path": str(path),
+        "width": width,
+        "height": height,
+        "bit_depth": picture.layout.bit_depth,
+        "rotation": picture.rotation,
+        "run": verdict,
+        "run_notices": notices,
+    }
+    facts = {
+        "picture": f"{width}x{height}, {picture.layout.bit_depth} bits a channel",
+        "turned": f"by {picture.rotation} degrees" if picture.rotation else "",
+    }
+    lines = [f"{click.format_filename(path)}: a picture", *fact_lines(facts)]
+    return values, [*lines, f"  {verdict}", *(f"    {text}" for text in notices)]
+
+
+def tags_text(tags: ColorTags) -> str:
+    """A film's colour tags in words."""
+
+    def word(code: int, names: Mapping[int, str]) -> str:
+        return "not stated" if code == _UNTAGGED else names.get(code, f"code {code}")
+
+    ranges = {True: "full", False: "limited", None: "not stated (read as limited)"}
+    return (
+        f"matrix {word(tags.matrix, _MATRICES)}, primaries {word(tags.primaries, _PRIMARIES)}, "
+        f"transfer {word(tags.transfer, _TRANSFERS)}, range {ranges[tags.full_range]}"
+    )
+
+
+def plain_values(value: Any) -> Any:
+    """A dataclass as JSON takes it: fractions become text such as "30000/1001"."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain_values(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain_values(each) for key, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain_values(each) for each in value]
+    return str(value) if isinstance(value, Fraction) else value
+
+
+def _rate_text(info: VideoInfo) -> str:
+    if info.rate is None:
+        return "not stated"
+    exact = "" if info.rate.denominator == 1 else f" ({info.rate})"
+    return f"{float(info.rate):.6g} frames a second{exact}"
+
+
+def _length_text(info: VideoInfo) -> str:
+    frames = "" if info.frame_count is None else f"about {info.frame_count} frames"
+    seconds = "" if info.duration is None else f"{float(info.duration):.3f} seconds"
+    return ", ".join(part for part in (seconds, frames) if part) or "not stated"
+
+
+def _stream_text(stream: StreamInfo) -> str:
+    kind = "cover picture" if stream.is_cover else stream.kind
+    parts = [kind, stream.codec, stream.detail, stream.language, stream.title]
+    return ", ".join(part for part in parts if part)
+
+
+debug_option(info_command)

@@ -1,0 +1,88 @@
+"""`filmcolor models`: the models that came with the package."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from filmcolor.cli.arguments import debug_option
+
+if TYPE_CHECKING:
+    from filmcolor.models.card import ModelCard
+
+
+@click.command("models", short_help="List the models that came with filmcolor.")
+@click.option("--json", "as_json", is_flag=True, help="Write everything as one JSON list.")
+def models_command(as_json: bool) -> None:
+    """List the models that came with filmcolor: what each is, its licence, its measured figures.
+
+    Use one with `filmcolor run --model NAME`. A checkpoint of your own is given by its file name,
+    and `filmcolor info FILE` shows its card.
+    """
+    from filmcolor.models.registry import available_models
+
+    models = available_models()
+    if as_json:
+        click.echo(json.dumps([card_fields(path, card) for path, card in models], indent=2))
+        return
+    if not models:
+        click.echo("No models came with this installation; give `run` a file with --model FILE.")
+    for number, (path, card) in enumerate(models):
+        click.echo(("\n" if number else "") + "\n".join(card_lines(path, card, path.stem)))
+
+
+def card_fields(path: Path, card: ModelCard) -> dict[str, Any]:
+    """A model's card for programs."""
+    from dataclasses import asdict
+
+    return {
+        "model": path.stem,
+        "file": str(path),
+        "bytes": path.stat().st_size,
+        **asdict(card),
+    }
+
+
+def card_lines(path: Path, card: ModelCard, title: str) -> list[str]:
+    """A model's card for people: its name, then one indented line a fact."""
+    native = card.descriptor.native_size
+    facts = {
+        "name": card.name,
+        "what": card.description,
+        "network": f"{card.architecture}, {card.parameters / 1e6:.1f} M parameters",
+        "looks at": f"{native}x{native} pixels' worth of each frame",
+        "hints": "follows given colours" if card.descriptor.accepts_hints else "",
+        "figures": figures_text(card.metrics),
+        "weak at": card.weaknesses,
+        "licence": card.license,
+        "trained on": card.training_data,
+        "made by": card.provenance,
+        "file": f"{click.format_filename(path)} ({path.stat().st_size / 1e6:.1f} MB)",
+    }
+    return [title, *fact_lines(facts)]
+
+
+def figures_text(metrics: Mapping[str, float]) -> str:
+    """Measured figures in one line."""
+    return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in metrics.items())
+
+
+def fact_lines(facts: Mapping[str, str], width: int = 96) -> list[str]:
+    """One indented, wrapped paragraph a fact; facts without text are left out."""
+    label = max(len(name) for name in facts) + 2
+    lines: list[str] = []
+    for name, text in facts.items():
+        if text:
+            head = f"  {name:<{label}}"
+            wrapped = click.wrap_text(
+                text, width, initial_indent=head, subsequent_indent=" " * len(head)
+            )
+            lines += wrapped.splitlines()
+    return lines
+
+
+debug_option(models_command)

@@ -1,0 +1,368 @@
+"""`filmcolor run`: colour a film, a picture, or a folder of pictures."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import fields
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+from click.core import ParameterSource
+
+from filmcolor import options as words
+from filmcolor.cli.arguments import (
+    Interrupted,
+    SectionedCommand,
+    SectionOption,
+    check_source,
+    choices,
+    debug_option,
+    default_target,
+    exit_code,
+    parse_time,
+)
+from filmcolor.errors import OptionError
+from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
+
+if TYPE_CHECKING:
+    from filmcolor.cli.display import Display
+    from filmcolor.types import Event
+
+_COLOR, _ENCODE, _RUN = ColorOptions(), EncodeOptions(), RunOptions()
+
+_FILM_ONLY = (
+    "siting",
+    "deinterlace",
+    "start_seconds",
+    "duration_seconds",
+    *(field.name for field in fields(EncodeOptions)),
+)
+
+_EPILOG = """\b
+Examples:
+  filmcolor run old_film.mp4 -o color.mp4
+      colour a film
+  filmcolor run old_film.mp4 -o try.mp4 --start 1:00 --duration 10
+      try ten seconds of it first
+  filmcolor run scan.mov -o archive.mkv --codec ffv1
+      keep every code of the original's luma: lossless
+  filmcolor run photos/ -o colored/
+      colour a folder of pictures, with its subfolders
+  ffmpeg -i old.vob -f yuv4mpegpipe - | filmcolor run - -o - | ffmpeg -i - new.webm
+      sit between two other programs
+
+\b
+Exit codes: 0 done, 1 some pictures of a folder failed (each is named),
+2 wrong options, 3 unreadable or unwritable film, 4 unusable model,
+5 a run that could not be finished, 70 a bug in filmcolor, 130 Ctrl-C.
+"""
+
+
+def _option(
+    section: str, *declarations: str, **settings: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option(*declarations, cls=SectionOption, section=section, **settings)
+
+
+_RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
+    "Where the result goes",
+    "How the colour is made",
+    "How the film is read (films only)",
+    "How the film is encoded (films only)",
+    "What is shown",
+)
+
+
+@click.command(
+    "run",
+    cls=SectionedCommand,
+    epilog=_EPILOG,
+    short_help="Colour a film, a picture or a folder of pictures.",
+    options_metavar="[-o TARGET] [OPTIONS]",
+)
+@click.argument("source", type=click.Path())
+@_option(
+    _RESULT,
+    "-o",
+    "--output",
+    "target",
+    type=click.Path(),
+    metavar="TARGET",
+    help="Film to write (.mp4, .mov or .mkv), picture, or folder; - writes Y4M to standard "
+    "output. Without it: NAME.color.mp4 and the like, beside the source.",
+)
+@_option(
+    _RESULT,
+    "--overwrite",
+    is_flag=True,
+    default=_RUN.overwrite,
+    help="Replace what is there already. Without it an existing film is an error and existing "
+    "pictures of a folder are skipped, so that the same command goes on where it stopped.",
+)
+@_option(
+    _COLOUR,
+    "--model",
+    default=_COLOR.model,
+    show_default=True,
+    metavar="NAME|FILE",
+    help="A name that `filmcolor models` lists, or a .safetensors file.",
+)
+@_option(
+    _COLOUR,
+    "--device",
+    default=_COLOR.device,
+    show_default=True,
+    metavar="auto|cpu|cuda[:N]|mps",
+    help="What the model runs on; auto takes a graphics card if one can be used.",
+)
+@_option(
+    _COLOUR,
+    "--size",
+    type=int,
+    default=_COLOR.size,
+    show_default="the model's own",
+    metavar="PIXELS",
+    help="Size at which the model looks at a frame: the area of a square with this side. Larger "
+    "finds smaller things and is slower; the result always has the source's full size.",
+)
+@_option(
+    _COLOUR,
+    "--batch-size",
+    type=int,
+    default=_COLOR.batch_size,
+    show_default="what suits the device",
+    metavar="FRAMES",
+    help="Frames coloured at once: more is faster on a graphics card and takes more of its memory.",
+)
+@_option(
+    _COLOUR,
+    "--saturation",
+    type=float,
+    default=_COLOR.saturation,
+    show_default=True,
+    metavar="FACTOR",
+    help="Strength of the colours: below 1 paler, above 1 stronger, 0 grey.",
+)
+@_option(
+    _COLOUR,
+    "--smooth",
+    type=choices(get_args(words.Smoothing)),
+    default=_COLOR.smooth,
+    show_default=True,
+    help="How colour is kept steady from frame to frame: flow follows what moves (films only), "
+    "ema blends in place and is quicker, none leaves every frame to itself.",
+)
+@_option(
+    _READING,
+    "--start",
+    "start_seconds",
+    type=parse_time,
+    default=_RUN.start_seconds,
+    show_default="the beginning",
+    metavar="TIME",
+    help="Where to begin: seconds (12.5) or [HH:]MM:SS (1:02.5).",
+)
+@_option(
+    _READING,
+    "--duration",
+    "duration_seconds",
+    type=parse_time,
+    default=_RUN.duration_seconds,
+    show_default="to the end",
+    metavar="TIME",
+    help="How much to colour, written likewise.",
+)
+@_option(
+    _READING,
+    "--deinterlace",
+    is_flag=True,
+    default=_RUN.deinterlace,
+    help="Make whole frames of an interlaced film first. This alone changes the film's luma.",
+)
+@_option(
+    _READING,
+    "--siting",
+    type=choices(get_args(words.SitingChoice)),
+    default=_RUN.siting,
+    show_default=True,
+    help="Where the colour samples of 4:2:0 and 4:2:2 sit; auto is right unless you know better.",
+)
+@_option(
+    _ENCODING,
+    "--codec",
+    type=choices(get_args(words.Codec)),
+    default=_ENCODE.codec,
+    show_default=True,
+    metavar="NAME",
+    help=f"One of {', '.join(get_args(words.Codec))}. prores suits editing, ffv1 archives; the "
+    "nvenc ones need an Nvidia card.",
+)
+@_option(
+    _ENCODING,
+    "--crf",
+    type=float,
+    default=_ENCODE.crf,
+    show_default="what suits the codec",
+    metavar="NUMBER",
+    help="Quality on the codec's own scale: lower is better and larger.",
+)
+@_option(
+    _ENCODING,
+    "--preset",
+    default=_ENCODE.preset,
+    show_default="what suits the codec",
+    metavar="NAME",
+    help="The codec's own word for speed against file size, such as fast or slow (libx264, "
+    "libx265), 0 to 13 (libsvtav1), p1 to p7 (nvenc), standard or hq (prores).",
+)
+@_option(
+    _ENCODING,
+    "--lossless",
+    is_flag=True,
+    default=_ENCODE.lossless,
+    help="Encode without any loss (libx264, libx265; ffv1 always does). Files become large.",
+)
+@_option(_SHOW, "--quiet", "-q", is_flag=True, help="Show only warnings and errors.")
+@_option(
+    _SHOW,
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Show events as JSON, one object a line, on standard output (on standard error when "
+    "the film goes to standard output).",
+)
+@click.pass_context
+def run_command(
+    ctx: click.Context,
+    /,
+    source: str,
+    target: str | None,
+    quiet: bool,
+    as_json: bool,
+    **chosen: Any,
+) -> None:
+    """Colour SOURCE: a film, a picture, a folder of pictures, or - for Y4M on standard input.
+
+    A film keeps its frames, their times, its sound, subtitles, chapters and metadata; the
+    brightness of the picture stays as it is and only colour is added. What SOURCE is, its content
+    decides, not its name. The result gets its name only when it is whole: a run that fails or is
+    stopped leaves nothing half done behind.
+    """
+    from filmcolor.cli.display import open_display
+
+    with (
+        _signals_interrupt(),
+        open_display(quiet=quiet, as_json=as_json, film_on_stdout=target == "-") as display,
+    ):
+        try:
+            options = _options(chosen)
+            is_film = check_source(source)
+            place = _check_target(source, target, options, is_film=is_film)
+            failed = _run(ctx, display, source, place, options, is_film=is_film)
+        except KeyboardInterrupt as stop:
+            number = stop.exit_code - 128 if isinstance(stop, Interrupted) else signal.SIGINT
+            raise Interrupted(_left_behind(display), signal_number=number) from None
+        except Exception as error:
+            if code := exit_code(error):
+                display.failed(error, code)
+            raise
+    if failed:
+        ctx.exit(1)
+
+
+def _run(
+    ctx: click.Context,
+    display: Display,
+    source: str,
+    target: str,
+    options: RunOptions,
+    *,
+    is_film: bool,
+) -> bool:
+    """Show every event of the run; whether any picture failed."""
+    from filmcolor.pipeline import color_film, color_pictures
+    from filmcolor.types import Finished, Notice
+
+    if not is_film and (unused := _given(ctx, _FILM_ONLY)):
+        display.show(Notice(f"{', '.join(unused)}: for films only, not used here", warning=True))
+    job = color_film if is_film else color_pictures
+    events: Generator[Event, None, None] = job(source, target, options)
+    failed = False
+    with closing(events):
+        for event in events:
+            display.show(event)
+            failed = failed or (isinstance(event, Finished) and event.failed > 0)
+    return failed
+
+
+def _options(chosen: Mapping[str, Any]) -> RunOptions:
+    """The options as chosen; every field of the dataclasses is a parameter of the same name."""
+    color = ColorOptions(**{field.name: chosen[field.name] for field in fields(ColorOptions)})
+    encode = EncodeOptions(**{field.name: chosen[field.name] for field in fields(EncodeOptions)})
+    own = (field.name for field in fields(RunOptions) if field.name not in ("color", "encode"))
+    rest = {name: chosen[name] for name in own}
+    return RunOptions(color=color, encode=encode, **rest)
+
+
+def _given(ctx: click.Context, names: tuple[str, ...]) -> list[str]:
+    """Those of the parameters that were given on the command line, as they are written there."""
+    return [
+        param.opts[0]
+        for param in ctx.command.params
+        if param.name in names
+        and ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE
+    ]
+
+
+def _check_target(source: str, target: str | None, options: RunOptions, *, is_film: bool) -> str:
+    """The target as the pipeline takes it; raises where it cannot be meant."""
+    if target is None:
+        if source == "-":
+            raise OptionError("-o is missing: give -o FILE, or -o - for Y4M on standard output")
+        return default_target(source, options.encode.codec, is_film=is_film)
+    if target == "-":
+        if not is_film:
+            raise OptionError("-o -: only a film can go to standard output; name a file or folder")
+        if sys.stdout.isatty():
+            raise OptionError(
+                "-o -: standard output is a terminal; pipe it into a program, or name a file"
+            )
+        return target
+    if is_film and source != "-" and Path(target).is_dir():
+        return str(Path(target, Path(default_target(source, options.encode.codec)).name))
+    return target
+
+
+def _left_behind(display: Display) -> str:
+    if display.unit == "pictures":
+        return "the pictures that were done are kept; the same command goes on from there."
+    return "no film was written."
+
+
+@contextmanager
+def _signals_interrupt() -> Generator[None, None, None]:
+    """Let a polite request to end (SIGTERM, SIGHUP) clean up like Ctrl-C does."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        raise Interrupted(signal_number=number)
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
+    before = {n: signal.getsignal(n) for n in numbers if signal.getsignal(n) is signal.SIG_DFL}
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+debug_option(run_command)

@@ -1,0 +1,208 @@
+"""The last stage before the encoder: the film's own luma, and chroma for it.
+
+Luma is handed on as the very array that was decoded. Chroma is computed on the chroma grid, from
+ab brought there along the film's edges and from the table that keeps Y' exact. It knows neither
+models nor files.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from filmcolor.color import ChromaTable, lightness, normalize_luma, quantize_chroma
+from filmcolor.types import (
+    Box,
+    ColorField,
+    ColorFrame,
+    ColorTags,
+    Field,
+    Frame,
+    Luma,
+    PixelLayout,
+    Siting,
+)
+from filmcolor.upsample import GuideLines, Upsampler, luma_on_chroma_grid
+
+_IN_FLIGHT = 2
+"""Frames that a CUDA device may still be working on when the next one is started."""
+_BAND_SAMPLES = 1 << 20
+"""Samples of a picture that are worked on at once, so that a large one needs little memory."""
+
+
+def _find_chroma(
+    lines: GuideLines, luma: Tensor, saturation: float, table: ChromaTable, first_row: int = 0
+) -> Tensor:
+    """(Cb, Cr) (1, 2, h, w) in -0.5..0.5 for Y' (1, 1, h, w) 0..1 on the chroma grid."""
+    ab = lines.ab(lightness(luma), first_row)
+    if saturation != 1.0:
+        ab = ab * saturation
+    return table(luma, ab)
+
+
+@torch.inference_mode()
+def chroma_at(
+    colors: ColorField,
+    luma: Luma,
+    *,
+    bit_depth: int,
+    saturation: float,
+    table: ChromaTable,
+    device: torch.device,
+) -> tuple[Field, Field]:
+    """(Cb, Cr) of a still picture at full resolution, each (height, width) float32 in -0.5..0.5.
+
+    `luma` holds full-range codes (height, width). Works in bands, so that memory stays small.
+    """
+    height, width = luma.shape
+    upsampler = Upsampler((height, width), PixelLayout(bit_depth, "444"), "center", device)
+    lines = upsampler.lines(colors)
+    result = np.empty((2, height, width), np.float32)
+    step = max(1, _BAND_SAMPLES // width)
+    for top in range(0, height, step):
+        codes = torch.from_numpy(luma[top : top + step].astype(np.int32)).to(device)
+        band = normalize_luma(codes[None, None], bit_depth, full_range=True)
+        found = _find_chroma(lines, band, saturation, table, top)
+        result[:, top : top + step] = found[0].cpu().numpy()
+    return result[0], result[1]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Started:
+    """A frame whose chroma a device may still be computing."""
+
+    frame: Frame
+    codes: Tensor
+    """(2, h, w) int16 bit patterns of the codes inside the box, on the host."""
+    done: torch.cuda.Event | None
+    key: bool
+
+
+def _neutral_plane(layout: PixelLayout, size: tuple[int, int]) -> Luma:
+    """A chroma plane without colour for a picture of (height, width)."""
+    neutral = 1 << (layout.bit_depth - 1)
+    if layout.bit_depth == 8:
+        return np.full(layout.chroma_size(*size), neutral, np.uint8)
+    return np.full(layout.chroma_size(*size), neutral, np.uint16)
+
+
+class _Composer:
+    """Makes the chroma of one film's frames; sizes are settled with the first frame."""
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        source_layout: PixelLayout,
+        layout: PixelLayout,
+        tags: ColorTags,
+        siting: Siting,
+        box: Box | None,
+        saturation: float,
+        table: ChromaTable,
+        device: torch.device,
+    ) -> None:
+        self._size = size
+        self._source_layout, self._layout = source_layout, layout
+        self._full_range = bool(tags.full_range)
+        self._siting = siting
+        self._box = box or Box(0, 0, *size)
+        self._saturation = saturation
+        self._table = table
+        self._device = device
+        self._upsampler = Upsampler(self._box.size, layout, siting, device)
+        down, across = layout.subsampling
+        if self._box.top % down or self._box.left % across:
+            raise ValueError(f"{self._box} does not begin on the {layout.chroma} chroma grid")
+
+    @torch.inference_mode()
+    def start(self, frame: Frame, colors: ColorField, *, key: bool) -> _Started:
+        """Begin one frame; on CUDA its codes are valid only after `finish` has waited for them."""
+        if frame.luma.shape != self._size:
+            raise ValueError(f"frame {frame.index} is {frame.luma.shape}, the film {self._size}")
+        box, depth = self._box, self._source_layout.bit_depth
+        inside = frame.luma[box.top : box.bottom, box.left : box.right]
+        sums, divisor = luma_on_chroma_grid(inside, self._layout, depth, self._siting)
+        sent = torch.from_numpy(np.ascontiguousarray(sums))[None, None]
+        on_cuda = self._device.type == "cuda"
+        if on_cuda:
+            sent = sent.pin_memory()
+        codes = sent.to(self._device, non_blocking=on_cuda).to(torch.float32) / divisor
+        luma = normalize_luma(codes, depth, self._full_range)
+        lines = self._upsampler.lines(colors)
+        found = _find_chroma(lines, luma, self._saturation, self._table)
+        made = quantize_chroma(found[0], self._layout.bit_depth, self._full_range).to(torch.int16)
+        if not on_cuda:
+            return _Started(frame, made.cpu(), None, key)
+        host = torch.empty(made.shape, dtype=made.dtype, pin_memory=True)
+        host.copy_(made, non_blocking=True)
+        done = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        done.record(torch.cuda.current_stream(self._device))
+        return _Started(frame, host, done, key)
+
+    def finish(self, started: _Started) -> ColorFrame:
+        """Wait for one frame's chroma and lay it into planes that are neutral around the box."""
+        if started.done is not None:
+            started.done.synchronize()
+        layout, box = self._layout, self._box
+        down, across = layout.subsampling
+        top, left = box.top // down, box.left // across
+        planes: list[Luma] = []
+        for codes in started.codes.numpy().view(np.uint16):
+            plane = _neutral_plane(layout, self._size)
+            plane[top : top + codes.shape[0], left : left + codes.shape[1]] = codes
+            planes.append(plane)
+        frame = started.frame
+        cb, cr = planes
+        return ColorFrame(
+            frame.index, frame.pts, frame.luma, cb, cr, duration=frame.duration, key=started.key
+        )
+
+
+def compose(
+    fields: Iterable[tuple[Frame, ColorField]],
+    *,
+    source_layout: PixelLayout,
+    layout: PixelLayout,
+    tags: ColorTags,
+    siting: Siting,
+    box: Box | None,
+    saturation: float,
+    table: ChromaTable,
+    device: torch.device,
+) -> Generator[ColorFrame, None, None]:
+    """Yield every frame with its own luma array and chroma for it, in order.
+
+    `source_layout` tells the bit depth of the luma, `layout` the chroma that is to be delivered;
+    `tags` must be resolved and be those of `table`, which lies on `device`. Colour fields cover
+    the `box`; outside it chroma is exactly neutral. `saturation` scales ab. The first frame of
+    each shot is marked as a key frame. Raises `ValueError` if the frames' size changes.
+    """
+    composer: _Composer | None = None
+    waiting: deque[_Started] = deque()
+    allowed = _IN_FLIGHT if device.type == "cuda" else 0
+    shot: int | None = None
+    for frame, colors in fields:
+        if composer is None:
+            height, width = frame.luma.shape
+            composer = _Composer(
+                (height, width),
+                source_layout,
+                layout,
+                tags,
+                siting,
+                box,
+                saturation,
+                table,
+                device,
+            )
+        waiting.append(composer.start(frame, colors, key=frame.shot != shot))
+        shot = frame.shot
+        while len(waiting) > allowed:
+            yield composer.finish(waiting.popleft())
+    while composer is not None and waiting:
+        yield composer.finish(waiting.popleft())

@@ -1,0 +1,176 @@
+"""What each container is called, how it is written, and which metadata it keeps.
+
+Data and small questions to FFmpeg; it knows no encoder settings and no clock.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import av
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Stream
+
+from filmcolor.errors import OptionError
+
+# Keys that mp4 and mov write as standard tags; any other key needs the "mdta" form.
+_STANDARD_TAGS = frozenset(
+    {
+        *("title", "artist", "album_artist", "composer", "album", "date", "comment", "genre"),
+        *("copyright", "grouping", "lyrics", "description", "synopsis", "show", "episode_id"),
+        *("network", "keywords", "track", "disc", "creation_time", "language", "encoder"),
+        "location",
+    }
+)
+# Facts about the source file itself, wrong or meaningless in another.
+_FILE_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
+# Statistics of a stream's packets, as Matroska's tools write them.
+_STATISTICS = ("bps", "number_of_frames", "number_of_bytes", "_statistics", "duration")
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A file format that a film is written to."""
+
+    muxer: str
+    """FFmpeg's name."""
+    title: str
+    suffixes: tuple[str, ...]
+    text_subtitle: str
+    """Codec that text subtitles are turned into where the container does not take them."""
+    exact_times: bool = True
+    """Whether every pts can be kept; Matroska rounds to the millisecond."""
+    has_attachments: bool = False
+    has_covers: bool = True
+
+    @property
+    def is_mov(self) -> bool:
+        """Whether it is of the QuickTime family."""
+        return self.muxer in ("mp4", "mov")
+
+
+# QuickTime numbers its languages; FFmpeg knows these by the following ISO 639-2 codes.
+_MOV_CODES = (
+    "alb amh ara arm asm aym aze baq bel ben bul bur cat ces chi dan dut dzo eng epo est "
+    "fin fra geo ger gre grn guj heb hin hun ice ind iri ita jav jpn kan kas kaz khm kin "
+    "kir kor kur lao lat lav lit mac mal mar may mlg mlt mol mon nep nor nya ori orm per "
+    "pol por pus que ron run rus san sin slk slv smi snd som spa sve swa tam tat tel tgk "
+    "tgl tha tib tir tuk tur uig ukr und urd uzb vie wel yid"
+)
+_MOV_SYNONYMS = {
+    **{"bod": "tib", "cym": "wel", "cze": "ces", "deu": "ger", "ell": "gre", "eus": "baq"},
+    **{"fas": "per", "fre": "fra", "hye": "arm", "isl": "ice", "kat": "geo", "mkd": "mac"},
+    **{"msa": "may", "mya": "bur", "nld": "dut", "nob": "nor", "rum": "ron", "slo": "slk"},
+    **{"sqi": "alb", "swe": "sve", "zho": "chi"},
+}
+
+_USUAL_LAYOUTS = {
+    "1 channels": "mono",
+    "2 channels": "stereo",
+    "6 channels": "5.1",
+    "8 channels": "7.1",
+}
+
+CONTAINERS = (
+    Container("mp4", "MP4", (".mp4", ".m4v"), "mov_text"),
+    Container("mov", "QuickTime", (".mov",), "mov_text", has_covers=False),
+    Container("matroska", "Matroska", (".mkv",), "subrip", exact_times=False, has_attachments=True),
+)
+
+
+def container_for(target: str) -> Container:
+    """Container that the target's suffix asks for; `OptionError` if it is none of them."""
+    suffix = os.path.splitext(target)[1].lower()
+    for container in CONTAINERS:
+        if suffix in container.suffixes:
+            return container
+    raise OptionError(
+        f"{target}: the name must end in .mp4, .mov or .mkv (or be - for Y4M on standard output)"
+    )
+
+
+def holds_stream(container: Container, template: Stream, sample: Packet[Stream] | None) -> bool:
+    """Whether the container takes this stream as it is: tried in memory, with a `sample` packet.
+
+    Some refusals come with the first packet, some with the end of the file (an mp4's index).
+    """
+    try:
+        trial = av.open(io.BytesIO(), "w", format=container.muxer)
+        try:
+            stream = add_copy(trial, template)
+            trial.start_encoding()
+            if sample is not None:
+                trial.mux_one(_at_zero(sample, stream))
+        finally:
+            trial.close()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def add_copy(output: OutputContainer, template: Stream) -> Stream:
+    """A stream of `output` for the packets of `template`.
+
+    Sound that states a number of channels but not which (PCM in Matroska) gets their usual layout,
+    without which mp4 refuses it.
+    """
+    stream: Stream = output.add_stream_from_template(template, opaque=True)
+    if isinstance(stream, AudioStream):
+        usual = _USUAL_LAYOUTS.get(stream.codec_context.layout.name)
+        if usual is not None:
+            stream.codec_context.layout = usual
+    return stream
+
+
+def _at_zero(sample: Packet[Stream], stream: Stream) -> Packet[Stream]:
+    packet: Packet[Stream] = Packet(bytes(sample))
+    packet.stream, packet.time_base = stream, sample.time_base
+    packet.pts = packet.dts = 0
+    packet.duration = sample.duration
+    packet.is_keyframe = True
+    return packet
+
+
+def film_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
+    """The film's own tags, without those that describe the source file."""
+    return {key: text for key, text in metadata.items() if key.lower() not in _FILE_TAGS}
+
+
+def stream_metadata(
+    metadata: Mapping[str, str], container: Container, *, changed: bool
+) -> dict[str, str]:
+    """Tags of a stream; `changed` leaves out the statistics that no longer hold."""
+    tags = {
+        key: text
+        for key, text in metadata.items()
+        if key.lower() != "encoder" and not (changed and key.lower().startswith(_STATISTICS))
+    }
+    if "language" in tags:
+        tags["language"] = held_language(container, tags["language"]) or "und"
+    return tags
+
+
+def held_language(container: Container, language: str) -> str | None:
+    """The container's own code for an ISO 639-2 language; None if it has none (QuickTime only)."""
+    if container.muxer != "mov":
+        return language
+    code = _MOV_SYNONYMS.get(language, language)
+    return code if code in _MOV_CODES.split() else None
+
+
+def labelled(metadata: Mapping[str, str], label: str) -> dict[str, str]:
+    """`metadata` with `label` in its comment, after an existing comment (and never twice)."""
+    key = next((key for key in metadata if key.lower() == "comment"), "comment")
+    old = metadata.get(key, "").strip()
+    comment = label if not old else old if label in old else f"{old}; {label}"
+    return {**{k: text for k, text in metadata.items() if k.lower() != "comment"}, key: comment}
+
+
+def nonstandard_tags(metadata: Mapping[str, str]) -> list[str]:
+    """Keys that mp4 and mov lose unless FFmpeg writes tags of any name."""
+    return [key for key in metadata if key.lower() not in _STANDARD_TAGS]

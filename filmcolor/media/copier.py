@@ -1,0 +1,208 @@
+"""Copies the source's other streams into the result, packet by packet, beside the coloured film.
+
+The source is opened a second time and read only as far as the film has been written, so that memory
+does not grow and the file is interleaved as it should be.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.stream import Discard, Stream
+from av.subtitles.stream import SubtitleStream
+
+from filmcolor.errors import MediaError
+from filmcolor.media.containers import Container, add_copy, stream_metadata
+from filmcolor.media.source import open_source
+from filmcolor.media.streams import StreamPlan, is_attached_picture, packet_time, read_covers
+from filmcolor.media.subtitles import SubtitleConverter
+from filmcolor.media.timeline import round_half_up
+
+_SEEK_MARGIN_SECONDS = 10
+"""How much earlier than asked to begin reading, since seeking may land late."""
+
+
+class StreamCopier:
+    """Feeds an output container with all streams of the plan but the film itself.
+
+    Call order: `add_stream` for every plan in the order of the result, `start`, `copy_until` as the
+    film grows, `close`. Times are seconds of the source's clock; `offset` is added on the way out.
+    """
+
+    def __init__(
+        self, path: str, plans: Sequence[StreamPlan], container: Container, *, trimmed: bool
+    ) -> None:
+        """Open `path`; `trimmed` says that only a part of the film is written."""
+        self._path = path
+        self._format = container
+        self._trimmed = trimmed
+        self._templates = open_source(path)
+        self._reader: InputContainer | None = None
+        covers = [
+            plan.index for plan in plans if is_attached_picture(self._templates.streams[plan.index])
+        ]
+        self._covers = read_covers(self._templates, covers)
+        self._outputs: dict[int, Stream] = {}
+        self._cover_outputs: dict[int, Stream] = {}
+        self._converters: dict[int, SubtitleConverter] = {}
+        self._last_dts: dict[int, int] = {}
+        self._packets: Iterator[Packet[Stream]] = iter(())
+        self._pending: Packet[Stream] | None = None
+        self._container: OutputContainer | None = None
+        self._first: Fraction | None = None
+        self._last: Fraction | None = None
+        self._offset = Fraction(0)
+
+    def add_stream(self, plan: StreamPlan, container: OutputContainer) -> None:
+        """Make the output stream for `plan`, with the source's metadata and disposition."""
+        self._container = container
+        source = self._templates.streams[plan.index]
+        output: Stream
+        if plan.action == "attach":
+            if plan.index in self._covers:
+                container.add_attachment(plan.filename, plan.mimetype, self._covers[plan.index])
+            return
+        if plan.action == "copy":
+            output = add_copy(container, source)
+        else:
+            output = container.add_stream(plan.action)
+            if not isinstance(source, SubtitleStream) or not isinstance(output, SubtitleStream):
+                raise TypeError(f"{plan.name} is no subtitle stream")
+            output.time_base = source.time_base
+            self._converters[plan.index] = SubtitleConverter(source, output)
+        changed = self._trimmed or plan.action != "copy"
+        output.metadata.update(stream_metadata(source.metadata, self._format, changed=changed))
+        output.disposition = source.disposition
+        if is_attached_picture(source):
+            self._cover_outputs[plan.index] = output
+        elif source.type != "attachment":
+            self._outputs[plan.index] = output
+
+    def start(self, offset: Fraction, first: Fraction | None, last: Fraction | None) -> None:
+        """Write from `first` to `last` seconds (None: all), shifting everything by `offset`."""
+        self._offset, self._first, self._last = offset, first, last
+        for index, output in self._cover_outputs.items():
+            if index in self._covers:
+                picture: Packet[Stream] = Packet(self._covers[index])
+                picture.stream, picture.time_base = output, Fraction(1, 1000)
+                picture.pts = picture.dts = 0
+                picture.is_keyframe = True
+                self._mux(picture)
+        if self._outputs:
+            self._reader = self._open_reader()
+            if first is not None:
+                self._seek(first)
+            self._packets = self._demux()
+
+    def copy_until(self, time: Fraction | None) -> None:
+        """Write every packet before `time` seconds of the source's clock; None: all the rest."""
+        while (packet := self._next()) is not None:
+            at = _decode_time(packet)
+            if time is not None and at is not None and at >= time:
+                return
+            self._pending = None
+            if at is not None:
+                self._write(packet)
+
+    def close(self) -> None:
+        """Let go of the source."""
+        self._pending = None
+        self._packets = iter(())
+        if self._reader is not None:
+            self._reader.close()
+        self._templates.close()
+
+    def _open_reader(self) -> InputContainer:
+        reader = open_source(self._path)
+        for stream in reader.streams:
+            if stream.index not in self._outputs:
+                stream.discard = Discard.all
+        return reader
+
+    def _demux(self) -> Iterator[Packet[Stream]]:
+        reader = self._reader
+        if reader is None:
+            return iter(())
+        return iter(reader.demux([reader.streams[index] for index in self._outputs]))
+
+    def _next(self) -> Packet[Stream] | None:
+        if self._pending is None:
+            try:
+                self._pending = next(self._packets, None)
+            except (av.FFmpegError, OSError) as error:
+                raise MediaError(
+                    f"{self._path}: its other streams cannot be read on ({error}); "
+                    "repair the file first"
+                ) from error
+        return self._pending
+
+    def _seek(self, first: Fraction) -> None:
+        """Move to before `first`; read from the beginning if the file cannot, or lands too late."""
+        target = int((first - _SEEK_MARGIN_SECONDS) * av.time_base)
+        steady = {index for index, output in self._outputs.items() if output.type == "audio"}
+        if target <= 0 or not steady or self._reader is None:
+            return
+        with contextlib.suppress(av.FFmpegError, OSError):
+            self._reader.seek(target, backward=True)
+            landed = next((p for p in self._demux() if p.stream_index in steady), None)
+            at = None if landed is None else packet_time(landed)
+            if at is not None and at <= first:
+                self._reader.seek(target, backward=True)
+                return
+        self._reader.close()
+        self._reader = self._open_reader()
+
+    def _write(self, packet: Packet[Stream]) -> None:
+        """Trim, shift, convert and mux one packet."""
+        index = packet.stream_index
+        if not self._trim(packet):
+            return
+        converter = self._converters.get(index)
+        if converter is not None:
+            converted = converter(packet)
+            if converted is None:
+                return
+            packet = converted
+        shift = round_half_up(self._offset / packet.time_base)
+        dts = packet.dts if packet.dts is not None else packet.pts
+        if dts is None:
+            return
+        pts = packet.pts if packet.pts is not None else dts
+        # Muxers refuse a dts that does not grow; broken sources have them.
+        dts = max(dts + shift, self._last_dts.get(index, dts + shift - 1) + 1)
+        self._last_dts[index] = dts
+        packet.dts, packet.pts = dts, max(pts + shift, dts)
+        packet.stream = self._outputs[index]
+        self._mux(packet)
+
+    def _trim(self, packet: Packet[Stream]) -> bool:
+        """Whether the packet belongs to the part being written; a subtitle is cut to it."""
+        start = packet_time(packet)
+        if start is None:
+            return False
+        if packet.stream.type != "subtitle":
+            return self._first is None or start >= self._first
+        stop = start + (packet.duration or 0) * packet.time_base
+        first = start if self._first is None else max(start, self._first)
+        last = stop if self._last is None else min(stop, self._last)
+        if (first, last) == (start, stop):
+            return True
+        if last <= first:
+            return False
+        packet.pts = packet.dts = round_half_up(first / packet.time_base)
+        packet.duration = round_half_up((last - first) / packet.time_base)
+        return True
+
+    def _mux(self, packet: Packet[Stream]) -> None:
+        if self._container is not None:
+            self._container.mux_one(packet)
+
+
+def _decode_time(packet: Packet[Stream]) -> Fraction | None:
+    ticks = packet.dts if packet.dts is not None else packet.pts
+    return None if ticks is None or packet.time_base is None else ticks * packet.time_base

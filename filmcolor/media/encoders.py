@@ -1,0 +1,214 @@
+"""The table of what each encoder takes.
+
+Data: depths, chroma grids, odd sizes, defaults and the lossless way of every codec that `--codec`
+names. It knows nothing of containers, streams or clocks; what the installed FFmpeg really offers is
+asked of it (`available_formats`), never assumed. `settings` draws the conclusions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from av.codec import Codec as FFmpegCodec
+from av.codec.codec import UnknownCodecError
+
+from filmcolor.errors import OptionError
+from filmcolor.options import Codec
+from filmcolor.types import Chroma, PixelLayout
+
+
+def _planar(chromas: tuple[Chroma, ...], depths: tuple[int, ...]) -> dict[PixelLayout, str]:
+    return {
+        PixelLayout(depth, chroma): f"yuv{chroma}p" + ("" if depth == 8 else f"{depth}le")
+        for depth in depths
+        for chroma in chromas
+    }
+
+
+_ALL: tuple[Chroma, ...] = ("420", "422", "444")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """What one codec takes, and how it is driven."""
+
+    codec: Codec
+    """Its name in `--codec`."""
+    library: str
+    """FFmpeg's name of the encoder."""
+    formats: Mapping[PixelLayout, str]
+    """Layouts it takes, with FFmpeg's name of the pixel format for each."""
+    needs_even_size: bool = True
+    """Whether a subsampled direction (width in 4:2:0 and 4:2:2, height in 4:2:0) must be even."""
+    smallest: int = 2
+    """Least width and height in pixels."""
+    crf: float | None = None
+    """Default constant quality; None: the encoder has no such setting."""
+    crf_range: tuple[float, float] = (0.0, 51.0)
+    crf_option: str = "crf"
+    presets: tuple[str, ...] = ()
+    preset: str | None = None
+    """Default preset; None: the encoder has none, or `presets` depend on the layout (ProRes)."""
+    preset_option: str = "preset"
+    lossless: Mapping[str, str] | None = None
+    """Options that make it mathematically lossless; None: it cannot. Empty: it always is."""
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    """Options it always gets."""
+    params_option: str | None = None
+    """Where "key=value:key=value" settings of the library itself go; joined with `params`."""
+    params: str = ""
+    intra_only: bool = False
+    reorder_depth: int = 0
+    """Frames it may reorder by, where FFmpeg's codec context does not say (x265)."""
+    tags_siting: bool = False
+    """Whether its bitstream can say that 4:2:0 chroma is centred."""
+    mp4_tag: str | None = None
+    """Code of the sample entry in mp4 and mov where FFmpeg's own choice is not the playable one."""
+
+    @property
+    def always_lossless(self) -> bool:
+        """Whether it has no lossy mode."""
+        return self.lossless is not None and not self.lossless and self.intra_only
+
+
+_X26_PRESETS = (
+    *("ultrafast", "superfast", "veryfast", "faster", "fast"),
+    *("medium", "slow", "slower", "veryslow", "placebo"),
+)
+_NVENC_PRESETS = ("p1", "p2", "p3", "p4", "p5", "p6", "p7")
+_NVENC_FIXED = {"rc": "vbr", "b": "0", "forced-idr": "1"}
+
+ENCODERS: Mapping[Codec, Encoder] = MappingProxyType(
+    {
+        "libx264": Encoder(
+            codec="libx264",
+            library="libx264",
+            formats=_planar(_ALL, (8, 10)),
+            smallest=1,
+            crf=18.0,
+            preset="medium",
+            presets=_X26_PRESETS,
+            # Not crf 0: above 8 bits that is merely a very good quality.
+            lossless={"qp": "0"},
+            # Without forced-idr a forced key frame is an I frame that later frames may look past.
+            fixed={"forced-idr": "1"},
+            params_option="x264-params",
+            params="open-gop=0",
+            tags_siting=True,
+        ),
+        "libx265": Encoder(
+            codec="libx265",
+            library="libx265",
+            formats=_planar(_ALL, (8, 10, 12)),
+            smallest=16,
+            crf=20.0,
+            preset="medium",
+            presets=_X26_PRESETS,
+            lossless={"x265-params": "lossless=1"},
+            fixed={"forced-idr": "1"},
+            params_option="x265-params",
+            params="open-gop=0:log-level=error",
+            reorder_depth=2,
+            tags_siting=True,
+            mp4_tag="hvc1",
+        ),
+        "libsvtav1": Encoder(
+            codec="libsvtav1",
+            library="libsvtav1",
+            formats=_planar(("420",), (8, 10)),
+            needs_even_size=False,
+            smallest=16,
+            crf=26.0,
+            crf_range=(1.0, 63.0),
+            preset="8",
+            presets=tuple(str(speed) for speed in range(14)),
+        ),
+        "prores": Encoder(
+            codec="prores",
+            library="prores_ks",
+            formats=_planar(("422", "444"), (10,)),
+            needs_even_size=False,
+            presets=("proxy", "lt", "standard", "hq", "4444", "4444xq"),
+            preset_option="profile",
+            # Apple's decoders look for their own vendor code.
+            fixed={"vendor": "apl0"},
+            intra_only=True,
+        ),
+        "ffv1": Encoder(
+            codec="ffv1",
+            library="ffv1",
+            formats=_planar(_ALL, (8, 10, 12, 16)),
+            needs_even_size=False,
+            smallest=1,
+            lossless={},
+            fixed={"level": "3", "slicecrc": "1"},  # checksums: what archives ask for
+            intra_only=True,
+        ),
+        "h264_nvenc": Encoder(
+            codec="h264_nvenc",
+            library="h264_nvenc",
+            formats=_planar(("420", "444"), (8,)),
+            smallest=146,
+            crf=19.0,
+            crf_range=(1.0, 51.0),
+            crf_option="cq",
+            preset="p5",
+            presets=_NVENC_PRESETS,
+            fixed=_NVENC_FIXED,
+        ),
+        "hevc_nvenc": Encoder(
+            codec="hevc_nvenc",
+            library="hevc_nvenc",
+            formats={
+                **_planar(("420", "444"), (8,)),
+                PixelLayout(10, "420"): "p010le",
+                PixelLayout(10, "444"): "yuv444p16le",
+            },
+            smallest=146,
+            crf=21.0,
+            crf_range=(1.0, 51.0),
+            crf_option="cq",
+            preset="p5",
+            presets=_NVENC_PRESETS,
+            fixed=_NVENC_FIXED,
+            mp4_tag="hvc1",
+        ),
+        "av1_nvenc": Encoder(
+            codec="av1_nvenc",
+            library="av1_nvenc",
+            formats={PixelLayout(8, "420"): "yuv420p", PixelLayout(10, "420"): "p010le"},
+            smallest=146,
+            crf=28.0,
+            crf_range=(1.0, 63.0),
+            crf_option="cq",
+            preset="p5",
+            presets=_NVENC_PRESETS,
+            fixed=_NVENC_FIXED,
+        ),
+    }
+)
+
+
+def find_encoder(codec: str) -> Encoder:
+    """Table entry of `codec`; `OptionError` if it is unknown or missing from this FFmpeg build."""
+    entry = next((entry for entry in ENCODERS.values() if entry.codec == codec), None)
+    if entry is None:
+        raise OptionError(f"--codec {codec}: unknown; choose one of {', '.join(ENCODERS)}")
+    if not available_formats(entry.library):
+        have = [name for name, other in ENCODERS.items() if available_formats(other.library)]
+        raise OptionError(
+            f"--codec {codec}: this build of PyAV has no encoder {entry.library}; "
+            f"choose one of {', '.join(have)}"
+        )
+    return entry
+
+
+def available_formats(library: str) -> frozenset[str]:
+    """Pixel formats that FFmpeg's encoder `library` takes in this build; empty if it is missing."""
+    try:
+        codec = FFmpegCodec(library, "w")
+    except UnknownCodecError:
+        return frozenset()
+    return frozenset(known.name for known in codec.video_formats or ())

@@ -1,0 +1,135 @@
+"""Opening a film for reading: what can go wrong is said in one line, in filmcolor's own errors.
+
+Used by `probe` and `decode`, and by whoever else needs the source's packets. Decodes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+import av
+import av.error
+from av.codec.context import ThreadType
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from filmcolor.errors import MediaError
+
+PIPE = "-"
+"""The path that stands for Y4M on standard input."""
+
+# A film may point to other files (playlists, references), but never to the network.
+_OPTIONS = {"protocol_whitelist": "file,crypto,data"}
+# Demuxers that make a "film" of any text.
+_NOT_FILMS = {"tty"}
+
+
+@contextmanager
+def media_errors(path: str, action: str = "read") -> Iterator[None]:
+    """Turn the errors of FFmpeg and of the system into one line about `path`."""
+    try:
+        yield
+    except (av.error.FFmpegError, OSError) as error:
+        raise MediaError(_explain(path, action, error)) from error
+
+
+def open_source(path: str) -> InputContainer:
+    """Open a film by its content, whatever its name; "-" is Y4M on standard input.
+
+    Raises `MediaError` for everything that is not a readable media file.
+    """
+    if path == PIPE:
+        return _open_pipe(sys.stdin.buffer)
+    _check_file(path)
+    with media_errors(path):
+        container = av.open(f"file:{path}", "r", options=_OPTIONS, metadata_errors="replace")
+    if container.format.name in _NOT_FILMS:
+        container.close()
+        raise MediaError(f"{path}: a text file, not a film: give a video file")
+    return container
+
+
+def film_stream(
+    container: InputContainer, path: str, threads: ThreadType = ThreadType.AUTO
+) -> VideoStream:
+    """The stream that is the film: the best video stream that is no cover picture.
+
+    It decodes in several threads: of frames and slices (`AUTO`), or of slices alone (`SLICE`),
+    which is slower but tells an error at the packet that has it.
+
+    Raises `MediaError` when there is none, or when FFmpeg has no decoder for it.
+    """
+    films = [stream for stream in container.streams.video if not is_cover(stream)]
+    if not films:
+        has_sound = bool(container.streams.audio)
+        what = "only sound" if has_sound else "no picture"
+        raise MediaError(f"{path}: {what} in it, no film: give a file with a video stream")
+    best = container.streams.best("video")
+    stream = best if isinstance(best, VideoStream) and best in films else films[0]
+    if stream.codec_context is None:
+        raise MediaError(
+            f"{path}: no decoder for its video stream ({stream.codec_tag!r}): "
+            "convert it with another program first"
+        )
+    stream.thread_type = threads
+    return stream
+
+
+def is_cover(stream: VideoStream) -> bool:
+    """Whether a video stream is a still picture attached to the file, not a film."""
+    stills = Disposition.attached_pic | Disposition.timed_thumbnails
+    return bool(stream.disposition & stills)
+
+
+def _open_pipe(source: BinaryIO) -> InputContainer:
+    try:
+        return av.open(source, "r", format="yuv4mpegpipe", metadata_errors="replace")
+    except (av.error.FFmpegError, OSError) as error:
+        raise MediaError(
+            "standard input: not a Y4M stream: pipe one in, such as from "
+            "`ffmpeg -i film.mp4 -f yuv4mpegpipe -`"
+        ) from error
+
+
+def _check_file(path: str) -> None:
+    """What the file system already knows."""
+    if os.path.isdir(path):
+        raise MediaError(f"{path}: a folder, not a film: give a video file")
+    if not os.path.exists(path):
+        raise MediaError(f"{path}: no such file: check the name")
+    if not os.path.isfile(path):
+        raise MediaError(f"{path}: not a regular file: give a video file, or - for Y4M on a pipe")
+    if not os.access(path, os.R_OK):
+        raise MediaError(f"{path}: not readable: its permissions forbid it")
+    if os.path.getsize(path) == 0:
+        raise MediaError(f"{path}: empty (zero bytes): copy the file again")
+
+
+def _explain(path: str, action: str, error: Exception) -> str:
+    name = "standard input" if path == PIPE else path
+    if isinstance(error, PermissionError):
+        return f"{name}: not readable: its permissions forbid it"
+    if isinstance(error, av.error.InvalidDataError | av.error.EOFError) and action == "read":
+        if _lacks_index(path):
+            return f"{name}: cut short, its index (moov) is missing: copy or download it again"
+        return f"{name}: not a film, or damaged: FFmpeg finds no media in it"
+    if isinstance(error, av.error.DecoderNotFoundError):
+        return f"{name}: no decoder for its video: convert it with another program first"
+    reason = getattr(error, "strerror", None) or str(error)
+    return f"{name}: cannot {action} it: {reason}"
+
+
+def _lacks_index(path: str) -> bool:
+    """Whether a file that could not be opened begins like an mp4 or mov."""
+    if path == PIPE:
+        return False
+    try:
+        with open(path, "rb") as file:
+            return file.read(12)[4:8] in (b"ftyp", b"wide", b"mdat")
+    except OSError:
+        return False

@@ -1,0 +1,237 @@
+"""What becomes of the source's other streams: copied, converted, attached, or named as lost.
+
+Decided before the run from the opened source; nothing is written here (see `copier`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition, Stream
+
+from filmcolor.media.containers import Container, held_language, holds_stream
+from filmcolor.media.timeline import Chapter
+
+Action = Literal["film", "copy", "mov_text", "subrip", "attach"]
+"""The coloured film; packets as they are; text in another codec; an attachment of Matroska."""
+
+COVER = "cover picture"
+TIMECODE = "timecode track"
+
+_TEXT_CODECS = frozenset({"subrip", "srt", "text", "webvtt", "ass", "ssa", "mov_text", "ttml"})
+_IMAGE_TYPES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
+# What the search for the first timestamps reads at most: packets.
+_SEARCH_PACKETS = 4000
+_SEARCH_FILM_PACKETS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPlan:
+    """One stream of the source and what is done with it."""
+
+    index: int
+    """In the source."""
+    action: Action
+    name: str
+    """For people: "subtitle stream 3 (subrip, eng)"."""
+    filename: str = ""
+    mimetype: str = ""
+    """Of an image that becomes an attachment."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamsPlan:
+    """All streams of the result in their order, and what is left out."""
+
+    kept: tuple[StreamPlan, ...]
+    dropped: tuple[str, ...]
+    converted: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the head of a file shows."""
+
+    times: Mapping[int, Fraction]
+    """Earliest pts in seconds of the streams that were met, by index."""
+    packets: Mapping[int, Packet[Stream]]
+    """A first packet of each."""
+
+
+def codec_name(stream: Stream) -> str:
+    """FFmpeg's codec name of a stream, "unknown" if it has none."""
+    if stream.codec_context is not None:
+        return stream.codec_context.codec.canonical_name
+    return stream.name or "unknown"
+
+
+def describe_stream(stream: Stream) -> str:
+    """For people: "subtitle stream 3 (hdmv_pgs_subtitle, eng)", "attachment font.ttf"."""
+    if stream.type == "attachment":
+        return f"attachment {stream.metadata.get('filename', stream.index)}"
+    if is_attached_picture(stream):
+        return COVER
+    if stream.type == "data" and "timecode" in stream.metadata:
+        return TIMECODE
+    facts = [codec_name(stream), stream.language or ""]
+    known = ", ".join(fact for fact in facts if fact and fact != "und")
+    return f"{stream.type} stream {stream.index} ({known})"
+
+
+def plan_streams(
+    source: InputContainer, film: int, container: Container, survey: Survey
+) -> StreamsPlan:
+    """Settle every stream of `source` for `container`; `film` is the index of the coloured one."""
+    kept: list[StreamPlan] = []
+    dropped: list[str] = []
+    converted: list[str] = []
+    chapters = source.chapters()
+    for stream in source.streams:
+        name = describe_stream(stream)
+        if stream.index == film:
+            kept.append(StreamPlan(film, "film", name))
+        elif _is_chapter_track(stream, chapters) or _is_thumbnails(stream) or name == TIMECODE:
+            continue
+        elif (plan := _plan_stream(stream, name, container, survey)) is None:
+            dropped.append(name)
+        else:
+            kept.append(plan)
+            language = stream.metadata.get("language")
+            if language and held_language(container, language) is None:
+                dropped.append(f"the language tag {language} of {name}")
+            if plan.action in ("mov_text", "subrip"):
+                converted.append(f"{name} becomes {plan.action}")
+    return StreamsPlan(tuple(kept), tuple(dropped), tuple(converted))
+
+
+def timecode_of(source: InputContainer, film: int) -> str | None:
+    """Timecode of the film's first frame, from its own tag or from a timecode track.
+
+    FFmpeg's muxers write the track, or Matroska's tag, from the film's tag: its packets cannot be
+    copied, since PyAV cannot give a data stream the frame rate that they need.
+    """
+    for stream in (source.streams[film], *source.streams):
+        for key, text in stream.metadata.items():
+            if key.lower() == "timecode":
+                return str(text)
+    return None
+
+
+def _plan_stream(
+    stream: Stream, name: str, container: Container, survey: Survey
+) -> StreamPlan | None:
+    if is_attached_picture(stream):
+        return _plan_cover(stream, name, container)
+    if stream.type == "attachment":
+        return StreamPlan(stream.index, "copy", name) if container.has_attachments else None
+    if stream.type not in ("video", "audio", "subtitle", "data"):
+        return None
+    if holds_stream(container, stream, survey.packets.get(stream.index)):
+        return StreamPlan(stream.index, "copy", name)
+    if stream.type == "subtitle" and codec_name(stream) in _TEXT_CODECS:
+        action: Action = "mov_text" if container.is_mov else "subrip"
+        return StreamPlan(stream.index, action, name)
+    return None
+
+
+def _plan_cover(stream: Stream, name: str, container: Container) -> StreamPlan | None:
+    if not container.has_covers or codec_name(stream) not in _IMAGE_TYPES:
+        return None
+    if not container.has_attachments:
+        return StreamPlan(stream.index, "copy", name)
+    suffix, mimetype = _IMAGE_TYPES[codec_name(stream)]
+    filename = stream.metadata.get("filename", f"cover.{suffix}")
+    return StreamPlan(stream.index, "attach", name, filename, mimetype)
+
+
+def is_attached_picture(stream: Stream) -> bool:
+    """Whether it is a still picture attached to the file: not a film."""
+    return stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)
+
+
+def _is_thumbnails(stream: Stream) -> bool:
+    return stream.type == "video" and bool(stream.disposition & Disposition.timed_thumbnails)
+
+
+def _is_chapter_track(stream: Stream, chapters: list[av.container.core.Chapter]) -> bool:
+    """Whether this is the text track in which mp4 and mov keep chapter titles (written anew)."""
+    if not chapters:
+        return False
+    if stream.type == "data":
+        return stream.name == "bin_data"
+    # With a timecode track beside it FFmpeg does not recognise it: its samples are the chapters.
+    if stream.type != "subtitle" or stream.frames != len(chapters) or stream.time_base is None:
+        return False
+    starts = [Fraction(entry.timestamp) * stream.time_base for entry in stream.index_entries]
+    wanted = [Fraction(chapter["start"]) * (chapter["time_base"] or 1) for chapter in chapters]
+    return len(starts) == len(wanted) and all(
+        abs(start - other) < Fraction(1, 100) for start, other in zip(starts, wanted, strict=True)
+    )
+
+
+def read_covers(source: InputContainer, indexes: Iterable[int]) -> dict[int, bytes]:
+    """Bytes of the attached pictures; FFmpeg hands them out as the first packets of all."""
+    wanted = set(indexes)
+    covers: dict[int, bytes] = {}
+    if not wanted:
+        return covers
+    for packet in source.demux([source.streams[index] for index in wanted]):
+        if packet.size and packet.stream_index not in covers:
+            covers[packet.stream_index] = bytes(packet)
+        if len(covers) == len(wanted):
+            break
+    return covers
+
+
+def read_chapters(source: InputContainer) -> tuple[Chapter, ...]:
+    """Chapters in seconds; one without an end runs to the next, the last to the film's end."""
+    entries = source.chapters()
+    starts = [Fraction(entry["start"]) * (entry["time_base"] or 1) for entry in entries]
+    end = Fraction(source.duration or 0, av.time_base)
+    chapters = []
+    for number, (entry, start) in enumerate(zip(entries, starts, strict=True)):
+        stop = Fraction(entry["end"]) * (entry["time_base"] or 1)
+        if stop <= start:
+            stop = starts[number + 1] if number + 1 < len(starts) else max(end, start)
+        chapters.append(Chapter(start, stop, dict(entry["metadata"])))
+    return tuple(chapters)
+
+
+def survey_streams(source: InputContainer, film: int) -> Survey:
+    """Look at the head of the file: where each stream begins, and a packet of it.
+
+    Reads on until every sound track and enough of the film have been seen, up to a limit. Frames of
+    the film that the container itself hides (outside an edit list) do not count.
+    """
+    times: dict[int, Fraction] = {}
+    packets: dict[int, Packet[Stream]] = {}
+    seen_of_film = 0
+    streams = [each for each in source.streams if each.type not in ("attachment", "unknown")]
+    awaited = {each.index for each in streams if each.type == "audio"}
+    for number, packet in enumerate(source.demux(streams)):
+        time = packet_time(packet)
+        index = packet.stream_index
+        if time is None or is_attached_picture(packet.stream):
+            continue
+        packets.setdefault(index, packet)
+        if not (packet.is_discard and index == film):
+            times[index] = min(time, times.get(index, time))
+        seen_of_film += index == film
+        awaited.discard(index)
+        if number >= _SEARCH_PACKETS or (not awaited and seen_of_film >= _SEARCH_FILM_PACKETS):
+            break
+    return Survey(times, packets)
+
+
+def packet_time(packet: Packet[Stream]) -> Fraction | None:
+    """Presentation time in seconds; None for the empty packets at the end of a stream."""
+    ticks = packet.pts if packet.pts is not None else packet.dts
+    if ticks is None or packet.time_base is None:
+        return None
+    return ticks * packet.time_base

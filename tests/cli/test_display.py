@@ -1,0 +1,113 @@
+"""Lines, bars and JSON: what each display makes of the same events."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from filmcolor.cli.display import BarDisplay, JsonDisplay, LineDisplay, Pace, clock_text
+from filmcolor.types import (
+    Notice,
+    PictureDone,
+    Progress,
+)
+from tests.cli.play import PLANNED, RUN_EVENTS, STAGES
+
+
+class Clock:
+    """Time that stands until it is told otherwise."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_pace_is_that_of_the_last_half_minute() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    assert pace.per_second is None
+    clock.now += 0.5
+    pace.mark(5)
+    assert pace.per_second is None  # too early to say
+    clock.now += 0.5
+    pace.mark(10)
+    assert pace.per_second == pytest.approx(10)
+    assert pace.seconds_left(110) == pytest.approx(10)
+    assert pace.seconds_left(None) is None
+    assert pace.seconds_left(3) is None
+    done = 10
+    for _ in range(60):  # a minute at 2 a second
+        clock.now += 1
+        done += 2
+        pace.mark(done)
+    assert pace.per_second == pytest.approx(2)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (5.4, "0:05"), (754, "12:34"), (3723, "1:02:03")]
+)
+def test_clock_text(seconds: float, text: str) -> None:
+    assert clock_text(seconds) == text
+
+
+def test_lines_come_every_few_seconds_only(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = Clock()
+    display = LineDisplay(clock)
+    display.show(replace(PLANNED, total=1000))
+    capsys.readouterr()
+    for done in range(1, 121):  # 12 seconds at 10 frames a second
+        clock.now += 0.1
+        display.show(Progress(done, 1000, STAGES))
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert lines[1].endswith("/1000 frames, 10.0 fps, 1:30 left, slowest stage: infer")
+
+
+def test_a_header_that_promised_too_little_is_not_repeated(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock = Clock()
+    display = LineDisplay(clock)
+    clock.now += 6
+    display.show(Progress(60, 50, {}))
+    assert capsys.readouterr().err == "60 frames, 10.0 fps\n"
+
+
+def test_the_bar_on_a_terminal() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100, color_system=None)
+    with BarDisplay(console) as display:
+        for event in RUN_EVENTS[:-1]:
+            display.show(event)
+        display._bar.refresh()
+        assert "192/192 frames" in screen.getvalue()
+        assert "slowest: infer" in screen.getvalue()
+        display.show(RUN_EVENTS[-1])
+    text = screen.getvalue()
+    assert "old.mp4 -> new.mp4" in text
+    assert "Warning: look at this" in text
+    assert text.rstrip().endswith("new.mp4: 192 frames in 0:12, 16.0 fps (slowest stage: infer)")
+
+
+def test_brackets_in_names_stay_on_the_terminal() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=40, color_system=None)
+    with BarDisplay(console) as display:
+        display.show(Notice("a [bold]film[/bold] with a name longer than the screen is wide, yes"))
+    assert screen.getvalue() == (
+        "Note: a [bold]film[/bold] with a name longer than the screen is wide, yes\n"
+    )
+
+
+def test_json_lines_hold_every_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    with JsonDisplay(to_stderr=False) as display:
+        for number in range(3):
+            display.show(PictureDone(f"{number}.jpg", f"out/{number}.jpg", "failed", "broken"))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["source"] for line in lines] == ["0.jpg", "1.jpg", "2.jpg"]

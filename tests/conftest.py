@@ -1,0 +1,1 @@
+"""Lets every test import the shared helpers as `tests.clips`."""

@@ -1,0 +1,281 @@
+"""Everything beside the picture: copied byte for byte, converted, or named as lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from filmcolor.options import RunOptions
+from filmcolor.types import Notice
+from tests.clips import jpeg_bytes, make_clip
+from tests.media.coloring import LABEL, color, decoded_times, options, packets_of
+
+FONT = ("Old Type.ttf", "application/x-truetype-font", b"\x00\x01\x00\x00not really a font")
+
+
+def warnings(notices: tuple[Notice, ...]) -> list[str]:
+    return [notice.text for notice in notices if notice.warning]
+
+
+@pytest.mark.parametrize("sound_codec", ["aac", "pcm_s16le", "flac", "ac3"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_sound_is_copied_byte_for_byte(tmp_path: Path, suffix: str, sound_codec: str) -> None:
+    source, target = tmp_path / "in.mkv", tmp_path / f"out{suffix}"
+    make_clip(source, frames=12, sound=2, sound_codec=sound_codec)
+    plan = color(source, target, options())
+    if (sound_codec, suffix) == ("flac", ".mov"):
+        assert "audio stream 1 (flac, eng)" in warnings(plan.notices)[0]
+        return
+    assert warnings(plan.notices) == []
+    for number in range(2):
+        before = packets_of(source, "audio", number)
+        after = packets_of(target, "audio", number)
+        whole = sound_codec != "pcm_s16le"  # PCM has no packets of its own: containers cut it anew
+        if whole:
+            assert [packet.content for packet in after] == [packet.content for packet in before]
+            assert all(
+                abs(one.seconds - other.seconds) <= Fraction(1, 1000)
+                for one, other in zip(before, after, strict=True)
+            )
+        joined = b"".join(packet.content for packet in before)
+        assert b"".join(packet.content for packet in after) == joined
+        assert len(joined) > 1000
+    with av.open(str(target)) as film:
+        languages = [stream.language for stream in film.streams.audio]
+    assert languages == ["eng", "ger" if suffix == ".mov" else "deu"]
+
+
+def test_sound_keeps_its_exact_times_from_mp4_to_mp4(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.mp4", tmp_path / "out.mp4"
+    make_clip(source, frames=24, codec="libx264", sound=2)
+    color(source, target, options())
+    for number in range(2):
+        before = packets_of(source, "audio", number)
+        assert packets_of(target, "audio", number) == before
+        assert len(before) > 40
+
+
+def texts(path: Path) -> list[tuple[float, float, str]]:
+    """(start, end, text) of the first subtitle stream, as its decoder reads it."""
+    result = []
+    with av.open(str(path)) as film:
+        stream = film.streams.subtitles[0]
+        for packet in film.demux(stream):
+            for subtitle in stream.decode(packet) if packet.size else []:
+                start = float(packet.pts * packet.time_base)
+                end = start + float(packet.duration * packet.time_base)
+                text = subtitle.dialogue.decode().removesuffix("{\\i0}")
+                if text:
+                    result.append((round(start, 3), round(end, 3), text))
+    return result
+
+
+LINES = [(0.1, 0.4, "Hello <i>world</i>"), (0.5, 0.9, "Zwei\nZeilen, ö")]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [(".mp4", "mov_text"), (".mov", "mov_text"), (".mkv", "subrip")]
+)
+def test_subrip_becomes_what_the_container_takes(tmp_path: Path, suffix: str, codec: str) -> None:
+    source, target = tmp_path / "in.mkv", tmp_path / f"out{suffix}"
+    make_clip(source, frames=24, subtitles=LINES)
+    plan = color(source, target, options())
+    with av.open(str(target)) as film:
+        assert film.streams.subtitles[0].codec_context.codec.canonical_name == codec
+        assert film.streams.subtitles[0].language == "eng"
+    assert texts(target) == texts(source)
+    assert "{\\i1}" in texts(target)[0][2]
+    said = [notice.text for notice in plan.notices]
+    assert any("becomes mov_text" in text for text in said) == (codec == "mov_text")
+    assert warnings(plan.notices) == []
+
+
+def test_mov_text_becomes_subrip_in_matroska(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.mp4", tmp_path / "out.mkv"
+    make_clip(source, frames=24, codec="libx264", subtitles=[(0.1, 0.4, "one"), (0.5, 0.9, "two")])
+    plan = color(source, target, options())
+    with av.open(str(target)) as film:
+        assert film.streams.subtitles[0].codec_context.codec.canonical_name == "subrip"
+    assert texts(target) == [(0.1, 0.4, "one"), (0.5, 0.9, "two")]
+    assert plan.offset_seconds == 0
+
+
+def test_attachment_stays_in_matroska_and_is_named_elsewhere(tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    make_clip(source, frames=3, attachment=FONT, cover=True)
+    kept = color(source, tmp_path / "out.mkv", options())
+    assert warnings(kept.notices) == []
+    with av.open(str(tmp_path / "out.mkv")) as film:
+        attachment = next(each for each in film.streams if each.type == "attachment")
+        assert (attachment.name, attachment.mimetype, attachment.data) == FONT
+    lost = color(source, tmp_path / "out.mp4", options())
+    assert warnings(lost.notices) == [
+        "MP4 cannot hold: attachment Old Type.ttf; left out; an .mkv target keeps more"
+    ]
+    both = color(source, tmp_path / "out.mov", options())
+    assert len(warnings(both.notices)) == 1
+    assert "attachment Old Type.ttf, cover picture" in warnings(both.notices)[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(".mkv", ".mkv"), (".mkv", ".mp4"), (".mp4", ".mkv")]
+)
+def test_cover_picture_goes_along(tmp_path: Path, before: str, after: str) -> None:
+    source, target = tmp_path / f"in{before}", tmp_path / f"out{after}"
+    make_clip(source, frames=3, codec="libx264", cover=True)
+    color(source, target, options())
+    with av.open(str(target)) as film:
+        covers = [each for each in film.streams.video if int(each.disposition) & 1024]
+        assert len(covers) == 1
+        packet = next(packet for packet in film.demux(covers[0]) if packet.size)
+        assert bytes(packet) == jpeg_bytes()
+        assert len(film.streams.video) == 2
+
+
+@pytest.mark.parametrize("before", [".mkv", ".mp4", ".mov"])
+@pytest.mark.parametrize("after", [".mkv", ".mp4", ".mov"])
+def test_chapters_go_along_once(tmp_path: Path, before: str, after: str) -> None:
+    source, target = tmp_path / f"in{before}", tmp_path / f"out{after}"
+    make_clip(source, frames=24, codec="libx264", chapters=[(0.0, 0.5, "Eins"), (0.5, 1.0, "Zwei")])
+    plan = color(source, target, options())
+    assert warnings(plan.notices) == []
+    with av.open(str(target)) as film:
+        found = [
+            (chapter["start"] * chapter["time_base"], chapter["metadata"]["title"])
+            for chapter in film.chapters()
+        ]
+        assert len(film.streams.subtitles) == 0
+    assert found == [(0, "Eins"), (Fraction(1, 2), "Zwei")]
+
+
+@pytest.mark.parametrize("after", [".mkv", ".mp4", ".mov"])
+def test_timecode_goes_along(tmp_path: Path, after: str) -> None:
+    source, middle = tmp_path / "in.mov", tmp_path / f"out{after}"
+    with av.open(str(source), "w") as film:
+        stream = film.add_stream("libx264", rate=24)
+        stream.width, stream.height = 32, 32
+        stream.metadata["timecode"] = "01:02:03:04"
+        for number in range(4):
+            frame = av.VideoFrame(32, 32, "yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 24)
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode(None))
+    plan = color(source, middle, options())
+    assert warnings(plan.notices) == []
+    with av.open(str(middle)) as film:
+        tags = {key.lower(): text for key, text in film.streams.video[0].metadata.items()}
+        assert tags["timecode"] == "01:02:03:04"
+        assert len([each for each in film.streams if each.type == "data"]) == (after != ".mkv")
+    part = color(
+        source, tmp_path / f"part{after}", replace(options(), start_seconds=Fraction(1, 12))
+    )
+    assert "timecode" in warnings(part.notices)[0]
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov"])
+def test_metadata_goes_along_and_the_label_is_added(tmp_path: Path, suffix: str) -> None:
+    source, target = tmp_path / "in.mkv", tmp_path / f"out{suffix}"
+    tags = {
+        "title": "Der müde Tod",
+        "comment": "restored 1998",
+        "creation_time": "2001-02-03T04:05:06.000000Z",
+        "ARCHIVE_ID": "B 12/7",
+    }
+    make_clip(source, frames=2, metadata=tags)
+    color(source, target, options())
+    with av.open(str(target)) as film:
+        found = {key.lower(): text for key, text in film.metadata.items()}
+    assert found["title"] == "Der müde Tod"
+    assert found["comment"] == f"restored 1998; {LABEL}"
+    assert found["creation_time"].startswith("2001-02-03T04:05:06")
+    assert found["archive_id"] == "B 12/7"
+    assert "major_brand" not in found or suffix != ".mkv"
+
+
+def test_label_alone_and_never_twice(tmp_path: Path) -> None:
+    source, once, twice = (tmp_path / name for name in ("in.mkv", "once.mp4", "twice.mkv"))
+    make_clip(source, frames=2)
+    color(source, once, options())
+    color(once, twice, options())
+    for path in (once, twice):
+        with av.open(str(path)) as film:
+            comments = [t for key, t in film.metadata.items() if key.lower() == "comment"]
+        assert comments == [LABEL]
+
+
+def test_names_and_roles_of_streams_stay(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.mp4", tmp_path / "out.mkv"
+    make_clip(source, frames=6, codec="libx264", sound=2)
+    color(source, target, options())
+    with av.open(str(source)) as before, av.open(str(target)) as after:
+        assert [int(each.disposition) for each in after.streams] == [
+            int(each.disposition) for each in before.streams
+        ]
+        assert [each.type for each in after.streams] == [each.type for each in before.streams]
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_part_of_a_film_starts_at_zero_with_its_sound(tmp_path: Path, suffix: str) -> None:
+    source, target = tmp_path / "in.mkv", tmp_path / f"out{suffix}"
+    make_clip(
+        source,
+        frames=50,
+        rate=Fraction(25),
+        time_base=Fraction(1, 1000),
+        sound=1,
+        subtitles=[(0.1, 0.5, "gone"), (0.8, 1.2, "cut"), (1.3, 1.9, "cut too"), (1.9, 2.0, "no")],
+        chapters=[(0.0, 1.2, "first"), (1.2, 2.0, "second")],
+    )
+    part = RunOptions(
+        encode=options().encode,
+        start_seconds=Fraction(1),
+        duration_seconds=Fraction(1, 2),
+    )
+    color(source, target, part)
+    times = decoded_times(target)
+    assert (times[0], times[-1], len(times)) == (0, Fraction(480, 1000), 13)
+    before = {packet.content: packet.seconds for packet in packets_of(source, "audio")}
+    after = packets_of(target, "audio")
+    assert 20 <= len(after) <= 26
+    for packet in after:
+        assert abs(before[packet.content] - 1 - packet.seconds) <= Fraction(1, 1000)
+    assert 0 <= after[0].seconds < Fraction(22, 1000)
+    assert texts(target) == [(0.0, 0.2, "cut"), (0.3, 0.5, "cut too")]
+    with av.open(str(target)) as film:
+        chapters = [
+            (chapter["start"] * chapter["time_base"], chapter["end"] * chapter["time_base"])
+            for chapter in film.chapters()
+        ]
+    assert chapters == [(0, Fraction(1, 5)), (Fraction(1, 5), Fraction(1, 2))]
+
+
+def test_beginning_of_a_film_keeps_its_times(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.mp4", tmp_path / "out.mp4"
+    pts = [6000 + 1000 * n for n in range(24)]
+    make_clip(source, time_base=Fraction(1, 24000), pts=pts, codec="libx264", sound=1)
+    color(source, target, replace(options(), duration_seconds=Fraction(1, 4)))
+    assert decoded_times(target) == [Fraction(1, 4) + Fraction(n, 24) for n in range(6)]
+    sound = packets_of(target, "audio")
+    assert sound == packets_of(source, "audio")[: len(sound)]
+    assert abs(sound[-1].seconds - Fraction(1, 2)) < Fraction(1, 20)
+
+
+def test_streams_are_interleaved_as_the_film_grows(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.mp4", tmp_path / "out.mkv"
+    make_clip(source, frames=72, codec="libx264", sound=1)
+    color(source, target, options())
+    with av.open(str(target)) as film:
+        order = [
+            (packet.stream.type, float(packet.dts * packet.time_base))
+            for packet in film.demux()
+            if packet.dts is not None
+        ]
+    at = {"video": 0.0, "audio": 0.0}
+    for kind, seconds in order:
+        at[kind] = seconds
+        if len(order) > 1 and seconds < 2.9:
+            assert abs(at["video"] - at["audio"]) < 0.3
