@@ -15,6 +15,7 @@ Spaces and units
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -267,6 +268,22 @@ def solve_chroma(
     return chroma.to(luma.device), share.reshape(shape).to(luma.device)
 
 
+@cache
+def _solved_nodes(matrix: int, primaries: int, luma_nodes: int, ab_nodes: int) -> Tensor:
+    """Values of `ChromaTable`; solved once a process, since every picture of a folder asks."""
+    luma = torch.linspace(0, 1, luma_nodes)
+    axis = torch.linspace(-_TABLE_REACH, _TABLE_REACH, ab_nodes)
+    y, b, a = torch.meshgrid(luma, axis, axis, indexing="ij")
+    chroma, _ = solve_chroma(
+        y.reshape(1, 1, 1, -1),
+        torch.stack([a.reshape(1, 1, -1), b.reshape(1, 1, -1)], dim=1),
+        matrix,
+        primaries,
+    )
+    chroma[..., (y == 0).reshape(-1) | (y == 1).reshape(-1)] = 0.0
+    return chroma.reshape(1, 2, luma_nodes, ab_nodes, ab_nodes).contiguous()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ChromaTable:
     """`solve_chroma` as a table over (Y', a, b), read by trilinear interpolation.
@@ -282,18 +299,8 @@ class ChromaTable:
     def build(
         cls, matrix: int, primaries: int, luma_nodes: int = 65, ab_nodes: int = 75
     ) -> ChromaTable:
-        """Solve all nodes; takes about half a second."""
-        luma = torch.linspace(0, 1, luma_nodes)
-        axis = torch.linspace(-_TABLE_REACH, _TABLE_REACH, ab_nodes)
-        y, b, a = torch.meshgrid(luma, axis, axis, indexing="ij")
-        chroma, _ = solve_chroma(
-            y.reshape(1, 1, 1, -1),
-            torch.stack([a.reshape(1, 1, -1), b.reshape(1, 1, -1)], dim=1),
-            matrix,
-            primaries,
-        )
-        chroma[..., (y == 0).reshape(-1) | (y == 1).reshape(-1)] = 0.0
-        return cls(chroma.reshape(1, 2, luma_nodes, ab_nodes, ab_nodes).contiguous())
+        """Solve all nodes; takes about half a second, once a process."""
+        return cls(_solved_nodes(matrix, primaries, luma_nodes, ab_nodes))
 
     def to(self, device: torch.device | str) -> ChromaTable:
         """The same table on another device."""

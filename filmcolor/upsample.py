@@ -84,7 +84,7 @@ def fit_guide(ab: Tensor, lightness: Tensor, settings: GuideSettings) -> Tensor:
 
 
 def _widened(luma: Luma, bit_depth: int, extra: tuple[int, int]) -> Sums:
-    """Codes in a type that holds the sum of eight, the last row and column repeated `extra` times."""
+    """Codes in a type that holds the sum of eight; `extra` rows and columns repeat the last."""
     rim = ((0, extra[0]), (0, extra[1]))
     padded = np.pad(luma, rim, mode="edge") if any(extra) else luma
     if bit_depth <= 12:

@@ -81,7 +81,7 @@ def make_frame(luma: Plane, pix_fmt: str = "yuv420p", *, colored: bool = False) 
     is_exact = pix_fmt.startswith(("yuv4", "yuvj4", "gray")) and (bits > 8) == wide
     if not is_exact:
         source = make_frame(luma, "yuv444p16le" if wide else "yuv444p", colored=colored)
-        return source.reformat(format=pix_fmt)
+        return source.reformat(format=pix_fmt, threads=1)
     frame = VideoFrame(width, height, pix_fmt)
     fill_plane(frame, 0, luma)
     if len(frame.planes) >= 3:

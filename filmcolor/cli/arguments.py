@@ -119,6 +119,8 @@ def check_source(source: str) -> bool:
         if sys.stdin.isatty():
             raise OptionError("-: standard input is a terminal; pipe Y4M into it, or name a file")
         return True
+    if not source:
+        raise OptionError("an empty name: give a film, a picture, a folder, or -")
     path = Path(source)
     if not path.exists():
         raise MediaError(
@@ -143,4 +145,8 @@ def default_target(source: str, codec: Codec, *, is_film: bool = True) -> str:
             codec, (".mkv", ".mp4", ".mov", ".m4v")
         )
         suffix = suffix.lower() if suffix.lower() in fitting else fitting[0]
+    else:
+        from filmcolor.media.picture_formats import format_of_suffix
+
+        suffix = suffix if format_of_suffix(path) else ".png"
     return str(path.with_name(f"{path.stem}.color{suffix}"))

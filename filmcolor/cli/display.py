@@ -34,11 +34,11 @@ _FIRST_SECONDS = 1.0
 
 
 class Pace:
-    """Frames a second of late, and from it the time that is left."""
+    """Frames a second of late, counted from the first mark on, and the time that is left."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._marks: deque[tuple[float, int]] = deque([(clock(), 0)])
+        self._marks: deque[tuple[float, int]] = deque()
 
     def mark(self, done: int) -> None:
         """So many are done now."""
@@ -50,6 +50,8 @@ class Pace:
     @property
     def per_second(self) -> float | None:
         """Frames a second over the last half minute; None while too little has been seen."""
+        if len(self._marks) < 2:
+            return None
         (start, before), (stop, after) = self._marks[0], self._marks[-1]
         if stop - start < _FIRST_SECONDS or after <= before:
             return None
@@ -57,10 +59,10 @@ class Pace:
 
     def seconds_left(self, total: int | None) -> float | None:
         """Estimate of the seconds until `total` are done; None when there is nothing to go by."""
-        speed, done = self.per_second, self._marks[-1][1]
-        if speed is None or total is None or done > total:
+        speed = self.per_second
+        if speed is None or total is None or self._marks[-1][1] > total:
             return None
-        return (total - done) / speed
+        return (total - self._marks[-1][1]) / speed
 
 
 def slowest_stage(stage_seconds: Mapping[str, float]) -> str | None:
@@ -195,7 +197,6 @@ class LineDisplay(Display):
     def planned(self, event: Planned) -> None:
         """One line: input, output, what it is, model, device."""
         self.line(plan_line(event))
-        self._pace = Pace(self._clock)
 
     def progress(self, event: types.Progress) -> None:
         """One line every few seconds."""
@@ -295,7 +296,6 @@ class JsonDisplay(Display):
 
     def planned(self, event: Planned) -> None:
         """Everything that is known before the start."""
-        self._pace = Pace(self._clock)
         self._write("planned", _fields(event))
 
     def progress(self, event: types.Progress) -> None:

@@ -61,8 +61,8 @@ _TRANSFERS = {
 _UNTAGGED = 2
 
 _COLOR_STATES: Mapping[ColorState, str] = {
-    "grey": "none: black and white",
-    "tinted": "tinted in one colour, such as sepia; `run` replaces the tint",
+    "grey": "no, it is black and white",
+    "tinted": "one colour only, such as sepia; `run` replaces the tint",
     "color": "yes, it already has colour; `run` keeps only its luma and colours it anew",
 }
 
@@ -133,14 +133,15 @@ def _film(source: str) -> tuple[dict[str, Any], list[str]]:
         "rate": _rate_text(info),
         "length": _length_text(info),
         "scanning": f"interlaced, {field_first} field first" if info.interlaced else "progressive",
-        "tags": tags_text(info.tags),
-        "colour": _COLOR_STATES[state],
+        "colour tags": tags_text(info.tags),
+        "has colour": _COLOR_STATES[state],
         "chapters": str(info.chapter_count) if info.chapter_count else "none",
+        **{f"stream {stream.index}": _stream_text(stream) for stream in info.streams},
+        **{f"tag {key}": " ".join(value.split()) for key, value in info.metadata.items()},
+        "run": verdict,
     }
     lines = [f"{click.format_filename(source)}: a film ({info.container})", *fact_lines(facts)]
-    lines += [f"  stream {stream.index}: {_stream_text(stream)}" for stream in info.streams]
-    lines += [f"  {key}: {value}" for key, value in info.metadata.items()]
-    return values, [*lines, f"  {verdict}", *(f"    {text}" for text in notices)]
+    return values, [*lines, *(f"  Note: {text}" for text in notices)]
 
 
 def _verdict(info: VideoInfo) -> tuple[str, list[str]]:
@@ -153,12 +154,12 @@ def _verdict(info: VideoInfo) -> tuple[str, list[str]]:
         refuse_hdr(info)
         plan = plan_output(info, target, RunOptions(overwrite=True))
     except FilmcolorError as error:
-        return f"`filmcolor run` would stop with: {error}", []
+        return f"would stop with: {error}", []
     notices = [notice.text for notice in plan.notices]
     if info.interlaced:
         notices.append("interlaced: think of --deinterlace")
     where = "Y4M on standard output" if info.is_pipe else click.format_filename(target)
-    return f"`filmcolor run` would write {where}: {plan.summary}", notices
+    return f"would write {where}: {plan.summary}", notices
 
 
 def _folder(path: Path) -> tuple[dict[str, Any], list[str]]:
@@ -167,13 +168,10 @@ def _folder(path: Path) -> tuple[dict[str, Any], list[str]]:
     pictures = find_pictures(path)
     name, count = click.format_filename(path), len(pictures)
     target = click.format_filename(default_target(str(path), EncodeOptions().codec))
-    verdict = (
-        f"`filmcolor run` would colour them into {target}"
-        if count
-        else "`filmcolor run` would find nothing to colour"
-    )
+    verdict = f"would colour them into {target}" if count else "would find nothing to colour"
     values = {"kind": "folder", "path": str(path), "pictures": count, "run": verdict}
-    return values, [f"{name}: a folder with {count} pictures", f"  {verdict}"]
+    facts = {"pictures": str(count), "run": verdict}
+    return values, [f"{name}: a folder", *fact_lines(facts)]
 
 
 def _picture(path: Path) -> tuple[dict[str, Any], list[str]]:
@@ -182,24 +180,29 @@ def _picture(path: Path) -> tuple[dict[str, Any], list[str]]:
     picture = read_picture(path)
     height, width = picture.luma.shape
     target = default_target(str(path), EncodeOptions().codec, is_film=False)
-    verdict = f"`filmcolor run` would write {click.format_filename(target)}"
+    verdict = f"would write {click.format_filename(target)}"
     notices = [notice.text for notice in picture.notices]
     values = {
         "kind": "picture",
         "path": str(path),
         "width": width,
         "height": height,
+        "format": picture.format,
         "bit_depth": picture.layout.bit_depth,
         "rotation": picture.rotation,
+        "has_color": picture.had_color,
         "run": verdict,
         "run_notices": notices,
     }
     facts = {
-        "picture": f"{width}x{height}, {picture.layout.bit_depth} bits a channel",
+        "picture": f"{width}x{height}, {picture.format}, {picture.layout.bit_depth} bits a channel",
+        "has colour": _COLOR_STATES["color" if picture.had_color else "grey"],
+        "profile": "has a colour profile of its own" if picture.icc else "",
         "turned": f"by {picture.rotation} degrees" if picture.rotation else "",
+        "run": verdict,
     }
     lines = [f"{click.format_filename(path)}: a picture", *fact_lines(facts)]
-    return values, [*lines, f"  {verdict}", *(f"    {text}" for text in notices)]
+    return values, [*lines, *(f"  Note: {text}" for text in notices)]
 
 
 def tags_text(tags: ColorTags) -> str:

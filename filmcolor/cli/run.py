@@ -326,6 +326,8 @@ def _check_target(source: str, target: str | None, options: RunOptions, *, is_fi
         if source == "-":
             raise OptionError("-o is missing: give -o FILE, or -o - for Y4M on standard output")
         return default_target(source, options.encode.codec, is_film=is_film)
+    if not target:
+        raise OptionError("-o: an empty name; give a file, a folder, or -")
     if target == "-":
         if not is_film:
             raise OptionError("-o -: only a film can go to standard output; name a file or folder")

@@ -46,7 +46,8 @@ class PlaneReader:
         if plan.layout != self._layout:
             raise ValueError(f"pixel format {frame.format.name} is not {self._layout}")
         if plan.via is not None:
-            frame = self._reformatter.reformat(frame, format=plan.via)
+            # One thread: libswscale's threads may write past a short row into the next one's start.
+            frame = self._reformatter.reformat(frame, format=plan.via, threads=1)
         if plan.model == "ycbcr":
             return self._read_ycbcr(frame, plan, with_chroma=with_chroma)
         if plan.model == "bits":

@@ -10,9 +10,7 @@ from types import ModuleType
 import pytest
 
 from filmcolor.options import RunOptions
-from filmcolor.types import (
-    Event,
-)
+from filmcolor.types import Event
 from tests.cli.play import Job
 from tests.clips import make_clip
 

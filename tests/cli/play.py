@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Generator
 
 from filmcolor.options import RunOptions
-from filmcolor.types import (
-    Event,
-    Finished,
-    Notice,
-    Planned,
-    Progress,
-)
+from filmcolor.types import Event, Finished, Notice, Planned, Progress
 
 QUICK = ["--device", "cpu", "--size", "96", "--smooth", "none"]
 """Options of a run that takes little time."""
 
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
+"""Environment of a process that leaves the machine's other processors alone."""
+
 PLANNED = Planned("old.mp4", "new.mp4", "default", "cpu", "640x480, 24 fps, libx264", 192)
 STAGES = {"decode": 1.0, "infer": 9.0, "encode": 3.0}
 FINISHED = Finished("new.mp4", 192, 12.0, STAGES)
-RUN_EVENTS = [
+RUN_EVENTS: list[Event] = [
     PLANNED,
     Notice("nothing to worry about"),
     Notice("look at this", warning=True),
@@ -31,10 +29,18 @@ RUN_EVENTS = [
 ]
 
 
-def shell(*arguments: str, **settings: object) -> subprocess.CompletedProcess[bytes]:
-    """The command in a process of its own."""
+def shell(*arguments: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    """The command in a process of its own, to its end."""
     command = [sys.executable, "-m", "filmcolor", *arguments]
-    return subprocess.run(command, capture_output=True, timeout=120, **settings)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(
+        command, input=stdin, capture_output=True, env=ONE_THREAD, timeout=120, check=False
+    )
+
+
+def start(*arguments: str) -> subprocess.Popen[bytes]:
+    """The command in a process of its own, with pipes to both of its outputs."""
+    command = [sys.executable, "-m", "filmcolor", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ONE_THREAD)
 
 
 class Job:

@@ -32,6 +32,7 @@ def test_pace_is_that_of_the_last_half_minute() -> None:
     clock = Clock()
     pace = Pace(clock)
     assert pace.per_second is None
+    pace.mark(0)
     clock.now += 0.5
     pace.mark(5)
     assert pace.per_second is None  # too early to say
@@ -74,6 +75,7 @@ def test_a_header_that_promised_too_little_is_not_repeated(
 ) -> None:
     clock = Clock()
     display = LineDisplay(clock)
+    display.show(Progress(0, 50, {}))
     clock.now += 6
     display.show(Progress(60, 50, {}))
     assert capsys.readouterr().err == "60 frames, 10.0 fps\n"

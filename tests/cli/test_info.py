@@ -28,7 +28,7 @@ def test_info_on_a_film(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "matrix not stated",
         "black and white",
         "audio, aac, 48000 Hz stereo, eng",
-        "`filmcolor run` would write",
+        "would write",
         "reel.color.mp4",
     ):
         assert words in text
@@ -50,7 +50,7 @@ def test_info_says_what_would_stop_a_run(
     text = capsys.readouterr().out
     assert "BT.2020" in text
     assert "PQ (HDR)" in text
-    assert "`filmcolor run` would stop with: " in text
+    assert "would stop with: " in text
 
 
 def test_info_on_a_film_with_colour(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,7 +62,7 @@ def test_info_on_a_film_with_colour(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_info_on_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), luma_picture(0, 48, 64, 10))
     assert main(["info", str(tmp_path / "a.png")]) == 0
-    assert "64x48, 16 bits a channel" in capsys.readouterr().out
+    assert "64x48, PNG, 16 bits a channel" in capsys.readouterr().out
     assert main(["info", str(tmp_path), "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
     assert (values["kind"], values["pictures"]) == ("folder", 1)

@@ -12,7 +12,7 @@ import cv2
 import pytest
 
 from filmcolor.cli import main
-from tests.cli.play import QUICK, shell
+from tests.cli.play import QUICK, shell, start
 from tests.clips import decode_film, luma_picture, make_clip, y4m_bytes
 
 
@@ -55,7 +55,7 @@ def test_a_part_of_a_film_as_json(
 
 def test_from_pipe_to_pipe() -> None:
     lumas = [luma_picture(n, 48, 64) for n in range(5)]
-    result = shell("run", "-", "-o", "-", *QUICK, input=y4m_bytes(lumas))
+    result = shell("run", "-", "-o", "-", *QUICK, stdin=y4m_bytes(lumas))
     assert result.returncode == 0
     head, _, body = result.stdout.partition(b"\n")
     assert head.startswith(b"YUV4MPEG2 W64 H48 F24:1")
@@ -67,12 +67,11 @@ def test_from_pipe_to_pipe() -> None:
         assert set(frame[6 + 64 * 48 :]) != {128}
 
 
-@pytest.mark.parametrize("more", [[], ["--json"], ["--quiet"]])
+@pytest.mark.parametrize("more", [[], ["--json"]])
 def test_a_reader_that_leaves(tmp_path: Path, more: list[str]) -> None:
     source = tmp_path / "long.mkv"
     make_clip(source, frames=150, width=192, height=160)
-    command = [sys.executable, "-m", "filmcolor", "run", str(source), "-o", "-", *QUICK, *more]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with start("run", str(source), "-o", "-", *QUICK, *more) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.read(20) == b"YUV4MPEG2 W192 H160 "
@@ -97,9 +96,8 @@ def test_a_run_that_is_stopped_leaves_nothing(
     source, folder = tmp_path / "long.mkv", tmp_path / "out"
     folder.mkdir()
     make_clip(source, frames=2000, width=64, height=48)
-    command = [sys.executable, "-m", "filmcolor", "run", str(source), "--json", *QUICK]
-    command += ["-o", str(folder / "color.mp4")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    target = str(folder / "color.mp4")
+    with start("run", str(source), "-o", target, "--json", *QUICK) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         for line in process.stdout:

@@ -169,6 +169,7 @@ def test_the_name_of_a_result_without_a_target(source: str, codec: str, target: 
 
 def test_the_name_of_a_picture_and_of_a_folder(tmp_path: Path) -> None:
     assert default_target("scans/a.tif", "libx264", is_film=False) == "scans/a.color.tif"
+    assert default_target("scans/a.mp4", "libx264", is_film=False) == "scans/a.color.png"
     (tmp_path / "photos").mkdir()
     named = default_target(f"{tmp_path}/photos/", "libx264", is_film=False)
     assert named == str(tmp_path / "photos.color")

@@ -1,4 +1,4 @@
-"""Colours a film with one flat colour and reads back what was written, for the tests of encoding."""
+"""Colours a film with one flat colour and reads back what was written: for tests of encoding."""
 
 from __future__ import annotations
 

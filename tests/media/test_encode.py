@@ -156,6 +156,17 @@ def test_matroska_states_the_shape_of_pixels(
     assert (b"\x54\xb2\x81\x03" in target.read_bytes()) == (aspect != 1)
 
 
+@pytest.mark.parametrize(("codec", "suffix"), [("prores", ".mov"), ("ffv1", ".mkv")])
+def test_order_of_fields_is_written(tmp_path: Path, codec: Codec, suffix: str) -> None:
+    source, target = tmp_path / "in.mkv", tmp_path / f"out{suffix}"
+    make_clip(source, frames=2, codec="mpeg2video", interlaced=True)
+    color(source, target, options(codec))
+    with av.open(str(source)) as before, av.open(str(target)) as after:
+        order = after.streams.video[0].codec_context.field_order
+        assert order == before.streams.video[0].codec_context.field_order
+        assert order in (2, 3)
+
+
 def test_untagged_stays_untagged(tmp_path: Path) -> None:
     source, target = tmp_path / "in.mkv", tmp_path / "out.mp4"
     make_clip(source, frames=2)

@@ -231,3 +231,19 @@ def test_last_frame_lasts(tmp_path: Path, suffix: str) -> None:
     color(source, target, options())
     with av.open(str(target)) as film:
         assert film.duration == pytest.approx(500_000, abs=1000)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_a_long_last_frame_keeps_its_duration(tmp_path: Path, suffix: str) -> None:
+    source, target = tmp_path / "in.mkv", tmp_path / f"out{suffix}"
+    make_clip(source, frames=3, rate=Fraction(25), time_base=Fraction(1, 1000))
+    with FilmReader(str(source)) as reader:
+        plan = plan_output(reader.info, str(target), options())
+        with FilmWriter(plan, label=LABEL) as writer:
+            for frame in reader.frames():
+                lasting = replace(frame, duration=3000 if frame.index == 2 else 40)
+                writer.write(color_frame(lasting, plan.layout))
+            writer.finish()
+    assert len(decoded_times(target)) == 3
+    with av.open(str(target)) as film:
+        assert film.duration == pytest.approx(3_080_000, abs=1000)

@@ -1,0 +1,136 @@
+"""A still picture: its luma, what the file says besides, and how colour joins it.
+
+Nothing here reads or writes files. Luma and chroma are those of JFIF: BT.601 weights over
+gamma-encoded R'G'B', full range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from filmcolor.types import ColorTags, Field, Luma, Notice, PixelLayout
+
+Codes = NDArray[np.uint8] | NDArray[np.uint16]
+
+TAGS = ColorTags(matrix=6, primaries=1, transfer=13, full_range=True)
+"""sRGB colours, BT.601 luma, full range: what JFIF pictures are."""
+
+_RED, _BLUE = 0.299, 0.114
+_GREEN = 1.0 - _RED - _BLUE
+_BAND = 1 << 20
+"""Pixels worked on at a time, so that a large scan needs no large float copies."""
+_SATURATED = 12 / 255
+_COLORED_SHARE = 0.005
+
+# Degrees counter-clockwise that turn the stored rows upright, by EXIF orientation; the mirrored
+# ones (2, 4, 5, 7) come out upright but mirrored.
+_ROTATIONS = {3: 180, 4: 180, 5: 270, 6: 270, 7: 90, 8: 90}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """One picture as stored: its pixels are not turned, its orientation tag says how it is seen."""
+
+    luma: Luma
+    """Shape (H, W), full-range Y' codes; R = G = B = v gives exactly v."""
+    layout: PixelLayout
+    """8 or 16 bit, 4:4:4."""
+    format: str
+    """What the file is, whatever its name: JPEG, PNG, WEBP, TIFF or BMP."""
+    tags: ColorTags = TAGS
+    alpha: Codes | None = None
+    """Shape (H, W), straight (not multiplied into the colours), of luma's type."""
+    exif: bytes = b""
+    """EXIF block without prefix; empty if there is none."""
+    icc: bytes | None = None
+    """RGB profile that the coloured picture carries; None: sRGB."""
+    dpi: tuple[float, float] | None = None
+    """Pixels per inch, across and down."""
+    orientation: int = 1
+    """EXIF orientation, 1..8; it stays in `exif` as well."""
+    lossless: bool = True
+    """Whether the file holds its pixels without loss."""
+    had_color: bool = False
+    """Whether the source had colours, of which only the luma is used."""
+    xmp: bytes | None = None
+    text: tuple[tuple[str, str], ...] = ()
+    """Keyword and text of PNG text chunks; a JPEG comment as "Comment"."""
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def rotation(self) -> int:
+        """Degrees counter-clockwise that bring the stored pixels upright: 0, 90, 180, 270.
+
+        What orientation also mirrors stays mirrored, which a network does not mind.
+        """
+        return _ROTATIONS.get(self.orientation, 0)
+
+
+def _bands(height: int, width: int) -> Iterator[slice]:
+    rows = max(1, _BAND // width)
+    for top in range(0, height, rows):
+        yield slice(top, min(height, top + rows))
+
+
+def _empty(shape: tuple[int, ...], bit_depth: int) -> Codes:
+    return np.empty(shape, np.uint8) if bit_depth == 8 else np.empty(shape, np.uint16)
+
+
+def luma_of(rgb: Codes) -> tuple[Luma, bool]:
+    """Y' codes of R'G'B' codes (H, W, 3), same type, and whether there is colour in them.
+
+    Colour is there when more than half a percent of the pixels is clearly saturated.
+    """
+    height, width, _ = rgb.shape
+    luma: Luma = np.empty_like(rgb[..., 0])
+    weights = np.array([_RED, _GREEN, _BLUE])
+    limit = round(_SATURATED * np.iinfo(rgb.dtype).max)
+    saturated = 0
+    for rows in _bands(height, width):
+        band = rgb[rows]
+        luma[rows] = np.rint(band @ weights)
+        saturated += int(np.count_nonzero(np.ptp(band, axis=2) > limit))
+    return luma, saturated > _COLORED_SHARE * height * width
+
+
+def scaled(codes: Codes, bit_depth: int) -> Codes:
+    """Full-range codes (H, W) at another depth, 8 or 16 bit, rounded."""
+    peak, wanted = int(np.iinfo(codes.dtype).max), (1 << bit_depth) - 1
+    if peak == wanted:
+        return codes
+    other = _empty(codes.shape, bit_depth)
+    for rows in _bands(*codes.shape):
+        other[rows] = np.rint(codes[rows] * (wanted / peak))
+    return other
+
+
+def rgb_of(luma: Luma, cb: Field, cr: Field, bit_depth: int) -> Codes:
+    """R'G'B' codes (H, W, 3) at `bit_depth` from luma codes and Cb, Cr in -0.5..0.5.
+
+    The inverse of JFIF's equations in float, rounded once; what leaves the cube is clipped.
+    """
+    height, width = luma.shape
+    peak = np.float32((1 << bit_depth) - 1)
+    scale = peak / np.float32(np.iinfo(luma.dtype).max)
+    rgb = _empty((height, width, 3), bit_depth)
+    to_red, to_blue = 2 * (1 - _RED), 2 * (1 - _BLUE)
+    for rows in _bands(height, width):
+        grey = luma[rows].astype(np.float32) * scale
+        blue, red = cb[rows] * peak, cr[rows] * peak
+        green = grey - (_RED * to_red / _GREEN) * red - (_BLUE * to_blue / _GREEN) * blue
+        channels = (grey + to_red * red, green, grey + to_blue * blue)
+        for index, channel in enumerate(channels):
+            rgb[rows, :, index] = np.rint(np.clip(channel, 0, peak))
+    return rgb
+
+
+def chroma_codes(chroma: Field) -> NDArray[np.uint8]:
+    """Cb or Cr in -0.5..0.5 as the 8-bit codes of JFIF, 128 being neutral."""
+    codes: NDArray[np.uint8] = np.empty(chroma.shape, np.uint8)
+    for rows in _bands(*chroma.shape):
+        codes[rows] = np.rint(np.clip(chroma[rows] * 255 + 128, 0, 255))
+    return codes

@@ -1,0 +1,68 @@
+"""Folders of pictures: which files are pictures, and where their results go."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from filmcolor.errors import MediaError
+from filmcolor.media.picture_formats import MAGIC_BYTES, format_of_suffix, picture_format
+
+
+def is_picture(path: Path | str) -> bool:
+    """Whether a file's content is a picture that `read_picture` knows.
+
+    False for whatever cannot be opened, and for a raw Motion JPEG film, which begins as a JPEG
+    picture does and can only be told by its name.
+    """
+    path = Path(path)
+    if path.suffix.lower() in (".mjpg", ".mjpeg"):
+        return False
+    try:
+        with path.open("rb") as file:
+            return picture_format(file.read(MAGIC_BYTES)) is not None
+    except (OSError, ValueError):
+        return False
+
+
+def find_pictures(folder: Path | str) -> list[Path]:
+    """Pictures in a folder and its subfolders, by suffix, in the order people count.
+
+    Hidden files and folders are left out, as are links to folders and links that lead out of the
+    folder. Raises `MediaError` for a folder that cannot be listed.
+    """
+    folder = Path(folder)
+    root = folder.resolve()
+    found = []
+    for place, below, names in os.walk(folder, onerror=_refuse):
+        below[:] = [name for name in below if not name.startswith(".")]
+        for name in names:
+            path = Path(place, name)
+            if name.startswith(".") or format_of_suffix(path) is None:
+                continue
+            if path.is_symlink() and not path.resolve().is_relative_to(root):
+                continue
+            found.append(path)
+    return sorted(found, key=lambda path: _natural(path.relative_to(folder)))
+
+
+def mirror_target(source: Path, folder: Path, output: Path) -> Path:
+    """Where the result of `source`, which lies in `folder`, goes in `output`: same place and name.
+
+    The suffix is kept, so that no two sources share a target.
+    """
+    return output / source.relative_to(folder)
+
+
+def _refuse(error: OSError) -> None:
+    raise MediaError(f"{error.filename}: cannot be listed ({error.strerror})") from error
+
+
+def _natural(path: Path) -> tuple[tuple[tuple[str | int, ...], ...], str]:
+    """Sort key: numbers inside names count as numbers, letters without case."""
+    parts = []
+    for part in path.parts:
+        pieces = re.split(r"([0-9]+)", part.casefold())  # text and numbers in turn
+        parts.append(tuple(int(p) if i % 2 else p for i, p in enumerate(pieces)))
+    return tuple(parts), str(path)

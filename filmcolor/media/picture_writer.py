@@ -1,0 +1,263 @@
+"""Pictures out: luma and chroma become a JPEG, PNG, WebP, TIFF or BMP file.
+
+Everything that a file said besides its pixels goes along where the format can hold it; what it
+cannot hold is returned as a notice. Every file says that its colours are synthetic, BMP excepted.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from filmcolor.errors import MediaError, OptionError
+from filmcolor.media import exif
+from filmcolor.media.partfile import PartFile
+from filmcolor.media.picture import Codes, Picture, chroma_codes, rgb_of, scaled
+from filmcolor.media.picture_formats import format_of_suffix
+from filmcolor.types import Field, Notice
+
+_QUALITY = 95
+_LONGEST = {"JPEG": 65500, "WEBP": 16383}
+"""Largest side in pixels that these formats can hold."""
+_XMP_LIMIT = 65504  # bytes of XMP in one JPEG marker
+_COMMENT_LIMIT = 65533
+_STRIP = 1 << 20  # bytes of a TIFF strip before compression
+_INCH = 0.0254  # metres
+
+
+def write_picture(
+    picture: Picture, cb: Field, cr: Field, target: Path | str, *, label: str
+) -> tuple[Notice, ...]:
+    """Write `picture` in colour; the target's suffix decides the format.
+
+    `cb` and `cr` have the picture's shape (H, W) and lie in -0.5..0.5. `label` says who made the
+    colours. The file appears under its name only when it is whole, over whatever was there.
+    Returns what the format could not hold. Raises `OptionError` for an unknown suffix,
+    `MediaError` when the file cannot be written.
+    """
+    if not cb.shape == cr.shape == picture.luma.shape:
+        raise ValueError(f"chroma {cb.shape}, {cr.shape} for a picture of {picture.luma.shape}")
+    kind = format_of_suffix(Path(target))
+    if kind is None:
+        raise OptionError(f"{target}: pictures are written as .jpg, .png, .webp, .tif or .bmp")
+    longest = _LONGEST.get(kind)
+    if longest is not None and max(picture.luma.shape) > longest:
+        raise MediaError(
+            f"{target}: {kind} holds at most {longest} pixels a side; choose .png or .tif"
+        )
+    encoding = _Encoding(picture, cb, cr, label)
+    encoders: dict[str, Callable[[], bytes]] = {
+        "JPEG": encoding.jpeg,
+        "PNG": encoding.png,
+        "WEBP": encoding.webp,
+        "TIFF": encoding.tiff,
+        "BMP": encoding.bmp,
+    }
+    try:
+        content = encoders[kind]()
+    except (OSError, ValueError, struct.error, cv2.error) as error:
+        why = " ".join(str(error).split())[:80]
+        raise MediaError(f"{target}: cannot be made ({why}); choose another format") from error
+    _save(Path(target), content)
+    return tuple(encoding.notices)
+
+
+def _save(target: Path, content: bytes) -> None:
+    part = PartFile(str(target))
+    part.check()
+    try:
+        Path(part.path).write_bytes(content)
+    except OSError as error:
+        part.discard()
+        raise MediaError(f"{target}: cannot be written ({error.strerror})") from error
+    except BaseException:
+        part.discard()
+        raise
+    part.commit()
+
+
+class _Encoding:
+    """One picture on its way out, in whichever format."""
+
+    def __init__(self, picture: Picture, cb: Field, cr: Field, label: str) -> None:
+        self._picture, self._cb, self._cr, self._label = picture, cb, cr, label
+        self.notices: list[Notice] = []
+
+    def jpeg(self) -> bytes:
+        """Y', Cb and Cr go to the encoder as they are: R'G'B' would round them once more."""
+        self._say_losses("JPEG", depth=8, alpha=False)
+        picture = self._picture
+        luma = scaled(picture.luma, 8)
+        planes = (luma, chroma_codes(self._cb), chroma_codes(self._cr))
+        image = Image.merge("YCbCr", [Image.fromarray(plane) for plane in planes])
+        block, notice = exif.fitting(picture.exif, self._label)
+        if notice is not None:
+            self.notices.append(notice)
+        extra: dict[str, object] = {}
+        if picture.dpi is not None:
+            extra["dpi"] = tuple(round(value) for value in picture.dpi)
+        if picture.xmp and len(picture.xmp) <= _XMP_LIMIT:
+            extra["xmp"] = picture.xmp
+        comment = dict(picture.text).get("Comment", "").encode()
+        if comment and len(comment) <= _COMMENT_LIMIT:
+            extra["comment"] = comment
+        out = io.BytesIO()
+        image.save(
+            out,
+            "JPEG",
+            quality=_QUALITY,
+            subsampling=0,
+            optimize=True,
+            exif=b"Exif\x00\x00" + block,
+            icc_profile=picture.icc,
+            **extra,
+        )
+        return out.getvalue()
+
+    def webp(self) -> bytes:
+        """Lossless if the source was a lossless WebP, else at quality 95."""
+        self._say_losses("WebP", depth=8, alpha=True)
+        picture = self._picture
+        rgb = rgb_of(picture.luma, self._cb, self._cr, 8)
+        if picture.alpha is not None:
+            rgb = _with_alpha(rgb, scaled(picture.alpha, 8))
+        out = io.BytesIO()
+        Image.fromarray(rgb).save(
+            out,
+            "WEBP",
+            lossless=picture.format == "WEBP" and picture.lossless,
+            quality=_QUALITY,
+            exact=True,
+            exif=exif.labelled(picture.exif, self._label, picture.dpi),
+            icc_profile=picture.icc or b"",
+            xmp=picture.xmp or b"",
+        )
+        return out.getvalue()
+
+    def png(self) -> bytes:
+        """OpenCV packs the pixels, at 8 or 16 bits; the chunks around them are written here."""
+        picture = self._picture
+        pixels = self._pixels()[..., [2, 1, 0, 3][: 3 if picture.alpha is None else 4]]
+        packed, encoded = cv2.imencode(".png", pixels)
+        if not packed:
+            raise ValueError("the PNG encoder failed")
+        whole = encoded.tobytes()
+        after_header = 8 + 25  # signature, IHDR
+        return whole[:after_header] + self._png_chunks() + whole[after_header:]
+
+    def _png_chunks(self) -> bytes:
+        picture = self._picture
+        chunks = b""
+        if picture.icc is not None:
+            chunks += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(picture.icc))
+        if picture.dpi is not None:
+            per_metre = [round(value / _INCH) for value in picture.dpi]
+            chunks += _chunk(b"pHYs", struct.pack(">IIB", *per_metre, 1))
+        chunks += _chunk(b"eXIf", exif.labelled(picture.exif, self._label))
+        text = dict(picture.text)
+        comment = text.pop("Comment", "")
+        text["Comment"] = exif.joined(comment.encode(), self._label).decode()
+        for keyword, words in text.items():
+            chunks += _text_chunk(keyword, words.encode())
+        if picture.xmp:
+            chunks += _text_chunk("XML:com.adobe.xmp", picture.xmp)
+        return chunks
+
+    def tiff(self) -> bytes:
+        """Interleaved strips, Deflate with horizontal differencing (TIFF 6.0 and supplement 2)."""
+        picture = self._picture
+        pixels = self._pixels()
+        height, width, channels = pixels.shape
+        rows = max(1, _STRIP // (width * channels * pixels.itemsize))
+        strips = [_deflated(pixels[top : top + rows]) for top in range(0, height, rows)]
+        offsets = np.cumsum([0, *(len(strip) for strip in strips)])
+        directory = ImageFileDirectory_v2(b"II*\x00\x08\x00\x00\x00")
+        directory[256], directory[257] = width, height
+        directory[258] = (pixels.itemsize * 8,) * channels  # bits per sample
+        directory[259] = 8  # Deflate
+        directory[262] = 2  # RGB
+        directory.tagtype[273] = directory.tagtype[279] = 4  # LONG
+        directory[273] = tuple(int(offset) for offset in offsets[:-1])
+        directory[277] = channels
+        directory[278] = rows
+        directory[279] = tuple(len(strip) for strip in strips)
+        directory[284] = 1  # interleaved
+        directory[317] = 2  # horizontal differencing
+        if channels == 4:
+            directory[338] = 2  # straight alpha
+        if picture.dpi is not None:
+            directory[282], directory[283] = picture.dpi
+            directory[296] = 2  # inch
+        if picture.xmp:
+            directory.tagtype[700] = 1
+            directory[700] = picture.xmp
+        if picture.icc is not None:
+            directory.tagtype[34675] = 7
+            directory[34675] = picture.icc
+        exif.put_into(directory, exif.labelled(picture.exif, self._label))
+        out = io.BytesIO()
+        directory.save(out)
+        return b"".join([out.getvalue(), *strips])
+
+    def bmp(self) -> bytes:
+        """Pixels and resolution are all that BMP holds."""
+        self._say_losses("BMP", depth=8, alpha=False)
+        picture = self._picture
+        text = "BMP cannot say that the colours are synthetic: choose PNG to have them labelled"
+        self.notices.append(Notice(text, warning=True))
+        if picture.icc is not None or picture.exif:
+            self.notices.append(Notice("BMP holds no ICC profile and no EXIF: left out"))
+        out = io.BytesIO()
+        image = Image.fromarray(rgb_of(picture.luma, self._cb, self._cr, 8))
+        image.save(out, "BMP", **({} if picture.dpi is None else {"dpi": picture.dpi}))
+        return out.getvalue()
+
+    def _pixels(self) -> Codes:
+        """R'G'B' (and alpha) at the picture's own depth, shape (H, W, 3 or 4)."""
+        picture = self._picture
+        rgb = rgb_of(picture.luma, self._cb, self._cr, picture.layout.bit_depth)
+        return rgb if picture.alpha is None else _with_alpha(rgb, picture.alpha)
+
+    def _say_losses(self, name: str, *, depth: int, alpha: bool) -> None:
+        picture = self._picture
+        if picture.layout.bit_depth > depth:
+            text = (
+                f"{name} holds {depth} bits of its {picture.layout.bit_depth}: choose .png or .tif"
+            )
+            self.notices.append(Notice(text, warning=True))
+        if picture.alpha is not None and not alpha:
+            text = f"{name} holds no transparency: left out; choose .png, .webp or .tif to keep it"
+            self.notices.append(Notice(text, warning=True))
+
+
+def _with_alpha(rgb: Codes, alpha: Codes) -> Codes:
+    """R'G'B' (H, W, 3) and alpha (H, W) side by side, shape (H, W, 4)."""
+    pixels: Codes = np.empty((*alpha.shape, 4), rgb.dtype)
+    pixels[..., :3], pixels[..., 3] = rgb, alpha
+    return pixels
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    """A PNG chunk (ISO/IEC 15948)."""
+    check = zlib.crc32(name + content)
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", check)
+
+
+def _text_chunk(keyword: str, words: bytes) -> bytes:
+    """An international text chunk, uncompressed, of UTF-8 words."""
+    return _chunk(b"iTXt", keyword.encode("latin-1", "replace")[:79] + bytes(5) + words)
+
+
+def _deflated(strip: Codes) -> bytes:
+    """A strip's samples, each less its left neighbour's, little-endian, compressed."""
+    differences = strip.copy()
+    differences[:, 1:] -= strip[:, :-1]  # modulo the type's size, as meant
+    return zlib.compress(differences.astype(differences.dtype.newbyteorder("<")).tobytes(), 6)

@@ -1,0 +1,272 @@
+"""Luma is handed through; chroma is exact, of the right layout, and neutral where it must be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from skimage import data
+
+from filmcolor.color import (
+    ChromaTable,
+    chroma_to_rgb,
+    lightness,
+    luma_from_rgb,
+    resolve_tags,
+    rgb_to_lab,
+)
+from filmcolor.compose import chroma_at, compose
+from filmcolor.types import (
+    Box,
+    ColorField,
+    ColorFrame,
+    ColorTags,
+    Frame,
+    PixelLayout,
+    Siting,
+)
+
+CPU = torch.device("cpu")
+EIGHT = PixelLayout(8, "420")
+TAGS = resolve_tags(ColorTags(), 480)
+TABLE = ChromaTable.build(TAGS.matrix, TAGS.primaries)
+
+
+def field(index: int = 0, a: float = 20.0, b: float = 15.0, level: float = 60.0) -> ColorField:
+    ab = np.empty((2, 16, 16), np.float32)
+    ab[0], ab[1] = a, b
+    return ColorField(index, ab, np.full((64, 64), level, np.float32))
+
+
+def frame(
+    bit_depth: int = 8, *, size: tuple[int, int] = (48, 64), level: int = 128, index: int = 0
+) -> Frame:
+    kind = np.uint8 if bit_depth == 8 else np.uint16
+    luma = np.full(size, level << (bit_depth - 8), kind)
+    return Frame(index, 100 + index, luma, duration=7)
+
+
+def composed(
+    pairs: list[tuple[Frame, ColorField]],
+    *,
+    source: PixelLayout = EIGHT,
+    layout: PixelLayout = EIGHT,
+    tags: ColorTags = TAGS,
+    siting: Siting = "left",
+    box: Box | None = None,
+    saturation: float = 1.0,
+) -> list[ColorFrame]:
+    return list(
+        compose(
+            pairs,
+            source_layout=source,
+            layout=layout,
+            tags=tags,
+            siting=siting,
+            box=box,
+            saturation=saturation,
+            table=TABLE,
+            device=CPU,
+        )
+    )
+
+
+def test_frames_keep_luma_time_and_order() -> None:
+    pairs = [(replace(frame(index=i), shot=i // 3), field(i)) for i in range(7)]
+    came = composed(pairs)
+    assert [f.index for f in came] == list(range(7))
+    assert all(c.luma is p[0].luma for c, p in zip(came, pairs, strict=True))
+    assert [(f.pts, f.duration) for f in came] == [(100 + i, 7) for i in range(7)]
+    assert [f.key for f in came] == [True, False, False, True, False, False, True]
+
+
+@pytest.mark.parametrize("source_depth", [8, 10, 12, 16])
+@pytest.mark.parametrize("depth", [8, 10, 12])
+@pytest.mark.parametrize("chroma", ["420", "422", "444"])
+def test_codes_in_every_layout(source_depth: int, depth: int, chroma: str) -> None:
+    layout = PixelLayout(depth, chroma)  # type: ignore[arg-type]
+    (got,) = composed(
+        [(frame(source_depth), field())], source=PixelLayout(source_depth, "400"), layout=layout
+    )
+    luma = torch.full((1, 1, 1, 1), (128 - 16) / 219)
+    cb, cr = TABLE(luma, torch.tensor([20.0, 15.0]).view(1, 2, 1, 1)).flatten().tolist()
+    scale = 1 << (depth - 8)
+    for plane, value in ((got.cb, cb), (got.cr, cr)):
+        assert plane.shape == layout.chroma_size(48, 64)
+        assert plane.dtype == layout.dtype
+        assert plane.flags.c_contiguous
+        want = 224 * scale * value + 128 * scale
+        assert np.abs(plane.astype(np.float64) - want).max() <= 0.5 + 0.02 * scale
+
+
+def test_full_range_codes() -> None:
+    tags = replace(TAGS, full_range=True)
+    (got,) = composed([(frame(), field())], tags=tags)
+    luma = torch.full((1, 1, 1, 1), 128 / 255)
+    cb, cr = TABLE(luma, torch.tensor([20.0, 15.0]).view(1, 2, 1, 1)).flatten().tolist()
+    assert np.abs(got.cb - (255 * cb + 128)).max() <= 0.52
+    assert np.abs(got.cr - (255 * cr + 128)).max() <= 0.52
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (31, 45), (48, 64)])
+@pytest.mark.parametrize("chroma", ["420", "422", "444"])
+def test_odd_sizes(size: tuple[int, int], chroma: str) -> None:
+    layout = PixelLayout(8, chroma)  # type: ignore[arg-type]
+    for siting in ("left", "center"):
+        (got,) = composed([(frame(size=size), field())], layout=layout, siting=siting)
+        assert got.cb.shape == got.cr.shape == layout.chroma_size(*size)
+        assert len(np.unique(got.cb)) == len(np.unique(got.cr)) == 1
+        assert got.cr[0, 0] > 132
+
+
+def test_bars_are_exactly_neutral() -> None:
+    rng = np.random.default_rng(0)
+    source = frame()
+    luma = rng.integers(16, 236, source.luma.shape).astype(np.uint8)
+    box = Box(8, 4, 40, 60)
+    for depth in (8, 10):
+        (got,) = composed(
+            [(replace(source, luma=luma), field(b=30))], box=box, layout=PixelLayout(depth, "420")
+        )
+        neutral = 1 << (depth - 1)
+        inside = np.zeros(got.cb.shape, bool)
+        inside[4:20, 2:30] = True
+        for plane in (got.cb, got.cr):
+            assert (plane[~inside] == neutral).all()
+            assert (plane[inside] != neutral).mean() > 0.9
+
+
+def test_box_up_to_an_odd_rim() -> None:
+    (got,) = composed([(frame(size=(31, 45)), field())], box=Box(4, 0, 31, 45))
+    assert (got.cr[:2] == 128).all() and (got.cr[2:] > 132).all()
+
+
+def test_box_off_the_chroma_grid_is_refused() -> None:
+    with pytest.raises(ValueError, match="420 chroma grid"):
+        composed([(frame(), field())], box=Box(3, 0, 40, 64))
+
+
+def test_black_and_white_stay_neutral_and_nothing_is_nan() -> None:
+    for level in (0, 16, 235, 255):
+        (got,) = composed([(frame(level=level), field(a=90, b=-80))])
+        assert (got.cb == 128).all() and (got.cr == 128).all()
+
+
+def test_saturation() -> None:
+    def strength(saturation: float) -> float:
+        (got,) = composed([(frame(), field())], saturation=saturation)
+        return float(np.hypot(got.cb.astype(float) - 128, got.cr.astype(float) - 128).mean())
+
+    assert strength(0.0) == 0.0
+    assert strength(0.5) == pytest.approx(strength(1.0) / 2, abs=0.8)
+    assert strength(1.5) > 1.3 * strength(1.0)
+
+
+def test_a_change_of_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="frame 1"):
+        composed([(frame(), field()), (frame(size=(50, 64), index=1), field(1))])
+
+
+def test_frames_come_as_they_are_taken() -> None:
+    taken = 0
+
+    def counted() -> Iterator[tuple[Frame, ColorField]]:
+        nonlocal taken
+        for index in range(5):
+            taken += 1
+            yield frame(index=index), field(index)
+
+    stage = compose(
+        counted(),
+        source_layout=PixelLayout(8, "420"),
+        layout=PixelLayout(8, "420"),
+        tags=TAGS,
+        siting="left",
+        box=None,
+        saturation=1.0,
+        table=TABLE,
+        device=CPU,
+    )
+    for given, got in enumerate(stage):
+        assert got.index == given and taken == given + 1
+
+
+def coffee() -> tuple[torch.Tensor, NDArray[np.uint8], ColorField]:
+    """A photograph as R'G'B' (1, 3, 400, 600), its full-range luma codes, and its true field."""
+    rgb = torch.from_numpy(data.coffee().astype(np.float32) / 255).permute(2, 0, 1)[None]
+    codes = (luma_from_rgb(rgb) * 255).round()
+    pool = torch.nn.functional.avg_pool2d
+    ab = pool(rgb_to_lab(rgb)[:, 1:], 8)[0].numpy()
+    guide = pool(lightness(codes / 255), 2)[0, 0].numpy()
+    return rgb, codes[0, 0].numpy().astype(np.uint8), ColorField(0, ab, guide)
+
+
+def test_picture_comes_close_to_the_truth_it_was_reduced_from() -> None:
+    rgb, luma, colors = coffee()
+    cb, cr = chroma_at(colors, luma, bit_depth=8, saturation=1.0, table=TABLE, device=CPU)
+    assert cb.shape == cr.shape == luma.shape
+    assert cb.dtype == cr.dtype == np.float32
+    chroma = torch.from_numpy(np.stack([cb, cr]))[None]
+    made = chroma_to_rgb(torch.from_numpy(luma / np.float32(255))[None, None], chroma)
+    assert float((made - rgb).square().mean()) < 10 ** (-32 / 10)
+    assert float(made.min()) > -0.03 and float(made.max()) < 1.03
+
+
+def test_film_and_picture_agree() -> None:
+    _, luma, colors = coffee()
+    cb, cr = chroma_at(colors, luma, bit_depth=8, saturation=1.2, table=TABLE, device=CPU)
+    (got,) = composed(
+        [(Frame(0, 0, luma), colors)],
+        layout=PixelLayout(8, "444"),
+        tags=replace(TAGS, full_range=True),
+        saturation=1.2,
+    )
+    assert np.abs(got.cb - (255 * cb + 128)).max() <= 0.51
+    assert np.abs(got.cr - (255 * cr + 128)).max() <= 0.51
+
+
+def test_sixteen_bit_picture_and_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, luma, colors = coffee()
+    deep = luma.astype(np.uint16) * 257
+
+    def chroma() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return chroma_at(colors, deep, bit_depth=16, saturation=1.0, table=TABLE, device=CPU)
+
+    whole = chroma()
+    monkeypatch.setattr("filmcolor.compose._BAND_SAMPLES", 7000)
+    assert all(np.abs(a - b).max() < 1e-6 for a, b in zip(whole, chroma(), strict=True))
+    eight = chroma_at(colors, luma, bit_depth=8, saturation=1.0, table=TABLE, device=CPU)
+    assert all(np.abs(a - b).max() < 1e-4 for a, b in zip(whole, eight, strict=True))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_gives_the_same_planes_in_order() -> None:
+    _, luma, colors = coffee()
+    rng = np.random.default_rng(0)
+    pairs = []
+    for index in range(6):
+        moved = np.roll(luma, int(rng.integers(0, 50)), axis=1)
+        pairs.append((Frame(index, index, moved), replace(colors, index=index)))
+    device = torch.device("cuda")
+    came = list(
+        compose(
+            pairs,
+            source_layout=PixelLayout(8, "420"),
+            layout=PixelLayout(8, "420"),
+            tags=TAGS,
+            siting="left",
+            box=None,
+            saturation=1.0,
+            table=TABLE.to(device),
+            device=device,
+        )
+    )
+    for made, want in zip(came, composed(pairs), strict=True):
+        assert made.index == want.index and made.luma is want.luma
+        assert np.abs(made.cb.astype(int) - want.cb.astype(int)).max() <= 1
+        assert np.abs(made.cr.astype(int) - want.cr.astype(int)).max() <= 1
+        assert (made.cb == want.cb).mean() > 0.98
