@@ -144,8 +144,9 @@ def _rgb_to_xyz(primaries: int, dtype: torch.dtype = torch.float32) -> Tensor:
     basis = torch.tensor(columns, dtype=torch.float64).T
     x, y = _D65
     white = torch.tensor([x / y, 1.0, (1 - x - y) / y], dtype=torch.float64)
-    scaled = basis * torch.linalg.solve(basis, white)
-    return (scaled / white[:, None]).to(dtype)
+    scaled = basis * torch.linalg.solve(basis, white) / white[:, None]
+    matrix: Tensor = scaled.to(dtype)
+    return matrix
 
 
 def rgb_to_lab(rgb: Tensor) -> Tensor:

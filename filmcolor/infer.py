@@ -10,6 +10,7 @@ from collections.abc import Generator as Stage
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import cast
 
 import cv2
 import numpy as np
@@ -68,7 +69,7 @@ class View:
         shrinks = luma.shape[0] >= rows and luma.shape[1] >= columns
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         small = cv2.resize(luma, (columns, rows), interpolation=how)
-        return np.ascontiguousarray(np.rot90(small, self.rotation // 90))
+        return cast("Luma", np.ascontiguousarray(np.rot90(small, self.rotation // 90)))
 
     def restore(self, plane: Field) -> Field:
         """Turn (..., h, w) back as the frame is stored."""

@@ -22,7 +22,7 @@ from filmcolor.compose import chroma_at, compose
 from filmcolor.errors import FilmcolorError, JobError, MediaError, OptionError
 from filmcolor.infer import View, infer, resolve_device
 from filmcolor.media.decode import FilmReader
-from filmcolor.media.encode import FilmWriter, OutputPlan, plan_output
+from filmcolor.media.encode import FilmWriter, OutputPlan, PipeClosedError, plan_output
 from filmcolor.media.images import (
     Picture,
     find_pictures,
@@ -150,22 +150,39 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
         del samples
         clock = StageClock()
         colored = _color_frames(reader, plan, model, box, options, clock)
-        with FilmWriter(plan, label=_label(model)) as writer:
-            done, reported = 0, time.monotonic()
-            with closing(prefetch(colored, _queue_depth(info))) as ready:
-                for frame in ready:
-                    begun = time.perf_counter()
-                    writer.write(frame)
-                    clock.add("encode", time.perf_counter() - begun)
-                    done += 1
-                    if time.monotonic() - reported > _REPORT_SECONDS:
-                        reported = time.monotonic()
-                        yield Progress(done, total, clock.seconds())
-            begun = time.perf_counter()
-            writer.finish()
-            clock.add("encode", time.perf_counter() - begun)
-        yield Progress(done, done, clock.seconds())
+        done = 0
+        try:
+            for done in _write_frames(colored, plan, _label(model), _queue_depth(info), clock):
+                yield Progress(done, total, clock.seconds())
+        except PipeClosedError:
+            pass  # the reader of standard output has what it wanted
     yield Finished(target, done, time.monotonic() - started, clock.seconds())
+
+
+def _write_frames(
+    frames: Generator[ColorFrame, None, None],
+    plan: OutputPlan,
+    label: str,
+    depth: int,
+    clock: StageClock,
+) -> Generator[int, None, None]:
+    """Carry `plan` out while `frames` are made ahead; yields the count now and then, and at
+    last.
+    """
+    done, reported = 0, time.monotonic()
+    with FilmWriter(plan, label=label) as writer, closing(prefetch(frames, depth)) as ready:
+        for frame in ready:
+            begun = time.perf_counter()
+            writer.write(frame)
+            clock.add("encode", time.perf_counter() - begun)
+            done += 1
+            if time.monotonic() - reported > _REPORT_SECONDS:
+                reported = time.monotonic()
+                yield done
+        begun = time.perf_counter()
+        writer.finish()
+        clock.add("encode", time.perf_counter() - begun)
+    yield done
 
 
 def _film_notices(info: VideoInfo, samples: list[Frame], options: RunOptions) -> Iterator[Notice]:

@@ -3,8 +3,9 @@
     python scripts/train_default.py --data TRAIN.tar ... --val VAL_FOLDER \
         --encoder mobilenet_v2_imagenet.safetensors --output runs/default
 
-Several hours on two CPU cores; stopped, it goes on where it was. `--steps 20 20` is a tiny run that shows
-whether everything works. The result is `OUTPUT/default.safetensors`; copy it to filmcolor/weights.
+Several hours on two CPU cores; stopped, it goes on where it was. `--steps 20 20` is a tiny run
+that shows whether everything works. The result is `OUTPUT/default.safetensors`; copy it to
+filmcolor/weights.
 """
 
 from __future__ import annotations

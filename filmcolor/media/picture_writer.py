@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -62,7 +63,9 @@ def write_picture(
         "BMP": encoding.bmp,
     }
     try:
-        content = encoders[kind]()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, over odd entries of the source's EXIF
+            content = encoders[kind]()
     except (OSError, ValueError, struct.error, cv2.error) as error:
         why = " ".join(str(error).split())[:80]
         raise MediaError(f"{target}: cannot be made ({why}); choose another format") from error

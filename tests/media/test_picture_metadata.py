@@ -236,6 +236,16 @@ def test_damaged_exif_is_left_out_and_said(tmp_path: Path, block: bytes) -> None
         assert result.getexif()[270] == LABEL
 
 
+@pytest.mark.parametrize("suffix", KEEPING)
+def test_an_entry_that_points_nowhere_does_not_stop_the_run(tmp_path: Path, suffix: str) -> None:
+    entry = struct.pack("<HHII", 271, 2, 900, 60_000)
+    block = b"Exif\x00\x00II*\x00\x08\x00\x00\x00\x01\x00" + entry + bytes(4)
+    Image.fromarray(ramp()).save(tmp_path / "in.jpg", exif=block)
+    recolored(tmp_path / "in.jpg", tmp_path / f"out{suffix}")
+    again = read_picture(tmp_path / f"out{suffix}")
+    assert ExifBlock.parse(again.exif).text(270) == LABEL.encode()
+
+
 # ICC and resolution ------------------------------------------------------------------------------
 
 
