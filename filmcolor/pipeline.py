@@ -22,7 +22,7 @@ from filmcolor.compose import chroma_at, compose
 from filmcolor.errors import FilmcolorError, JobError, MediaError, OptionError
 from filmcolor.infer import View, infer, resolve_device
 from filmcolor.media.decode import FilmReader
-from filmcolor.media.encode import FilmWriter, OutputPlan, PipeClosedError, plan_output
+from filmcolor.media.encode import FilmWriter, OutputPlan, plan_output
 from filmcolor.media.images import (
     Picture,
     find_pictures,
@@ -126,7 +126,8 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
 
     Yields `Notice`s and one `Planned`, then `Progress` a few times a second, then one `Finished`.
     The target appears under its name only when it is whole; closing the generator early leaves
-    nothing behind. Raises `FilmcolorError`.
+    nothing behind. Raises `FilmcolorError`; of these, `PipeClosedError` is a normal end: the reader
+    of standard output has gone.
     """
     started = time.monotonic()
     device = resolve_device(options.color.device)
@@ -151,11 +152,8 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
         clock = StageClock()
         colored = _color_frames(reader, plan, model, box, options, clock)
         done = 0
-        try:
-            for done in _write_frames(colored, plan, _label(model), _queue_depth(info), clock):
-                yield Progress(done, total, clock.seconds())
-        except PipeClosedError:
-            pass  # the reader of standard output has what it wanted
+        for done in _write_frames(colored, plan, _label(model), _queue_depth(info), clock):
+            yield Progress(done, total, clock.seconds())
     yield Finished(target, done, time.monotonic() - started, clock.seconds())
 
 
@@ -166,9 +164,7 @@ def _write_frames(
     depth: int,
     clock: StageClock,
 ) -> Generator[int, None, None]:
-    """Carry `plan` out while `frames` are made ahead; yields the count now and then, and at
-    last.
-    """
+    """Carry `plan` out while `frames` are made ahead; yields the count now and then."""
     done, reported = 0, time.monotonic()
     with FilmWriter(plan, label=label) as writer, closing(prefetch(frames, depth)) as ready:
         for frame in ready:
@@ -333,7 +329,7 @@ def _color_picture(
     options: ColorOptions,
     clock: StageClock,
 ) -> Iterator[Notice]:
-    """Colour one picture file; yields what its reader has to say."""
+    """Colour one picture file; yields what its reader and its writer have to say."""
     begun = time.perf_counter()
     picture = read_picture(source)
     for notice in picture.notices:
@@ -360,7 +356,8 @@ def _color_picture(
             raise JobError(
                 f"{target.parent}: cannot make this folder ({error.strerror})"
             ) from error
-    write_picture(picture, cb, cr, target, label=_label(model))
+    for notice in write_picture(picture, cb, cr, target, label=_label(model)):
+        yield Notice(f"{target}: {notice.text}", notice.warning)
     clock.add("write", time.perf_counter() - begun)
 
 
