@@ -17,12 +17,12 @@ class DegradeSettings:
     0..1.
     """
 
-    chance: float = 0.7  # of a picture to be degraded at all
-    grain: float = 0.06  # standard deviation
-    gain: float = 0.25  # exposure: factor 1 +- gain
-    gamma: float = 0.35  # tone: exponent in 1 / (1 + gamma) .. 1 + gamma
-    fade: float = 0.25  # share of the contrast range that is lost
-    blur: float = 1.5  # standard deviation, px
+    chance: float = 0.3  # of a picture to be degraded at all
+    grain: float = 0.05  # standard deviation
+    gain: float = 0.12  # exposure: factor 1 +- gain
+    gamma: float = 0.2  # tone: exponent in 1 / (1 + gamma) .. 1 + gamma
+    fade: float = 0.12  # share of the contrast range that is lost
+    blur: float = 1.2  # standard deviation, px
 
 
 def _uniform(count: int, low: float, high: float, rng: torch.Generator) -> Tensor:

@@ -41,7 +41,7 @@ class TrainSettings:
     warmup_steps: int = 100
     weight_decay: float = 0.02
     rebalancing: float = 0.5  # lambda of Zhang 2016: 1 is no rebalancing
-    regression_weight: float = 2.0
+    regression_weight: float = 8.0
     regression_scale: float = 20.0  # Lab units; quadratic below, linear above
     ema: float = 0.998  # decay of the averaged weights, per step
     gradient_norm: float = 1.0
