@@ -20,7 +20,7 @@ from filmcolor import __version__
 from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.compose import chroma_at, compose
 from filmcolor.errors import FilmcolorError, JobError, MediaError, OptionError
-from filmcolor.infer import View, infer, resolve_device
+from filmcolor.infer import View, infer
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.encode import FilmWriter, OutputPlan, plan_output
 from filmcolor.media.images import (
@@ -32,6 +32,7 @@ from filmcolor.media.images import (
 )
 from filmcolor.media.probe import has_color, refuse_hdr
 from filmcolor.models.checkpoint import LoadedModel, load_generator
+from filmcolor.models.device import resolve_device
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.prefetch import prefetch
 from filmcolor.shots import assign_shots, find_picture_box

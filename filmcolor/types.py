@@ -26,6 +26,7 @@ Chroma = Literal["400", "420", "422", "444"]
 Siting = Literal["left", "center"]
 """Where 4:2:0 and 4:2:2 chroma sits horizontally: with the left luma sample, or between two."""
 
+_CENTERED_CODECS = frozenset({"mjpeg", "mpeg1video"})
 _SUBSAMPLING: dict[str, tuple[int, int]] = {"420": (2, 2), "422": (1, 2), "444": (1, 1)}
 
 
@@ -140,6 +141,11 @@ class VideoInfo:
     def is_pipe(self) -> bool:
         """Whether the film comes on standard input and cannot be read twice."""
         return self.path == "-"
+
+    @property
+    def siting(self) -> Siting:
+        """Where 4:2:0 chroma sits unless told otherwise: centred in JPEG and MPEG-1, else left."""
+        return "center" if self.codec in _CENTERED_CODECS else "left"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,10 @@ nothing is random between runs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import resource
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -315,3 +318,16 @@ def _chapter(number: int, start: float, end: float, title: str) -> av.container.
 def _text_bytes(text: str, *, is_mov: bool) -> bytes:
     encoded = text.encode()
     return len(encoded).to_bytes(2, "big") + encoded if is_mov else encoded
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """No file of this process may grow beyond `size` bytes: a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from filmcolor.color import lightness, normalize_luma
 from filmcolor.errors import JobError, OptionError
-from filmcolor.infer import View, infer, resolve_device
+from filmcolor.infer import View, infer
 from filmcolor.models.base import Generator, Hint
 from filmcolor.models.card import ModelCard
 from filmcolor.models.checkpoint import LoadedModel
+from filmcolor.models.device import resolve_device
 from filmcolor.types import Box, Frame
 
 

@@ -62,3 +62,19 @@ class PartFile:
                 os.fsync(folder)
             finally:
                 os.close(folder)
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file that gets its name only when it is whole; `MediaError` if it cannot be."""
+    part = PartFile(os.fspath(path))
+    part.check()
+    try:
+        with open(part.path, "wb") as file:
+            file.write(content)
+    except OSError as error:
+        part.discard()
+        raise MediaError(f"{part.target}: cannot be written ({error.strerror})") from error
+    except BaseException:
+        part.discard()
+        raise
+    part.commit()

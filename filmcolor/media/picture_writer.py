@@ -20,7 +20,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from filmcolor.errors import MediaError, OptionError
 from filmcolor.media import exif
-from filmcolor.media.partfile import PartFile
+from filmcolor.media.partfile import write_bytes
 from filmcolor.media.picture import Codes, Picture, chroma_codes, rgb_of, scaled
 from filmcolor.media.picture_formats import format_of_suffix
 from filmcolor.types import Field, Notice
@@ -69,22 +69,8 @@ def write_picture(
     except (OSError, ValueError, struct.error, cv2.error) as error:
         why = " ".join(str(error).split())[:80]
         raise MediaError(f"{target}: cannot be made ({why}); choose another format") from error
-    _save(Path(target), content)
+    write_bytes(Path(target), content)
     return tuple(encoding.notices)
-
-
-def _save(target: Path, content: bytes) -> None:
-    part = PartFile(str(target))
-    part.check()
-    try:
-        Path(part.path).write_bytes(content)
-    except OSError as error:
-        part.discard()
-        raise MediaError(f"{target}: cannot be written ({error.strerror})") from error
-    except BaseException:
-        part.discard()
-        raise
-    part.commit()
 
 
 class _Encoding:

@@ -61,8 +61,6 @@ PIPE = "-"
 FALLBACK_RATE = Fraction(25)
 """Frames a second assumed where the source states none; only headers and rate control use it."""
 
-_CENTERED_CODECS = frozenset({"mjpeg", "mpeg1video"})
-
 
 @dataclass(frozen=True, slots=True)
 class OutputPlan:
@@ -160,7 +158,7 @@ def _siting(info: VideoInfo, options: RunOptions) -> Siting:
     """Where chroma sits: as asked, else centred for JPEG and MPEG-1, else left."""
     if options.siting != "auto":
         return options.siting
-    return "center" if info.codec in _CENTERED_CODECS else "left"
+    return info.siting
 
 
 def _field_order(info: VideoInfo, options: RunOptions) -> int:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from filmcolor.models.card import Descriptor
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hint:
@@ -34,6 +36,11 @@ class Hint:
 
 class Generator(nn.Module, ABC):
     """Colours from lightness: the seam between the network and the rest of filmcolor."""
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """How this network wants to be fed, before training adds to it."""
+        return Descriptor()
 
     @abstractmethod
     def forward(self, lightness: Tensor, hint: Hint | None = None) -> Tensor:

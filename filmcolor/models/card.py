@@ -25,7 +25,7 @@ class Descriptor:
 
     native_size: int = 256  # side in px of the square whose area the pictures are brought to
     multiple: int = 32  # both sides must be divisible by this
-    returns: str = "ab"  # what the network gives: ab in Lab units
+    returns: str = "ab"  # what the network paints: "ab", "lab" or "rgb"; only its ab is used
     accepts_hints: bool = False  # whether it was trained to follow hints
     half_precision: bool = True  # whether bfloat16 is safe
 
@@ -101,7 +101,7 @@ class ModelCard:
         )
         if not sound:
             raise CheckpointError(f"{where}: the checkpoint's header holds impossible values")
-        if d.returns != "ab":
+        if d.returns not in ("ab", "lab", "rgb"):
             raise CheckpointError(
                 f"{where}: the model returns {d.returns!r}, which this version does not know; "
                 "update filmcolor"

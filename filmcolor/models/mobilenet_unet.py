@@ -42,6 +42,8 @@ class MobileNetUNetConfig:
     bin_step: float = 10.0  # distance of neighbouring bins, Lab units
     temperature: float = 0.38  # of the annealed mean (Zhang 2016, equation 5)
     class_share: float = 0.5  # share of the class head in the result; the rest is regression
+    chroma_gain: float = 1.0  # of the mixture: regression and means come out paler than the truth
+    dropout: float = 0.3  # in training, of the context; half and a third of it at stride 32 and 16
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, object]) -> MobileNetUNetConfig:
@@ -60,13 +62,17 @@ class MobileNetUNetConfig:
         config = cls(widths=(int(widths[0]), int(widths[1]), int(widths[2])), **wanted)
         if not all(8 <= w <= 2048 for w in config.widths) or not 1 <= config.bins <= 4096:
             raise ValueError(f"sizes out of range in {config}")
+        if not 0 <= config.dropout < 1:
+            raise ValueError(f"dropout must be in 0..1, got {config.dropout}")
         return config
 
 
 class _SameConv(nn.Conv2d):
     """3x3 convolution padded as TensorFlow's SAME: below and on the right at stride 2."""
 
-    def __init__(self, channels_in: int, channels_out: int, stride: int, groups: int = 1) -> None:
+    def __init__(
+        self, channels_in: int, channels_out: int, stride: int, groups: int = 1, bias: bool = True
+    ) -> None:
         super().__init__(
             channels_in,
             channels_out,
@@ -74,6 +80,7 @@ class _SameConv(nn.Conv2d):
             stride=stride,
             padding=1 if stride == 1 else 0,
             groups=groups,
+            bias=bias,
         )
 
     def forward(self, features: Tensor) -> Tensor:
@@ -186,9 +193,8 @@ class MobileNetUNet(Generator):
         self.config = config or MobileNetUNetConfig()
         wide, middle, narrow = self.config.widths
         self.encoder = MobileNetEncoder()
-        self.hint_stem = _SameConv(3, _STEM, 2)
+        self.hint_stem = _SameConv(3, _STEM, 2, bias=False)  # no hint has no effect, ever
         nn.init.zeros_(self.hint_stem.weight)
-        nn.init.zeros_(_bias(self.hint_stem))
         self.bottleneck = nn.Conv2d(_DEEPEST, wide, 1)
         self.context = nn.Linear(_HEAD, wide)
         self.up16 = _UpBlock(wide, _TAPS[12], wide)
@@ -215,16 +221,20 @@ class MobileNetUNet(Generator):
         """Encoder features to class logits (N, bins, h, w) and regressed ab (N, 2, h, w)."""
         at4, at8, at16, at32 = features
         summary = F.relu6(self.encoder.head(at32)).mean(dim=(-2, -1))
+        if self.training and self.config.dropout:
+            summary = F.dropout(summary, self.config.dropout)
+            at32 = F.dropout2d(at32, self.config.dropout / 2)
+            at16 = F.dropout2d(at16, self.config.dropout / 3)
         coarse = F.relu(self.bottleneck(at32) + self.context(summary)[:, :, None, None])
         decoded = self.up4(self.up8(self.up16(coarse, at16), at8), at4)
         return self.classes(decoded), self.regression(decoded) * _AB_SCALE
 
     def decode(self, logits: Tensor, regression: Tensor) -> Tensor:
-        """Mix the annealed mean of the classes with the regression, in float32."""
+        """Mix the annealed mean of the classes with the regression, in float32, at their gain."""
         share = self.config.class_share
         weights = torch.softmax(logits.float() / self.config.temperature, dim=1)
         mean = torch.einsum("nkhw,kc->nchw", weights, self.bin_centers)
-        return share * mean + (1 - share) * regression.float()
+        return (share * mean + (1 - share) * regression.float()) * self.config.chroma_gain
 
     def forward(self, lightness: Tensor, hint: Hint | None = None) -> Tensor:
         logits, regression = self.read_heads(self.encode(lightness, hint))

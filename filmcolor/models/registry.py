@@ -12,10 +12,16 @@ from typing import Any
 from filmcolor.errors import CheckpointError
 from filmcolor.models.base import Generator
 from filmcolor.models.card import ModelCard, read_card
+from filmcolor.models.dcgan import DcganConfig, DcganUNet
 from filmcolor.models.mobilenet_unet import MobileNetUNet, MobileNetUNetConfig
+from filmcolor.models.pix2pix import Pix2PixConfig, Pix2PixUNet
+from filmcolor.models.rgb_gan import RgbGanConfig, RgbGanNet
 
 _ARCHITECTURES: dict[str, Callable[[Mapping[str, Any]], Generator]] = {
     "mobilenet-unet": lambda config: MobileNetUNet(MobileNetUNetConfig.from_mapping(config)),
+    "pix2pix-unet": lambda config: Pix2PixUNet(Pix2PixConfig.from_mapping(config)),
+    "dcgan-unet": lambda config: DcganUNet(DcganConfig.from_mapping(config)),
+    "rgb-gan": lambda config: RgbGanNet(RgbGanConfig.from_mapping(config)),
 }
 
 

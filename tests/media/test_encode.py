@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import resource
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +16,7 @@ from filmcolor.media.decode import FilmReader
 from filmcolor.media.encode import FilmWriter, plan_output
 from filmcolor.options import Codec, EncodeOptions, RunOptions
 from filmcolor.types import ColorTags, Siting
-from tests.clips import make_clip
+from tests.clips import largest_file, make_clip
 from tests.media.coloring import (
     CB_8BIT,
     CR_8BIT,
@@ -293,19 +290,6 @@ def test_no_frames_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="no frames"), FilmWriter(plan, label=LABEL) as writer:
         writer.finish()
     assert not target.exists()
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """No file of this process may grow beyond `size` bytes: a disk that is full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])

@@ -39,12 +39,15 @@ def test_sides_that_are_no_multiple_of_32_are_refused(generator: MobileNetUNet) 
 
 
 def test_decoding_mixes_annealed_mean_and_regression() -> None:
-    made = MobileNetUNet(MobileNetUNetConfig(bins=3, temperature=0.1, class_share=0.25))
+    made = MobileNetUNet(
+        MobileNetUNetConfig(bins=3, temperature=0.1, class_share=0.25, chroma_gain=1.5)
+    )
     made.bin_centers.copy_(torch.tensor([[0.0, 0.0], [40.0, -20.0], [-60.0, 10.0]]))
     logits = torch.tensor([0.0, 9.0, 0.0]).view(1, 3, 1, 1)
     regression = torch.tensor([8.0, 4.0]).view(1, 2, 1, 1)
     mixed = made.decode(logits, regression).flatten().tolist()
-    assert mixed == pytest.approx([0.25 * 40 + 0.75 * 8, 0.25 * -20 + 0.75 * 4], abs=1e-4)
+    expected = [1.5 * (0.25 * 40 + 0.75 * 8), 1.5 * (0.25 * -20 + 0.75 * 4)]
+    assert mixed == pytest.approx(expected, abs=1e-4)
 
 
 def test_context_reaches_every_place(generator: MobileNetUNet) -> None:
