@@ -1,11 +1,12 @@
-"""Measures on colour photographs made grey: PSNR, mean ab error, colourfulness, and their
-baselines.
+"""Measures on colour photographs made grey: PSNR, ab error, CIEDE2000, colourfulness, and chroma
+where there should be none.
 
-Arrays are torch tensors (N, 3, H, W), sRGB 0..1. It must not know files or training.
+Pictures are torch tensors (N, 3, H, W), sRGB 0..1. It must not know files, models or training.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 
@@ -17,51 +18,127 @@ from filmcolor.color import rgb_to_lab
 NEUTRAL_CHROMA = 5.0
 """Lab chroma below which a pixel of the truth counts as neutral."""
 
+_PERFECT_PSNR = 100.0
+_CHROMA_KNEE = 25.0**7
+
 
 def psnr(result: Tensor, truth: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio of each picture, dB, over R'G'B' in 0..1: (N,)."""
+    """Peak signal-to-noise ratio of each picture, dB, over R'G'B' in 0..1: (N,); at most 100."""
     error = ((result.clamp(0, 1) - truth) ** 2).mean(dim=(1, 2, 3))
-    return -10 * torch.log10(error.clamp(min=1e-10))
+    return -10 * torch.log10(error.clamp(min=10 ** (-_PERFECT_PSNR / 10)))
 
 
 def colorfulness(rgb: Tensor) -> Tensor:
     """Hasler and Süsstrunk 2003, "Measuring colourfulness in natural images", on 0..255: (N,)."""
     red, green, blue = (rgb.clamp(0, 1) * 255).unbind(dim=1)
     rg, yb = red - green, 0.5 * (red + green) - blue
-    spread = (rg.var(dim=(1, 2)) + yb.var(dim=(1, 2))).sqrt()
+    spread = (rg.var(dim=(1, 2), correction=0) + yb.var(dim=(1, 2), correction=0)).sqrt()
     mean = (rg.mean(dim=(1, 2)) ** 2 + yb.mean(dim=(1, 2)) ** 2).sqrt()
     return spread + 0.3 * mean
 
 
+def ciede2000(first: Tensor, second: Tensor) -> Tensor:
+    """CIEDE2000 colour difference of every pixel: Lab (N, 3, H, W) twice to (N, H, W).
+
+    Sharma, Wu and Dalal 2005, "The CIEDE2000 color-difference formula", with all three parametric
+    factors 1.
+    """
+    (l1, a1, b1), (l2, a2, b2) = first.unbind(dim=1), second.unbind(dim=1)
+    mean_power = ((torch.hypot(a1, b1) + torch.hypot(a2, b2)) / 2) ** 7
+    stretch = 1.5 - 0.5 * (mean_power / (mean_power + _CHROMA_KNEE)).sqrt()
+    a1, a2 = a1 * stretch, a2 * stretch
+    c1, c2 = torch.hypot(a1, b1), torch.hypot(a2, b2)
+    h1, h2 = _hue(a1, b1), _hue(a2, b2)
+    both = (c1 > 0) & (c2 > 0)
+    turn = h2 - h1
+    wraps = (turn.abs() > math.pi) & both
+    turn = torch.where(wraps, turn - 2 * math.pi * turn.sign(), turn)
+    hue_step = 2 * (c1 * c2).sqrt() * torch.sin(turn / 2)
+    total = h1 + h2
+    around = torch.where(total < 2 * math.pi, total + 2 * math.pi, total - 2 * math.pi)
+    hue = torch.where(both, torch.where(wraps, around, total) / 2, total)
+    light, chroma = (l1 + l2) / 2 - 50, (c1 + c2) / 2
+    weight = (
+        1
+        - 0.17 * torch.cos(hue - math.radians(30))
+        + 0.24 * torch.cos(2 * hue)
+        + 0.32 * torch.cos(3 * hue + math.radians(6))
+        - 0.20 * torch.cos(4 * hue - math.radians(63))
+    )
+    light_step = (l2 - l1) / (1 + 0.015 * light**2 / (20 + light**2).sqrt())
+    chroma_step = (c2 - c1) / (1 + 0.045 * chroma)
+    hue_step = hue_step / (1 + 0.015 * chroma * weight)
+    angle = torch.exp(-(((hue - math.radians(275)) / math.radians(25)) ** 2)) * math.radians(60)
+    power = chroma**7
+    twist = -2 * (power / (power + _CHROMA_KNEE)).sqrt() * torch.sin(angle)
+    squared = light_step**2 + chroma_step**2 + hue_step**2 + twist * chroma_step * hue_step
+    return squared.clamp(min=0).sqrt()
+
+
+def _hue(a: Tensor, b: Tensor) -> Tensor:
+    """Hue angle, 0..2 pi."""
+    angle = torch.atan2(b, a)
+    return torch.where(angle < 0, angle + 2 * math.pi, angle)
+
+
 @dataclass(frozen=True, slots=True)
 class PhotoMeasures:
-    """Means over a set of pictures."""
+    """Measures of one picture, or means over a set of them."""
 
     psnr: float
-    """dB."""
+    """dB, over R'G'B'."""
     ab_error: float
     """Mean over pixels of the distance in the ab plane."""
+    ciede2000: float
+    """Mean over pixels."""
     colorfulness: float
+    """Hasler and Süsstrunk's."""
     neutral_chroma: float
-    """Mean chroma on pixels whose truth is neutral (chroma below 5)."""
+    """Mean chroma on pixels whose truth is neutral (chroma below 5); NaN if there are none."""
 
-    def as_dict(self) -> dict[str, float]:
-        """For JSON."""
-        return asdict(self)
+    def as_dict(self) -> dict[str, float | None]:
+        """For JSON, where NaN becomes null."""
+        return {name: None if math.isnan(v) else v for name, v in asdict(self).items()}
 
 
-def measure(result: Tensor, truth: Tensor) -> PhotoMeasures:
-    """Measures of one batch; see `average`. `neutral_chroma` is NaN if no pixel of the truth is
-    neutral.
-    """
-    ours, real = rgb_to_lab(result.clamp(0, 1))[:, 1:], rgb_to_lab(truth)[:, 1:]
-    neutral = real.norm(dim=1) < NEUTRAL_CHROMA
-    return PhotoMeasures(
-        psnr=float(psnr(result, truth).mean()),
-        ab_error=float((ours - real).norm(dim=1).mean()),
-        colorfulness=float(colorfulness(result).mean()),
-        neutral_chroma=float(ours.norm(dim=1)[neutral].mean()),
-    )
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """Photographs as they are, with what every comparison with them needs."""
+
+    rgb: Tensor
+    """(N, 3, H, W)."""
+    lab: Tensor
+    """(N, 3, H, W)."""
+    neutral: Tensor
+    """(N, H, W): where chroma is below `NEUTRAL_CHROMA`."""
+
+    @classmethod
+    def of(cls, rgb: Tensor) -> Truth:
+        """From R'G'B' (N, 3, H, W) 0..1."""
+        lab = rgb_to_lab(rgb)
+        return cls(rgb, lab, torch.hypot(lab[:, 1], lab[:, 2]) < NEUTRAL_CHROMA)
+
+    def measures(self) -> list[PhotoMeasures]:
+        """What the photographs get when compared with themselves."""
+        chroma = torch.hypot(self.lab[:, 1], self.lab[:, 2]) * self.neutral
+        own = chroma.sum(dim=(1, 2)) / self.neutral.sum(dim=(1, 2))
+        columns = torch.stack([colorfulness(self.rgb), own], dim=1).tolist()
+        return [PhotoMeasures(_PERFECT_PSNR, 0.0, 0.0, *row) for row in columns]
+
+
+def measure(result: Tensor, truth: Truth) -> list[PhotoMeasures]:
+    """Measures of each picture (N, 3, H, W) of a batch; colours outside 0..1 are clipped."""
+    lab = rgb_to_lab(result.clamp(0, 1))
+    (a, b), (true_a, true_b) = lab[:, 1:].unbind(dim=1), truth.lab[:, 1:].unbind(dim=1)
+    on_neutral = (torch.hypot(a, b) * truth.neutral).sum(dim=(1, 2))
+    columns = [
+        psnr(result, truth.rgb),
+        torch.hypot(a - true_a, b - true_b).mean(dim=(1, 2)),
+        ciede2000(lab, truth.lab).mean(dim=(1, 2)),
+        colorfulness(result),
+        on_neutral / truth.neutral.sum(dim=(1, 2)),
+    ]
+    return [PhotoMeasures(*row) for row in torch.stack(columns, dim=1).tolist()]
 
 
 def average(measures: Iterable[PhotoMeasures]) -> PhotoMeasures:
@@ -69,6 +146,6 @@ def average(measures: Iterable[PhotoMeasures]) -> PhotoMeasures:
     everything = list(measures)
     means = {}
     for entry in fields(PhotoMeasures):
-        column = torch.tensor([float(getattr(one, entry.name)) for one in everything])
-        means[entry.name] = float(column[~column.isnan()].mean())
+        known = [v for one in everything if not math.isnan(v := float(getattr(one, entry.name)))]
+        means[entry.name] = math.fsum(known) / len(known) if known else math.nan
     return PhotoMeasures(**means)

@@ -1,0 +1,129 @@
+"""Photographs made grey and coloured as `filmcolor run` colours pictures, many at once.
+
+What comes out is ab at full size, before saturation, so that any strength of colour can be looked
+at without running the network again. It must not know files or training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from filmcolor.color import ChromaTable, chroma_to_rgb, lightness, normalize_luma
+from filmcolor.infer import View, infer
+from filmcolor.media.picture import luma_of
+from filmcolor.models.checkpoint import LoadedModel
+from filmcolor.types import ColorField, Frame, PixelLayout
+from filmcolor.upsample import Upsampler
+
+Photo = NDArray[np.uint8]
+"""Shape (height, width, 3), RGB."""
+
+_LAYOUT = PixelLayout(8, "444")
+_BATCH = {"cpu": 1, "cuda": 16, "mps": 4}
+"""Photographs of one size that are handed on together; on a CPU more are no quicker."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColoredPhotos:
+    """Photographs of one size and the colour a model gave them, on the model's device."""
+
+    indices: tuple[int, ...]
+    """Which of all photographs these are."""
+    truth: Tensor
+    """(N, 3, H, W) R'G'B' 0..1, as they were."""
+    luma: Tensor
+    """(N, 1, H, W) Y' 0..1 of the grey photographs."""
+    ab: Tensor
+    """(N, 2, H, W), Lab units, as the model meant it."""
+    table: ChromaTable
+
+    def rgb(self, ab: Tensor) -> Tensor:
+        """R'G'B' (N, 3, H, W) with this ab (any shape that fits) and the photographs' own luma."""
+        chroma = self.table(self.luma, ab.expand_as(self.ab))
+        return chroma_to_rgb(self.luma, chroma)
+
+    @property
+    def grey(self) -> Tensor:
+        """R'G'B' (N, 3, H, W) without colour."""
+        return self.luma.expand(-1, 3, -1, -1)
+
+
+def reduce_photo(photo: Photo, short_side: int | None) -> Photo:
+    """The same photograph with a short side of at most `short_side` px (area average)."""
+    height, width = photo.shape[:2]
+    if short_side is None or min(height, width) <= short_side:
+        return photo
+    scale = short_side / min(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def to_rgb(photos: Sequence[Photo], device: torch.device) -> Tensor:
+    """Photographs of one size to R'G'B' (N, 3, H, W) 0..1 on a device."""
+    codes = torch.from_numpy(np.stack(photos)).to(device)
+    return codes.permute(0, 3, 1, 2).float() / 255
+
+
+def to_photos(rgb: Tensor) -> list[Photo]:
+    """R'G'B' (N, 3, H, W) to photographs; what lies outside 0..1 is clipped."""
+    codes = (rgb.clamp(0, 1) * 255).round().to(torch.uint8)
+    return list(np.ascontiguousarray(codes.permute(0, 2, 3, 1).cpu().numpy()))
+
+
+def color_photos(
+    model: LoadedModel, photos: Sequence[Photo]
+) -> Generator[ColoredPhotos, None, None]:
+    """Colour every photograph once, those of one size together, not in their order.
+
+    Raises `JobError` as `infer` does.
+    """
+    table = ChromaTable.build(6, 1).to(model.device)
+    by_view: dict[tuple[int, int], list[int]] = {}
+    for index, photo in enumerate(photos):
+        size = model.card.descriptor.model_size(*photo.shape[:2])
+        by_view.setdefault(size, []).append(index)
+    for (rows, columns), indices in sorted(by_view.items()):
+        indices.sort(key=lambda index: photos[index].shape)
+        frames = (Frame(index, 0, luma_of(photos[index])[0]) for index in indices)
+        for pairs in _same_size(infer(frames, model, View(8, True, rows, columns)), model.device):
+            yield _compose(pairs, [photos[frame.index] for frame, _ in pairs], model.device, table)
+
+
+def _same_size(
+    pairs: Generator[tuple[Frame, ColorField], None, None], device: torch.device
+) -> Generator[list[tuple[Frame, ColorField]], None, None]:
+    """Runs of pairs whose frames have one size, no longer than is good for the device."""
+    batch: list[tuple[Frame, ColorField]] = []
+    for pair in pairs:
+        if batch and (
+            len(batch) == _BATCH[device.type] or batch[0][0].luma.shape != pair[0].luma.shape
+        ):
+            yield batch
+            batch = []
+        batch.append(pair)
+    if batch:
+        yield batch
+
+
+def _compose(
+    pairs: Sequence[tuple[Frame, ColorField]],
+    photos: Sequence[Photo],
+    device: torch.device,
+    table: ChromaTable,
+) -> ColoredPhotos:
+    """ab along the edges of each photograph's luma, as `compose.chroma_at` brings it there."""
+    frames = [frame for frame, _ in pairs]
+    codes = torch.from_numpy(np.stack([frame.luma for frame in frames])[:, None]).to(device)
+    luma = normalize_luma(codes, 8, full_range=True)
+    shown = lightness(luma)
+    upsampler = Upsampler(frames[0].luma.shape, _LAYOUT, "center", device)
+    ab = [upsampler.lines(field).ab(shown[i : i + 1]) for i, (_, field) in enumerate(pairs)]
+    indices = tuple(frame.index for frame in frames)
+    return ColoredPhotos(indices, to_rgb(photos, device), luma, torch.cat(ab), table)

@@ -1,0 +1,62 @@
+"""Contact sheets: pictures side by side in rows, to be looked at.
+
+It must not know models or measures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from filmcolor.errors import MediaError
+from filmcolor.media.partfile import write_bytes
+
+Picture = NDArray[np.uint8]
+"""Shape (height, width, 3), RGB."""
+
+_BACKGROUND = 32
+_GAP = 4
+
+
+def make_sheet(rows: Sequence[Sequence[Picture]], *, cell_height: int = 192) -> Picture:
+    """Rows of pictures, every one brought to `cell_height` px, on a dark ground.
+
+    Columns are as wide as their widest picture. Raises `ValueError` if there is no picture.
+    """
+    cells = [[_fit(picture, cell_height) for picture in row] for row in rows]
+    columns = max((len(row) for row in cells), default=0)
+    if columns == 0:
+        raise ValueError("a sheet of no pictures")
+    widths = [
+        max(row[column].shape[1] for row in cells if len(row) > column) for column in range(columns)
+    ]
+    height = len(cells) * (cell_height + _GAP) - _GAP
+    sheet = np.full((height, sum(widths) + _GAP * (columns - 1), 3), _BACKGROUND, np.uint8)
+    for number, row in enumerate(cells):
+        top, left = number * (cell_height + _GAP), 0
+        for cell, width in zip(row, widths, strict=False):
+            start = left + (width - cell.shape[1]) // 2
+            sheet[top : top + cell_height, start : start + cell.shape[1]] = cell
+            left += width + _GAP
+    return sheet
+
+
+def write_png(path: Path, picture: Picture) -> None:
+    """Write a picture that gets its name only when it is whole; `MediaError` if the disk
+    refuses.
+    """
+    whole, encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    if not whole:
+        raise MediaError(f"{path}: the picture cannot be encoded")
+    write_bytes(path, encoded.tobytes())
+
+
+def _fit(picture: Picture, height: int) -> Picture:
+    width = max(1, round(picture.shape[1] * height / picture.shape[0]))
+    shrinks = height < picture.shape[0]
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=interpolation), np.uint8)
