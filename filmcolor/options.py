@@ -16,6 +16,7 @@ Codec = Literal[
     "libx264", "libx265", "libsvtav1", "prores", "ffv1", "h264_nvenc", "hevc_nvenc", "av1_nvenc"
 ]
 SitingChoice = Literal["auto", "left", "center"]
+Precision = Literal["auto", "fp32", "bf16"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +70,49 @@ class RunOptions:
             raise OptionError("--start: must not be negative")
         if self.duration_seconds is not None and self.duration_seconds <= 0:
             raise OptionError("--duration: must be greater than zero")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """Everything about one training run that is not the recipe's."""
+
+    recipe: str = "film"  # name of a recipe, or a .toml file with one
+    phase: str | None = None  # only this phase of the recipe
+    size: int | None = None  # side of a crop, px; None: the recipe's
+    batch_size: int | None = None  # crops a step, of all processes together; None: the recipe's
+    steps: int | None = None  # length of the run; None, as of the next two: the recipe's epochs
+    epochs: float | None = None
+    minutes: float | None = None
+    init: str | None = None  # weights to start from: a checkpoint, or MobileNetV2's for the encoder
+    freeze: tuple[str, ...] = ()  # name patterns of layers that are not trained
+    val: tuple[str, ...] = ()  # data to evaluate on; none: a part of the training data is held out
+    val_pictures: int = 64  # evaluated on at most so many of them, spread evenly
+    evaluations: int = 10  # in the whole run, beside one at the end of each phase
+    short_side: int = 256  # photos are reduced to this before they are kept in memory, px
+    precision: Precision = "auto"  # bf16 on a GPU; on a CPU bf16 where it is known to be quicker
+    seed: int = 0
+    device: str = "auto"
+    compiled: bool = False  # torch.compile the networks
+    tensorboard: bool = False  # write the losses for TensorBoard too
+    card: str | None = None  # .toml file with name, description, license ... for the checkpoints
+
+    def __post_init__(self) -> None:
+        lengths = [self.steps is not None, self.epochs is not None, self.minutes is not None]
+        if sum(lengths) > 1:
+            raise OptionError("--steps, --epochs and --minutes exclude each other: give one")
+        for name, value in (("steps", self.steps), ("evaluations", self.evaluations)):
+            if value is not None and value < 1:
+                raise OptionError(f"--{name} {value}: must be at least 1")
+        for name, length in (("epochs", self.epochs), ("minutes", self.minutes)):
+            if length is not None and not 0 < length < float("inf"):
+                raise OptionError(f"--{name} {length}: must be greater than zero")
+        if self.size is not None and not 32 <= self.size <= 1024:
+            raise OptionError(f"--size {self.size}: must be 32 to 1024")
+        if self.batch_size is not None and not 1 <= self.batch_size <= 4096:
+            raise OptionError(f"--batch-size {self.batch_size}: must be 1 to 4096")
+        if not 32 <= self.short_side <= 2048:
+            raise OptionError(f"--short-side {self.short_side}: must be 32 to 2048")
+        if self.val_pictures < 1:
+            raise OptionError(f"--val-pictures {self.val_pictures}: must be at least 1")
+        if self.seed < 0:
+            raise OptionError(f"--seed {self.seed}: must not be negative")

@@ -20,10 +20,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(WORDS, WORDS),
     "color": WORDS,
     "media": WORDS,
-    "models": WORDS,
+    "models": WORDS | {"color"},
     **dict.fromkeys(STAGES, WORDS | BASE | STAGES),
     # Training meets inference only in color and models: neither knows the other's parts.
-    "train": WORDS | BASE | {"evaluate"},
+    "train": WORDS | BASE | {"evaluate", "shots"},
     "evaluate": WORDS | BASE | STAGES,
     "pipeline": WORDS | BASE | STAGES,
     "cli": WORDS | BASE | STAGES | {"train", "evaluate", "pipeline"},
@@ -199,9 +199,12 @@ def test_media_and_words_need_no_torch(module: str) -> None:
         "import filmcolor.cli",
         "from filmcolor.cli import main; main(['--help'])",
         "from filmcolor.cli import main; main(['run', '--help'])",
+        "from filmcolor.cli import main; main(['extract', '--help'])",
+        "from filmcolor.cli import main; main(['train', '--help'])",
         "from filmcolor.cli import main; main(['info', '--help'])",
         "from filmcolor.cli import main; main(['models', '--help'])",
         "from filmcolor.cli import main; main(['run', 'there-is-no-such-film.mp4'])",
+        "from filmcolor.cli import main; main(['extract', 'no-such-film.mp4', '-o', 'frames'])",
     ],
 )
 def test_help_imports_nothing_heavy(line: str) -> None:

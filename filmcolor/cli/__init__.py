@@ -20,9 +20,12 @@ import click
 
 from filmcolor import __version__
 from filmcolor.cli.arguments import EXIT_BUG, Interrupted, exit_code, wants_debug
+from filmcolor.cli.evaluate import evaluate_command
+from filmcolor.cli.extract import extract_command
 from filmcolor.cli.info import info_command
 from filmcolor.cli.models import models_command
 from filmcolor.cli.run import run_command
+from filmcolor.cli.train import train_command
 
 _EPILOG = """\b
 Examples:
@@ -82,6 +85,9 @@ def commands(ctx: click.Context, /) -> None:
 
 
 commands.add_command(run_command)
+commands.add_command(extract_command)
+commands.add_command(train_command)
+commands.add_command(evaluate_command)
 commands.add_command(info_command)
 commands.add_command(models_command)
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import click
@@ -65,6 +69,13 @@ class SectionOption(click.Option):
         self.section = section
 
 
+def section_option(
+    section: str, *declarations: str, **settings: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """`click.option` under a heading."""
+    return click.option(*declarations, cls=SectionOption, section=section, **settings)
+
+
 class SectionedCommand(click.Command):
     """A command whose help lists its options by section, in the order they were declared."""
 
@@ -83,6 +94,34 @@ class SectionedCommand(click.Command):
         for title, records in (*sections.items(), ("Other options", others)):
             with formatter.section(title):
                 formatter.write_dl(records)
+
+
+def device_option(
+    section: str, default: str, what: str
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add `--device`."""
+    return section_option(
+        section,
+        "--device",
+        default=default,
+        show_default=True,
+        metavar="auto|cpu|cuda[:N]|mps",
+        help=f"{what}; auto takes a graphics card if one can be used.",
+    )
+
+
+def quiet_option(section: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add `--quiet`."""
+    return section_option(
+        section, "--quiet", "-q", is_flag=True, help="Show only warnings and errors."
+    )
+
+
+def json_option(
+    section: str, help: str = "Show events as JSON, one object a line, on standard output."
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add `--json`, the parameter `as_json`."""
+    return section_option(section, "--json", "as_json", is_flag=True, help=help)
 
 
 def debug_option(command: click.Command) -> click.Command:
@@ -150,3 +189,23 @@ def default_target(source: str, codec: Codec, *, is_film: bool = True) -> str:
 
         suffix = suffix if format_of_suffix(path) else ".png"
     return str(path.with_name(f"{path.stem}.color{suffix}"))
+
+
+@contextmanager
+def signals_interrupt() -> Generator[None, None, None]:
+    """Let a polite request to end (SIGTERM, SIGHUP) clean up like Ctrl-C does."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        raise Interrupted(signal_number=number)
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
+    before = {n: signal.getsignal(n) for n in numbers if signal.getsignal(n) is signal.SIG_DFL}
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

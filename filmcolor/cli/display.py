@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.text import Text
 
 from filmcolor import types
+from filmcolor.cli.screen import Bar, Screen, terminal
 from filmcolor.types import Event, Finished, Notice, PictureDone, Planned
 
 Unit = Literal["frames", "pictures"]
@@ -102,26 +99,16 @@ def file_name(path: str) -> str:
     return names.get(path) or click.format_filename(path)
 
 
-class Display:
+class Display(Screen):
     """Shows the events of one run; a context manager, so that nothing is left on the terminal.
 
     By itself it shows what `--quiet` leaves: warnings, and the pictures that failed.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._failures: list[PictureDone] = []
         self._unit: Unit = "frames"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def unit(self) -> Unit:
@@ -173,13 +160,6 @@ class Display:
             reason = event.reason if event.reason.startswith(name) else f"{name}: {event.reason}"
             self.line(f"Failed: {reason}")
 
-    def line(self, text: str) -> None:
-        """One line on standard error; when nobody reads there any more, the run still goes on."""
-        try:
-            click.echo(text, err=True)
-        except OSError:
-            return
-
 
 class LineDisplay(Display):
     """Plain lines, for a log or a pipe: a plan, a sign of life every few seconds, a result."""
@@ -225,29 +205,15 @@ class BarDisplay(LineDisplay):
 
     def __init__(self, console: Console) -> None:
         super().__init__()
-        self._console = console
-        self._bar = Progress(
-            TextColumn("{task.fields[count]}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[pace]}"),
-            console=console,
-            transient=True,
-            expand=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._task: TaskID | None = None
+        self._bar = Bar(console)
 
     def planned(self, event: Planned) -> None:
         """The plan as a line, then an empty bar under it."""
         super().planned(event)
-        self._task = self._bar.add_task("", total=event.total, count=f"0 {event.unit}", pace="")
-        self._bar.start()
+        self._bar.start(f"0 {event.unit}", event.total)
 
     def progress(self, event: types.Progress) -> None:
         """Move the bar."""
-        if self._task is None:
-            return
         self._pace.mark(event.done)
         total = event.total if event.total is not None and event.done <= event.total else None
         count = f"{event.done}{'' if total is None else f'/{total}'} {self.unit}"
@@ -260,9 +226,7 @@ class BarDisplay(LineDisplay):
             parts.append(f"slowest: {slowest}")
         if self._failures:
             parts.append(f"{len(self._failures)} failed")
-        self._bar.update(
-            self._task, completed=event.done, total=total, count=count, pace=", ".join(parts)
-        )
+        self._bar.move(event.done, total, count, ", ".join(parts))
 
     def finished(self, event: Finished) -> None:
         """The bar goes, the result stays."""
@@ -276,8 +240,7 @@ class BarDisplay(LineDisplay):
 
     def line(self, text: str) -> None:
         """One line above the bar, coloured by its first word, broken only by the terminal."""
-        style = {"Warning": "yellow", "Failed": "red"}.get(text.partition(":")[0], "")
-        self._console.print(Text(text, style=style), soft_wrap=True, highlight=False)
+        self._bar.line(text)
 
 
 class JsonDisplay(Display):
@@ -339,5 +302,5 @@ def open_display(*, quiet: bool, as_json: bool, film_on_stdout: bool) -> Display
         return JsonDisplay(to_stderr=film_on_stdout)
     if quiet:
         return Display()
-    console = Console(file=sys.stderr)
-    return BarDisplay(console) if console.is_terminal else LineDisplay()
+    console = terminal()
+    return LineDisplay() if console is None else BarDisplay(console)

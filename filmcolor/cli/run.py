@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
-from collections.abc import Callable, Generator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Mapping
+from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
@@ -19,13 +17,17 @@ from filmcolor import options as words
 from filmcolor.cli.arguments import (
     Interrupted,
     SectionedCommand,
-    SectionOption,
     check_source,
     choices,
     debug_option,
     default_target,
+    device_option,
     exit_code,
+    json_option,
     parse_time,
+    quiet_option,
+    section_option,
+    signals_interrupt,
 )
 from filmcolor.errors import OptionError
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
@@ -64,12 +66,6 @@ Exit codes: 0 done, 1 some pictures of a folder failed (each is named),
 """
 
 
-def _option(
-    section: str, *declarations: str, **settings: Any
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    return click.option(*declarations, cls=SectionOption, section=section, **settings)
-
-
 _RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
     "Where the result goes",
     "How the colour is made",
@@ -87,7 +83,7 @@ _RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
     options_metavar="[-o TARGET] [OPTIONS]",
 )
 @click.argument("source", type=click.Path())
-@_option(
+@section_option(
     _RESULT,
     "-o",
     "--output",
@@ -97,7 +93,7 @@ _RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
     help="Film to write (.mp4, .mov or .mkv), picture, or folder; - writes Y4M to standard "
     "output. Without it: NAME.color.mp4 and the like, beside the source.",
 )
-@_option(
+@section_option(
     _RESULT,
     "--overwrite",
     is_flag=True,
@@ -105,7 +101,7 @@ _RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
     help="Replace what is there already. Without it an existing film is an error and existing "
     "pictures of a folder are skipped, so that the same command goes on where it stopped.",
 )
-@_option(
+@section_option(
     _COLOUR,
     "--model",
     default=_COLOR.model,
@@ -113,15 +109,8 @@ _RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
     metavar="NAME|FILE",
     help="A name that `filmcolor models` lists, or a .safetensors file.",
 )
-@_option(
-    _COLOUR,
-    "--device",
-    default=_COLOR.device,
-    show_default=True,
-    metavar="auto|cpu|cuda[:N]|mps",
-    help="What the model runs on; auto takes a graphics card if one can be used.",
-)
-@_option(
+@device_option(_COLOUR, _COLOR.device, "What the model runs on")
+@section_option(
     _COLOUR,
     "--size",
     type=int,
@@ -131,7 +120,7 @@ _RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
     help="Size at which the model looks at a frame: the area of a square with this side. Larger "
     "finds smaller things and is slower; the result always has the source's full size.",
 )
-@_option(
+@section_option(
     _COLOUR,
     "--batch-size",
     type=int,
@@ -140,7 +129,7 @@ _RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
     metavar="FRAMES",
     help="Frames coloured at once: more is faster on a graphics card and takes more of its memory.",
 )
-@_option(
+@section_option(
     _COLOUR,
     "--saturation",
     type=float,
@@ -149,7 +138,7 @@ _RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
     metavar="FACTOR",
     help="Strength of the colours: below 1 paler, above 1 stronger, 0 grey.",
 )
-@_option(
+@section_option(
     _COLOUR,
     "--smooth",
     type=choices(get_args(words.Smoothing)),
@@ -158,7 +147,7 @@ _RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
     help="How colour is kept steady from frame to frame: flow follows what moves (films only), "
     "ema blends in place and is quicker, none leaves every frame to itself.",
 )
-@_option(
+@section_option(
     _READING,
     "--start",
     "start_seconds",
@@ -168,7 +157,7 @@ _RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
     metavar="TIME",
     help="Where to begin: seconds (12.5) or [HH:]MM:SS (1:02.5).",
 )
-@_option(
+@section_option(
     _READING,
     "--duration",
     "duration_seconds",
@@ -178,14 +167,14 @@ _RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
     metavar="TIME",
     help="How much to colour, written likewise.",
 )
-@_option(
+@section_option(
     _READING,
     "--deinterlace",
     is_flag=True,
     default=_RUN.deinterlace,
     help="Make whole frames of an interlaced film first. This alone changes the film's luma.",
 )
-@_option(
+@section_option(
     _READING,
     "--siting",
     type=choices(get_args(words.SitingChoice)),
@@ -193,7 +182,7 @@ _RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
     show_default=True,
     help="Where the colour samples of 4:2:0 and 4:2:2 sit; auto is right unless you know better.",
 )
-@_option(
+@section_option(
     _ENCODING,
     "--codec",
     type=choices(get_args(words.Codec)),
@@ -203,7 +192,7 @@ _RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
     help=f"One of {', '.join(get_args(words.Codec))}. prores suits editing, ffv1 archives; the "
     "nvenc ones need an Nvidia card.",
 )
-@_option(
+@section_option(
     _ENCODING,
     "--crf",
     type=float,
@@ -212,7 +201,7 @@ _RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
     metavar="NUMBER",
     help="Quality on the codec's own scale: lower is better and larger.",
 )
-@_option(
+@section_option(
     _ENCODING,
     "--preset",
     default=_ENCODE.preset,
@@ -221,21 +210,18 @@ _RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
     help="The codec's own word for speed against file size, such as fast or slow (libx264, "
     "libx265), 0 to 13 (libsvtav1), p1 to p7 (nvenc), standard or hq (prores).",
 )
-@_option(
+@section_option(
     _ENCODING,
     "--lossless",
     is_flag=True,
     default=_ENCODE.lossless,
     help="Encode without any loss (libx264, libx265; ffv1 always does). Files become large.",
 )
-@_option(_SHOW, "--quiet", "-q", is_flag=True, help="Show only warnings and errors.")
-@_option(
+@quiet_option(_SHOW)
+@json_option(
     _SHOW,
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="Show events as JSON, one object a line, on standard output (on standard error when "
-    "the film goes to standard output).",
+    "Show events as JSON, one object a line, on standard output (on standard error when the film "
+    "goes to standard output).",
 )
 @click.pass_context
 def run_command(
@@ -257,7 +243,7 @@ def run_command(
     from filmcolor.cli.display import open_display
 
     with (
-        _signals_interrupt(),
+        signals_interrupt(),
         open_display(quiet=quiet, as_json=as_json, film_on_stdout=target == "-") as display,
     ):
         try:
@@ -345,26 +331,6 @@ def _left_behind(display: Display) -> str:
     if display.unit == "pictures":
         return "the pictures that were done are kept; the same command goes on from there."
     return "no film was written."
-
-
-@contextmanager
-def _signals_interrupt() -> Generator[None, None, None]:
-    """Let a polite request to end (SIGTERM, SIGHUP) clean up like Ctrl-C does."""
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        raise Interrupted(signal_number=number)
-
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    if threading.current_thread() is not threading.main_thread():
-        numbers = []
-    before = {n: signal.getsignal(n) for n in numbers if signal.getsignal(n) is signal.SIG_DFL}
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 debug_option(run_command)

@@ -1,65 +1,234 @@
 """Old film's faults on the *input* of training pictures, never on the truth; batched, on any
 device.
+
+In the order in which a film meets them: the stock's response to colours, the lens, the exposure and
+the print's tone, grain, fading, scratches and dust, then copying at lower resolution and JPEG.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from kornia.filters import gaussian_blur2d
 from torch import Tensor
+
+from filmcolor.color import luma_from_rgb
 
 
 @dataclass(frozen=True, slots=True)
 class DegradeSettings:
-    """How often and how strongly a picture's luma is harmed; strengths are upper ends, luma is
-    0..1.
+    """How often and how strongly a picture's luma is harmed.
+
+    Strengths are upper ends and luma is 0..1; a chance is that of a picture that is harmed at all
+    to have this fault as well.
     """
 
-    chance: float = 0.3  # of a picture to be degraded at all
-    grain: float = 0.05  # standard deviation
-    gain: float = 0.12  # exposure: factor 1 +- gain
-    gamma: float = 0.2  # tone: exponent in 1 / (1 + gamma) .. 1 + gamma
-    fade: float = 0.12  # share of the contrast range that is lost
+    chance: float = 0.4  # of a picture to be harmed at all
+    orthochromatic_chance: float = 0.15  # film that sees blue and green, but little or no red
     blur: float = 1.2  # standard deviation, px
+    vignette: float = 0.25  # share of light lost in the corners
+    vignette_chance: float = 0.15
+    gain: float = 0.12  # flicker of the exposure: factor 1 +- gain
+    gamma: float = 0.2  # tone: exponent in 1 / (1 + gamma) .. 1 + gamma
+    curve: float = 0.2  # S-curve, either way; 0.5 is flat at one end
+    grain: float = 0.05  # standard deviation
+    fade: float = 0.12  # share of the contrast range that is lost
+    scratches: int = 3  # vertical lines
+    scratch_chance: float = 0.1
+    specks: int = 8  # of dust
+    dust_chance: float = 0.1
+    reduction: float = 2.0  # factor of down- and up-sampling, the same for a batch
+    reduction_chance: float = 0.1
+    jpeg_quality: int = 30  # lowest; the highest is 90
+    jpeg_chance: float = 0.15
 
 
-def _uniform(count: int, low: float, high: float, rng: torch.Generator) -> Tensor:
-    return low + (high - low) * torch.rand(count, 1, 1, 1, generator=rng)
+NO_DEGRADATION = DegradeSettings(chance=0.0)
+
+_GRAIN_SOFTNESS = 0.9
+_BLOCK = 8
+# ITU-T T.81, table K.1: the luminance quantization that JPEG's example gives.
+_QUANTIZATION = (
+    (16, 11, 10, 16, 24, 40, 51, 61),
+    (12, 12, 14, 19, 26, 58, 60, 55),
+    (14, 13, 16, 24, 40, 57, 69, 56),
+    (14, 17, 22, 29, 51, 87, 80, 62),
+    (18, 22, 37, 56, 68, 109, 103, 77),
+    (24, 35, 55, 64, 81, 104, 113, 92),
+    (49, 64, 78, 87, 103, 121, 120, 101),
+    (72, 92, 95, 98, 112, 100, 103, 99),
+)
+
+
+class _Dice:
+    """Random numbers of one call, a value for every picture unless said otherwise."""
+
+    def __init__(self, count: int, rng: torch.Generator) -> None:
+        self._count, self._rng = count, rng
+
+    def uniform(self, low: float, high: float, *shape: int) -> Tensor:
+        """(N, 1, 1, 1), or (N, *shape)."""
+        wanted = (self._count, *(shape or (1, 1, 1)))
+        drawn = torch.rand(wanted, generator=self._rng, device=self._rng.device)
+        return low + (high - low) * drawn
+
+    def chosen(self, chance: float) -> Tensor:
+        """(N, 1, 1, 1): whether, as 0 or 1."""
+        return (self.uniform(0, 1) < chance).float()
+
+    def noise(self, like: Tensor) -> Tensor:
+        return torch.randn(like.shape, generator=self._rng, device=self._rng.device)
+
+
+def degrade(rgb: Tensor, settings: DegradeSettings, rng: torch.Generator) -> Tensor:
+    """R'G'B' (N, 3, H, W), 0..1, to luma (N, 1, H, W), 0..1, as an old print might show it.
+
+    Pictures that are not chosen keep exactly the luma that `color.luma_from_rgb` gives them. `rng`
+    lives on the device of `rgb`.
+    """
+    luma = luma_from_rgb(rgb)
+    if settings.chance <= 0:
+        return luma
+    dice = _Dice(len(rgb), rng)
+    chosen = (dice.chosen(settings.chance).flatten() > 0).nonzero().flatten()
+    if not len(chosen):
+        return luma
+    return luma.index_copy(0, chosen, _harm(rgb[chosen], luma[chosen], settings, rng))
+
+
+def _harm(rgb: Tensor, luma: Tensor, settings: DegradeSettings, rng: torch.Generator) -> Tensor:
+    dice = _Dice(len(rgb), rng)
+    harmed = luma
+    if settings.orthochromatic_chance > 0:
+        blind = dice.chosen(settings.orthochromatic_chance)
+        harmed = harmed + blind * (_orthochromatic(rgb, dice) - harmed)
+    if settings.blur > 0:
+        harmed = _soften(harmed, settings.blur * dice.uniform(0, 1) ** 2)
+    if settings.vignette > 0:
+        strength = settings.vignette * dice.uniform(0, 1) * dice.chosen(settings.vignette_chance)
+        harmed = harmed * (1 - strength * _distance(harmed) ** 2)
+    if settings.gamma > 0:
+        exponent = (1 + settings.gamma) ** dice.uniform(-1, 1)
+        harmed = harmed.clamp(min=1e-4) ** exponent
+    if settings.curve > 0:
+        bend = settings.curve * dice.uniform(-1, 1)
+        harmed = harmed + 2 * bend * harmed * (1 - harmed) * (2 * harmed - 1)
+    harmed = (harmed * (1 + settings.gain * dice.uniform(-1, 1))).clamp(0, 1)
+    if settings.grain > 0:
+        strength = settings.grain * dice.uniform(0, 1) ** 2
+        harmed = harmed + strength * (0.5 + 2 * harmed * (1 - harmed)) * _grain(harmed, dice)
+    lost = settings.fade * dice.uniform(0, 1) ** 2
+    harmed = lost * dice.uniform(0, 1) + harmed * (1 - lost)
+    for drawn, chance, count in (
+        (_scratches, settings.scratch_chance, settings.scratches),
+        (_dust, settings.dust_chance, settings.specks),
+    ):
+        if chance > 0 and count > 0:
+            cover, shade = drawn(harmed, count, dice)
+            cover = cover * dice.chosen(chance)
+            harmed = harmed + cover * (shade - harmed)
+    if settings.reduction > 1 and settings.reduction_chance > 0:
+        small = dice.chosen(settings.reduction_chance)
+        harmed = harmed + small * (_reduce(harmed, settings.reduction, rng) - harmed)
+    harmed = harmed.clamp(0, 1)
+    if settings.jpeg_chance > 0:
+        packed = dice.chosen(settings.jpeg_chance)
+        harmed = harmed + packed * (_jpeg(harmed, settings.jpeg_quality, dice) - harmed)
+    return harmed
+
+
+def _orthochromatic(rgb: Tensor, dice: _Dice) -> Tensor:
+    """What film blind to red records: blue-sensitive to orthochromatic, a mix in each picture.
+
+    Light is taken as the square of R'G'B', which is near enough to add it up.
+    """
+    red = dice.uniform(0.0, 0.08)
+    green = dice.uniform(0.1, 0.6)
+    sensitivity = torch.cat([red, green, 1 - red - green], dim=1)
+    return (sensitivity * rgb * rgb).sum(dim=1, keepdim=True).sqrt()
 
 
 def _soften(luma: Tensor, sigma: Tensor) -> Tensor:
     """Gaussian blur with a sigma (N, 1, 1, 1) for each picture."""
-    reach = 4
-    axis = torch.arange(-reach, reach + 1, dtype=luma.dtype)
-    kernel = torch.exp(-0.5 * (axis / sigma.view(-1, 1).clamp(min=0.05)) ** 2)
-    kernel = kernel / kernel.sum(dim=1, keepdim=True)
-    count = luma.shape[0]
-    rows = luma.transpose(0, 1)
-    padded = F.pad(rows, (reach,) * 4, mode="replicate")
-    across = F.conv2d(padded, kernel.view(count, 1, 1, -1), groups=count)
-    down = F.conv2d(across, kernel.view(count, 1, -1, 1), groups=count)
-    return down.transpose(0, 1)
+    both = sigma.view(-1, 1).clamp(min=0.05).expand(-1, 2)
+    blurred: Tensor = gaussian_blur2d(luma, (9, 9), both, border_type="replicate")
+    return blurred
 
 
-def degrade(luma: Tensor, settings: DegradeSettings, rng: torch.Generator) -> Tensor:
-    """Luma (N, 1, H, W), 0..1, as an old print might show it: tone, fading, softness, then grain.
+def _distance(luma: Tensor) -> Tensor:
+    """Distance from the middle (1, 1, H, W); 1 in the corners."""
+    down = torch.linspace(-1, 1, luma.shape[-2], device=luma.device)
+    across = torch.linspace(-1, 1, luma.shape[-1], device=luma.device)
+    return torch.hypot(down[:, None], across[None, :])[None, None] / math.sqrt(2)
 
-    Grain is strongest in the middle tones and low-passed by a random amount, as emulsion's is.
+
+def _grain(luma: Tensor, dice: _Dice) -> Tensor:
+    """Noise of standard deviation 1, low-passed by a random amount as emulsion's is."""
+    soft = _soften(dice.noise(luma), _GRAIN_SOFTNESS * dice.uniform(0, 1))
+    return soft / soft.std(dim=(-2, -1), keepdim=True).clamp(min=1e-4)
+
+
+def _bumps(length: int, center: Tensor, radius: Tensor) -> Tensor:
+    """Bell curves (N, K, length) about centers (N, K) of these radii, px."""
+    place = torch.arange(length, device=center.device, dtype=center.dtype)
+    return torch.exp(-(((place - center[..., None]) / radius[..., None]) ** 2))
+
+
+def _scratches(luma: Tensor, count: int, dice: _Dice) -> tuple[Tensor, Tensor]:
+    """(cover 0..1, shade): thin lines down the picture or part of it, black or white."""
+    height, width = luma.shape[-2:]
+    lines = _bumps(width, dice.uniform(0, width, count), dice.uniform(0.4, 1.2, count))
+    reach = dice.uniform(0.2, 1.5, count) * height
+    extent = _bumps(height, dice.uniform(0, height, count), reach)
+    depth = dice.uniform(0.2, 0.9, count) * (dice.uniform(0, 1, count) < 0.6)
+    cover = torch.einsum("nk,nkh,nkw->nhw", depth, extent, lines)[:, None]
+    return cover.clamp(0, 1), (dice.uniform(0, 1) < 0.5).float()
+
+
+def _dust(luma: Tensor, count: int, dice: _Dice) -> tuple[Tensor, Tensor]:
+    """(cover 0..1, shade): specks with hard edges, black or white."""
+    height, width = luma.shape[-2:]
+    down = _bumps(height, dice.uniform(0, height, count), dice.uniform(0.5, 3.0, count))
+    across = _bumps(width, dice.uniform(0, width, count), dice.uniform(0.5, 3.0, count))
+    there = (dice.uniform(0, 1, count) < 0.6).float()
+    cover = torch.einsum("nk,nkh,nkw->nhw", there, down, across)[:, None]
+    return (4 * cover - 1).clamp(0, 1), (dice.uniform(0, 1) < 0.5).float()
+
+
+def _reduce(luma: Tensor, largest: float, rng: torch.Generator) -> Tensor:
+    """Down by a random factor of at most `largest`, and up again."""
+    share = torch.rand((), generator=rng, device=rng.device).item()
+    factor = largest**share
+    small = [max(1, round(side / factor)) for side in luma.shape[-2:]]
+    reduced = F.interpolate(luma, size=small, mode="bilinear", antialias=True)
+    return F.interpolate(reduced, size=luma.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def _jpeg(luma: Tensor, lowest: int, dice: _Dice) -> Tensor:
+    """What JPEG's luminance quantization of 8x8 blocks leaves (ITU-T T.81), quality `lowest` to
+    90 by the Independent JPEG Group's scale.
     """
-    count = luma.shape[0]
-    harmed = luma.clamp(1e-4, 1) ** ((1 + settings.gamma) ** _uniform(count, -1, 1, rng))
-    harmed = harmed * (1 + settings.gain * _uniform(count, -1, 1, rng))
-    lost = settings.fade * _uniform(count, 0, 1, rng) ** 2
-    floor = lost * _uniform(count, 0, 1, rng)
-    harmed = floor + harmed * (1 - lost)
-    harmed = _soften(harmed, settings.blur * _uniform(count, 0, 1, rng) ** 2)
-    noise = torch.randn(luma.shape, generator=rng)
-    soft = _soften(noise, 0.9 * _uniform(count, 0, 1, rng))
-    soft = soft / soft.std(dim=(-2, -1), keepdim=True).clamp(min=1e-4)
-    strength = settings.grain * _uniform(count, 0, 1, rng) ** 2
-    tone = 0.5 + 2 * harmed.clamp(0, 1) * (1 - harmed.clamp(0, 1))
-    harmed = (harmed + soft * strength * tone).clamp(0, 1)
-    chosen = torch.rand(count, 1, 1, 1, generator=rng) < settings.chance
-    return torch.where(chosen, harmed, luma)
+    height, width = luma.shape[-2:]
+    padded = F.pad(luma, (0, -width % _BLOCK, 0, -height % _BLOCK), mode="replicate")
+    turn = _cosines(luma)
+    quality = dice.uniform(lowest, 90, 1, 1, 1, 1)
+    scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality) / 100
+    steps = torch.tensor(_QUANTIZATION, dtype=luma.dtype, device=luma.device)
+    steps = (steps * scale).round().clamp(1, 255)
+    rows, columns = padded.shape[-2] // _BLOCK, padded.shape[-1] // _BLOCK
+    blocks = padded.reshape(-1, rows, _BLOCK, columns, _BLOCK).transpose(2, 3) * 255 - 128
+    frequencies = turn @ blocks @ turn.T
+    kept = turn.T @ ((frequencies / steps).round() * steps) @ turn
+    whole = ((kept + 128) / 255).transpose(2, 3).reshape(padded.shape)
+    return whole[..., :height, :width].clamp(0, 1)
+
+
+def _cosines(like: Tensor) -> Tensor:
+    """The orthonormal DCT-II of eight samples, as a matrix."""
+    place = torch.arange(_BLOCK, device=like.device, dtype=like.dtype)
+    waves = torch.cos(math.pi / _BLOCK * place[:, None] * (place[None, :] + 0.5))
+    waves[0] /= math.sqrt(2)
+    return waves * math.sqrt(2 / _BLOCK)

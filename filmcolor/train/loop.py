@@ -1,51 +1,39 @@
-"""The training loop of the default generator: explicit, top to bottom.
+"""The training loop: which crops a step sees, which phase is on, what is reported.
 
-Phase 1 of recipe `film`: rebalanced soft classification plus smooth-L1 regression on ab, with old
-film's faults on the input. State is kept in safetensors files: `last` goes on where it stopped.
+What a step sees depends on the seed and the step alone, so a resumed run gives the same weights as
+an unbroken one. The step itself is `Trainer.update`.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from safetensors import safe_open
-from safetensors.torch import save_file
+from numpy.typing import NDArray
 from torch import Tensor
 
-from filmcolor.color import lightness, luma_from_rgb, rgb_to_lab
-from filmcolor.models.mobilenet_unet import MobileNetUNet
-from filmcolor.train.data import CropSettings, PhotoSet, batches
-from filmcolor.train.degrade import DegradeSettings, degrade
-from filmcolor.train.losses import AbBins, class_loss
+from filmcolor.errors import JobError
+from filmcolor.train.crops import CropSettings, CropSource, plan_crops
+from filmcolor.train.trainer import Trainer
+from filmcolor.train.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
-class TrainSettings:
-    """One phase of training."""
+class Schedule:
+    """How long a run is: in steps, or in seconds of training."""
 
-    steps: int = 6000
-    batch_size: int = 16
-    crop: CropSettings = field(default_factory=CropSettings)
-    degrade: DegradeSettings = field(default_factory=DegradeSettings)
-    encoder_rate: float = 3e-4  # learning rate at its height
-    decoder_rate: float = 1.5e-3
-    final_rate_share: float = 0.0  # what is left of the rates at the end of the cosine
-    warmup_steps: int = 100
-    weight_decay: float = 0.02
-    rebalancing: float = 0.5  # lambda of Zhang 2016: 1 is no rebalancing
-    regression_weight: float = 8.0
-    regression_scale: float = 20.0  # Lab units; quadratic below, linear above
-    ema: float = 0.998  # decay of the averaged weights, per step
-    gradient_norm: float = 1.0
-    seed: int = 0
+    steps: int | None = None
+    seconds: float | None = None
+
+    def progress(self, step: int, elapsed: float) -> float:
+        """How far the run is, 0..1."""
+        if self.steps is not None:
+            return min(1.0, step / self.steps)
+        return min(1.0, elapsed / self.seconds) if self.seconds else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,137 +41,122 @@ class StepReport:
     """Means since the last report."""
 
     step: int
-    class_loss: float
-    regression_loss: float
+    epoch: float
+    phase: str
+    progress: float
+    losses: Mapping[str, float]
+    """Unweighted terms of the generator's loss, and `discriminator`."""
+    rate: float
+    """Learning rate of the generator (its decoder) now."""
     images_per_second: float
+    """Of all processes together."""
+    data_share: float
+    """Share of the time spent on waiting for crops."""
 
 
-def sample_bins(
-    photos: PhotoSet, count: int, step: float, rng: np.random.Generator, pictures: int = 2000
-) -> AbBins:
-    """Count the ab bins over small versions of random photos."""
-    chosen = rng.permutation(len(photos))[:pictures]
-    pixels = []
-    for index in chosen:
-        photo = torch.from_numpy(photos.photos[index][::4, ::4].copy())
-        lab = rgb_to_lab(photo.permute(2, 0, 1)[None].float() / 255)
-        pixels.append(lab[0, 1:].flatten(1).T)
-    return AbBins.from_samples(torch.cat(pixels), count, step)
+@dataclass(slots=True)
+class _Tally:
+    """Sums since the last report; losses stay on the device until they are asked for."""
+
+    losses: dict[str, Tensor] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    steps: int = 0
+    seconds: float = 0.0
+    data_seconds: float = 0.0
+    data_steps: int = 0
+    """Those in which the wait for crops was measured: on a GPU the first, which is synchronized."""
+
+    def add(self, terms: Mapping[str, Tensor]) -> None:
+        for name, value in terms.items():
+            self.losses[name] = self.losses.get(name, torch.zeros_like(value)) + value
+            self.counts[name] = self.counts.get(name, 0) + 1
+
+    def means(self, workers: Workers) -> dict[str, float]:
+        own = [float(total) / self.counts[name] for name, total in self.losses.items()]
+        means = dict(zip(self.losses, workers.average(*own), strict=True))
+        if not all(math.isfinite(value) for value in means.values()):
+            raise JobError(
+                f"training has run away (losses {means}); start again with a lower rate, or with "
+                "--precision fp32"
+            )
+        return means
 
 
-class Trainer:
-    """Generator, its averaged copy and its optimizer, moved forward one batch at a time."""
+def train(
+    trainer: Trainer,
+    source: CropSource,
+    schedule: Schedule,
+    *,
+    every: int = 25,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[StepReport]:
+    """Move `trainer` on to the end of its schedule, or until `stop()`, reporting every `every`
+    steps and at the end of every phase.
 
-    def __init__(self, generator: MobileNetUNet, bins: AbBins, settings: TrainSettings) -> None:
-        self.generator, self.bins, self.settings = generator, bins, settings
-        generator.bin_centers.copy_(bins.centers)
-        self.rebalance = bins.rebalancing(settings.rebalancing)
-        encoder = list(generator.encoder.parameters())
-        ids = {id(p) for p in encoder}
-        decoder = [p for p in generator.parameters() if id(p) not in ids]
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": encoder, "peak": settings.encoder_rate},
-                {"params": decoder, "peak": settings.decoder_rate},
-            ],
-            lr=settings.decoder_rate,
-            weight_decay=settings.weight_decay,
-        )
-        self.average = {k: v.detach().clone() for k, v in generator.state_dict().items()}
-        self.step = 0
-        self.rng = torch.Generator().manual_seed(settings.seed)
-
-    def _set_rates(self) -> None:
-        s = self.settings
-        warm = min(1.0, (self.step + 1) / max(1, s.warmup_steps))
-        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self.step / s.steps)))
-        share = warm * (s.final_rate_share + (1 - s.final_rate_share) * cosine)
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["peak"] * share
-
-    def update(self, crops: Tensor) -> tuple[float, float]:
-        """One step on crops (N, size, size, 3) uint8; returns both losses."""
-        s = self.settings
-        rgb = crops.permute(0, 3, 1, 2).float() / 255
-        with torch.no_grad():
-            target = F.avg_pool2d(rgb_to_lab(rgb)[:, 1:], 4)
-            shown = lightness(degrade(luma_from_rgb(rgb), s.degrade, self.rng))
-            nearest, weight = self.bins.encode(target)
-        self._set_rates()
-        features = self.generator.encode(shown)
-        with torch.autocast("cpu", torch.bfloat16):
-            logits, regression = self.generator.read_heads(features)
-        by_class = class_loss(logits, nearest, weight, self.rebalance)
-        by_value = F.smooth_l1_loss(
-            regression.float() / s.regression_scale, target / s.regression_scale
-        )
-        loss = by_class + s.regression_weight * by_value
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.generator.parameters(), s.gradient_norm)
-        self.optimizer.step()
-        self.step += 1
-        decay = min(s.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for name, value in self.generator.state_dict().items():
-                self.average[name].lerp_(value, 1 - decay)
-        return float(by_class.detach()), float(by_value.detach())
-
-    def averaged(self) -> MobileNetUNet:
-        """A copy of the generator with the averaged weights, ready for use."""
-        copy = MobileNetUNet(self.generator.config)
-        copy.load_state_dict(self.average)
-        return copy.eval()
-
-    def save(self, path: Path) -> None:
-        """Write everything needed to go on; the file is replaced only when it is whole."""
-        tensors = {f"model.{k}": v for k, v in self.generator.state_dict().items()}
-        tensors |= {f"average.{k}": v for k, v in self.average.items()}
-        for name, parameter in self.generator.named_parameters():
-            state = self.optimizer.state.get(parameter, {})
-            tensors |= {f"{key}.{name}": state[key] for key in ("exp_avg", "exp_avg_sq") if state}
-        tensors["rng"] = self.rng.get_state()
-        tensors["bins.lookup"] = self.bins.lookup
-        tensors["bins.frequency"] = self.bins.frequency
-        tensors["bins.centers"] = self.bins.centers
-        about = {"step": str(self.step), "settings": json.dumps(asdict(self.settings))}
-        part = path.with_name(path.name + ".part")
-        save_file({k: v.contiguous() for k, v in tensors.items()}, part, metadata=about)
-        part.replace(path)
-
-    def restore(self, path: Path) -> None:
-        """Take up what `save` wrote."""
-        with safe_open(path, framework="pt") as file:
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            self.step = int(file.metadata()["step"])
-        self.generator.load_state_dict(_part(tensors, "model."))
-        self.average = _part(tensors, "average.")
-        self.rng.set_state(tensors["rng"])
-        first, second = _part(tensors, "exp_avg."), _part(tensors, "exp_avg_sq.")
-        for name, parameter in self.generator.named_parameters():
-            if name in first:
-                self.optimizer.state[parameter] = {
-                    "step": torch.tensor(float(self.step)),
-                    "exp_avg": first[name],
-                    "exp_avg_sq": second[name],
-                }
+    Between two reports the caller may save or evaluate. Raises `JobError` when a loss is no number
+    any more.
+    """
+    at, recipe, workers = trainer.standing, trainer.recipe, trainer.workers
+    phases = recipe.default_phases
+    ends = np.cumsum([phase.share for phase in phases]) / sum(phase.share for phase in phases)
+    tally = _Tally()
+    on_cuda = trainer.device.type == "cuda"
+    progress, stopped = _place(trainer, schedule, stop)
+    while progress < 1.0 and not stopped:
+        number = _phase_at(progress, ends)
+        if number != at.phase:
+            trainer.start_phase(number)
+        begin = 0.0 if number == 0 else float(ends[number - 1])
+        at.phase_progress = (progress - begin) / (float(ends[number]) - begin)
+        phase = phases[number]
+        settings = CropSettings(phase.size, phase.scale, phase.stretch)
+        sampled = on_cuda and tally.steps == 0
+        if sampled:
+            torch.cuda.synchronize(trainer.device)
+        started = time.monotonic()
+        plan = plan_crops(source.sizes, settings, recipe.batch_size, trainer.seed, at.step)
+        rgb = source.cut(plan.part(workers.rank, workers.world), phase.size)
+        if sampled:
+            torch.cuda.synchronize(trainer.device)
+        if sampled or not on_cuda:
+            tally.data_seconds += time.monotonic() - started
+            tally.data_steps += 1
+        tally.add(trainer.update(rgb))
+        if at.step % every == 0 and on_cuda:
+            torch.cuda.synchronize(trainer.device)
+        took = time.monotonic() - started
+        at.elapsed_seconds += took
+        tally.seconds += took
+        tally.steps += 1
+        progress, stopped = _place(trainer, schedule, stop)
+        phase_ends = _phase_at(progress, ends) != number
+        if at.step % every == 0 or phase_ends or progress >= 1.0 or stopped:
+            yield _report(trainer, tally, len(source), progress)
+            tally = _Tally()
 
 
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+def _phase_at(progress: float, ends: NDArray[np.float64]) -> int:
+    return min(len(ends) - 1, int(np.searchsorted(ends, progress, side="right")))
 
 
-def train(trainer: Trainer, photos: PhotoSet, every: int = 50) -> Iterator[StepReport]:
-    """Move `trainer` to the end of its schedule, reporting every `every` steps."""
-    settings = trainer.settings
-    rng = np.random.default_rng([settings.seed, trainer.step])
-    stream = batches(photos, settings.crop, settings.batch_size, rng)
-    trainer.generator.train()
-    sums, count, since = [0.0, 0.0], 0, time.monotonic()
-    while trainer.step < settings.steps:
-        losses = trainer.update(torch.from_numpy(next(stream)))
-        sums, count = [sums[0] + losses[0], sums[1] + losses[1]], count + 1
-        if trainer.step % every == 0 or trainer.step == settings.steps:
-            speed = count * settings.batch_size / (time.monotonic() - since)
-            yield StepReport(trainer.step, sums[0] / count, sums[1] / count, speed)
-            sums, count, since = [0.0, 0.0], 0, time.monotonic()
+def _place(trainer: Trainer, schedule: Schedule, stop: Callable[[], bool]) -> tuple[float, bool]:
+    """How far the run is and whether it shall stop, the same in every process."""
+    at = trainer.standing
+    progress = schedule.progress(at.step, at.elapsed_seconds)
+    progress, stopped = trainer.workers.agree(progress, float(stop()))
+    return progress, bool(stopped)
+
+
+def _report(trainer: Trainer, tally: _Tally, photos: int, progress: float) -> StepReport:
+    at, recipe = trainer.standing, trainer.recipe
+    assert trainer.generator_optimizer is not None
+    return StepReport(
+        step=at.step,
+        epoch=at.step * recipe.batch_size / photos,
+        phase=trainer.phase.name,
+        progress=progress,
+        losses=tally.means(trainer.workers),
+        rate=float(trainer.generator_optimizer.param_groups[-1]["lr"]),
+        images_per_second=tally.steps * recipe.batch_size / tally.seconds,
+        data_share=tally.data_seconds / tally.data_steps * tally.steps / tally.seconds,
+    )

@@ -1,7 +1,7 @@
-"""Losses of the default recipe: rebalanced soft classification over ab bins, and regression.
+"""Losses of the recipes: rebalanced soft classification over ab bins, and the adversarial ones.
 
-After Zhang et al. 2016, "Colorful Image Colorization", with bilinear instead of nearest-neighbour
-encoding.
+Classification after Zhang et al. 2016, "Colorful Image Colorization", with bilinear instead of
+nearest-neighbour encoding; vanilla GAN after Goodfellow et al. 2014, hinge after Lim and Ye 2017.
 """
 
 from __future__ import annotations
@@ -9,7 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+_SMALL_ERROR = 30.0
+_HALF_PLANE = 120.0
+"""The grid of bins reaches so far along a and b, Lab units."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,42 +28,47 @@ class AbBins:
     frequency: Tensor
     """(bins,), sums to 1."""
     lookup: Tensor
-    """(side, side) int64: number of the bin at a grid point, -1 where there is none."""
+    """(side * side,) int64: number of the bin at a grid point, or of the nearest one."""
     step: float
 
     @classmethod
     def from_samples(cls, ab: Tensor, count: int, step: float = 10.0) -> AbBins:
         """The `count` most frequent grid points of samples (n, 2)."""
-        half = round(120 / step)
+        half, histogram = _histogram(ab, step)
+        chosen = histogram.topk(min(count, len(histogram))).indices.sort().values
         side = 2 * half + 1
-        index, weight = _corners(ab, step, half)
-        histogram = torch.zeros(side * side).index_add_(0, index.flatten(), weight.flatten())
-        chosen = histogram.topk(count).indices.sort().values
-        lookup = torch.full((side * side,), -1, dtype=torch.int64)
-        lookup[chosen] = torch.arange(count)
         grid = torch.stack([chosen // side, chosen % side], dim=1).float()
-        frequency = histogram[chosen].clamp(min=1.0)
-        return cls((grid - half) * step, frequency / frequency.sum(), lookup.view(side, side), step)
+        return cls.from_centers((grid - half) * step, ab, step)
+
+    @classmethod
+    def from_centers(cls, centers: Tensor, ab: Tensor, step: float = 10.0) -> AbBins:
+        """Bins whose centres (bins, 2) are grid points already settled, counted over samples."""
+        half, histogram = _histogram(ab, step)
+        side = 2 * half + 1
+        row, column = (centers / step + half).round().long().unbind(dim=1)
+        frequency = histogram[row * side + column].clamp(min=1.0)
+        axis = (torch.arange(side) - half) * step
+        points = torch.cartesian_prod(axis, axis).float()
+        lookup = torch.cdist(points, centers).argmin(dim=1)
+        return cls(centers, frequency / frequency.sum(), lookup, step)
+
+    def to(self, device: torch.device) -> AbBins:
+        """The same on a device."""
+        return AbBins(
+            self.centers.to(device), self.frequency.to(device), self.lookup.to(device), self.step
+        )
 
     def encode(self, ab: Tensor) -> tuple[Tensor, Tensor]:
-        """ab (N, 2, h, w) to the four nearest bins (N, 4, h, w) int64 and their weights, summing
-        to 1.
+        """ab (N, 2, h, w) to the bins around it (N, 4, h, w) int64 and their weights, summing to 1.
+
+        Where a grid point has no bin, its weight goes to the nearest one.
         """
-        half = self.lookup.shape[0] // 2
-        flat = ab.permute(0, 2, 3, 1).reshape(-1, 2)
-        index, weight = _corners(flat, self.step, half)
-        bins = self.lookup.view(-1)[index]
-        weight = weight * (bins >= 0)
-        total = weight.sum(dim=1, keepdim=True)
-        nearest = torch.cdist(flat[total[:, 0] < 1e-4], self.centers).argmin(dim=1)
-        lost = total[:, 0] < 1e-4
-        bins[lost, 0] = nearest
-        weight[lost, 0] = 1.0
-        weight = weight / weight.sum(dim=1, keepdim=True)
+        half = round(_HALF_PLANE / self.step)
         n, _, h, w = ab.shape
+        index, weight = _corners(ab.permute(0, 2, 3, 1).reshape(-1, 2), self.step, half)
         shape = (n, h, w, 4)
         return (
-            bins.clamp(min=0).view(shape).permute(0, 3, 1, 2),
+            self.lookup[index].view(shape).permute(0, 3, 1, 2),
             weight.view(shape).permute(0, 3, 1, 2),
         )
 
@@ -68,6 +78,14 @@ class AbBins:
         """
         weight = 1 / ((1 - strength) * self.frequency + strength / len(self.frequency))
         return weight / (weight * self.frequency).sum()
+
+
+def _histogram(ab: Tensor, step: float) -> tuple[int, Tensor]:
+    """Half a side of the grid, and the weight of samples (n, 2) at every point of it."""
+    half = round(_HALF_PLANE / step)
+    index, weight = _corners(ab, step, half)
+    empty = torch.zeros((2 * half + 1) ** 2)
+    return half, empty.index_add_(0, index.flatten(), weight.flatten())
 
 
 def _corners(ab: Tensor, step: float, half: int) -> tuple[Tensor, Tensor]:
@@ -93,3 +111,37 @@ def class_loss(logits: Tensor, bins: Tensor, weight: Tensor, rebalance: Tensor) 
     chosen = log_p.gather(1, bins)
     rarity = (rebalance[bins] * weight).sum(dim=1)
     return -((chosen * weight).sum(dim=1) * rarity).mean()
+
+
+def picture_loss(ab: Tensor, truth: Tensor) -> Tensor:
+    """Mean log of each picture's mean squared error: ab (N, 2, h, w) twice, Lab units, to a scalar.
+
+    PSNR is such a log, so that a pale picture painted boldly weighs as much as a vivid one painted
+    wrongly; 30 squared Lab units are added, lest small errors weigh most.
+    """
+    error = ((ab - truth) ** 2).sum(dim=1).mean(dim=(-2, -1))
+    return torch.log(error + _SMALL_ERROR).mean()
+
+
+def vanilla_discriminator_loss(
+    real: Tensor, fake: Tensor, real_label: Tensor, fake_label: Tensor
+) -> Tensor:
+    """Binary cross-entropy of logits against labels of the same shape (smoothed or noisy ones)."""
+    on_real = F.binary_cross_entropy_with_logits(real.float(), real_label)
+    on_fake = F.binary_cross_entropy_with_logits(fake.float(), fake_label)
+    return 0.5 * (on_real + on_fake)
+
+
+def vanilla_generator_loss(fake: Tensor) -> Tensor:
+    """Cross-entropy of the discriminator's logits against "real": the non-saturating loss."""
+    return F.softplus(-fake.float()).mean()
+
+
+def hinge_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """Hinge loss of the discriminator, on logits."""
+    return 0.5 * (F.relu(1 - real.float()).mean() + F.relu(1 + fake.float()).mean())
+
+
+def hinge_generator_loss(fake: Tensor) -> Tensor:
+    """What the generator minimises against a hinge discriminator."""
+    return -fake.float().mean()

@@ -1,70 +1,252 @@
-"""The loop: it learns, it saves, it goes on."""
+"""The loop: it learns, alternates, follows its schedule, and goes on exactly where it stopped."""
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
+import pytest
 import torch
+from filmcolor.models.discriminators import PatchDiscriminator
 
+from filmcolor.errors import CheckpointError, JobError, MediaError, OptionError
+from filmcolor.models.base import Generator
 from filmcolor.models.mobilenet_unet import MobileNetUNet, MobileNetUNetConfig
-from filmcolor.train.data import CropSettings, PhotoSet
-from filmcolor.train.loop import Trainer, TrainSettings, sample_bins, train
+from filmcolor.train.crops import CropSource
+from filmcolor.train.degrade import DegradeSettings
+from filmcolor.train.hints import HintSettings
+from filmcolor.train.loop import Schedule, StepReport, train
+from filmcolor.train.losses import AbBins
+from filmcolor.train.recipes import Adversary, Losses, Phase, Recipe
+from filmcolor.train.state import restore_state, save_state
+from filmcolor.train.trainer import Trainer, sample_ab
+from tests.train.scenes import photographs
 
-SETTINGS = TrainSettings(
-    steps=40, batch_size=4, crop=CropSettings(size=32), warmup_steps=3, encoder_rate=1e-3, ema=0.9
+COLORS = Phase(
+    name="colors",
+    share=0.75,
+    size=32,
+    losses=Losses(classes=1.0, regression=8.0, stability=0.5),
+    optimizer="adamw",
+    rate=2e-3,
+    encoder_rate=1e-3,
+    schedule="cosine",
+    warmup_steps=3,
+    beta1=0.9,
+    degrade=DegradeSettings(),
+    hints=HintSettings(chance=0.3),
 )
+AGAINST = Phase(
+    name="against",
+    share=0.25,
+    size=32,
+    losses=Losses(regression=8.0, adversarial=0.1),
+    rate=1e-4,
+    discriminator_rate=1e-3,
+    discriminator=True,
+    head_start=2,
+)
+RECIPE = Recipe(
+    name="small",
+    summary="",
+    architecture="mobilenet-unet",
+    generator={"widths": (16, 16, 16), "bins": 12},
+    phases=(COLORS, AGAINST),
+    adversary=Adversary("patch", norm="spectral", width=8, loss="hinge"),
+    batch_size=4,
+    ema=0.9,
+    gradient_norm=1.0,
+)
+SOURCE = CropSource(photographs(), torch.device("cpu"))
 
 
-def photographs() -> PhotoSet:
-    """Blue above, green below, the brightness telling which."""
-    photos = []
-    for seed in range(6):
-        pixels = np.zeros((48, 64, 3), np.uint8)
-        pixels[:24] = (90, 140, 230)
-        pixels[24:] = (50, 110, 30)
-        noise = np.random.default_rng(seed).integers(-20, 20, pixels.shape[:2])[..., None]
-        photos.append(np.clip(pixels.astype(int) + noise, 0, 255).astype(np.uint8))
-    return PhotoSet(tuple(photos), tuple(map(str, range(6))))
-
-
-def new_trainer() -> Trainer:
+def new_trainer(recipe: Recipe = RECIPE, **settings: object) -> Trainer:
     torch.manual_seed(0)
     generator = MobileNetUNet(MobileNetUNetConfig(widths=(16, 16, 16), bins=12))
-    bins = sample_bins(photographs(), 12, 10.0, np.random.default_rng(0))
-    return Trainer(generator, bins, SETTINGS)
+    bins = AbBins.from_samples(sample_ab(photographs(), 0), 12)
+    generator.bin_centers.copy_(bins.centers)
+    discriminator = PatchDiscriminator(3, norm="spectral", width=8)
+    return Trainer(generator, discriminator, recipe, bins=bins, **settings)  # type: ignore[arg-type]
 
 
-def test_both_losses_fall() -> None:
-    reports = list(train(new_trainer(), photographs(), every=5))
-    assert reports[-1].step == 40
-    assert reports[-1].class_loss < 0.9 * reports[0].class_loss
-    assert reports[-1].regression_loss < 0.8 * reports[0].regression_loss
-    assert all(r.images_per_second > 0 for r in reports)
+def run(trainer: Trainer, steps: int, until: int | None = None) -> list[StepReport]:
+    def stop() -> bool:
+        return until is not None and trainer.standing.step >= until
+
+    return list(train(trainer, SOURCE, Schedule(steps=steps), every=5, stop=stop))
 
 
-def test_a_saved_state_is_taken_up_exactly(tmp_path: Path) -> None:
-    crops = [torch.randint(0, 256, (4, 32, 32, 3), dtype=torch.uint8) for _ in range(6)]
+def weights(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+def assert_equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> None:
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+
+
+def test_losses_fall_and_are_reported() -> None:
+    recipe = replace(RECIPE, phases=(replace(COLORS, share=1.0),))
+    reports = run(new_trainer(recipe), 60)
+    assert [report.step for report in reports] == list(range(5, 61, 5))
+    assert reports[-1].losses["classes"] < 0.9 * reports[0].losses["classes"]
+    assert reports[-1].losses["regression"] < 0.8 * reports[0].losses["regression"]
+    assert reports[-1].losses["stability"] < 0.05
+    assert reports[-1].progress == 1.0
+    assert reports[-1].epoch == pytest.approx(60 * 4 / 6)
+    assert all(report.images_per_second > 0 for report in reports)
+    assert all(0 < report.data_share < 0.5 for report in reports)
+
+
+def test_phases_follow_each_other_with_their_own_losses_and_rates() -> None:
+    reports = run(new_trainer(), 40)
+    assert [report.phase for report in reports] == ["colors"] * 6 + ["against"] * 2
+    assert set(reports[0].losses) == {"classes", "regression", "stability"}
+    assert set(reports[-1].losses) == {"regression", "adversarial", "discriminator"}
+    assert reports[0].rate > reports[3].rate > reports[5].rate
+    assert reports[5].rate < 0.02 * COLORS.rate
+    assert reports[-1].rate == AGAINST.rate
+
+
+def test_the_generator_rests_while_the_discriminator_has_its_head_start() -> None:
+    recipe = replace(RECIPE, phases=(replace(AGAINST, share=1.0, head_start=3),))
+    trainer = new_trainer(recipe)
+    before, judge = weights(trainer.generator), weights(trainer.discriminator)
+    run(trainer, 100, until=3)
+    assert_equal(before, weights(trainer.generator))
+    changed = weights(trainer.discriminator)
+    assert any(not torch.equal(judge[name], value) for name, value in changed.items())
+    run(trainer, 100, until=4)
+    after = weights(trainer.generator)
+    assert any(not torch.equal(before[name], value) for name, value in after.items())
+
+
+def test_the_generators_step_leaves_the_discriminator_alone() -> None:
+    phase = replace(AGAINST, share=1.0, head_start=0, discriminator_rate=0.0)
+    trainer = new_trainer(replace(RECIPE, phases=(phase,)))
+    names = [name for name, _ in trainer.discriminator.named_parameters()]
+    before = weights(trainer.discriminator)
+    run(trainer, 100, until=3)
+    after = weights(trainer.discriminator)
+    assert all(torch.equal(before[name], after[name]) for name in names)
+
+
+@pytest.mark.parametrize("stopped_at", [6, 31, 36])
+def test_a_resumed_run_gives_the_weights_of_an_unbroken_one(
+    tmp_path: Path, stopped_at: int
+) -> None:
     whole = new_trainer()
-    for batch in crops[:3]:
-        whole.update(batch)
-    whole.save(tmp_path / "last.safetensors")
+    run(whole, 40)
+    first = new_trainer()
+    run(first, 40, until=stopped_at)
+    save_state(first, tmp_path / "state.safetensors")
     resumed = new_trainer()
-    resumed.restore(tmp_path / "last.safetensors")
-    assert resumed.step == 3
-    for batch in crops[3:]:
-        whole.update(batch)
-        resumed.update(batch)
-    for name, value in whole.generator.state_dict().items():
-        assert torch.equal(value, resumed.generator.state_dict()[name]), name
-        assert torch.equal(whole.average[name], resumed.average[name]), name
+    restore_state(resumed, tmp_path / "state.safetensors")
+    assert resumed.standing.step == stopped_at
+    run(resumed, 40)
+    assert resumed.standing.step == 40
+    assert_equal(weights(whole.generator), weights(resumed.generator))
+    assert_equal(weights(whole.discriminator), weights(resumed.discriminator))
+    assert_equal(whole.averaged(), resumed.averaged())
 
 
-def test_the_averaged_copy_is_usable_on_its_own() -> None:
+def test_a_state_must_be_whole_and_of_the_same_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "state.safetensors"
+    with pytest.raises(CheckpointError, match="no whole training state"):
+        restore_state(new_trainer(), path)
+    save_state(new_trainer(), path)
+    with pytest.raises(CheckpointError, match="a state of recipe small, not of other"):
+        restore_state(new_trainer(replace(RECIPE, name="other")), path)
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(CheckpointError, match="no whole training state"):
+        restore_state(new_trainer(), path)
+
+
+def test_a_full_disk_leaves_the_last_state_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "state.safetensors"
+    save_state(new_trainer(), path)
+    before = path.read_bytes()
+
+    def no_room(tensors: object, target: str, metadata: object) -> None:
+        Path(target).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("filmcolor.train.state.save_file", no_room)
+    with pytest.raises(MediaError, match="make room on the disk"):
+        save_state(new_trainer(), path)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["state.safetensors"]
+
+
+def test_frozen_layers_keep_their_weights() -> None:
+    trainer = new_trainer(freeze=("encoder", "up4.*"))
+    before = weights(trainer.generator)
+    run(trainer, 8)
+    after = weights(trainer.generator)
+    still = {name for name, value in after.items() if torch.equal(before[name], value)}
+    fixed = {name for name in after if name.startswith(("encoder.", "up4."))}
+    assert fixed <= still
+    assert "up8.join.weight" not in still
+    with pytest.raises(OptionError, match="--freeze enc: no layer has such a name; there are enc"):
+        new_trainer(freeze=("enc",))
+    with pytest.raises(OptionError, match="every layer is frozen"):
+        run(new_trainer(freeze=("*",)), 8)
+
+
+def test_the_average_lags_behind_the_weights() -> None:
     trainer = new_trainer()
-    trainer.update(torch.randint(0, 256, (4, 32, 32, 3), dtype=torch.uint8))
-    copy = trainer.averaged()
-    before = copy(torch.full((1, 1, 32, 32), 50.0))
-    trainer.update(torch.randint(0, 256, (4, 32, 32, 3), dtype=torch.uint8))
-    assert torch.equal(before, copy(torch.full((1, 1, 32, 32), 50.0)))
-    assert not copy.training
+    begin = weights(trainer.generator)
+    run(trainer, 12)
+    name = "up8.join.weight"
+    now, mean = trainer.generator.state_dict()[name], trainer.averaged()[name]
+    assert 0 < (mean - begin[name]).norm() < (now - begin[name]).norm()
+    plain = new_trainer(replace(RECIPE, ema=0.0))
+    run(plain, 3)
+    assert_equal(weights(plain.generator), plain.averaged())
+
+
+def test_a_plateau_divides_the_rate_by_ten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("filmcolor.train.trainer._STALL_STEPS", 4)
+    phase = Phase(name="still", size=32, losses=Losses(l2=1.0), schedule="plateau", rate=1e-9)
+    reports = run(new_trainer(replace(RECIPE, phases=(phase,))), 15)
+    rates = [report.rate for report in reports]
+    assert rates[0] == 1e-9
+    assert rates[-1] <= 1.0001e-10
+
+
+def test_a_run_can_be_as_long_as_a_time() -> None:
+    trainer = new_trainer()
+    reports = list(train(trainer, SOURCE, Schedule(seconds=1.5), every=1))
+    assert reports[-1].progress == 1.0
+    assert 1.5 <= trainer.standing.elapsed_seconds < 4.0
+    assert {report.phase for report in reports} == {"colors", "against"}
+
+
+def test_a_loss_that_is_no_number_ends_the_run() -> None:
+    trainer = new_trainer()
+    with torch.no_grad():
+        trainer.generator.get_parameter("regression.weight").fill_(math.nan)
+    with pytest.raises(JobError, match="training has run away"):
+        run(trainer, 5)
+
+
+def test_any_generator_can_learn_by_l1() -> None:
+    class Dot(Generator):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Conv2d(1, 2, 1)
+
+        def forward(self, lightness: torch.Tensor, hint: object = None) -> torch.Tensor:
+            color: torch.Tensor = self.layer(lightness / 100)
+            return 110 * torch.tanh(color)
+
+    phase = Phase(name="l1", size=32, losses=Losses(l1=1.0), rate=2e-2, beta1=0.9)
+    recipe = Recipe(name="dot", summary="", architecture="dot", phases=(phase,), batch_size=4)
+    torch.manual_seed(0)
+    trainer = Trainer(Dot(), None, recipe)
+    reports = list(train(trainer, SOURCE, Schedule(steps=60), every=10))
+    assert reports[-1].losses["l1"] < 0.8 * reports[0].losses["l1"]

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
-from filmcolor.train.losses import AbBins, class_loss
+from filmcolor.train.losses import (
+    AbBins,
+    class_loss,
+    hinge_discriminator_loss,
+    hinge_generator_loss,
+    picture_loss,
+    vanilla_discriminator_loss,
+    vanilla_generator_loss,
+)
 
 
 def bins_of(ab: torch.Tensor, count: int) -> AbBins:
@@ -28,10 +38,18 @@ def test_encoding_is_bilinear_and_can_be_read_back(bins: AbBins) -> None:
 
 
 def test_a_colour_without_a_bin_goes_to_the_nearest(bins: AbBins) -> None:
-    nearest, weight = bins.encode(torch.tensor([118.0, -118.0]).view(1, 2, 1, 1))
-    expected = (bins.centers - torch.tensor([118.0, -118.0])).norm(dim=1).argmin()
+    nearest, weight = bins.encode(torch.tensor([110.0, -110.0]).view(1, 2, 1, 1))
+    expected = (bins.centers - torch.tensor([110.0, -110.0])).norm(dim=1).argmin()
     assert nearest[0, 0, 0, 0] == expected
     assert weight[0, :, 0, 0].tolist() == [1, 0, 0, 0]
+
+
+def test_bins_can_be_made_from_their_centers(bins: AbBins) -> None:
+    spread = torch.randn(5000, 2, generator=torch.Generator().manual_seed(3)) * 25
+    again = AbBins.from_centers(bins.centers, spread, 10.0)
+    assert torch.equal(again.lookup, bins.lookup)
+    assert again.frequency.sum() == pytest.approx(1.0, abs=1e-5)
+    assert (again.frequency - bins.frequency).abs().max() < 0.01
 
 
 def test_rebalancing_lifts_rare_colours_and_keeps_the_mean(bins: AbBins) -> None:
@@ -51,3 +69,30 @@ def test_class_loss_is_cross_entropy(bins: AbBins) -> None:
     assert class_loss(logits, nearest, weight, torch.ones(150)).item() == pytest.approx(
         expected.item(), rel=1e-5
     )
+
+
+def test_adversarial_losses_have_their_known_values() -> None:
+    zero = torch.zeros(4, 1)
+    ones = torch.ones(4, 1)
+    log2 = 0.6931472
+    assert vanilla_discriminator_loss(zero, zero, ones, 0 * ones).item() == pytest.approx(log2)
+    assert vanilla_generator_loss(zero).item() == pytest.approx(log2)
+    sure = vanilla_discriminator_loss(20 * ones, -20 * ones, ones, 0 * ones)
+    assert sure.item() == pytest.approx(0.0, abs=1e-6)
+    smooth = vanilla_discriminator_loss(20 * ones, -20 * ones, 0.9 * ones, 0 * ones)
+    assert smooth.item() == pytest.approx(1.0, abs=1e-3)
+    assert hinge_discriminator_loss(zero, zero).item() == 1.0
+    assert hinge_discriminator_loss(2 * ones, -2 * ones).item() == 0.0
+    assert hinge_generator_loss(3 * ones).item() == -3.0
+
+
+def test_a_picture_counts_by_the_order_of_its_error() -> None:
+    truth = torch.zeros(2, 2, 4, 4)
+    ab = truth.clone()
+    ab[0, 0], ab[1, 1] = 3.0, 30.0
+    expected = 0.5 * (math.log(9 + 30) + math.log(900 + 30))
+    assert picture_loss(ab, truth).item() == pytest.approx(expected, rel=1e-5)
+    ab.requires_grad_(True)
+    picture_loss(ab, truth).backward()
+    assert ab.grad is not None
+    assert (ab.grad[0, 0] > ab.grad[1, 1]).all()

@@ -1,0 +1,259 @@
+"""`filmcolor extract`: frames of colour films, for training."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from filmcolor.cli.arguments import (
+    Interrupted,
+    SectionedCommand,
+    check_source,
+    choices,
+    debug_option,
+    exit_code,
+    json_option,
+    parse_time,
+    quiet_option,
+    section_option,
+    signals_interrupt,
+)
+from filmcolor.errors import MediaError, OptionError
+from filmcolor.train.extract_settings import LARGEST_PER_SHOT, ExtractSettings, FrameFormat
+
+if TYPE_CHECKING:
+    from filmcolor.cli.extract_display import ExtractDisplay
+    from filmcolor.train.extract_events import Extracted
+
+_DEFAULT = ExtractSettings()
+_FULL_SIZE = 0
+
+_EPILOG = """\b
+Examples:
+  filmcolor extract my_film.mp4 -o frames/
+      a few frames of each shot
+  filmcolor extract reel*.mkv -o frames/ --per-shot 1 --format webp
+      several films, fewer and smaller files
+  filmcolor extract long.mkv -o frames/ --max-frames 500 --start 2:00
+      500 frames at most, spread over the film, without its opening
+  filmcolor train frames/ -o runs/mine --init default
+      and then train with them
+
+\b
+Exit codes: 0 done, 1 some films failed (each is named), 2 wrong options,
+3 an unreadable film, or no frame worth keeping, 5 a frame that could not be
+written, 70 a bug in filmcolor, 130 Ctrl-C.
+"""
+
+_RESULT, _CHOICE, _READING, _SHOW = (
+    "Where the frames go",
+    "Which frames are kept",
+    "How the films are read",
+    "What is shown",
+)
+
+
+@click.command(
+    "extract",
+    cls=SectionedCommand,
+    epilog=_EPILOG,
+    short_help="Take frames of colour films, to train with.",
+    options_metavar="-o FOLDER [OPTIONS]",
+)
+@click.argument("films", metavar="FILM...", nargs=-1, type=click.Path())
+@section_option(
+    _RESULT,
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(),
+    metavar="FOLDER",
+    help="Folder for the frames; it is made if need be. A file is FILM-NNNNNN.png: the film's name "
+    "and the number of the frame in it.",
+)
+@section_option(
+    _RESULT,
+    "--format",
+    type=choices(get_args(FrameFormat)),
+    default="png",
+    show_default=True,
+    help="png loses nothing; webp (quality 95) takes about a fifth of the room.",
+)
+@section_option(
+    _RESULT,
+    "--short-side",
+    type=int,
+    default=_DEFAULT.short_side,
+    show_default=True,
+    metavar="PIXELS",
+    help="Larger frames are reduced to this, none is enlarged. Training crops are 64 to 256 pixels "
+    "unless asked otherwise, so the default leaves room; 0 keeps the film's size.",
+)
+@section_option(
+    _RESULT,
+    "--overwrite",
+    is_flag=True,
+    help="Replace files that are there already. Without it they are left as they are, so that the "
+    "same command goes on where it stopped.",
+)
+@section_option(
+    _CHOICE,
+    "--per-shot",
+    type=int,
+    default=_DEFAULT.per_shot,
+    show_default=True,
+    metavar="FRAMES",
+    help=f"Frames of each shot, at most: the sharpest, spread over it (1 to {LARGEST_PER_SHOT}).",
+)
+@section_option(
+    _CHOICE,
+    "--every",
+    "every_seconds",
+    type=float,
+    default=_DEFAULT.every_seconds,
+    show_default=True,
+    metavar="SECONDS",
+    help="A shot that is longer counts as another one after this time.",
+)
+@section_option(
+    _CHOICE,
+    "--max-frames",
+    type=int,
+    default=_DEFAULT.max_frames,
+    show_default="no limit",
+    metavar="FRAMES",
+    help="Frames of each film, at most, spread over it.",
+)
+@section_option(
+    _CHOICE,
+    "--min-distance",
+    type=int,
+    default=_DEFAULT.min_distance,
+    show_default=True,
+    metavar="BITS",
+    help="How much two kept frames differ at least, in bits of 64 (a difference hash), over all "
+    "films of the command; 0 keeps frames that are alike.",
+)
+@section_option(
+    _READING,
+    "--start",
+    "start_seconds",
+    type=parse_time,
+    default=_DEFAULT.start_seconds,
+    show_default="the beginning",
+    metavar="TIME",
+    help="Where to begin in each film: seconds (12.5) or [HH:]MM:SS (1:02.5).",
+)
+@section_option(
+    _READING,
+    "--duration",
+    "duration_seconds",
+    type=parse_time,
+    default=_DEFAULT.duration_seconds,
+    show_default="to the end",
+    metavar="TIME",
+    help="How much of each film to look at, written likewise.",
+)
+@quiet_option(_SHOW)
+@json_option(_SHOW)
+@click.pass_context
+def extract_command(
+    ctx: click.Context,
+    /,
+    films: tuple[str, ...],
+    folder: str | None,
+    format: FrameFormat,
+    overwrite: bool,
+    quiet: bool,
+    as_json: bool,
+    **chosen: Any,
+) -> None:
+    """Take frames of colour films to train with: a few sharp ones of each shot, no two alike.
+
+    Frames that are black, blank, grey, tinted or blurred are passed over. Letterbox bars are cut
+    off, the picture is turned upright and its pixels are made square. A last line says how many
+    frames were kept, and why the others were not. FILM may be - for Y4M on standard input.
+    """
+    from filmcolor.cli.extract_display import open_extract_display
+
+    with (
+        signals_interrupt(),
+        open_extract_display(quiet=quiet, as_json=as_json) as display,
+    ):
+        try:
+            place = _check(films, folder)
+            settings = _settings(chosen)
+            result = _extract(display, films, place, settings, format, overwrite=overwrite)
+        except KeyboardInterrupt as stop:
+            number = stop.exit_code - 128 if isinstance(stop, Interrupted) else signal.SIGINT
+            left = f"frames written: {display.written}; the same command goes on from there."
+            raise Interrupted(left, signal_number=number) from None
+        except Exception as error:
+            if code := exit_code(error):
+                display.failed(error, code)
+            raise
+    if result.failed:
+        ctx.exit(1)
+
+
+def _check(films: Sequence[str], folder: str | None) -> str:
+    """The folder; raises where the command line cannot be meant, before anything heavy is loaded.
+
+    Of several films, one that is not there is found when its turn comes.
+    """
+    if not films:
+        raise OptionError("FILM is missing: give one or more colour films")
+    if folder is None:
+        raise OptionError("-o is missing: give the folder that the frames shall go to")
+    if not folder:
+        raise OptionError("-o: an empty name; give a folder")
+    if folder == "-":
+        raise OptionError("-o -: frames cannot go to standard output; name a folder")
+    for film in films:
+        if len(films) == 1 or film in ("", "-"):
+            check_source(film)
+    return folder
+
+
+def _extract(
+    display: ExtractDisplay,
+    films: Sequence[str],
+    folder: str,
+    settings: ExtractSettings,
+    format: FrameFormat,
+    *,
+    overwrite: bool,
+) -> Extracted:
+    """Show every event; raises `MediaError` when no frame was kept."""
+    from filmcolor.cli.extract_display import reasons_text
+    from filmcolor.train.extract_events import Extracted
+    from filmcolor.train.extract_job import extract_films
+
+    result: Extracted | None = None
+    events = extract_films(films, folder, settings, format=format, overwrite=overwrite)
+    with closing(events):
+        for event in events:
+            display.show(event)
+            if isinstance(event, Extracted):
+                result = event
+    assert result is not None
+    if result.counts.kept == 0 and result.failed < result.films:
+        why = reasons_text(result.counts)
+        raise MediaError(f"no frame is worth keeping ({why}); give films in colour")
+    return result
+
+
+def _settings(chosen: Mapping[str, Any]) -> ExtractSettings:
+    """The options as chosen; every field of the dataclass is a parameter of the same name."""
+    values = {field.name: chosen[field.name] for field in fields(ExtractSettings)}
+    if values["short_side"] == _FULL_SIZE:
+        values["short_side"] = None
+    return ExtractSettings(**values)
+
+
+debug_option(extract_command)

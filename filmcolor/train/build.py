@@ -1,0 +1,153 @@
+"""From a recipe to networks: what is trained, from which weights, against whom."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import nn
+
+from filmcolor.errors import CheckpointError, OptionError
+from filmcolor.models.base import Generator
+from filmcolor.models.card import read_card
+from filmcolor.models.checkpoint import load_generator
+from filmcolor.models.discriminators import (
+    DcganDiscriminator,
+    PatchDiscriminator,
+    RgbDiscriminator,
+)
+from filmcolor.models.mobilenet_unet import MobileNetUNet
+from filmcolor.models.registry import build_generator, find_checkpoint
+from filmcolor.options import TrainOptions
+from filmcolor.train.data import PhotoSet
+from filmcolor.train.losses import AbBins
+from filmcolor.train.recipes import RECIPES, Adversary, Recipe
+from filmcolor.train.settings import from_mapping, read_toml
+from filmcolor.train.trainer import Trainer, sample_ab
+from filmcolor.train.workers import Workers
+
+
+def resolve_recipe(options: TrainOptions) -> Recipe:
+    """The recipe that the options mean, with their changes; `OptionError` for an unknown one."""
+    if options.recipe.endswith(".toml"):
+        values = read_toml(options.recipe)
+        recipe = from_mapping(Recipe, values.get("recipe", values), options.recipe)
+    elif options.recipe in RECIPES:
+        recipe = RECIPES[options.recipe]
+    else:
+        names = ", ".join(RECIPES)
+        raise OptionError(f"--recipe {options.recipe}: give {names}, or a .toml file")
+    if options.phase is not None:
+        recipe = recipe.only(options.phase)
+    if options.size is not None:
+        recipe = recipe.with_size(options.size)
+    if options.batch_size is not None:
+        recipe = replace(recipe, batch_size=options.batch_size)
+    return recipe
+
+
+def build_trainer(
+    recipe: Recipe,
+    options: TrainOptions,
+    photos: PhotoSet,
+    workers: Workers,
+    device: torch.device,
+) -> Trainer:
+    """Networks with their first weights, ready to be trained on `photos`.
+
+    Raises `OptionError` for what does not fit together and `CheckpointError` for weights that
+    cannot be the start.
+    """
+    if recipe.batch_size % workers.world:
+        raise OptionError(
+            f"--batch-size {recipe.batch_size}: must be a multiple of the {workers.world} processes"
+        )
+    torch.manual_seed(options.seed)
+    generator = _generator(recipe, options.init)
+    discriminator = None
+    if any(phase.discriminator for phase in recipe.default_phases):
+        assert recipe.adversary is not None
+        discriminator = build_discriminator(recipe.adversary, generator, recipe)
+    bins = None
+    if isinstance(generator, MobileNetUNet):
+        samples, config = sample_ab(photos, options.seed), generator.config
+        known = bool(generator.bin_centers.any())
+        bins = (
+            AbBins.from_centers(generator.bin_centers, samples, config.bin_step)
+            if known
+            else AbBins.from_samples(samples, config.bins, config.bin_step)
+        )
+        generator.bin_centers.copy_(bins.centers)
+    if workers.world > 1 and device.type == "cuda":
+        generator = nn.SyncBatchNorm.convert_sync_batchnorm(generator)  # type: ignore[no-untyped-call]
+        if discriminator is not None:
+            discriminator = nn.SyncBatchNorm.convert_sync_batchnorm(discriminator)  # type: ignore[no-untyped-call]
+    return Trainer(
+        generator,
+        discriminator,
+        recipe,
+        bins=bins,
+        device=device,
+        precision=options.precision,
+        seed=options.seed,
+        freeze=options.freeze,
+        workers=workers,
+        compiled=options.compiled,
+    )
+
+
+def _generator(recipe: Recipe, init: str | None) -> Generator:
+    """A generator with fresh weights, or with those of a checkpoint of the same architecture."""
+    if init is None:
+        return build_generator(recipe.architecture, recipe.generator)
+    path = find_checkpoint(init)
+    if names := _foreign_tensors(path):
+        generator = build_generator(recipe.architecture, recipe.generator)
+        if not isinstance(generator, MobileNetUNet) or "stem.weight" not in names:
+            raise CheckpointError(
+                f"--init {init}: neither a filmcolor checkpoint nor MobileNetV2 weights for "
+                f"recipe film"
+            )
+        try:
+            generator.encoder.load_imagenet(load_file(path))
+        except RuntimeError as error:
+            raise CheckpointError(
+                f"--init {init}: no MobileNetV2 of width 1.0 ({error})"
+            ) from error
+        return generator
+    card = read_card(path)
+    if card.architecture != recipe.architecture:
+        raise CheckpointError(
+            f"--init {init}: its network is {card.architecture}, recipe {recipe.name} trains "
+            f"{recipe.architecture}; give a checkpoint of that, or another --recipe"
+        )
+    return load_generator(str(path)).generator.requires_grad_(True)
+
+
+def _foreign_tensors(path: Path) -> list[str]:
+    """Names of the tensors of a safetensors file that is not a checkpoint of ours, else nothing."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return [] if (file.metadata() or {}).get("card") else list(file.keys())
+    except (SafetensorError, OSError):
+        return []  # `read_card` says what is wrong with it
+
+
+def build_discriminator(adversary: Adversary, generator: Generator, recipe: Recipe) -> nn.Module:
+    """The discriminator of a recipe, with fresh weights, for what its generator paints."""
+    channels = {"ab": 2, "lab": 3, "rgb": 3}[generator.descriptor.returns]
+    channels += adversary.sees_lightness
+    sizes = {phase.size for phase in recipe.phases if phase.discriminator}
+    if adversary.architecture == "patch":
+        return PatchDiscriminator(channels, norm=adversary.norm, width=adversary.width)
+    if len(sizes) != 1:
+        raise OptionError(f"recipe {recipe.name}: its discriminator takes one size, not {sizes}")
+    try:
+        if adversary.architecture == "dcgan":
+            return DcganDiscriminator(channels, sizes.pop())
+        return RgbDiscriminator(sizes.pop(), channels)
+    except ValueError as error:
+        raise OptionError(f"recipe {recipe.name}: {error}; change --size") from error

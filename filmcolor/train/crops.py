@@ -1,0 +1,165 @@
+"""Training crops: which part of which photo is seen at which step, and cutting it out.
+
+What a step sees is a function of the seed and the step alone, so that a resumed run goes on exactly
+and processes that share a batch need not talk. It must not know models or losses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from filmcolor.evaluate.coloring import Photo
+from filmcolor.train.data import PhotoSet
+
+_CHUNK = 64
+"""Crops cut at a time on an accelerator, which bounds the memory it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class CropSettings:
+    """How training crops are cut."""
+
+    size: int = 128  # side of the square the network is trained on, px
+    scale: tuple[float, float] = (0.6, 1.0)  # share of the short side that a crop spans
+    largest_stretch: float = 1.15  # aspect ratio is varied up to this factor
+    largest_enlargement: float = 1.6  # a crop is never blown up by more than this
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CropPlan:
+    """The crops of one batch."""
+
+    photo: NDArray[np.int64]
+    """(N,): number of the photo."""
+    box: NDArray[np.int64]
+    """(N, 4): top, left, height, width within the photo, px."""
+    mirrored: NDArray[np.bool_]
+    """(N,)."""
+
+    def part(self, rank: int, world: int) -> CropPlan:
+        """The share of one of `world` processes."""
+        chosen = slice(rank * len(self.photo) // world, (rank + 1) * len(self.photo) // world)
+        return CropPlan(self.photo[chosen], self.box[chosen], self.mirrored[chosen])
+
+
+def plan_crops(
+    sizes: NDArray[np.int64], settings: CropSettings, batch_size: int, seed: int, step: int
+) -> CropPlan:
+    """The batch of a step, for photos of these sizes (count, 2: height, width).
+
+    Every photo comes once before any comes again; place, scale, stretch and mirroring are random.
+    """
+    count = len(sizes)
+    chosen = np.empty(batch_size, np.int64)
+    first = step * batch_size
+    for epoch in range(first // count, (first + batch_size - 1) // count + 1):
+        start, stop = max(first, epoch * count), min(first + batch_size, (epoch + 1) * count)
+        order = np.random.default_rng([seed, 2, epoch]).permutation(count)
+        chosen[start - first : stop - first] = order[start - epoch * count : stop - epoch * count]
+    rng = np.random.default_rng([seed, 3, step])
+    height, width = sizes[chosen, 0], sizes[chosen, 1]
+    short = np.minimum(height, width)
+    span = short * rng.uniform(*settings.scale, batch_size)
+    span = np.minimum(short, np.maximum(span, settings.size / settings.largest_enlargement))
+    stretch = settings.largest_stretch ** rng.uniform(-0.5, 0.5, batch_size)
+    crop_height = np.clip(np.rint(span * stretch).astype(np.int64), 1, height)
+    crop_width = np.clip(np.rint(span / stretch).astype(np.int64), 1, width)
+    top = rng.integers(0, height - crop_height + 1)
+    left = rng.integers(0, width - crop_width + 1)
+    box = np.stack([top, left, crop_height, crop_width], axis=1)
+    return CropPlan(chosen, box, rng.random(batch_size) < 0.5)
+
+
+class CropSource:
+    """Photos ready for cutting: as they are on the CPU, or as one block in device memory."""
+
+    def __init__(self, photos: PhotoSet, device: torch.device) -> None:
+        self.device = device
+        self.sizes = np.array([photo.shape[:2] for photo in photos.photos], np.int64)
+        self._photos: tuple[Photo, ...] = photos.photos
+        if device.type != "cpu":
+            lengths = self.sizes.prod(axis=1)
+            self._starts = torch.from_numpy(np.cumsum(lengths) - lengths).to(device)
+            self._widths = torch.from_numpy(self.sizes[:, 1].copy()).to(device)
+            self._pixels = torch.empty(int(lengths.sum()), 3, dtype=torch.uint8, device=device)
+            start = 0
+            for photo in photos.photos:
+                flat = torch.from_numpy(np.ascontiguousarray(photo).reshape(-1, 3))
+                self._pixels[start : start + len(flat)] = flat.to(device)
+                start += len(flat)
+            self._photos = ()
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def cut(self, plan: CropPlan, size: int) -> Tensor:
+        """The crops of a plan as R'G'B' (N, 3, size, size) in 0..1, on the device."""
+        if self.device.type == "cpu":
+            crops = np.stack(
+                [
+                    cut_with_opencv(self._photos[number], box, size, mirrored=bool(mirrored))
+                    for number, box, mirrored in zip(
+                        plan.photo, plan.box, plan.mirrored, strict=True
+                    )
+                ]
+            )
+            return torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
+        parts = [
+            self._cut_on_device(plan.part(index, -(-len(plan.photo) // _CHUNK)), size)
+            for index in range(-(-len(plan.photo) // _CHUNK))
+        ]
+        return torch.cat(parts)
+
+    def _cut_on_device(self, plan: CropPlan, size: int) -> Tensor:
+        photo = torch.from_numpy(plan.photo).to(self.device)
+        box = torch.from_numpy(plan.box).to(self.device)
+        mirrored = torch.from_numpy(plan.mirrored).to(self.device)
+        return cut_from_block(
+            self._pixels, self._starts[photo], self._widths[photo], box, mirrored, size
+        )
+
+
+def cut_with_opencv(photo: Photo, box: NDArray[np.int64], size: int, *, mirrored: bool) -> Photo:
+    """One crop (size, size, 3), reduced by area averaging or enlarged bilinearly."""
+    top, left, height, width = (int(value) for value in box)
+    crop = photo[top : top + height, left : left + width]
+    shrinks = height >= size and width >= size
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    crop = np.asarray(cv2.resize(crop, (size, size), interpolation=interpolation), np.uint8)
+    return np.ascontiguousarray(crop[:, ::-1]) if mirrored else crop
+
+
+def cut_from_block(
+    pixels: Tensor, starts: Tensor, widths: Tensor, box: Tensor, mirrored: Tensor, size: int
+) -> Tensor:
+    """Crops (N, 3, size, size) in 0..1 out of photos that lie one after another in (pixels, 3).
+
+    Sampled bilinearly on a grid twice as fine, then averaged: free of aliasing for reductions up to
+    four times. `starts` and `widths` (N,) say where a crop's photo lies, box (N, 4) its place.
+    """
+    fine = 2 * size
+    place = (torch.arange(fine, device=pixels.device) + 0.5) / fine
+    top, left, height, width = (box[:, i, None].float() for i in range(4))
+    rows = (place * height - 0.5).clamp(min=0).minimum(height - 1) + top
+    across = torch.where(mirrored[:, None], 1 - place, place)
+    columns = (across * width - 0.5).clamp(min=0).minimum(width - 1) + left
+    row, column = rows.floor().long(), columns.floor().long()
+    row_part, column_part = rows - row, columns - column
+    next_row = (row + 1).minimum((top + height - 1).long())
+    next_column = (column + 1).minimum((left + width - 1).long())
+    result: Tensor | None = None
+    for r, down in ((row, 1 - row_part), (next_row, row_part)):
+        for c, right in ((column, 1 - column_part), (next_column, column_part)):
+            index = starts[:, None, None] + r[:, :, None] * widths[:, None, None] + c[:, None, :]
+            weight = down[:, :, None] * right[:, None, :]
+            part = pixels[index].float() * weight[..., None]
+            result = part if result is None else result + part
+    assert result is not None
+    return F.avg_pool2d(result.permute(0, 3, 1, 2), 2) / 255

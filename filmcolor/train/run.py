@@ -1,0 +1,324 @@
+"""One training run from data to checkpoint: builds everything, drives the loop, keeps the folder.
+
+Yields what happens as events; only the command line prints.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from filmcolor import __version__
+from filmcolor.errors import MediaError, OptionError
+from filmcolor.evaluate.report import PhotoReport, evaluate_photos, spread_indices
+from filmcolor.evaluate.sheets import Picture, make_sheet
+from filmcolor.models.base import Generator
+from filmcolor.models.card import ModelCard
+from filmcolor.models.checkpoint import LoadedModel, save_generator
+from filmcolor.models.device import resolve_device
+from filmcolor.models.registry import build_generator
+from filmcolor.options import TrainOptions
+from filmcolor.train.build import build_trainer, resolve_recipe
+from filmcolor.train.crops import CropSource
+from filmcolor.train.data import PhotoSet, load_photos, repeat_palest, split_photos
+from filmcolor.train.extract import film_reader
+from filmcolor.train.loop import Schedule, StepReport, train
+from filmcolor.train.recipes import Recipe
+from filmcolor.train.run_folder import RunFolder
+from filmcolor.train.settings import from_mapping, read_toml, to_mapping
+from filmcolor.train.state import restore_state, save_state
+from filmcolor.train.trainer import Trainer
+from filmcolor.train.workers import join_workers
+
+SCORE_COLORFULNESS = 0.65
+"""Checkpoints are compared by their PSNR gain at this share of the truth's colourfulness."""
+
+_SAVE_SECONDS = 300.0
+_SHEET_PICTURES = 8
+_CELL_HEIGHT = 128
+
+
+@dataclass(frozen=True, slots=True)
+class TrainStarted:
+    """The run is about to begin, or to go on."""
+
+    folder: Path
+    recipe: str
+    architecture: str
+    parameters: int
+    photos: int
+    val_photos: int
+    unreadable: tuple[str, ...]
+    grey: tuple[str, ...]
+    device: str
+    steps: int | None
+    seconds: float | None
+    step: int
+    """Where it goes on; 0 for a new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """The averaged weights were measured and written as `last`."""
+
+    step: int
+    report: PhotoReport
+    score: float
+    is_best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TrainFinished:
+    """The run is over, or was stopped and can go on."""
+
+    folder: Path
+    step: int
+    seconds: float
+    stopped: bool
+
+
+TrainEvent = TrainStarted | StepReport | Evaluated | TrainFinished
+
+
+def train_run(
+    sources: Sequence[str],
+    output: str,
+    options: TrainOptions,
+    *,
+    command: Sequence[str] = (),
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[TrainEvent]:
+    """Begin a run in folder `output` on pictures from `sources`, and train to its end.
+
+    Raises the errors of `load_photos`, `OptionError` for what does not fit together, and
+    `CheckpointError` for weights that cannot be the start.
+    """
+    recipe = resolve_recipe(options)
+    folder = RunFolder(Path(output))
+    config = {
+        "data": [os.path.abspath(source) for source in sources],
+        "options": to_mapping(options),
+        "recipe": to_mapping(recipe),
+    }
+    with join_workers(resolve_device(options.device)) as (workers, device):
+        photos, val = _load(sources, options, recipe)
+        trainer = build_trainer(recipe, options, photos, workers, device)
+        if workers.rank == 0:
+            folder.create(config, command)
+        yield from _drive(trainer, folder, photos, val, options, stop)
+
+
+def resume_run(
+    output: str,
+    *,
+    recipe_name: str | None = None,
+    length: TrainOptions | None = None,
+    device_name: str | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[TrainEvent]:
+    """Go on with the run in folder `output`, exactly where its last state was saved.
+
+    `length` gives it another length, `recipe_name` is what the caller thinks it is. Raises like
+    `train_run`.
+    """
+    folder = RunFolder(Path(output))
+    config = folder.read_config()
+    where = str(folder.path / "config.toml")
+    recipe = from_mapping(Recipe, config.get("recipe", {}), f"{where}: recipe")
+    options = from_mapping(TrainOptions, config.get("options", {}), f"{where}: options")
+    if recipe_name is not None and recipe_name != recipe.name:
+        raise OptionError(
+            f"--resume {output}: a run of recipe {recipe.name}, not of {recipe_name}; begin a new "
+            "run with -o"
+        )
+    if length is not None:
+        options = replace(options, steps=length.steps, epochs=length.epochs, minutes=length.minutes)
+    if device_name is not None:
+        options = replace(options, device=device_name)
+    with join_workers(resolve_device(options.device)) as (workers, device):
+        photos, val = _load(config.get("data", []), options, recipe)
+        trainer = build_trainer(recipe, replace(options, init=None), photos, workers, device)
+        if folder.state.exists():
+            restore_state(trainer, folder.state)
+            if workers.rank == 0:
+                folder.forget_after(trainer.standing.step)
+        elif options.init is not None:
+            trainer = build_trainer(recipe, options, photos, workers, device)
+        yield from _drive(trainer, folder, photos, val, options, stop)
+
+
+def _load(
+    sources: Sequence[str], options: TrainOptions, recipe: Recipe
+) -> tuple[PhotoSet, PhotoSet]:
+    """Training and validation photos."""
+    if not sources:
+        raise OptionError("no training data: give folders, shards or films with colour")
+    threads = os.cpu_count() or 1
+    side = max(options.short_side, *(phase.size for phase in recipe.phases))
+    photos = load_photos(sources, side, threads, read_film=film_reader())
+    if options.val:
+        return photos, load_photos(options.val, 256, threads, read_film=film_reader())
+    kept, held_out = split_photos(photos, recipe.val_share, options.seed)
+    return replace(kept, unreadable=photos.unreadable, grey=photos.grey), held_out
+
+
+def _schedule(options: TrainOptions, recipe: Recipe, photos: int) -> Schedule:
+    if options.steps is not None:
+        return Schedule(steps=options.steps)
+    if options.minutes is not None:
+        return Schedule(seconds=60 * options.minutes)
+    epochs = recipe.epochs if options.epochs is None else options.epochs
+    return Schedule(steps=max(1, round(epochs * photos / recipe.batch_size)))
+
+
+def _drive(
+    trainer: Trainer,
+    folder: RunFolder,
+    photos: PhotoSet,
+    val: PhotoSet,
+    options: TrainOptions,
+    stop: Callable[[], bool],
+) -> Iterator[TrainEvent]:
+    """Train, save and evaluate; the first of several processes writes and reports."""
+    at, recipe, leads = trainer.standing, trainer.recipe, trainer.workers.rank == 0
+    schedule = _schedule(options, recipe, len(photos))
+    shown = val.take(spread_indices(len(val), options.val_pictures))
+    if leads:
+        yield TrainStarted(
+            folder=folder.path,
+            recipe=recipe.name,
+            architecture=recipe.architecture,
+            parameters=sum(p.numel() for p in trainer.generator.parameters()),
+            photos=len(photos),
+            val_photos=len(shown),
+            unreadable=photos.unreadable,
+            grey=photos.grey,
+            device=str(trainer.device),
+            steps=schedule.steps,
+            seconds=schedule.seconds,
+            step=at.step,
+        )
+    source = CropSource(repeat_palest(photos, recipe.pale_share), trainer.device)
+    about = _card(trainer, options, folder, len(photos))
+    log = _open_tensorboard(folder, options) if leads else None
+    saved, phase, progress, stopped = time.monotonic(), at.phase, 0.0, False
+    for report in train(trainer, source, schedule, stop=stop):
+        progress = report.progress
+        stopped = progress < 1.0 and stop()
+        if not leads:
+            continue
+        folder.append(_entry(report))
+        if log is not None:
+            for name, value in report.losses.items():
+                log.add_scalar(f"loss/{name}", value, report.step)
+        yield report
+        is_due = progress >= (at.evaluations + 1) / options.evaluations
+        if progress >= 1.0 or is_due or (at.phase != phase and phase >= 0):
+            at.evaluations = int(progress * options.evaluations)
+            event = _evaluate(trainer, folder, about, shown)
+            if log is not None:
+                log.add_scalar("val/psnr_gain", event.report.psnr_gain, event.step)
+            yield event
+            save_state(trainer, folder.state)
+            saved = time.monotonic()
+        elif stopped or time.monotonic() - saved > _SAVE_SECONDS:
+            save_state(trainer, folder.state)
+            save_generator(*_checkpoint(trainer, about), folder.last)
+            saved = time.monotonic()
+        phase = at.phase
+    if log is not None:
+        log.close()
+    if leads:
+        yield TrainFinished(folder.path, at.step, at.elapsed_seconds, progress < 1.0)
+
+
+def _evaluate(trainer: Trainer, folder: RunFolder, about: ModelCard, val: PhotoSet) -> Evaluated:
+    """Measure the averaged weights, write `last`, `best` if they are, sheets and curves."""
+    at = trainer.standing
+    generator, card = _checkpoint(trainer, about)
+    model = LoadedModel(generator.eval().requires_grad_(False), card, trainer.device)
+    pictures: list[tuple[Picture, Picture, Picture]] = []
+    report = evaluate_photos(
+        model,
+        val.photos,
+        keep=spread_indices(len(val), _SHEET_PICTURES),
+        on_picture=lambda grey, ours, truth: pictures.append((grey, ours, truth)),
+    )
+    score = report.gain_at(SCORE_COLORFULNESS)
+    is_best = score > at.best_score or not folder.best.exists()
+    at.best_score = max(score, at.best_score)
+    card = replace(card, metrics=report.card_metrics())
+    save_generator(generator, card, folder.last)
+    if is_best:
+        save_generator(generator, card, folder.best)
+    folder.append({"step": at.step, "score": score, "best": is_best, **report.card_metrics()})
+    columns = [
+        make_sheet([[column] for column in one], cell_height=_CELL_HEIGHT)
+        for one in zip(*pictures, strict=True)
+    ]
+    folder.write_sheet(at.step, *columns)
+    folder.write_curves()
+    return Evaluated(at.step, report, score, is_best)
+
+
+def _checkpoint(trainer: Trainer, about: ModelCard) -> tuple[Generator, ModelCard]:
+    """A generator with the averaged weights, and the card that says how far they were trained."""
+    generator = build_generator(about.architecture, about.config)
+    generator.load_state_dict(trainer.averaged())
+    at = trainer.standing
+    images = at.step * trainer.recipe.batch_size
+    made = f"{about.provenance}; {at.step} steps, {images} pictures seen".lstrip("; ")
+    return generator.to(trainer.device), replace(about, provenance=made)
+
+
+def _card(trainer: Trainer, options: TrainOptions, folder: RunFolder, photos: int) -> ModelCard:
+    recipe, generator = trainer.recipe, trainer.generator
+    config = getattr(generator, "config", None)
+    descriptor = generator.descriptor
+    if any(phase.hints.chance > 0 for phase in recipe.default_phases):
+        descriptor = replace(descriptor, accepts_hints=True)
+    init = "" if options.init is None else f", begun from {Path(options.init).name}"
+    texts: dict[str, Any] = {
+        "name": folder.path.resolve().name,
+        "description": recipe.summary,
+        "training_data": f"{photos} pictures",
+        "provenance": f"filmcolor {__version__}, recipe {recipe.name}{init}",
+    }
+    if options.card is not None:
+        texts |= _card_texts(options.card)
+    return ModelCard(
+        architecture=recipe.architecture,
+        config={} if config is None else asdict(config),
+        descriptor=descriptor,
+        **texts,
+    )
+
+
+def _card_texts(path: str) -> Mapping[str, str]:
+    known = ("name", "description", "license", "training_data", "provenance", "weaknesses")
+    values = read_toml(path)
+    for name, value in values.items():
+        if name not in known or not isinstance(value, str):
+            raise OptionError(f"--card {path}: entry {name!r} is none of the texts {known}")
+    return values
+
+
+def _entry(report: StepReport) -> dict[str, Any]:
+    values = asdict(report)
+    return {name: round(v, 6) if isinstance(v, float) else v for name, v in values.items()}
+
+
+def _open_tensorboard(folder: RunFolder, options: TrainOptions) -> Any:
+    if not options.tensorboard:
+        return None
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise MediaError(
+            "--tensorboard: the package is missing; pip install 'filmcolor[tensorboard]'"
+        ) from error
+    return SummaryWriter(str(folder.path / "tensorboard"))

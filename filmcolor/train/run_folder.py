@@ -1,0 +1,178 @@
+"""The folder of a training run: configuration, metrics, curves, sheets, checkpoints.
+
+    config.toml  command.txt  metrics.jsonl  curves.png  progress.png  sheets/step-0000500.png
+    state.safetensors (to go on)  last.safetensors  best.safetensors (to colour with)
+
+Every file is replaced only by a whole one. It must not know how training works.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import tomli_w
+
+from filmcolor import __version__
+from filmcolor.errors import CheckpointError, MediaError, OptionError
+from filmcolor.evaluate.sheets import Picture, write_png
+from filmcolor.media.partfile import write_bytes
+
+_PROGRESS_COLUMNS = 10
+"""The progress sheet shows at most so many evaluations, spread over the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Paths and files of one run."""
+
+    path: Path
+
+    @property
+    def state(self) -> Path:
+        """What a resumed run starts from."""
+        return self.path / "state.safetensors"
+
+    @property
+    def last(self) -> Path:
+        """The newest checkpoint."""
+        return self.path / "last.safetensors"
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint with the best score so far."""
+        return self.path / "best.safetensors"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON object a line."""
+        return self.path / "metrics.jsonl"
+
+    def create(self, config: Mapping[str, Any], command: Sequence[str]) -> None:
+        """Make the folder; `OptionError` if a run stands there already."""
+        if (self.path / "config.toml").exists():
+            raise OptionError(
+                f"{self.path}: a run stands there already; go on with it "
+                f"(filmcolor train --resume {shlex.quote(str(self.path))}), or choose another name"
+            )
+        try:
+            (self.path / "sheets").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MediaError(
+                f"{self.path}: cannot be made ({error.strerror}); choose another -o"
+            ) from error
+        self._write_text("command.txt", shlex.join(command) + "\n")
+        head = {"filmcolor": __version__, "command": shlex.join(command)}
+        self._write_text("config.toml", tomli_w.dumps(head | dict(config)))
+
+    def read_config(self) -> dict[str, Any]:
+        """What `create` wrote; `OptionError` if there is no run here."""
+        source = self.path / "config.toml"
+        try:
+            return tomllib.loads(source.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise OptionError(
+                f"--resume {self.path}: no training run there (config.toml is missing); give the "
+                "folder that a run was written to"
+            ) from error
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{source}: cannot be read ({error})") from error
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        """Add a line to the metrics."""
+        try:
+            with self.metrics.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+        except OSError as error:
+            raise MediaError(f"{self.metrics}: cannot be written ({error.strerror})") from error
+
+    def read_metrics(self, until_step: int | None = None) -> list[dict[str, Any]]:
+        """All whole lines of the metrics, up to a step."""
+        if not self.metrics.exists():
+            return []
+        entries = []
+        for line in self.metrics.read_text(encoding="utf-8").splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue  # the line a power cut left unfinished
+            if until_step is None or entry["step"] <= until_step:
+                entries.append(entry)
+        return entries
+
+    def forget_after(self, step: int) -> None:
+        """Drop metrics and sheets of steps that a resumed run is going to do again."""
+        lines = [json.dumps(entry) + "\n" for entry in self.read_metrics(step)]
+        self._write_text("metrics.jsonl", "".join(lines))
+        for sheet in self._columns():
+            if int(sheet.stem.rpartition("-")[2]) > step:
+                sheet.unlink()
+
+    def write_curves(self) -> None:
+        """Draw the losses of generator and discriminator, and the scores, over the steps."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        entries = self.read_metrics()
+        losses = [entry for entry in entries if "losses" in entry]
+        names = sorted({name for entry in losses for name in entry["losses"]})
+        panels = {
+            "generator": [name for name in names if name != "discriminator"],
+            "discriminator": [name for name in names if name == "discriminator"],
+        }
+        figure = Figure(figsize=(9, 9), layout="constrained")
+        canvas = FigureCanvasAgg(figure)
+        axes = figure.subplots(3, 1, sharex=True)
+        for axis, (title, shown) in zip(axes, panels.items(), strict=False):
+            for name in shown:
+                known = [entry for entry in losses if name in entry["losses"]]
+                steps = [entry["step"] for entry in known]
+                axis.plot(steps, [entry["losses"][name] for entry in known], label=name)
+            axis.set_ylabel(f"{title} losses")
+            axis.grid(alpha=0.3)
+            if shown:
+                axis.legend()
+        scores = [entry for entry in entries if "psnr_gain" in entry]
+        steps = [entry["step"] for entry in scores]
+        axes[2].plot(steps, [entry["psnr_gain"] for entry in scores], "o-", label="PSNR gain, dB")
+        ratios = [entry["colorfulness_ratio"] for entry in scores]
+        axes[2].plot(steps, ratios, "s-", label="colourfulness / truth's")
+        axes[2].set_xlabel("step")
+        axes[2].set_ylabel("validation")
+        axes[2].grid(alpha=0.3)
+        axes[2].legend()
+        canvas.draw()  # type: ignore[no-untyped-call]
+        drawn = np.asarray(canvas.buffer_rgba(), np.uint8)[..., :3]  # type: ignore[no-untyped-call]
+        write_png(self.path / "curves.png", np.ascontiguousarray(drawn))
+
+    def write_sheet(self, step: int, grey: Picture, ours: Picture, truth: Picture) -> None:
+        """Keep the validation pictures of an evaluation, each a column of all, and add them to the
+        progress sheet.
+        """
+        (self.path / "sheets").mkdir(exist_ok=True)
+        sheet = np.concatenate([grey, ours, truth], axis=1)
+        write_png(self.path / "sheets" / f"step-{step:07}.png", sheet)
+        found = self._columns()
+        places = np.linspace(0, len(found) - 1, min(len(found), _PROGRESS_COLUMNS)).round()
+        columns = [grey]
+        for place in places.astype(int):
+            bgr = cv2.imread(str(found[place]))
+            if bgr is None or bgr.shape != sheet.shape:
+                continue  # from a run with other pictures
+            width = grey.shape[1]
+            rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+            columns.append(rgb[:, width : width + ours.shape[1]])
+        write_png(self.path / "progress.png", np.concatenate([*columns, truth], axis=1))
+
+    def _columns(self) -> list[Path]:
+        return sorted((self.path / "sheets").glob("step-*.png"))
+
+    def _write_text(self, name: str, text: str) -> None:
+        write_bytes(self.path / name, text.encode())

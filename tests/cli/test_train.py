@@ -1,0 +1,282 @@
+"""`filmcolor train` from end to end: what a run leaves, how it goes on, what it refuses."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+import tomllib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tomli_w
+import torch
+from safetensors.torch import load_file, save_file
+
+from filmcolor.cli import main
+from filmcolor.models.card import read_card
+from filmcolor.models.mobilenet_unet import MobileNetUNet
+from filmcolor.train.recipes import FILM
+from filmcolor.train.settings import to_mapping
+from tests.cli.play import ONE_THREAD, QUICK
+from tests.clips import decode_film
+from tests.train.scenes import write_photographs
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight pictures that something can be learnt from."""
+    return write_photographs(tmp_path_factory.mktemp("data") / "frames", 8, 64, 80)
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Recipe film with a small network and small crops, as a user would write it."""
+    values = to_mapping(FILM)
+    values["name"] = "small"
+    values["generator"] = {"widths": [16, 16, 16], "bins": 12}
+    values["adversary"]["width"] = 8
+    values["batch_size"] = 4
+    for phase in values["phases"]:
+        phase["size"] = 64
+        phase["warmup_steps"] = phase["head_start"] = 1
+    path = tmp_path_factory.mktemp("recipe") / "small.toml"
+    path.write_text(tomli_w.dumps(values))
+    return path
+
+
+QUIET = ["--quiet"]
+
+
+def train(*arguments: object) -> int:
+    return main(["train", *map(str, arguments), "--device", "cpu"])
+
+
+def test_a_run_from_data_to_a_coloured_film(
+    frames: Path, recipe: Path, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "runs" / "one"
+    card = tmp_path / "card.toml"
+    card.write_text('license = "CC0-1.0"\nweaknesses = "knows two colours"\n')
+    begin = ["--recipe", recipe, "--steps", 40, "--evaluations", 2, "--card", card]
+    assert train(frames, "-o", run, *begin) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "recipe small (mobilenet-unet" in err and "6 pictures, checked on 2" in err
+    assert f"filmcolor run FILM --model {run}/best.safetensors" in err
+    found = {path.name for path in run.iterdir()}
+    assert found == {
+        "config.toml",
+        "command.txt",
+        "metrics.jsonl",
+        "curves.png",
+        "progress.png",
+        "sheets",
+        "state.safetensors",
+        "last.safetensors",
+        "best.safetensors",
+    }
+    config = tomllib.loads((run / "config.toml").read_text())
+    assert config["options"]["steps"] == 40
+    assert config["recipe"]["generator"]["bins"] == 12
+    entries = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert {entry["phase"] for entry in entries if "phase" in entry} == {
+        "crops",
+        "frames",
+        "adversarial",
+    }
+    scores = [entry for entry in entries if "score" in entry]
+    assert scores[-1]["step"] == 40
+    assert len(list((run / "sheets").iterdir())) == len({entry["step"] for entry in scores})
+    model = read_card(run / "best.safetensors")
+    assert (model.license, model.weaknesses) == ("CC0-1.0", "knows two colours")
+    assert model.descriptor.accepts_hints
+    assert str(tmp_path) not in json.dumps(model.provenance + model.training_data)
+    target = tmp_path / "color.mkv"
+    best = str(run / "best.safetensors")
+    assert main(["run", str(clip), "-o", str(target), "--model", best, *QUICK]) == 0
+    assert len(decode_film(target)[1]) == 24
+
+
+def test_a_resumed_run_ends_like_an_unbroken_one(
+    frames: Path, recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    options = ["--recipe", recipe, "--seed", 3, "--evaluations", 1]
+    assert train(frames, "-o", whole, *options, "--steps", 30, "--quiet") == 0
+    script = "import sys; from filmcolor.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = ["train", frames, "-o", halves, *options, "--steps", 30, "--json", "--device", "cpu"]
+    with subprocess.Popen(
+        [sys.executable, "-c", script, *map(str, command)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ONE_THREAD,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if json.loads(line)["event"] == "started":
+                time.sleep(0.7)
+                process.send_signal(signal.SIGINT)
+                break
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert f"go on with: filmcolor train --resume {halves}" in err
+    assert (halves / "last.safetensors").exists()
+    stopped = json.loads((halves / "metrics.jsonl").read_text().splitlines()[-1])["step"]
+    assert 0 < stopped < 30
+    capsys.readouterr()
+    assert main(["train", "--resume", str(halves), "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    for name in ("state.safetensors", "last.safetensors"):
+        first, second = load_file(whole / name), load_file(halves / name)
+        assert first.keys() == second.keys()
+        for key, value in first.items():
+            assert torch.equal(value, second[key]), key
+
+
+def test_damaged_and_grey_pictures_are_left_out_and_named(
+    frames: Path, recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    (mixed / "broken.jpg").write_bytes(b"\xff\xd8 no jpeg")
+    cv2.imwrite(str(mixed / "grey.png"), np.full((64, 64), 90, np.uint8))
+    run = tmp_path / "run"
+    assert train(frames, mixed, "-o", run, "--recipe", recipe, "--steps", 2, "--quiet") == 0
+    err = capsys.readouterr().err.splitlines()
+    assert err == [
+        f"Warning: 1 damaged pictures left out: {mixed}/broken.jpg",
+        f"Warning: 1 grey pictures left out: {mixed}/grey.png",
+    ]
+
+
+def test_bad_data_is_one_clear_line(
+    frames: Path, recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def complaint(*arguments: object, code: int = 3) -> str:
+        target = ["-o", tmp_path / "run"] if "--resume" not in arguments else []
+        assert train(*arguments, *target, *QUIET) == code
+        lines = capsys.readouterr().err.splitlines()
+        assert len(lines) == 1 and lines[0].startswith("Error: ")
+        assert not (tmp_path / "run").exists()
+        return lines[0]
+
+    empty, grey = tmp_path / "empty", tmp_path / "grey"
+    empty.mkdir()
+    grey.mkdir()
+    cv2.imwrite(str(grey / "grey.png"), np.full((64, 64), 90, np.uint8))
+    shard = tmp_path / "shard.tar"
+    with tarfile.open(shard, "w") as tar:
+        tar.add(frames)
+    half = tmp_path / "half.tar"
+    half.write_bytes(shard.read_bytes()[: shard.stat().st_size // 2])
+    text = tmp_path / "notes.txt"
+    text.write_text("words " * 200)
+    assert "no pictures found" in complaint(empty)
+    assert "all 1 pictures are grey" in complaint(grey)
+    assert "not a whole tar shard" in complaint(half)
+    assert "no such folder, shard or film" in complaint(tmp_path / "gone")
+    assert str(text) in complaint(text)
+    assert "DATA is missing" in complaint(code=2)
+    assert "--steps, --epochs and --minutes" in complaint(
+        frames, "--steps", 3, "--epochs", 2, code=2
+    )
+    assert "--recipe nothing" in complaint(frames, "--recipe", "nothing", code=2)
+    assert "recipe film has crops, frames" in complaint(frames, "--phase", "gan", code=2)
+    assert "unknown model 'nobody'" in complaint(frames, "--init", "nobody", code=4)
+    assert "no training run there" in complaint("--resume", tmp_path, code=2)
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(
+    frames: Path, recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert train(frames, "-o", run, "--recipe", recipe, "--steps", 1, *QUIET) == 0
+    other = ["-o", tmp_path / "other", "--recipe", "pix2pix", "--size", 256]
+    assert train(frames, *other, "--init", run / "best.safetensors", *QUIET) == 4
+    assert "recipe pix2pix trains pix2pix-unet" in capsys.readouterr().err
+    assert main(["train", "--resume", str(run), "--recipe", "pix2pix"]) == 2
+    assert "a run of recipe small, not of pix2pix" in capsys.readouterr().err
+    assert train(frames, "-o", run, "--recipe", recipe, "--steps", 1) == 2
+    assert "a run stands there already" in capsys.readouterr().err
+    (run / "state.safetensors").write_bytes(b"cut")
+    assert main(["train", "--resume", str(run), "--steps", "3"]) == 4
+    assert "no whole training state" in capsys.readouterr().err
+    assert main(["train", "--resume", str(run), "--size", "64"]) == 2
+    assert "leave out --size" in capsys.readouterr().err
+
+
+def test_a_run_begins_from_a_checkpoint_with_its_layers_frozen(
+    frames: Path, recipe: Path, tmp_path: Path
+) -> None:
+    first = tmp_path / "first"
+    assert train(frames, "-o", first, "--recipe", recipe, "--steps", 2, *QUIET) == 0
+    second = tmp_path / "second"
+    begin = ["--init", first / "last.safetensors", "--freeze", "encoder", "--steps", 6]
+    assert train(frames, "-o", second, "--recipe", recipe, *begin, *QUIET) == 0
+    before, after = (load_file(run / "last.safetensors") for run in (first, second))
+    for name, value in before.items():
+        if name.startswith("encoder."):
+            assert torch.equal(value, after[name]), name
+    assert not torch.equal(before["up4.join.weight"], after["up4.join.weight"])
+
+
+def test_encoder_weights_alone_can_be_the_start(frames: Path, recipe: Path, tmp_path: Path) -> None:
+    generator = MobileNetUNet()
+    plain = {}
+    for name, value in generator.encoder.state_dict().items():
+        if name == "stem.weight":
+            value = value.expand(-1, 3, -1, -1) / 3
+        if name.startswith("blocks."):
+            _, number, rest = name.split(".", 2)
+            name = f"block{int(number):02}.{rest}"
+        plain[name] = value.contiguous()
+    path = tmp_path / "encoder.safetensors"
+    save_file(plain, path)
+    run = tmp_path / "run"
+    options = ["--recipe", recipe, "--init", path, "--freeze", "encoder", "--steps", 1]
+    assert train(frames, "-o", run, *options, *QUIET) == 0
+    kept = load_file(run / "last.safetensors")
+    expected = generator.encoder.state_dict()["blocks.3.expand.weight"].half()
+    assert torch.equal(kept["encoder.blocks.3.expand.weight"], expected)
+
+
+@pytest.mark.slow
+def test_two_processes_train_like_one(frames: Path, recipe: Path, tmp_path: Path) -> None:
+    """Every process takes its half of the batch; the losses agree to one per cent."""
+    values = tomllib.loads(recipe.read_text())
+    for phase in values["phases"]:
+        phase["degrade"] = {"chance": 0.0}
+        phase["hints"] = {"chance": 0.0}
+        phase["losses"]["stability"] = 0.0
+    values["generator"]["dropout"] = 0.0
+    plain = tmp_path / "plain.toml"
+    plain.write_text(tomli_w.dumps(values))
+    common = ["train", str(frames), "--recipe", str(plain), "--steps", "40", "--device", "cpu"]
+    common += ["--precision", "fp32", "--quiet", "--evaluations", "1"]
+    assert main([*common, "-o", str(tmp_path / "one")]) == 0
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    launcher += ["--master-port", "29543", "-m", "filmcolor"]
+
+    def launch(*arguments: str) -> None:
+        subprocess.run([*launcher, *arguments], check=True, env=ONE_THREAD, timeout=300)
+
+    launch(*common, "-o", str(tmp_path / "two"))
+    # With hints in some batches only, there are steps in which one process has no gradients.
+    launch(*common[:2], "--recipe", str(recipe), "--steps", "8", "-o", str(tmp_path / "hints"))
+
+    def curves(run: str) -> np.ndarray:
+        lines = (tmp_path / run / "metrics.jsonl").read_text().splitlines()
+        entries = [entry for entry in map(json.loads, lines) if "losses" in entry]
+        return np.array([entry["losses"]["regression"] for entry in entries])
+
+    one, two = curves("one"), curves("two")
+    assert len(one) == len(two) > 1
+    assert one[0] > 1.05 * one[-1]
+    assert np.allclose(one, two, rtol=0.01)

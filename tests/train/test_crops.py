@@ -1,0 +1,111 @@
+"""Crops: what a step sees depends on the seed and the step alone, and is cut where it says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from filmcolor.train.crops import (
+    CropSettings,
+    CropSource,
+    cut_from_block,
+    cut_with_opencv,
+    plan_crops,
+)
+from filmcolor.train.data import PhotoSet
+
+SIZES = np.array([[120, 200], [90, 64], [256, 300], [128, 128], [40, 60]])
+
+
+def ramps() -> PhotoSet:
+    """Red grows to the right, green downwards, blue tells the photo."""
+    photos = []
+    for number, (height, width) in enumerate(SIZES):
+        photo = np.zeros((height, width, 3), np.uint8)
+        photo[..., 0] = np.linspace(0, 255, width).astype(np.uint8)
+        photo[..., 1] = np.linspace(0, 255, height).astype(np.uint8)[:, None]
+        photo[..., 2] = 40 * number
+        photos.append(photo)
+    return PhotoSet(tuple(photos), tuple(map(str, range(len(SIZES)))))
+
+
+def test_crops_stay_inside_and_span_what_was_asked_for() -> None:
+    settings = CropSettings(size=32, scale=(0.5, 1.0), largest_stretch=1.2)
+    shares = []
+    for step in range(40):
+        plan = plan_crops(SIZES, settings, 10, seed=1, step=step)
+        sizes = SIZES[plan.photo]
+        assert (plan.box[:, :2] >= 0).all()
+        assert (plan.box[:, :2] + plan.box[:, 2:] <= sizes).all()
+        area = np.sqrt(plan.box[:, 2] * plan.box[:, 3]) / sizes.min(axis=1)
+        shares += area.tolist()
+    assert 0.45 < min(shares) < 0.55
+    assert 0.93 < max(shares) <= 1.05
+
+
+def test_small_photos_are_not_blown_up_beyond_the_limit() -> None:
+    settings = CropSettings(size=64, scale=(0.2, 0.3), largest_stretch=1.0, largest_enlargement=1.6)
+    plan = plan_crops(SIZES, settings, 50, seed=0, step=0)
+    assert (plan.box[:, 2] >= np.minimum(40, SIZES[plan.photo].min(axis=1))).all()
+
+
+def test_an_epoch_takes_every_photo_once_even_across_batches() -> None:
+    chosen = np.concatenate(
+        [plan_crops(SIZES, CropSettings(), 3, seed=7, step=step).photo for step in range(10)]
+    )
+    for epoch in chosen.reshape(6, 5):
+        assert sorted(epoch) == [0, 1, 2, 3, 4]
+    assert len({tuple(epoch) for epoch in chosen.reshape(6, 5)}) > 1
+    large = plan_crops(SIZES, CropSettings(), 13, seed=7, step=0).photo
+    assert (np.bincount(large) >= 2).all()
+
+
+def test_a_step_is_the_same_again_and_another_seed_is_another() -> None:
+    def boxes(seed: int, step: int) -> list[list[int]]:
+        return plan_crops(SIZES, CropSettings(size=32), 8, seed, step).box.tolist()
+
+    assert boxes(1, 5) == boxes(1, 5)
+    assert boxes(1, 5) != boxes(1, 6)
+    assert boxes(1, 5) != boxes(2, 5)
+
+
+def test_processes_share_a_batch_without_overlap() -> None:
+    whole = plan_crops(SIZES, CropSettings(size=32), 8, 1, 2)
+    parts = [whole.part(rank, 2) for rank in range(2)]
+    assert np.concatenate([part.box for part in parts]).tolist() == whole.box.tolist()
+    assert [len(part.photo) for part in parts] == [4, 4]
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("size", [24, 100])
+def test_both_ways_of_cutting_agree(size: int, *, mirrored: bool) -> None:
+    photos = ramps().photos
+    boxes = np.array([[10, 30, 80, 90], [5, 2, 60, 50], [100, 120, 90, 100]])
+    flat = torch.from_numpy(np.concatenate([photo.reshape(-1, 3) for photo in photos]))
+    lengths = SIZES.prod(axis=1)
+    starts = torch.from_numpy(np.cumsum(lengths) - lengths)
+    number = torch.tensor([0, 1, 2])
+    block = cut_from_block(
+        flat,
+        starts[number],
+        torch.from_numpy(SIZES[:, 1])[number],
+        torch.from_numpy(boxes),
+        torch.tensor([mirrored] * 3),
+        size,
+    )
+    for index in range(3):
+        single = cut_with_opencv(photos[index], boxes[index], size, mirrored=mirrored)
+        expected = torch.from_numpy(single).permute(2, 0, 1).float() / 255
+        assert (block[index] - expected).abs().max() < 0.02
+
+
+def test_a_source_gives_a_batch_in_colour() -> None:
+    source = CropSource(ramps(), torch.device("cpu"))
+    plan = plan_crops(source.sizes, CropSettings(size=32), 6, 0, 0)
+    rgb = source.cut(plan, 32)
+    assert rgb.shape == (6, 3, 32, 32)
+    blue = rgb[:, 2].mean(dim=(1, 2)) * 255 / 40
+    assert blue.round().int().tolist() == plan.photo.tolist()
+    rising = (rgb[:, 0, :, -1] > rgb[:, 0, :, 0]).all(dim=1)
+    assert rising.tolist() == (~plan.mirrored).tolist()

@@ -1,0 +1,114 @@
+"""Recipes: what they say, how they are cut to size, and that every one learns."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import av
+import pytest
+
+from filmcolor.cli import main
+from filmcolor.errors import OptionError
+from filmcolor.models.card import read_card
+from filmcolor.models.registry import build_generator
+from filmcolor.train.recipes import (
+    FILM,
+    PIX2PIX,
+    RECIPES,
+    RGB_GAN,
+    RGB_GAN_B,
+    Losses,
+    Phase,
+    Recipe,
+)
+from filmcolor.train.settings import from_mapping, to_mapping
+from tests.cli.play import QUICK
+from tests.clips import make_clip, plane_codes
+from tests.train.scenes import write_photographs
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)
+def test_a_recipe_comes_back_from_its_file(recipe: Recipe) -> None:
+    assert RECIPES[recipe.name] is recipe
+    assert from_mapping(Recipe, to_mapping(recipe), "file") == recipe
+
+
+def test_the_shares_of_the_default_recipe_are_those_of_its_description() -> None:
+    assert [(phase.name, phase.share) for phase in FILM.default_phases] == [
+        ("crops", 0.70),
+        ("frames", 0.25),
+        ("adversarial", 0.05),
+    ]
+    assert [phase.discriminator for phase in FILM.phases] == [False, False, True]
+    assert all(phase.hints.chance == 0.2 for phase in FILM.phases)
+
+
+def test_pix2pix_trains_without_an_adversary_first() -> None:
+    first, second = PIX2PIX.default_phases
+    assert first.losses == Losses(l1=100.0) and not first.discriminator
+    assert second.losses == Losses(l1=100.0, adversarial=1.0) and second.discriminator
+    assert (second.rate, second.beta1) == (2e-4, 0.5)
+    assert [phase.name for phase in PIX2PIX.only("l1").default_phases] == ["l1"]
+    with pytest.raises(OptionError, match="recipe pix2pix has l1, gan"):
+        PIX2PIX.only("mse")
+
+
+def test_the_settings_of_rgb_gan_differ_in_their_rate_alone() -> None:
+    assert (RGB_GAN.phases[0].rate, RGB_GAN_B.phases[0].rate) == (5e-4, 1e-3)
+    assert RGB_GAN.default_phases[0].losses == Losses(l2=1.0)
+    assert RGB_GAN.only("gan").phases[0].losses.adversarial > 0
+
+
+def test_the_depth_of_pix2pix_follows_its_size() -> None:
+    small = PIX2PIX.with_size(64)
+    assert build_generator(small.architecture, small.generator).descriptor.native_size == 64
+    assert {phase.size for phase in small.phases} == {64}
+    with pytest.raises(OptionError, match="--size 96"):
+        PIX2PIX.with_size(96)
+
+
+def test_recipes_that_cannot_be_are_refused() -> None:
+    def recipe(phase: Phase) -> Recipe:
+        return Recipe("r", "", "pix2pix-unet", (phase,))
+
+    with pytest.raises(OptionError, match="without an adversary"):
+        recipe(Phase("p", losses=Losses(adversarial=1.0), discriminator=True))
+    with pytest.raises(OptionError, match="no heads for"):
+        recipe(Phase("p", losses=Losses(picture=1.0)))
+    with pytest.raises(OptionError, match="a name of its own"):
+        Recipe("r", "", "pix2pix-unet", (Phase("p"), Phase("p")))
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_photographs(tmp_path_factory.mktemp("data") / "photos", 64, 64, 80)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_learns_and_its_checkpoint_colors_a_film(
+    name: str, photos: Path, tmp_path: Path
+) -> None:
+    """200 steps on 64 pictures of 64 px, with the networks in full size."""
+    run = tmp_path / "run"
+    options = ["--recipe", name, "--size", "64", "--batch-size", "4", "--steps", "200"]
+    options += ["--val", str(photos), "--val-pictures", "6", "--evaluations", "1"]
+    command = ["train", str(photos), "-o", str(run), *options, "--device", "cpu", "--quiet"]
+    assert main(command) == 0
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    entries = [entry for entry in map(json.loads, lines) if "losses" in entry]
+    first_phase = [entry for entry in entries if entry["phase"] == entries[0]["phase"]]
+    learnt = set(first_phase[0]["losses"]) - {"discriminator", "adversarial", "stability"}
+    assert learnt
+    for loss in learnt:
+        assert first_phase[-1]["losses"][loss] < 0.9 * first_phase[0]["losses"][loss], loss
+    assert read_card(run / "best.safetensors").architecture == RECIPES[name].architecture
+    clip, target = tmp_path / "clip.mp4", tmp_path / "color.mp4"
+    make_clip(clip, frames=6, width=96, height=64)
+    model = ["--model", str(run / "best.safetensors")]
+    assert main(["run", str(clip), "-o", str(target), *model, *QUICK, "--quiet"]) == 0
+    with av.open(str(target)) as film:
+        chroma = [plane_codes(frame, 1) for frame in film.decode(video=0)]
+    assert len(chroma) == 6
+    assert (chroma[0] != 128).mean() > 0.05
