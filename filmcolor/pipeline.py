@@ -12,7 +12,6 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
@@ -54,7 +53,6 @@ T = TypeVar("T")
 
 _SAMPLES = 24
 """Frames looked at before the run: for letterbox bars and for colour that is already there."""
-_QUEUE_BYTES = 64 << 20
 _REPORT_SECONDS = 0.2
 
 
@@ -103,25 +101,6 @@ def _label(model: LoadedModel) -> str:
     return f"colorized by filmcolor {__version__}, {model.card.name}"
 
 
-def _queue_depth(info: VideoInfo) -> int:
-    """Frames a queue may hold: at most 8, less when they are large."""
-    size = info.width * info.height * (1 if info.layout.bit_depth == 8 else 2)
-    return max(2, min(8, _QUEUE_BYTES // max(1, size)))
-
-
-def _expected_frames(info: VideoInfo, options: RunOptions) -> int | None:
-    if info.frame_count is None or (
-        options.start_seconds is None and options.duration_seconds is None
-    ):
-        return info.frame_count
-    if not info.duration:
-        return None
-    length = max(info.duration - (options.start_seconds or Fraction(0)), Fraction(0))
-    if options.duration_seconds is not None:
-        length = min(length, options.duration_seconds)
-    return round(info.frame_count * length / info.duration)
-
-
 def color_film(source: str, target: str, options: RunOptions) -> Generator[Event, None, None]:
     """Colour a film: `source` and `target` are file names, or "-" for Y4M on stdin or stdout.
 
@@ -141,7 +120,7 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
         yield from reader.notices
         yield from plan.notices
         yield from _film_notices(info, samples, options)
-        total = _expected_frames(info, options)
+        total = info.expected_frames(options.start_seconds, options.duration_seconds)
         yield Planned(source, target, model.card.name, str(device), plan.summary, total)
         tags = resolve_tags(info.tags, info.height)
         box = find_picture_box(samples, info.layout, bool(tags.full_range))
@@ -153,7 +132,7 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
         clock = StageClock()
         colored = _color_frames(reader, plan, model, box, options, clock)
         done = 0
-        for done in _write_frames(colored, plan, _label(model), _queue_depth(info), clock):
+        for done in _write_frames(colored, plan, _label(model), info.queue_depth, clock):
             yield Progress(done, total, clock.seconds())
     yield Finished(target, done, time.monotonic() - started, clock.seconds())
 
@@ -219,7 +198,7 @@ def _color_frames(
         duration_seconds=options.duration_seconds,
         deinterlace=options.deinterlace,
     )
-    ahead = prefetch(clock.watch("decode", frames), _queue_depth(info))
+    ahead = prefetch(clock.watch("decode", frames), info.queue_depth)
     waited = clock.watch("_wait", ahead)
     marked = clock.watch("shots", assign_shots(waited, info.layout), "_wait")
     fields = clock.watch("infer", infer(marked, model, view, options.color.batch_size), "shots")

@@ -26,6 +26,7 @@ Chroma = Literal["400", "420", "422", "444"]
 Siting = Literal["left", "center"]
 """Where 4:2:0 and 4:2:2 chroma sits horizontally: with the left luma sample, or between two."""
 
+_QUEUE_BYTES = 64 << 20
 _CENTERED_CODECS = frozenset({"mjpeg", "mpeg1video"})
 _SUBSAMPLING: dict[str, tuple[int, int]] = {"420": (2, 2), "422": (1, 2), "444": (1, 1)}
 
@@ -146,6 +147,25 @@ class VideoInfo:
     def siting(self) -> Siting:
         """Where 4:2:0 chroma sits unless told otherwise: centred in JPEG and MPEG-1, else left."""
         return "center" if self.codec in _CENTERED_CODECS else "left"
+
+    @property
+    def queue_depth(self) -> int:
+        """Frames that may wait between two stages: at most 8, less when they are large."""
+        size = self.width * self.height * (1 if self.layout.bit_depth == 8 else 2)
+        return max(2, min(8, _QUEUE_BYTES // max(1, size)))
+
+    def expected_frames(self, start: Fraction | None, length: Fraction | None) -> int | None:
+        """How many frames a part of the film has, as far as its header says: an estimate.
+
+        start, length: seconds; None for the beginning, and for all that follows.
+        """
+        if self.frame_count is None or (start is None and length is None):
+            return self.frame_count
+        if not self.duration:
+            return None
+        rest = max(self.duration - (start or Fraction(0)), Fraction(0))
+        part = rest if length is None else min(rest, length)
+        return round(self.frame_count * part / self.duration)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -38,7 +38,6 @@ _SAMPLES = 24
 """Frames looked at beforehand, for letterbox bars."""
 _LEAST_SECONDS = 0.5
 """Two frames of a shot are at least so far apart: a pan changes the hash, but not the picture."""
-_QUEUE_BYTES = 64 << 20
 _WIDE_PRIMARIES = frozenset({9, 11, 12})
 
 
@@ -116,7 +115,7 @@ def examine(
     if box is not None:
         yield Notice(f"the picture is {box.size[1]}x{box.size[0]} inside black bars, cut off")
     origin = _origin(reader, samples, settings.start_seconds)
-    total = expected_frames(info, settings)
+    total = info.expected_frames(settings.start_seconds, settings.duration_seconds)
     judge = FrameJudge(info.layout, tags, box)
     selection = _Selection(
         info, settings, counts, Fingerprints() if seen is None else seen, origin, total
@@ -129,7 +128,7 @@ def examine(
         deinterlace=info.interlaced,
         with_chroma=True,
     )
-    with closing(prefetch(frames, _queue_depth(info))) as ahead:
+    with closing(prefetch(frames, info.queue_depth)) as ahead:
         for done, frame in enumerate(assign_shots(ahead, info.layout), 1):
             if selection.begins_anew(frame):
                 for candidate in selection.settle():
@@ -233,19 +232,6 @@ class _Selection:
         return ceil(limit * self._read / self._total)
 
 
-def expected_frames(info: VideoInfo, settings: ExtractSettings) -> int | None:
-    """How many frames will be read, as far as the film says it: an estimate."""
-    part = settings.start_seconds is not None or settings.duration_seconds is not None
-    if info.frame_count is None or not part:
-        return info.frame_count
-    if not info.duration:
-        return None
-    length = max(info.duration - (settings.start_seconds or Fraction(0)), Fraction(0))
-    if settings.duration_seconds is not None:
-        length = min(length, settings.duration_seconds)
-    return round(info.frame_count * length / info.duration)
-
-
 def _origin(reader: FilmReader, samples: list[Frame], start: Fraction | None) -> int | None:
     """The pts of the film's first frame where it is not the first to be read, else None."""
     if not start:
@@ -270,9 +256,3 @@ def _notices(reader: FilmReader) -> Iterator[Notice]:
             "paler; convert it to BT.709 first",
             warning=True,
         )
-
-
-def _queue_depth(info: VideoInfo) -> int:
-    """Frames decoded ahead: at most 8, less when they are large."""
-    size = info.width * info.height * (1 if info.layout.bit_depth == 8 else 2)
-    return max(2, min(8, _QUEUE_BYTES // max(1, size)))

@@ -27,7 +27,6 @@ from filmcolor.train.extract import (
     FrameCounts,
     PickedFrame,
     examine,
-    expected_frames,
 )
 from filmcolor.train.extract_events import (
     Extracted,
@@ -83,7 +82,9 @@ def extract_films(
                         number,
                         len(sources),
                         _summary(reader.info),
-                        expected_frames(reader.info, settings),
+                        reader.info.expected_frames(
+                            settings.start_seconds, settings.duration_seconds
+                        ),
                     )
                     with closing(examine(reader, settings, counts, seen)) as found:
                         yield from _write_found(source, found, target, counts)
