@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from filmcolor.models.discriminators import PatchDiscriminator
 
 from filmcolor.errors import CheckpointError, JobError, MediaError, OptionError
 from filmcolor.models.base import Generator
+from filmcolor.models.discriminators import PatchDiscriminator
 from filmcolor.models.mobilenet_unet import MobileNetUNet, MobileNetUNetConfig
 from filmcolor.train.crops import CropSource
 from filmcolor.train.degrade import DegradeSettings
