@@ -9,6 +9,7 @@ import sys
 import tarfile
 import time
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -103,6 +104,16 @@ def test_a_run_from_data_to_a_coloured_film(
     assert len(decode_film(target)[1]) == 24
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Sums come out alike only where as many threads share them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_a_resumed_run_ends_like_an_unbroken_one(
     frames: Path, recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 from filmcolor.errors import MediaError, OptionError
 from filmcolor.media.images import Picture, read_picture, write_picture
 from filmcolor.types import ColorTags, PixelLayout
+from tests.clips import largest_file
 from tests.media.stills import (
     chroma_inside,
     chunk,
@@ -350,21 +351,12 @@ def test_unwritable_targets(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["folder.png", "in.png", "long.png"]
 
 
-def test_a_failed_write_leaves_the_old_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     Image.fromarray(ramp()).save(tmp_path / "in.png")
     picture = read_picture(tmp_path / "in.png")
     target = tmp_path / "out.png"
     target.write_bytes(b"old")
-
-    def full_disk(path: Path, content: bytes) -> int:
-        with path.open("wb") as file:
-            file.write(content[:10])
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full_disk)
-    with pytest.raises(MediaError, match="No space left"):
+    with largest_file(10), pytest.raises(MediaError, match="cannot be written"):
         write_picture(picture, *neutral(picture), target, label=LABEL)
     assert target.read_bytes() == b"old"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.png", "out.png"]

@@ -86,13 +86,14 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", ["film", "pix2pix", "dcgan", "rgb-gan"])
 def test_every_recipe_learns_and_its_checkpoint_colors_a_film(
     name: str, photos: Path, tmp_path: Path
 ) -> None:
     """200 steps on 64 pictures of 64 px, with the networks in full size."""
     run = tmp_path / "run"
     options = ["--recipe", name, "--size", "64", "--batch-size", "4", "--steps", "200"]
+    options += ["--precision", "bf16"]
     options += ["--val", str(photos), "--val-pictures", "6", "--evaluations", "1"]
     command = ["train", str(photos), "-o", str(run), *options, "--device", "cpu", "--quiet"]
     assert main(command) == 0
