@@ -140,7 +140,8 @@ _LENGTHS = ("steps", "epochs", "minutes")
     show_default="fresh weights",
     metavar="NAME|FILE",
     help="Weights to start from: a model that `filmcolor models` lists, a checkpoint, or (recipe "
-    "film) MobileNetV2 weights for the encoder.",
+    "film) MobileNetV2 weights for the encoder. From a trained model recipe film learns at a "
+    "quarter of its rates.",
 )
 @section_option(
     _WHAT,

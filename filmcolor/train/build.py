@@ -46,6 +46,8 @@ def resolve_recipe(options: TrainOptions) -> Recipe:
         recipe = recipe.with_size(options.size)
     if options.batch_size is not None:
         recipe = replace(recipe, batch_size=options.batch_size)
+    if options.init is not None and not _foreign_tensors(find_checkpoint(options.init)):
+        recipe = recipe.for_tuning()
     return recipe
 
 

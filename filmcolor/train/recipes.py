@@ -87,6 +87,7 @@ class Recipe:
     rebalancing: float = 0.5  # lambda of Zhang 2016: 1 is no rebalancing
     ema: float = 0.999  # decay of the averaged weights, per step; 0: no averaging
     gradient_norm: float | None = None  # at most so long
+    tuning_share: float = 1.0  # of all rates, where a run begins from a trained model
 
     def __post_init__(self) -> None:
         names = [phase.name for phase in self.phases]
@@ -122,6 +123,19 @@ class Recipe:
                 return replace(self, phases=(replace(phase, share=1.0),))
         names = ", ".join(phase.name for phase in self.phases)
         raise OptionError(f"--phase {phase_name}: recipe {self.name} has {names}")
+
+    def for_tuning(self) -> Recipe:
+        """The recipe for going on from a trained model, with lower rates."""
+        share = self.tuning_share
+        phases = tuple(
+            replace(
+                phase,
+                rate=share * phase.rate,
+                encoder_rate=None if phase.encoder_rate is None else share * phase.encoder_rate,
+            )
+            for phase in self.phases
+        )
+        return replace(self, phases=phases)
 
     def with_size(self, size: int) -> Recipe:
         """The recipe with crops of this size in every phase; a U-Net down to 1x1 gets the depth
@@ -199,6 +213,7 @@ FILM = Recipe(
     rebalancing=0.7,
     ema=0.998,
     gradient_norm=1.0,
+    tuning_share=0.25,
 )
 
 PIX2PIX = Recipe(

@@ -231,6 +231,11 @@ def test_a_run_begins_from_a_checkpoint_with_its_layers_frozen(
     second = tmp_path / "second"
     begin = ["--init", first / "last.safetensors", "--freeze", "encoder", "--steps", 6]
     assert train(frames, "-o", second, "--recipe", recipe, *begin, *QUIET) == 0
+    rates = [
+        tomllib.loads((run / "config.toml").read_text())["recipe"]["phases"][0]["rate"]
+        for run in (first, second)
+    ]
+    assert rates[1] == pytest.approx(0.25 * rates[0])
     before, after = (load_file(run / "last.safetensors") for run in (first, second))
     for name, value in before.items():
         if name.startswith("encoder."):

@@ -68,6 +68,14 @@ def test_the_depth_of_pix2pix_follows_its_size() -> None:
         PIX2PIX.with_size(96)
 
 
+def test_a_trained_model_is_tuned_at_lower_rates() -> None:
+    assert PIX2PIX.for_tuning() == PIX2PIX
+    for phase, tuned in zip(FILM.phases, FILM.for_tuning().phases, strict=True):
+        assert tuned.rate == 0.25 * phase.rate
+        assert tuned.discriminator_rate == phase.discriminator_rate
+    assert FILM.for_tuning().phases[0].encoder_rate == 0.25 * 3e-4
+
+
 def test_recipes_that_cannot_be_are_refused() -> None:
     def recipe(phase: Phase) -> Recipe:
         return Recipe("r", "", "pix2pix-unet", (phase,))
