@@ -5,6 +5,7 @@ Yields what happens as events; only the command line prints.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from filmcolor import __version__
-from filmcolor.errors import MediaError, OptionError
+from filmcolor.errors import OptionError
 from filmcolor.evaluate.report import PhotoReport, evaluate_photos, spread_indices
 from filmcolor.evaluate.sheets import Picture, make_sheet
 from filmcolor.models.base import Generator
@@ -97,6 +98,7 @@ def train_run(
     Raises the errors of `load_photos`, `OptionError` for what does not fit together, and
     `CheckpointError` for weights that cannot be the start.
     """
+    _check_tensorboard(options)
     recipe = resolve_recipe(options)
     folder = RunFolder(Path(output))
     config = {
@@ -139,6 +141,7 @@ def resume_run(
         options = replace(options, steps=length.steps, epochs=length.epochs, minutes=length.minutes)
     if device_name is not None:
         options = replace(options, device=device_name)
+    _check_tensorboard(options)
     with join_workers(resolve_device(options.device)) as (workers, device):
         photos, val = _load(config.get("data", []), options, recipe)
         trainer = build_trainer(recipe, replace(options, init=None), photos, workers, device)
@@ -312,13 +315,17 @@ def _entry(report: StepReport) -> dict[str, Any]:
     return {name: round(v, 6) if isinstance(v, float) else v for name, v in values.items()}
 
 
+def _check_tensorboard(options: TrainOptions) -> None:
+    """Refuse to begin a run whose losses could not be written as wished."""
+    if options.tensorboard and importlib.util.find_spec("tensorboard") is None:
+        raise OptionError(
+            "--tensorboard: the package is missing; pip install 'filmcolor[tensorboard]'"
+        )
+
+
 def _open_tensorboard(folder: RunFolder, options: TrainOptions) -> Any:
     if not options.tensorboard:
         return None
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise MediaError(
-            "--tensorboard: the package is missing; pip install 'filmcolor[tensorboard]'"
-        ) from error
+    from torch.utils.tensorboard import SummaryWriter
+
     return SummaryWriter(str(folder.path / "tensorboard"))

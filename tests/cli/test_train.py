@@ -204,6 +204,25 @@ def test_bad_data_is_one_clear_line(
     assert "no training run there" in complaint("--resume", tmp_path, code=2)
 
 
+def test_losses_go_to_tensorboard_where_it_is_installed(
+    frames: Path,
+    recipe: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = tmp_path / "run"
+    command = [frames, "-o", run, "--recipe", recipe, "--steps", 2, "--tensorboard", *QUIET]
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert train(*command) == 2
+    assert "pip install 'filmcolor[tensorboard]'" in capsys.readouterr().err
+    assert not run.exists()
+    monkeypatch.undo()
+    pytest.importorskip("tensorboard")
+    assert train(*command) == 0
+    assert any((run / "tensorboard").iterdir())
+
+
 def test_a_checkpoint_of_another_recipe_is_refused(
     frames: Path, recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
