@@ -21,7 +21,7 @@ from filmcolor.prefetch import prefetch
 from filmcolor.shots import assign_shots, find_picture_box
 from filmcolor.train.extract_settings import ExtractSettings, FrameCounts, Reason
 from filmcolor.train.frame_checks import Fingerprints, FrameJudge, FrameLook
-from filmcolor.train.frame_rgb import PictureMaker, Rgb
+from filmcolor.evaluate.frame_rgb import PictureMaker, Rgb
 from filmcolor.train.shot_picks import Candidate, ShotPicks
 from filmcolor.types import Frame, Notice, VideoInfo
 

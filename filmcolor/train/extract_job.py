@@ -39,7 +39,7 @@ from filmcolor.train.extract_events import (
 )
 from filmcolor.train.extract_settings import FrameFormat
 from filmcolor.train.frame_checks import Fingerprints
-from filmcolor.train.frame_rgb import Rgb
+from filmcolor.evaluate.frame_rgb import Rgb
 from filmcolor.types import Notice, VideoInfo
 
 _WEBP_QUALITY = 95

@@ -25,7 +25,7 @@ from filmcolor.train.extract_events import (
 )
 from filmcolor.train.extract_job import extract_films, film_stems, write_frame
 from filmcolor.train.extract_settings import FrameFormat
-from filmcolor.train.frame_rgb import Rgb
+from filmcolor.evaluate.frame_rgb import Rgb
 from tests.train.color_films import grey, pan, scene, write_film
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from filmcolor.train.frame_rgb import PictureMaker, reduced_size
+from filmcolor.evaluate.frame_rgb import PictureMaker, reduced_size
 from filmcolor.types import Box, ColorTags, Frame, PixelLayout, VideoInfo
 from tests.train.color_films import Picture, codes, scene
 
