@@ -15,13 +15,13 @@ from math import ceil
 from pathlib import Path
 
 from filmcolor.color import resolve_tags
+from filmcolor.evaluate.frame_rgb import PictureMaker, Rgb
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.probe import refuse_hdr
 from filmcolor.prefetch import prefetch
 from filmcolor.shots import assign_shots, find_picture_box
 from filmcolor.train.extract_settings import ExtractSettings, FrameCounts, Reason
 from filmcolor.train.frame_checks import Fingerprints, FrameJudge, FrameLook
-from filmcolor.evaluate.frame_rgb import PictureMaker, Rgb
 from filmcolor.train.shot_picks import Candidate, ShotPicks
 from filmcolor.types import Frame, Notice, VideoInfo
 

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from filmcolor.errors import JobError, MediaError, OptionError
+from filmcolor.evaluate.frame_rgb import Rgb
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.images import is_picture
 from filmcolor.media.partfile import PartFile
@@ -39,7 +40,6 @@ from filmcolor.train.extract_events import (
 )
 from filmcolor.train.extract_settings import FrameFormat
 from filmcolor.train.frame_checks import Fingerprints
-from filmcolor.evaluate.frame_rgb import Rgb
 from filmcolor.types import Notice, VideoInfo
 
 _WEBP_QUALITY = 95
