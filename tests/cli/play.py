@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Generator
@@ -39,6 +40,9 @@ def shell(*arguments: str, stdin: bytes | None = None) -> subprocess.CompletedPr
 
 def start(*arguments: str) -> subprocess.Popen[bytes]:
     """The command in a process of its own, with pipes to both of its outputs."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell lets jobs in its background ignore Ctrl-C, and their children inherit that.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     command = [sys.executable, "-m", "filmcolor", *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ONE_THREAD)
 
