@@ -18,6 +18,9 @@ Codec = Literal[
 SitingChoice = Literal["auto", "left", "center"]
 Precision = Literal["auto", "fp32", "bf16"]
 
+LONGEST_STRIDE = 8
+"""Frames from one that the network sees to the next, at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class ColorOptions:
@@ -29,6 +32,8 @@ class ColorOptions:
     batch_size: int | None = None  # frames a forward pass; None: settled by the device
     saturation: float = 1.0  # factor on ab; 1 is the model's own
     smooth: Smoothing = "flow"  # temporal smoothing of ab
+    stability: float = 0.7  # its strength: 0 none, 1 the most
+    stride: int | Literal["auto"] = 1  # the network sees every n-th frame of a shot
 
     def __post_init__(self) -> None:
         if self.size is not None and not 64 <= self.size <= 2048:
@@ -37,6 +42,15 @@ class ColorOptions:
             raise OptionError(f"--batch-size {self.batch_size}: must be 1 to 1024")
         if not 0.0 <= self.saturation <= 4.0:
             raise OptionError(f"--saturation {self.saturation}: must be 0 to 4")
+        if not 0.0 <= self.stability <= 1.0:
+            raise OptionError(f"--stability {self.stability}: must be 0 to 1")
+        if self.stride != "auto" and not 1 <= self.stride <= LONGEST_STRIDE:
+            raise OptionError(f"--stride {self.stride}: must be auto, or 1 to {LONGEST_STRIDE}")
+        if self.stride != 1 and self.smooth != "flow":
+            raise OptionError(
+                f"--stride {self.stride}: colour is carried along the motion that --smooth flow "
+                "finds; leave --smooth out"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,20 @@ PACKAGE = Path(__file__).parents[1] / "filmcolor"
 
 WORDS = {"errors", "types", "options", "prefetch"}
 BASE = {"color", "media", "models"}
-STAGES = {"shots", "superres", "flow", "infer", "smooth", "upsample", "compose", "job"}
+STAGES = {
+    "shots",
+    "picture_box",
+    "superres",
+    "flow",
+    "flow_average",
+    "palette",
+    "infer",
+    "views",
+    "smooth",
+    "upsample",
+    "compose",
+    "job",
+}
 
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(WORDS, WORDS),
@@ -25,7 +38,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Training meets inference only in color and models: neither knows the other's parts.
     "train": WORDS | BASE | {"evaluate", "shots"},
     "evaluate": WORDS | BASE | STAGES,
-    "pipeline": WORDS | BASE | STAGES,
+    "planning": WORDS | BASE | STAGES,
+    "pipeline": WORDS | BASE | STAGES | {"planning"},
     "cli": WORDS | BASE | STAGES | {"train", "evaluate", "pipeline"},
     "__main__": {"cli"},
 }

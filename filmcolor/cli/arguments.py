@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -59,6 +59,16 @@ def parse_time(text: str) -> Fraction:
     if (match["hours"] and minutes >= 60) or (match["minutes"] and seconds >= 60):
         raise click.BadParameter(f"{text!r} is no time: minutes and seconds go up to 59")
     return 3600 * hours + 60 * minutes + seconds
+
+
+def parse_stride(text: str | int) -> int | Literal["auto"]:
+    """A whole number or `auto`; raises `click.BadParameter` if the text is neither."""
+    if text == "auto":
+        return "auto"
+    try:
+        return int(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r}: give a whole number, or auto") from None
 
 
 class SectionOption(click.Option):

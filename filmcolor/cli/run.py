@@ -24,6 +24,7 @@ from filmcolor.cli.arguments import (
     device_option,
     exit_code,
     json_option,
+    parse_stride,
     parse_time,
     quiet_option,
     section_option,
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 _COLOR, _ENCODE, _RUN = ColorOptions(), EncodeOptions(), RunOptions()
 
 _FILM_ONLY = (
+    "smooth",
+    "stability",
+    "stride",
     "siting",
     "deinterlace",
     "start_seconds",
@@ -146,6 +150,26 @@ _RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
     show_default=True,
     help="How colour is kept steady from frame to frame: flow follows what moves (films only), "
     "ema blends in place and is quicker, none leaves every frame to itself.",
+)
+@section_option(
+    _COLOUR,
+    "--stability",
+    type=float,
+    default=_COLOR.stability,
+    show_default=True,
+    metavar="0..1",
+    help="How much it is kept steady: higher evens out more, 0 nothing (films only).",
+)
+@section_option(
+    _COLOUR,
+    "--stride",
+    type=parse_stride,
+    default=_COLOR.stride,
+    show_default=True,
+    metavar="N|auto",
+    help="Let the model see every Nth frame of a shot and carry its colours to those between: "
+    f"quicker, 1 to {words.LONGEST_STRIDE}. auto chooses what this machine gains from (films "
+    "only).",
 )
 @section_option(
     _READING,
