@@ -79,15 +79,14 @@ def infer_sparsely(
 ) -> Stage[tuple[Frame, ColorField | Uncolored], None, None]:
     """As `infer`, but only for every `stride`-th frame of a shot, its first one included.
 
-    The others come as `Uncolored`, for `smooth` to carry colour to.
+    The others come as `Uncolored`, for `smooth` to carry colour to. Every batch is filled up, so
+    that a field is the same, bit for bit, whichever frames come before and after.
     """
-    if stride == 1:
-        yield from infer(frames, model, view, batch_size)
-        return
-    batches = _Batches(model, view, batch_size)
+    size = max(1, (batch_size or _BATCH[model.device.type]) // stride)
+    batches = _Batches(model, view, size, filled=True)
     source = iter(frames)
     grid = (0, 0)
-    while waiting := list(islice(source, max(batches.size, stride))):
+    while waiting := list(islice(source, size * stride)):
         keys = [frame for frame in waiting if frame.place % stride == 0]
         fields = {field.index: field for field in batches.run(keys)}
         for frame in waiting:
@@ -105,8 +104,11 @@ def infer_sparsely(
 class _Batches:
     """Runs the network in batches as large as memory allows."""
 
-    def __init__(self, model: LoadedModel, view: View, batch_size: int | None) -> None:
-        self.model, self.view = model, view
+    def __init__(
+        self, model: LoadedModel, view: View, batch_size: int | None, *, filled: bool = False
+    ) -> None:
+        """`filled`: every batch has the full size, since another gives slightly other colours."""
+        self.model, self.view, self.filled = model, view, filled
         self.size = batch_size or _BATCH[model.device.type]
 
     def run(self, frames: list[Frame]) -> list[ColorField]:
@@ -115,7 +117,7 @@ class _Batches:
         while len(fields) < len(frames):
             batch = frames[len(fields) : len(fields) + self.size]
             try:
-                fields += _run(batch, self.model, self.view)
+                fields += _run(batch, self.model, self.view, self.size if self.filled else 0)
             except (torch.OutOfMemoryError, MemoryError) as error:
                 device = self.model.device
                 if self.size == 1:
@@ -140,13 +142,16 @@ def _guide(codes: Luma, view: View, device: torch.device) -> Tensor:
 
 
 @torch.inference_mode()
-def _run(frames: list[Frame], model: LoadedModel, view: View) -> list[ColorField]:
-    codes = cast("Luma", np.stack([view.show(frame.luma) for frame in frames])[:, None])
+def _run(frames: list[Frame], model: LoadedModel, view: View, least: int) -> list[ColorField]:
+    pictures = [view.show(frame.luma) for frame in frames]
+    pictures += [pictures[-1]] * (least - len(pictures))
+    codes = cast("Luma", np.stack(pictures)[:, None])
     shown = _guide(codes, view, model.device)
     half = model.device.type == "cuda" and model.card.descriptor.half_precision
     with torch.autocast(model.device.type, torch.bfloat16, enabled=half):
         ab: Tensor = model.generator(shown.contiguous(memory_format=torch.channels_last))
-    fields, guides = ab.float().cpu().numpy(), shown.float().cpu().numpy()
+    count = len(frames)
+    fields, guides = ab[:count].float().cpu().numpy(), shown[:count].float().cpu().numpy()
     if not np.isfinite(fields).all():
         raise JobError(
             f"the model gave no usable colour for frames {frames[0].index} to {frames[-1].index}; "

@@ -78,12 +78,17 @@ class RunOptions:
     start_seconds: Fraction | None = None  # first moment to colour; None: the beginning
     duration_seconds: Fraction | None = None  # how much to colour; None: to the end
     overwrite: bool = False  # replace what stands under the target's name
+    work: str | None = None  # folder for what is done until the film is whole; None: beside it
+    keep_work: bool = False  # leave that folder there afterwards
+    workers: int = 1  # processes that colour segments side by side
 
     def __post_init__(self) -> None:
         if self.start_seconds is not None and self.start_seconds < 0:
             raise OptionError("--start: must not be negative")
         if self.duration_seconds is not None and self.duration_seconds <= 0:
             raise OptionError("--duration: must be greater than zero")
+        if not 1 <= self.workers <= 256:
+            raise OptionError(f"--workers {self.workers}: must be 1 to 256")
 
 
 @dataclass(frozen=True, slots=True)

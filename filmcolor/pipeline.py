@@ -1,7 +1,8 @@
 """Wires the stages into jobs, and tells how they go by yielding events.
 
-    plan    decode -> shots, drift of their palettes
-    colour  decode -> infer -> smooth -> compose -> encode
+    plan    decode -> shots, drift of their palettes        planning
+    colour  decode -> infer -> smooth -> compose            film_stages
+    keep    encode, segment by segment; join                segments
 
 Decoding runs ahead in one bounded thread, and everything up to composing in another, so that the
 encoder, the network and the decoder work side by side. Nothing is printed here, and nothing is
@@ -11,33 +12,34 @@ read from disk but through `media`.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
 
 from filmcolor import __version__
 from filmcolor.color import ChromaTable, resolve_tags
-from filmcolor.compose import chroma_at, compose
+from filmcolor.compose import chroma_at
 from filmcolor.errors import FilmcolorError, JobError, MediaError, OptionError
-from filmcolor.infer import View, infer, infer_sparsely
+from filmcolor.film_stages import Coloring, StageClock, color_stream
+from filmcolor.infer import infer
 from filmcolor.job import FilmPlan
 from filmcolor.media.decode import FilmReader
-from filmcolor.media.encode import FilmWriter, OutputPlan, plan_output
+from filmcolor.media.encode import FilmWriter, plan_output
 from filmcolor.media.images import (
     find_pictures,
     mirror_target,
     read_picture,
     write_picture,
 )
+from filmcolor.media.plan import PIPE
 from filmcolor.media.probe import has_color, refuse_hdr
 from filmcolor.models.checkpoint import LoadedModel, load_generator
 from filmcolor.models.device import resolve_device
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.planning import look_through, settle_stride
 from filmcolor.prefetch import prefetch
-from filmcolor.shots import assign_shots, find_picture_box
-from filmcolor.smooth import smooth
+from filmcolor.segments import color_in_segments, fingerprint
+from filmcolor.shots import find_picture_box
 from filmcolor.types import (
     ColorFrame,
     Event,
@@ -50,53 +52,11 @@ from filmcolor.types import (
     VideoInfo,
 )
 from filmcolor.views import film_view, picture_view
-
-T = TypeVar("T")
+from filmcolor.workfolder import WorkFolder, default_folder
 
 _SAMPLES = 24
 """Frames looked at before the run: for letterbox bars and for colour that is already there."""
 _REPORT_SECONDS = 0.2
-
-
-class StageClock:
-    """Working seconds of each stage of a chain of generators, waiting for the stage before left
-    out.
-    """
-
-    def __init__(self) -> None:
-        self._inclusive: dict[str, float] = {}
-        self._feeds: dict[str, str] = {}
-
-    def watch(self, name: str, items: Iterable[T], feeds_on: str | None = None) -> Iterator[T]:
-        """Yield `items`, adding up the time they take; `feeds_on` names the stage inside them."""
-        self._inclusive[name] = 0.0
-        if feeds_on is not None:
-            self._feeds[name] = feeds_on
-        iterator = iter(items)
-        try:
-            while True:
-                start = time.perf_counter()
-                try:
-                    item = next(iterator)
-                except StopIteration:
-                    return
-                finally:
-                    self._inclusive[name] += time.perf_counter() - start
-                yield item
-        finally:
-            close = getattr(items, "close", None)
-            if close is not None:
-                close()
-
-    def add(self, name: str, seconds: float) -> None:
-        """Add working time measured elsewhere."""
-        self._inclusive[name] = self._inclusive.get(name, 0.0) + seconds
-
-    def seconds(self) -> dict[str, float]:
-        """Own time of every stage."""
-        inclusive = dict(self._inclusive)
-        own = {n: s - inclusive.get(self._feeds.get(n, ""), 0.0) for n, s in inclusive.items()}
-        return {name: max(0.0, value) for name, value in own.items() if not name.startswith("_")}
 
 
 def _label(model: LoadedModel) -> str:
@@ -123,7 +83,18 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
         yield from output.notices
         yield from _film_notices(info, samples, options)
         total = info.expected_frames(options.start_seconds, options.duration_seconds)
-        yield Planned(source, target, model.card.name, str(device), output.summary, total)
+        folder = None
+        if not info.is_pipe and target != PIPE:
+            folder = Path(options.work) if options.work else default_folder(target)
+        yield Planned(
+            source,
+            target,
+            model.card.name,
+            str(device),
+            output.summary,
+            total,
+            work=str(folder or ""),
+        )
         tags = resolve_tags(info.tags, info.height)
         box = find_picture_box(samples, info.layout, bool(tags.full_range))
         if box is not None:
@@ -138,18 +109,23 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
             stride = options.color.stride
         del samples
         clock = StageClock()
-        film: FilmPlan | None = None
-        looked = 0.0
-        if _looks_ahead(options.color) and not info.is_pipe:
-            begun = time.perf_counter()
-            film = yield from look_through(source, model, view, options)
-            looked = time.perf_counter() - begun
-            total = film.frames
-        colored = _color_frames(reader, output, film, model, view, stride, options, clock)
-        done = 0
-        for done in _write_frames(colored, output, _label(model), info.queue_depth, clock):
-            yield Progress(done, total, clock.seconds())
-        clock.add("plan", looked)
+        job = Coloring(reader, output, model, view, stride, options, clock)
+        done, looked = 0, 0.0
+        if folder is not None:
+            with WorkFolder(folder, fingerprint(job)) as work:
+                done = yield from color_in_segments(job, work, _label(model))
+                if not options.keep_work:
+                    work.remove()
+        else:
+            film: FilmPlan | None = None
+            if _looks_ahead(options.color) and not info.is_pipe:
+                begun = time.perf_counter()
+                film = yield from look_through(source, model, view, options, stride)
+                looked = time.perf_counter() - begun
+                total = film.frames
+            for done in _write_frames(color_stream(job, film), job):
+                yield Progress(done, total, clock.seconds())
+            clock.add("plan", looked)
     yield Finished(target, done, time.monotonic() - started, clock.seconds())
 
 
@@ -163,26 +139,25 @@ def _every(stride: int) -> str:
 
 
 def _write_frames(
-    frames: Generator[ColorFrame, None, None],
-    plan: OutputPlan,
-    label: str,
-    depth: int,
-    clock: StageClock,
+    frames: Generator[ColorFrame, None, None], job: Coloring
 ) -> Generator[int, None, None]:
-    """Carry `plan` out while `frames` are made ahead; yields the count now and then."""
+    """Write the film while its frames are made ahead; yields the count now and then."""
     done, reported = 0, time.monotonic()
-    with FilmWriter(plan, label=label) as writer, closing(prefetch(frames, depth)) as ready:
+    with (
+        FilmWriter(job.output, label=_label(job.model)) as writer,
+        closing(prefetch(frames, job.reader.info.queue_depth)) as ready,
+    ):
         for frame in ready:
             begun = time.perf_counter()
             writer.write(frame)
-            clock.add("encode", time.perf_counter() - begun)
+            job.clock.add("encode", time.perf_counter() - begun)
             done += 1
             if time.monotonic() - reported > _REPORT_SECONDS:
                 reported = time.monotonic()
                 yield done
         begun = time.perf_counter()
         writer.finish()
-        clock.add("encode", time.perf_counter() - begun)
+        job.clock.add("encode", time.perf_counter() - begun)
     yield done
 
 
@@ -203,55 +178,6 @@ def _film_notices(info: VideoInfo, samples: list[Frame], options: RunOptions) ->
         yield Notice("the film already has colour: only its luma is used", warning=True)
     elif state == "tinted":
         yield Notice("the film is tinted: the tint is replaced, only its luma is used")
-
-
-def _color_frames(
-    reader: FilmReader,
-    output: OutputPlan,
-    film: FilmPlan | None,
-    model: LoadedModel,
-    view: View,
-    stride: int,
-    options: RunOptions,
-    clock: StageClock,
-) -> Generator[ColorFrame, None, None]:
-    """The chain of stages from the reader's frames to frames for the writer.
-
-    Without a plan of the film its shots are found on the way.
-    """
-    info, color = reader.info, options.color
-    tags = resolve_tags(info.tags, info.height)
-    table = ChromaTable.build(tags.matrix, tags.primaries).to(model.device)
-    frames = reader.frames(
-        start_seconds=options.start_seconds,
-        duration_seconds=options.duration_seconds,
-        deinterlace=options.deinterlace,
-    )
-    ahead = prefetch(clock.watch("decode", frames), info.queue_depth)
-    waited = clock.watch("_wait", ahead)
-    found = assign_shots(waited, info.layout) if film is None else film.mark(waited)
-    marked = clock.watch("shots", found, "_wait")
-    fields = infer_sparsely(marked, model, view, color.batch_size, stride)
-    steady = smooth(
-        clock.watch("infer", fields, "shots"),
-        color.smooth,
-        stability=color.stability,
-        stride=stride,
-        drift=None if film is None else film.drift,
-    )
-    composed = compose(
-        clock.watch("smooth", steady, "infer"),
-        source_layout=info.layout,
-        layout=output.layout,
-        tags=tags,
-        siting=output.siting,
-        box=view.box,
-        saturation=color.saturation,
-        table=table,
-        device=model.device,
-    )
-    with closing(ahead):
-        yield from clock.watch("compose", composed, "smooth")
 
 
 def color_pictures(source: str, target: str, options: RunOptions) -> Generator[Event, None, None]:

@@ -6,9 +6,12 @@ decode -> shots, and the network on a frame now and then -> FilmPlan
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
+
+import numpy as np
 
 from filmcolor.infer import View, infer
 from filmcolor.job import FilmPlan
@@ -27,13 +30,15 @@ _TIMED_FRAMES = 6
 
 
 def look_through(
-    source: str, model: LoadedModel, view: View, options: RunOptions
+    source: str, model: LoadedModel, view: View, options: RunOptions, stride: int = 1
 ) -> Generator[Looking, None, FilmPlan]:
-    """Find the shots of a film, or of the part that `options` name, and the drift of their colours.
+    """Find the frames of a film, or of the part that `options` name, its shots, and how far their
+    colours drift (only where these are steadied along the motion).
 
     Yields how far it is a few times a second and returns the plan. Holds a few frames only. Raises
     `FilmcolorError` as reading and inferring do.
     """
+    steadied = options.color.smooth == "flow" and options.color.stability > 0
     with FilmReader(source) as reader:
         info = reader.info
         total = info.expected_frames(options.start_seconds, options.duration_seconds)
@@ -44,6 +49,8 @@ def look_through(
         )
         finder, meter = ShotFinder(info.layout.bit_depth), DriftMeter()
         samples: dict[int, ColorField] = {}
+        times = array("q")
+        last = 0
         settled = done = 0
 
         def settle(shot: int, place: int) -> None:
@@ -55,8 +62,9 @@ def look_through(
         reported = time.monotonic()
         with closing(prefetch(frames, info.queue_depth)) as ahead:
             for frame in ahead:
-                done = frame.index + 1
-                if frame.index % SPACING == 0:
+                done, last = frame.index + 1, frame.duration
+                times.append(frame.pts)
+                if steadied and frame.index % SPACING == 0:
                     ((_, samples[frame.index]),) = infer([frame], model, view, 1)
                 if known := finder.add(frame.luma):
                     settle(*known)
@@ -66,7 +74,9 @@ def look_through(
         for known in finder.finish():
             settle(*known)
         yield Looking(done, done)
-    return FilmPlan(tuple(finder.shots()), meter.found())
+    pts = np.array(times, np.int64)
+    shots = tuple(finder.shots())
+    return FilmPlan(shots, pts, info.time_base, last, stride, meter.found())
 
 
 def settle_stride(samples: Sequence[Frame], model: LoadedModel, view: View) -> int:

@@ -285,6 +285,8 @@ class Planned:
     total: int | None
     """Frames (or pictures) expected, if known; an estimate."""
     unit: Literal["frames", "pictures"] = "frames"
+    work: str = ""
+    """Folder that keeps what is done until the film is whole; empty where nothing is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +297,15 @@ class Progress:
     total: int | None
     stage_seconds: Mapping[str, float]
     """Working seconds of each stage, waiting left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """The finished parts are being put together."""
+
+    done: int
+    """Frames."""
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,4 +331,4 @@ class Finished:
     unit: Literal["frames", "pictures"] = "frames"
 
 
-Event = Notice | Planned | Looking | Progress | PictureDone | Finished
+Event = Notice | Planned | Looking | Progress | Joining | PictureDone | Finished

@@ -131,6 +131,27 @@ class FilmReader:
                 f"its last frame is at {length:.2f} s, choose an earlier --start"
             )
 
+    def frames_from(
+        self, pts: int, *, deinterlace: bool = False, seek: bool = True
+    ) -> Generator[Frame, None, None]:
+        """The film's frames from the one at `pts` on, in ticks, counted from 0.
+
+        Where seeking can be trusted (and `seek` allows it), decoding begins a little before it,
+        elsewhere at the film's beginning. Raises `MediaError` as `frames` does.
+        """
+        timed = self._landed(pts) if seek else self._timed(None)
+        if deinterlace:
+            timed = _deinterlaced(timed, self.info)
+        reader = PlaneReader(self.info.layout, self.info.tags.matrix)
+        index = 0
+        try:
+            for entry in timed:
+                if entry.pts >= pts:
+                    yield self._frame(reader, entry, index, with_chroma=False)
+                    index += 1
+        finally:
+            timed.close()
+
     def sample(self, count: int) -> list[Frame]:
         """Up to `count` frames spread over the film, with chroma, in order; indices are not the
         film's.
@@ -179,17 +200,21 @@ class FilmReader:
         first = next(timed, None)
         if first is None:
             raise MediaError(f"{self._name}: no frame of its video can be decoded")
-        ahead = start - _LEAD_SECONDS
-        if not self._can_seek or ahead <= 0:
+        wanted = first.pts + start / self.info.time_base
+        if not self._can_seek or start <= _LEAD_SECONDS:
             return _rejoin([first], timed), first.pts
         timed.close()
-        wanted = first.pts + int(ahead / self.info.time_base)
-        timed = self._timed(wanted)
-        landed = next(timed, None)
-        if landed is not None and landed.pts <= first.pts + start / self.info.time_base:
-            return _rejoin([landed], timed), first.pts
-        timed.close()
-        return self._timed(None), first.pts
+        return self._landed(wanted), first.pts
+
+    def _landed(self, pts: int | Fraction) -> Generator[Timed, None, None]:
+        """The film's frames from shortly before `pts`, or all where seeking cannot be trusted."""
+        if self._can_seek:
+            timed = self._timed(int(pts - _LEAD_SECONDS / self.info.time_base))
+            landed = next(timed, None)
+            if landed is not None and landed.pts <= pts:
+                return _rejoin([landed], timed)
+            timed.close()
+        return self._timed(None)
 
     def _timed(self, seek_to: int | None) -> Generator[Timed, None, None]:
         """The film's frames with their times; a file is opened for them and closed after them."""

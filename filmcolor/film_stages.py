@@ -1,0 +1,234 @@
+"""The chain of stages from a film's frames to frames for the writer, whole or segment by segment.
+
+    decode -> shots (from the plan) -> infer -> smooth -> compose
+
+Decoding runs ahead in one bounded thread. Nothing is written here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from filmcolor.color import ChromaTable, resolve_tags
+from filmcolor.compose import compose
+from filmcolor.errors import MediaError
+from filmcolor.infer import View, infer_sparsely
+from filmcolor.job import FilmPlan, Segment
+from filmcolor.media.decode import FilmReader
+from filmcolor.media.encode import OutputPlan
+from filmcolor.models.checkpoint import LoadedModel
+from filmcolor.options import RunOptions
+from filmcolor.prefetch import prefetch
+from filmcolor.shots import assign_shots
+from filmcolor.smooth import smooth
+from filmcolor.types import ColorFrame, Frame
+from filmcolor.workfolder import Lease
+
+T = TypeVar("T")
+
+_NEAR_FRAMES = 250
+"""Frames that are decoded and passed over rather than sought past."""
+
+
+class StageClock:
+    """Working seconds of each stage of a chain of generators, waiting for the stage before left
+    out.
+    """
+
+    def __init__(self) -> None:
+        self._inclusive: dict[str, float] = {}
+        self._feeds: dict[str, str] = {}
+
+    def watch(self, name: str, items: Iterable[T], feeds_on: str | None = None) -> Iterator[T]:
+        """Yield `items`, adding up the time they take; `feeds_on` names the stage inside them."""
+        self._inclusive.setdefault(name, 0.0)
+        if feeds_on is not None:
+            self._feeds[name] = feeds_on
+        iterator = iter(items)
+        try:
+            while True:
+                start = time.perf_counter()
+                try:
+                    item = next(iterator)
+                except StopIteration:
+                    return
+                finally:
+                    self._inclusive[name] += time.perf_counter() - start
+                yield item
+        finally:
+            close = getattr(items, "close", None)
+            if close is not None:
+                close()
+
+    def add(self, name: str, seconds: float) -> None:
+        """Add working time measured elsewhere."""
+        self._inclusive[name] = self._inclusive.get(name, 0.0) + seconds
+
+    def seconds(self) -> dict[str, float]:
+        """Own time of every stage."""
+        inclusive = dict(self._inclusive)
+        own = {n: s - inclusive.get(self._feeds.get(n, ""), 0.0) for n, s in inclusive.items()}
+        return {name: max(0.0, value) for name, value in own.items() if not name.startswith("_")}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coloring:
+    """Everything that the stages need to know of one film."""
+
+    reader: FilmReader
+    output: OutputPlan
+    model: LoadedModel
+    view: View
+    stride: int
+    options: RunOptions
+    clock: StageClock
+
+
+def color_stream(job: Coloring, film: FilmPlan | None) -> Generator[ColorFrame, None, None]:
+    """The whole film in one pass; without a plan its shots are found on the way."""
+    options = job.options
+    frames = job.reader.frames(
+        start_seconds=options.start_seconds,
+        duration_seconds=options.duration_seconds,
+        deinterlace=options.deinterlace,
+    )
+    ahead = prefetch(job.clock.watch("decode", frames), job.reader.info.queue_depth)
+    waited = job.clock.watch("_wait", ahead)
+    layout = job.reader.info.layout
+    marked = assign_shots(waited, layout) if film is None else film.mark(waited)
+    with closing(ahead):
+        yield from _colored(job, marked, film, None)
+
+
+def color_segments(
+    job: Coloring, film: FilmPlan, segments: Iterable[tuple[Segment, Lease]]
+) -> Generator[tuple[Segment, Lease, ColorFrame], None, None]:
+    """The frames of one segment after another, in order, each with its segment.
+
+    A segment is taken from `segments` only when the one before it has been coloured.
+    """
+    with closing(_PlannedFrames(job, film)) as source:
+        for segment, lease in segments:
+            for frame in _colored(job, source.needed(segment), film, segment):
+                lease.renew()
+                yield segment, lease, frame
+
+
+def _colored(
+    job: Coloring, marked: Iterable[Frame], film: FilmPlan | None, segment: Segment | None
+) -> Generator[ColorFrame, None, None]:
+    """Frames with their shots, coloured; of a segment's frames only its own."""
+    color, clock = job.options.color, job.clock
+    tags = resolve_tags(job.reader.info.tags, job.reader.info.height)
+    found = clock.watch("shots", marked, "_wait")
+    fields = infer_sparsely(found, job.model, job.view, color.batch_size, job.stride)
+    steady = smooth(
+        clock.watch("infer", fields, "shots"),
+        color.smooth,
+        stability=color.stability,
+        stride=job.stride,
+        drift=None if film is None else film.drift,
+    )
+    own = (
+        (frame, field)
+        for frame, field in clock.watch("smooth", steady, "infer")
+        if segment is None or segment.start <= frame.index < segment.stop
+    )
+    composed = compose(
+        own,
+        source_layout=job.reader.info.layout,
+        layout=job.output.layout,
+        tags=tags,
+        siting=job.output.siting,
+        box=job.view.box,
+        saturation=color.saturation,
+        table=ChromaTable.build(tags.matrix, tags.primaries).to(job.model.device),
+        device=job.model.device,
+    )
+    yield from clock.watch("compose", composed, "smooth")
+
+
+class _PlannedFrames:
+    """A film's frames by number, decoded in one pass as long as they are wanted in order."""
+
+    def __init__(self, job: Coloring, film: FilmPlan) -> None:
+        self._job, self._film = job, film
+        self._stream: Generator[Frame, None, None] | None = None
+        self._next = 0
+        self._kept: deque[Frame] = deque()
+
+    def close(self) -> None:
+        """Let go of the film."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def needed(self, segment: Segment) -> Generator[Frame, None, None]:
+        """The frames that a segment's colours depend on, marked with their shots."""
+        start, stop = self._film.needed(segment)
+        return self._film.mark(self._frames(start, stop, segment.stop), start)
+
+    def _frames(self, start: int, stop: int, next_start: int) -> Generator[Frame, None, None]:
+        kept = {frame.index: frame for frame in self._kept}
+        overlap, _ = (
+            self._film.needed(Segment(0, next_start, next_start + 1))
+            if (next_start < self._film.frames)
+            else (stop, stop)
+        )
+        self._kept.clear()
+        for index in range(start, stop):
+            frame = kept.get(index) or self._at(index)
+            if index >= overlap:
+                self._kept.append(frame)
+            yield frame
+
+    def _at(self, index: int) -> Frame:
+        """One frame: the next one, or where it has to be sought."""
+        if self._stream is None or not 0 <= index - self._next <= _NEAR_FRAMES:
+            self._seek(index)
+        while True:
+            frame = self._read()
+            if frame is None:
+                raise MediaError(
+                    f"{self._job.reader.info.path}: ends before frame {index}; was it changed "
+                    "while it was being coloured? Run the same command again"
+                )
+            if frame.index == index:
+                return frame
+
+    def _seek(self, index: int) -> None:
+        """Begin to read at a frame; where seeking lands elsewhere, at the film's beginning."""
+        pts = int(self._film.pts[index])
+        for seek in (True, False):
+            self.close()
+            reader, clock = self._job.reader, self._job.clock
+            frames = reader.frames_from(pts, deinterlace=self._job.options.deinterlace, seek=seek)
+            self._stream = prefetch(clock.watch("decode", frames), reader.info.queue_depth)
+            self._next = index
+            first = self._read()
+            if first is not None and first.pts == pts:
+                self._stream = chained(first, self._stream)
+                self._next = index
+                return
+
+    def _read(self) -> Frame | None:
+        assert self._stream is not None
+        begun = time.perf_counter()
+        frame = next(self._stream, None)
+        self._job.clock.add("_wait", time.perf_counter() - begun)
+        if frame is None:
+            return None
+        self._next += 1
+        return replace(frame, index=self._next - 1)
+
+
+def chained(first: T, rest: Generator[T, None, None]) -> Generator[T, None, None]:
+    """An item, and then those of a generator, which is closed with this one."""
+    with closing(rest):
+        yield first
+        yield from rest
