@@ -184,6 +184,8 @@ class Frame:
     """(Cb, Cr) codes when the source has them and the caller asked for them."""
     shot: int = 0
     """Number of the frame's shot, counted from 0; set by `shots`."""
+    place: int = 0
+    """Number of the frame in its shot, counted from 0; set by `shots`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -233,11 +235,11 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A run of frames without a cut: start..stop, half-open, and why it ends."""
+    """A run of frames without a change of picture: start..stop, half-open, and why it ends."""
 
     start: int
     stop: int
-    ends_by: Literal["cut", "end"] = "cut"
+    ends_by: Literal["cut", "dissolve", "fade", "end"] = "cut"
 
 
 @dataclass(frozen=True, slots=True)
