@@ -19,11 +19,10 @@ from filmcolor import __version__
 from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.compose import chroma_at, compose
 from filmcolor.errors import FilmcolorError, JobError, MediaError, OptionError
-from filmcolor.infer import View, infer
+from filmcolor.infer import infer
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.encode import FilmWriter, OutputPlan, plan_output
 from filmcolor.media.images import (
-    Picture,
     find_pictures,
     mirror_target,
     read_picture,
@@ -48,6 +47,7 @@ from filmcolor.types import (
     Progress,
     VideoInfo,
 )
+from filmcolor.views import film_view, picture_view
 
 T = TypeVar("T")
 
@@ -218,18 +218,6 @@ def _color_frames(
         yield from clock.watch("compose", composed, "smooth")
 
 
-def film_view(info: VideoInfo, model: LoadedModel, box: Box | None, options: ColorOptions) -> View:
-    """How the network is shown this film: upright, in its displayed shape, without its bars."""
-    height, width = (info.height, info.width) if box is None else box.size
-    aspect = float(info.sample_aspect_ratio)
-    if info.rotation % 180:
-        height, width, aspect = width, height, 1 / aspect
-    rows, columns = model.card.descriptor.model_size(height, width, options.size, aspect)
-    return View(
-        info.layout.bit_depth, bool(info.tags.full_range), rows, columns, info.rotation, box
-    )
-
-
 def color_pictures(source: str, target: str, options: RunOptions) -> Generator[Event, None, None]:
     """Colour one picture, or every picture of a folder and its subfolders.
 
@@ -339,12 +327,3 @@ def _color_picture(
     for notice in write_picture(picture, cb, cr, target, label=_label(model)):
         yield Notice(f"{target}: {notice.text}", notice.warning)
     clock.add("write", time.perf_counter() - begun)
-
-
-def picture_view(picture: Picture, model: LoadedModel, options: ColorOptions) -> View:
-    """How the network is shown this picture: upright, in its own shape."""
-    height, width = picture.luma.shape
-    if picture.rotation % 180:
-        height, width = width, height
-    rows, columns = model.card.descriptor.model_size(height, width, options.size)
-    return View(picture.layout.bit_depth, True, rows, columns, picture.rotation)

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "filmcolor"
 
 WORDS = {"errors", "types", "options", "prefetch"}
 BASE = {"color", "media", "models"}
-STAGES = {"shots", "superres", "flow", "infer", "smooth", "upsample", "compose", "job"}
+STAGES = {"shots", "superres", "flow", "infer", "views", "smooth", "upsample", "compose", "job"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(WORDS, WORDS),

@@ -188,7 +188,7 @@ def test_the_command_writes_a_table_json_and_a_sheet(
     for row in ("PSNR gain over grey", "colourfulness, saturation 1", "gain at colourfulness 0.65"):
         assert row in out
     drawn = cv2.imread(str(sheet))
-    assert drawn.shape == (2 * 192 + 4, 4 * 240 + 3 * 4, 3)
+    assert drawn.shape == (24 + 2 * 192 + 4, 4 * 240 + 3 * 4, 3)
     assert main([*common, "--json", "--pictures", "2"]) == 0
     reports = json.loads(capsys.readouterr().out)
     assert len(reports) == 2 and reports[0] == reports[1]

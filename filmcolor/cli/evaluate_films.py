@@ -1,0 +1,130 @@
+"""`filmcolor evaluate --truth ... --result ...`: films measured, and the figures shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from filmcolor.options import FilmMeasureOptions
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from filmcolor.evaluate.film_report import FilmReport
+    from filmcolor.evaluate.video import FrameFigures
+    from filmcolor.types import Notice
+
+_COLUMNS = (
+    ("psnr", "PSNR, dB", 1.0, 2),
+    ("colorfulness", "colourfulness", 1.0, 2),
+    ("cdc", "CDC x 1000", 1000.0, 2),
+    ("warp_error", "warp error", 1.0, 2),
+    ("flicker", "flicker", 1.0, 2),
+    ("still_noise", "still noise", 1.0, 2),
+    ("bleeding", "bleeding", 1.0, 3),
+)
+"""Figure, heading, factor, decimals."""
+
+
+def run_films(
+    options: FilmMeasureOptions, plot: str | None, *, by_shot: bool, quiet: bool, as_json: bool
+) -> None:
+    """Measure, draw, and show a table or JSON."""
+    from filmcolor.cli.screen import print_table
+
+    report = _measure(options, quiet=quiet)
+    if plot is not None:
+        from filmcolor.evaluate.film_plot import draw_films
+        from filmcolor.evaluate.sheets import write_png
+
+        write_png(Path(plot), draw_films(report))
+    if as_json:
+        click.echo(json.dumps(report.as_dict()))
+        return
+    print_table(_total_table(report))
+    if by_shot:
+        print_table(_shot_table(report))
+
+
+def _measure(options: FilmMeasureOptions, *, quiet: bool) -> FilmReport:
+    from filmcolor.cli.screen import Bar, terminal
+    from filmcolor.evaluate.film_report import evaluate_films
+
+    console = None if quiet else terminal()
+    bar = None if console is None else Bar(console)
+    title = options.truth or options.results[0]
+
+    def notice(said: Notice) -> None:
+        text = f"{'Warning: ' if said.warning else ''}{said.text}"
+        click.echo(text, err=True) if bar is None else bar.line(text)
+
+    def move(done: int, total: int | None) -> None:
+        if bar is not None:
+            of = "" if total is None else f"/{total}"
+            bar.move(done, total, title, f"{done}{of} frames")
+
+    if bar is not None:
+        bar.start(title, None)
+    try:
+        return evaluate_films(options, on_notice=notice, on_frame=move)
+    finally:
+        if bar is not None:
+            bar.stop()
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _total_table(report: FilmReport) -> Table:
+    height, width = report.size
+    facts = (
+        f"{_count(len(report.seconds), 'frame')}, {_count(len(report.shots), 'shot')}, "
+        f"measured at {width}x{height}"
+    )
+    table = _table(report, facts)
+    for row in report.rows:
+        table.add_row(row.name, *_cells(report, row.figures.total, with_psnr=row.kind != "truth"))
+    return table
+
+
+def _shot_table(report: FilmReport) -> Table:
+    """The films of every shot, shot by shot."""
+    table = _table(report, "by shot", "shot", "from", "frames")
+    by_shot = [list(row.figures.by_shot().values()) for row in report.rows]
+    for number, shot in enumerate(report.shots):
+        minutes, seconds = divmod(report.seconds[shot.start], 60)
+        place = (str(number + 1), f"{int(minutes)}:{seconds:05.2f}", str(shot.stop - shot.start))
+        for index, (row, figures) in enumerate(zip(report.rows, by_shot, strict=True)):
+            cells = _cells(report, figures[number], with_psnr=row.kind != "truth")
+            last = index == len(report.rows) - 1
+            first = place if index == 0 else ("", "", "")
+            table.add_row(*first, row.name, *cells, end_section=last)
+    return table
+
+
+def _table(report: FilmReport, title: str, *before: str) -> Table:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for heading in before:
+        table.add_column(heading, justify="right", overflow="fold")
+    table.add_column("film", overflow="fold")
+    for name, heading, _, _ in _COLUMNS:
+        if name != "psnr" or report.has_truth:
+            table.add_column(heading, justify="right", overflow="fold")
+    return table
+
+
+def _cells(report: FilmReport, figures: FrameFigures, *, with_psnr: bool) -> list[str]:
+    cells = []
+    for name, _, factor, decimals in _COLUMNS:
+        value = factor * getattr(figures, name)
+        if name == "psnr" and not report.has_truth:
+            continue
+        shown = value == value and (name != "psnr" or with_psnr)
+        cells.append(f"{value:.{decimals}f}" if shown else "")
+    return cells
