@@ -123,9 +123,9 @@ class FilmMeasureOptions:
     """Which films are measured, and what they are compared with."""
 
     truth: str | None = None  # the film in colour; None: a film whose colours nobody knows
-    results: tuple[str, ...] = ()  # films coloured before; none: the truth's luma is coloured now
+    results: tuple[str, ...] = ()  # films coloured before
     models: tuple[str, ...] = (ColorOptions().model,)  # shipped names, or .safetensors files
-    compare: bool = True  # colour without smoothing too, to show what smoothing does
+    files_only: bool = False  # colour nothing here: measure truth and results alone
     device: str = "auto"
     short_side: int = 256  # pictures are reduced to this before they are measured, px
     start_seconds: Fraction | None = None  # first moment to measure; None: the beginning

@@ -33,8 +33,8 @@ Examples:
       two models beside each other, with a sheet of grey, both, and truth
   filmcolor evaluate --truth color.mp4
       a colour film made grey and coloured anew: how steady, how true?
-  filmcolor evaluate --truth color.mp4 --result ours.mp4 --plot time.png
-      a film that was coloured before, and curves over its time
+  filmcolor evaluate --truth color.mp4 --result theirs.mp4 --plot time.png
+      a film that somebody coloured, beside ours, and curves over time
   filmcolor evaluate --result old_film.color.mp4 --start 1:00 --duration 10
       a real old film, whose colours nobody knows
 
@@ -48,18 +48,18 @@ How to read it:
   CDC, warp error, flicker, still noise and bleeding are better when smaller;
   the truth's own figures are the measure of what is small enough. The CDC of
   grey is what light, grain and motion make by themselves.
-  Files have been through an encoder, what is coloured here has not: to judge
-  the smoothing alone, leave --result out.
+  Files have been through an encoder, what is coloured here has not. What
+  smoothing does is the difference between the two rows of a model.
 """
 
 _PHOTOS, _FILM, _BOTH, _SHOW = (
-    "Photographs: make them grey, colour them, compare",
-    "Films: how steady their colours are, and how true",
+    "Photographs, made grey and coloured again",
+    "Films, frame by frame",
     "For both",
     "What is shown",
 )
 _PHOTO_ONLY = ("limit", "sheet", "sheet_pictures")
-_FILM_ONLY = ("no_compare", "start_seconds", "duration_seconds", "plot", "by_shot")
+_FILM_ONLY = ("files_only", "start_seconds", "duration_seconds", "plot", "by_shot")
 
 
 @click.command(
@@ -108,8 +108,7 @@ _FILM_ONLY = ("no_compare", "start_seconds", "duration_seconds", "plot", "by_sho
     "--truth",
     type=click.Path(),
     metavar="FILM",
-    help="The film in colour. Without --result its luma is coloured here by each model, with the "
-    "smoothing that `filmcolor run` has and without.",
+    help="The film in colour, as it was.",
 )
 @section_option(
     _FILM,
@@ -123,10 +122,11 @@ _FILM_ONLY = ("no_compare", "start_seconds", "duration_seconds", "plot", "by_sho
 )
 @section_option(
     _FILM,
-    "--no-compare",
+    "--files-only",
     is_flag=True,
-    help="Do not colour the luma here without smoothing (`filmcolor run --smooth none`) to compare "
-    "with: with --result this is much quicker.",
+    help="Measure these files alone. Without it every model colours the luma of the truth, or else "
+    "of the first result, once as `filmcolor run` does and once with --smooth none; that takes as "
+    "long as a run.",
 )
 @section_option(
     _FILM,
@@ -193,7 +193,7 @@ def evaluate_command(
     sheet_pictures: int,
     truth: str | None,
     results: tuple[str, ...],
-    no_compare: bool,
+    files_only: bool,
     start_seconds: Fraction | None,
     duration_seconds: Fraction | None,
     by_shot: bool,
@@ -211,11 +211,12 @@ def evaluate_command(
     truth has none. Beside every model stand two that need no model: the grey picture, and one mean
     colour everywhere. Pictures without colour and damaged ones are left out and named.
 
-    Films of the same pictures are compared frame by frame: PSNR and colourfulness as above; CDC,
-    how the colours' distribution changes over 1, 2 and 4 frames; warp error, the squared change of
-    ab along the motion; flicker, what of that goes back and forth; still noise, how ab wavers where
-    nothing moves; bleeding, the slope of ab where lightness is flat. Nothing is measured across a
-    cut. Beside the films stand the truth's own figures and those of grey.
+    Films of the same pictures are measured frame by frame: PSNR and colourfulness as above; CDC,
+    how far the distribution of colours changes over 1, 2 and 4 frames; warp error, the squared
+    change of ab (CIELAB) along the motion; flicker, what of that goes back and forth; still noise,
+    how ab wavers where nothing moves; bleeding, the slope of ab where lightness is flat. Nothing is
+    measured across a cut. Beside the films stand the truth's own figures, those of grey, and those
+    of models that colour the same luma with smoothing and without.
     """
     from filmcolor.cli.evaluate_films import run_films
     from filmcolor.cli.evaluate_photos import run_photos
@@ -227,13 +228,13 @@ def evaluate_command(
             raise OptionError(f"{option} {path}: give a name that ends in .png")
     with signals_interrupt():
         if is_film:
-            if results and no_compare and given_options(ctx, ("models",)):
-                raise OptionError("--model: with --result and --no-compare no model is used")
+            if files_only and given_options(ctx, ("models",)):
+                raise OptionError("--model does not go with --files-only, which uses no model")
             options = FilmMeasureOptions(
                 truth=truth,
                 results=results,
                 models=models,
-                compare=not no_compare,
+                files_only=files_only,
                 device=device,
                 short_side=short_side,
                 start_seconds=start_seconds,

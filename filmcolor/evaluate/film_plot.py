@@ -54,6 +54,10 @@ def draw_films(report: FilmReport) -> Picture:
             if row.kind == "grey" and name in ("colorfulness", "warp_error"):
                 continue  # nothing but zeros
             moments, shown = _binned(seconds, step), _binned(values, step)
+            if step == 1:  # a gap at every cut
+                starts = [shot.start for shot in report.shots[1:]]
+                moments = np.insert(moments, starts, seconds[starts])
+                shown = np.insert(shown, starts, np.nan)
             marker = "." if np.isfinite(shown).sum() == 1 else ""
             axis.plot(moments, shown, line, color=color, marker=marker, lw=1.2, label=row.name)
         for cut in cuts if len(cuts) <= _MOST_CUTS else []:

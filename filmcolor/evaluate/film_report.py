@@ -32,7 +32,8 @@ from filmcolor.views import film_view
 
 Kind = Literal["grey", "truth", "result", "model"]
 
-_GREY, _TRUTH = "grey", "truth"
+_METHODS: tuple[Smoothing, ...] = (ColorOptions().smooth, "none")
+"""How every model's colours are smoothed: as shipped, and not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +126,8 @@ def evaluate_films(
     """
     has_truth = options.truth is not None
     paths = [*([options.truth] if options.truth is not None else []), *options.results]
-    colored_here = options.compare or not options.results
     device = resolve_device(options.device)
-    models = [load_generator(name, device) for name in options.models] if colored_here else []
+    models = [load_generator(name, device) for name in _models(options)]
     with SideBySide(paths, options.short_side) as films:
         for path, state in zip(paths, films.colors, strict=True):
             if state == "grey" and path == options.truth:
@@ -144,7 +144,7 @@ def evaluate_films(
         sizes: set[tuple[int, int]] = set()
 
         def pictured() -> Iterator[tuple[int, dict[str, Rgb]]]:
-            for row, pictures in _pictures(rows, films, models, options):
+            for row, pictures in _pictures(rows, films, models):
                 seconds.append(float(films.seconds(row)))
                 sizes.add(pictures[0].shape[:2])
                 yield row[0].shot, {str(n): picture for n, picture in enumerate(pictures)}
@@ -163,23 +163,20 @@ def evaluate_films(
     )
 
 
-def _methods(options: FilmMeasureOptions) -> list[Smoothing]:
-    """How every model's colours are smoothed here."""
-    shipped: list[Smoothing] = [] if options.results else [ColorOptions().smooth]
-    plain: list[Smoothing] = ["none"] if options.compare else []
-    return shipped + plain
+def _models(options: FilmMeasureOptions) -> tuple[str, ...]:
+    return () if options.files_only else options.models
 
 
 def _heads(options: FilmMeasureOptions) -> list[tuple[str, Kind, str, Smoothing | None]]:
     """Name, kind, source and smoothing of every row, in order."""
     base = options.truth if options.truth is not None else options.results[0]
-    heads: list[tuple[str, Kind, str, Smoothing | None]] = [(_GREY, "grey", base, None)]
+    heads: list[tuple[str, Kind, str, Smoothing | None]] = [("grey", "grey", base, None)]
     if options.truth is not None:
-        heads.append((_TRUTH, "truth", options.truth, None))
+        heads.append(("truth", "truth", options.truth, None))
     for name, path in zip(distinct_names(options.results), options.results, strict=True):
         heads.append((name, "result", path, None))
-    for name, model in zip(distinct_names(options.models), options.models, strict=True):
-        for method in _methods(options):
+    for name, model in zip(distinct_names(_models(options)), _models(options), strict=True):
+        for method in _METHODS:
             suffix = ", --smooth none" if method == "none" else ""
             heads.append((f"{name}{suffix}", "model", model, method))
     return heads
@@ -189,14 +186,13 @@ def _pictures(
     rows: Iterator[Row],
     films: SideBySide,
     models: Sequence[LoadedModel],
-    options: FilmMeasureOptions,
 ) -> Iterator[tuple[Row, list[Rgb]]]:
     """Pictures of every row of the report, in order, for each frame."""
     own, *copies = tee(rows, 1 + len(models))
     made = [
         stream
         for model, copy in zip(models, copies, strict=True)
-        for stream in _colored((row[0] for row in copy), films, model, _methods(options))
+        for stream in _colored((row[0] for row in copy), films, model)
     ]
     maker: PictureMaker = films.makers[0]
     for row, *colored in zip(own, *made, strict=True):
@@ -208,21 +204,17 @@ def _pictures(
 
 
 def _colored(
-    frames: Iterator[Frame],
-    films: SideBySide,
-    model: LoadedModel,
-    methods: Sequence[Smoothing],
+    frames: Iterator[Frame], films: SideBySide, model: LoadedModel
 ) -> list[Iterator[Frame]]:
-    """The frames coloured as `filmcolor run` does, the network run once for all the methods."""
+    """The frames coloured as `filmcolor run` does, by all methods; the network runs once."""
     info, options = films.info, ColorOptions()
     tags = resolve_tags(info.tags, info.height)
     table = ChromaTable.build(tags.matrix, tags.primaries).to(model.device)
     view = film_view(info, model, films.box, options)
-    fields = infer(frames, model, view, options.batch_size)
 
-    def composed(one: Iterator[tuple[Frame, ColorField]], method: Smoothing) -> Iterator[Frame]:
+    def composed(fields: Iterator[tuple[Frame, ColorField]], method: Smoothing) -> Iterator[Frame]:
         for frame in compose(
-            smooth(one, method),
+            smooth(fields, method),
             source_layout=info.layout,
             layout=info.layout.colored,
             tags=tags,
@@ -234,5 +226,5 @@ def _colored(
         ):
             yield Frame(frame.index, frame.pts, frame.luma, chroma=(frame.cb, frame.cr))
 
-    copies = tee(fields, len(methods))
-    return [composed(one, method) for one, method in zip(copies, methods, strict=True)]
+    copies = tee(infer(frames, model, view, options.batch_size), len(_METHODS))
+    return [composed(copy, method) for copy, method in zip(copies, _METHODS, strict=True)]
