@@ -9,11 +9,12 @@ its smoothing and without. These meet no encoder. It must not know training.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, fields
-from itertools import tee
-from typing import Literal
+from itertools import islice
+from typing import Literal, TypeVar
 
 from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.compose import compose
@@ -29,6 +30,8 @@ from filmcolor.options import ColorOptions, FilmMeasureOptions, Smoothing
 from filmcolor.smooth import smooth
 from filmcolor.types import ColorField, Frame, Notice, Shot
 from filmcolor.views import film_view
+
+T = TypeVar("T")
 
 Kind = Literal["grey", "truth", "result", "model"]
 
@@ -188,7 +191,7 @@ def _pictures(
     models: Sequence[LoadedModel],
 ) -> Iterator[tuple[Row, list[Rgb]]]:
     """Pictures of every row of the report, in order, for each frame."""
-    own, *copies = tee(rows, 1 + len(models))
+    own, *copies = _copies(rows, 1 + len(models))
     made = [
         stream
         for model, copy in zip(models, copies, strict=True)
@@ -226,5 +229,26 @@ def _colored(
         ):
             yield Frame(frame.index, frame.pts, frame.luma, chroma=(frame.cb, frame.cr))
 
-    copies = tee(infer(frames, model, view, options.batch_size), len(_METHODS))
+    copies = _copies(infer(frames, model, view, options.batch_size), len(_METHODS))
     return [composed(copy, method) for copy, method in zip(copies, _METHODS, strict=True)]
+
+
+def _copies(items: Iterable[T], count: int) -> list[Iterator[T]]:
+    """The same items several times over; what all have taken is let go, unlike `itertools.tee`,
+    which keeps dozens.
+    """
+    source = iter(items)
+    waiting: list[deque[T]] = [deque() for _ in range(count)]
+
+    def copy(own: deque[T]) -> Iterator[T]:
+        while True:
+            if not own:
+                new = list(islice(source, 1))
+                if not new:
+                    return
+                for one in waiting:
+                    one.extend(new)
+                del new
+            yield own.popleft()
+
+    return [copy(own) for own in waiting]
