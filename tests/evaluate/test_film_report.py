@@ -12,51 +12,26 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from torch import Tensor
 
 from filmcolor.cli import main
 from filmcolor.errors import CheckpointError, MediaError, OptionError
 from filmcolor.evaluate import film_report
 from filmcolor.evaluate.film_report import FilmReport, FilmRow, evaluate_films
 from filmcolor.media.decode import FilmReader
-from filmcolor.models.base import Generator as Network
-from filmcolor.models.base import Hint
-from filmcolor.models.card import Descriptor, ModelCard
-from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.options import FilmMeasureOptions
 from filmcolor.types import Frame, Notice
 from tests.clips import make_clip
 from tests.evaluate.films import report
+from tests.evaluate.networks import wavering
 from tests.train.color_films import Picture, grey, pan, write_film
 
 NTSC = Fraction(24000, 1001)
 
 
-class Wavering(Network):
-    """One colour everywhere, another one for every picture it is shown."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.shown = 0
-
-    def forward(self, lightness: Tensor, hint: Hint | None = None) -> Tensor:
-        count, _, height, width = lightness.shape
-        numbers = torch.arange(self.shown, self.shown + count).view(-1, 1, 1, 1)
-        self.shown += count
-        ab = torch.cat([10.0 + 4 * (numbers % 2), torch.full_like(numbers, 5).float()], dim=1)
-        return ab.expand(count, 2, height // 4, width // 4)
-
-
 @pytest.fixture
-def wavering(monkeypatch: pytest.MonkeyPatch) -> None:
+def models_waver(monkeypatch: pytest.MonkeyPatch) -> None:
     """Puts a model of known colours in the place of all models."""
-
-    def load(name: str, device: torch.device) -> LoadedModel:
-        card = ModelCard(name, "none", descriptor=Descriptor(native_size=64))
-        return LoadedModel(Wavering().eval(), card, device)
-
-    monkeypatch.setattr(film_report, "load_generator", load)
+    monkeypatch.setattr(film_report, "load_generator", lambda _name, _device: wavering())
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +103,7 @@ def test_what_is_colored_here_is_what_run_writes(tmp_path: Path) -> None:
     assert done == [(number, 4) for number in range(1, 5)]
 
 
-@pytest.mark.usefixtures("wavering")
+@pytest.mark.usefixtures("models_waver")
 def test_smoothing_is_the_difference_of_a_models_rows(truth: str) -> None:
     options = FilmMeasureOptions(truth=truth, models=("one", "other"), device="cpu")
     found = evaluate_films(options)
@@ -144,7 +119,7 @@ def test_smoothing_is_the_difference_of_a_models_rows(truth: str) -> None:
     np.testing.assert_equal(asdict(again), asdict(steady))
 
 
-@pytest.mark.usefixtures("wavering")
+@pytest.mark.usefixtures("models_waver")
 def test_a_real_old_film_has_no_truth(tmp_path: Path) -> None:
     """Grey by its pixel format even; what models make of it stands beside it."""
     film = tmp_path / "old.mkv"
@@ -220,9 +195,9 @@ def test_shots_of_a_report() -> None:
     assert [(shot.start, shot.stop) for shot in shots] == [(0, 2), (2, 3), (3, 5)]
 
 
-@pytest.mark.usefixtures("wavering")
+@pytest.mark.usefixtures("models_waver")
 def test_few_frames_are_held_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    film = str(write_film(tmp_path / "long.mkv", pan(7, 60, step=1)))
+    film = str(write_film(tmp_path / "long.mkv", pan(7, 48, step=1)))
     alive: weakref.WeakSet[Any] = weakref.WeakSet()
     most = 0
     frames = FilmReader.frames
@@ -241,7 +216,7 @@ def test_few_frames_are_held_at_a_time(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(FilmReader, "frames", watched)
     evaluate_films(FilmMeasureOptions(truth=film, device="cpu", short_side=32))
-    assert 10 < most < 40
+    assert 10 < most < 36
 
 
 def refusals(folder: Path, truth: str) -> Iterator[tuple[dict[str, Any], str]]:
