@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +20,12 @@ if TYPE_CHECKING:
     from filmcolor.types import Notice
 
 _COLUMNS = (
-    ("psnr", "PSNR, dB", 1.0, 2),
-    ("colorfulness", "colourfulness", 1.0, 2),
-    ("cdc", "CDC x 1000", 1000.0, 2),
-    ("warp_error", "warp error", 1.0, 2),
+    ("psnr", "PSNR\ndB", 1.0, 2),
+    ("colorfulness", "colour-\nfulness", 1.0, 2),
+    ("cdc", "CDC\nx 1000", 1000.0, 2),
+    ("warp_error", "warp\nerror", 1.0, 2),
     ("flicker", "flicker", 1.0, 2),
-    ("still_noise", "still noise", 1.0, 2),
+    ("still_noise", "still\nnoise", 1.0, 2),
     ("bleeding", "bleeding", 1.0, 3),
 )
 """Figure, heading, factor, decimals."""
@@ -81,50 +83,45 @@ def _count(number: int, word: str) -> str:
 
 def _total_table(report: FilmReport) -> Table:
     height, width = report.size
-    facts = (
+    table = _table(
+        report,
         f"{_count(len(report.seconds), 'frame')}, {_count(len(report.shots), 'shot')}, "
-        f"measured at {width}x{height}"
+        f"measured at {width}x{height}",
     )
-    table = _table(report, facts)
-    for row in report.rows:
-        table.add_row(row.name, *_cells(report, row.figures.total, with_psnr=row.kind != "truth"))
+    _add_films(table, report, [row.figures.total for row in report.rows])
     return table
 
 
 def _shot_table(report: FilmReport) -> Table:
     """The films of every shot, shot by shot."""
-    table = _table(report, "by shot", "shot", "from", "frames")
+    table = _table(report, "by shot")
     by_shot = [list(row.figures.by_shot().values()) for row in report.rows]
     for number, shot in enumerate(report.shots):
         minutes, seconds = divmod(report.seconds[shot.start], 60)
-        place = (str(number + 1), f"{int(minutes)}:{seconds:05.2f}", str(shot.stop - shot.start))
-        for index, (row, figures) in enumerate(zip(report.rows, by_shot, strict=True)):
-            cells = _cells(report, figures[number], with_psnr=row.kind != "truth")
-            last = index == len(report.rows) - 1
-            first = place if index == 0 else ("", "", "")
-            table.add_row(*first, row.name, *cells, end_section=last)
+        frames = _count(shot.stop - shot.start, "frame")
+        table.add_row(f"shot {number + 1}, from {int(minutes)}:{seconds:05.2f}, {frames}")
+        _add_films(table, report, [figures[number] for figures in by_shot])
     return table
 
 
-def _table(report: FilmReport, title: str, *before: str) -> Table:
+def _table(report: FilmReport, title: str) -> Table:
     from rich.table import Table
 
     table = Table(title=title, title_justify="left")
-    for heading in before:
-        table.add_column(heading, justify="right", overflow="fold")
     table.add_column("film", overflow="fold")
     for name, heading, _, _ in _COLUMNS:
         if name != "psnr" or report.has_truth:
-            table.add_column(heading, justify="right", overflow="fold")
+            table.add_column(heading, justify="right", no_wrap=True)
     return table
 
 
-def _cells(report: FilmReport, figures: FrameFigures, *, with_psnr: bool) -> list[str]:
-    cells = []
-    for name, _, factor, decimals in _COLUMNS:
-        value = factor * getattr(figures, name)
-        if name == "psnr" and not report.has_truth:
-            continue
-        shown = value == value and (name != "psnr" or with_psnr)
-        cells.append(f"{value:.{decimals}f}" if shown else "")
-    return cells
+def _add_films(table: Table, report: FilmReport, figures: Sequence[FrameFigures]) -> None:
+    """A row for every film, and a line below the last."""
+    for row, own in zip(report.rows, figures, strict=True):
+        cells = []
+        for name, _, factor, decimals in _COLUMNS:
+            value = factor * getattr(own, name)
+            if name != "psnr" or report.has_truth:
+                cells.append("" if math.isnan(value) else f"{value:.{decimals}f}")
+        table.add_row(row.name, *cells)
+    table.add_section()

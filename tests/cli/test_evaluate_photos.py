@@ -8,11 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from filmcolor.cli import main
 from filmcolor.models import checkpoint
-from filmcolor.models.checkpoint import LoadedModel
 from tests.evaluate.networks import one_color
 from tests.train.scenes import write_photographs
 
