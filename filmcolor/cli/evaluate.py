@@ -118,7 +118,7 @@ _FILM_ONLY = ("files_only", "start_seconds", "duration_seconds", "plot", "by_sho
     type=click.Path(),
     metavar="FILM",
     help="A coloured film: the same frames, in the same size; may be given more than once. Without "
-    "--truth there is no PSNR.",
+    "--truth there is no PSNR. A film that is still grey will do to try models on.",
 )
 @section_option(
     _FILM,

@@ -77,15 +77,13 @@ def _measure(options: FilmMeasureOptions, *, quiet: bool) -> FilmReport:
             bar.stop()
 
 
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
-
-
 def _total_table(report: FilmReport) -> Table:
+    from filmcolor.cli.screen import count
+
     height, width = report.size
     table = _table(
         report,
-        f"{_count(len(report.seconds), 'frame')}, {_count(len(report.shots), 'shot')}, "
+        f"{count(len(report.seconds), 'frame')}, {count(len(report.shots), 'shot')}, "
         f"measured at {width}x{height}",
     )
     _add_films(table, report, [row.figures.total for row in report.rows])
@@ -94,11 +92,13 @@ def _total_table(report: FilmReport) -> Table:
 
 def _shot_table(report: FilmReport) -> Table:
     """The films of every shot, shot by shot."""
+    from filmcolor.cli.screen import count
+
     table = _table(report, "by shot")
     by_shot = [list(row.figures.by_shot().values()) for row in report.rows]
     for number, shot in enumerate(report.shots):
         minutes, seconds = divmod(report.seconds[shot.start], 60)
-        frames = _count(shot.stop - shot.start, "frame")
+        frames = count(shot.stop - shot.start, "frame")
         table.add_row(f"shot {number + 1}, from {int(minutes)}:{seconds:05.2f}, {frames}")
         _add_films(table, report, [figures[number] for figures in by_shot])
     return table

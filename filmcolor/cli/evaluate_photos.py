@@ -69,7 +69,7 @@ def _measure(
     quiet: bool,
 ) -> tuple[list[PhotoReport], list[list[Picture]]]:
     """A report for each model; rows of grey, every model's and true pictures."""
-    from filmcolor.cli.screen import Bar, terminal
+    from filmcolor.cli.screen import Bar, count, terminal
     from filmcolor.evaluate.report import evaluate_photos, spread_indices
     from filmcolor.models.checkpoint import load_generator
     from filmcolor.models.device import resolve_device
@@ -81,7 +81,7 @@ def _measure(
     reports: list[PhotoReport] = []
     columns: list[list[tuple[Picture, Picture, Picture]]] = []
     for name, model in zip(models, loaded, strict=True):
-        title = f"{name} on {len(photos)} photographs"
+        title = f"{name} on {count(len(photos), 'photograph')}"
         column: list[tuple[Picture, Picture, Picture]] = []
         if bar is not None:
             bar.start(title, len(photos))
@@ -114,11 +114,11 @@ def _print_table(names: Sequence[str], reports: Sequence[PhotoReport]) -> None:
     """Figures of every model beside the baselines, one line a measure."""
     from rich.table import Table
 
-    from filmcolor.cli.screen import print_table
+    from filmcolor.cli.screen import count, print_table
     from filmcolor.evaluate.report import COMPARED_RATIOS
 
     first = reports[0]
-    table = Table(title=f"{first.photos} photographs", title_justify="left")
+    table = Table(title=count(first.photos, "photograph"), title_justify="left")
     table.add_column("mean over photographs", overflow="fold")
     for title in (*names, "grey", "mean colour", "truth"):
         table.add_column(title, justify="right", overflow="fold")

@@ -91,6 +91,11 @@ def terminal() -> Console | None:
     return console if console.is_terminal else None
 
 
+def count(number: int, word: str) -> str:
+    """`1 shot`, `2 shots`."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
 def print_table(table: Table) -> None:
     """On standard output: in a terminal as wide as that, elsewhere as wide as the table is."""
     console = Console(highlight=False)

@@ -122,14 +122,14 @@ def test_json_and_a_plot(
 
 
 def test_a_real_film_with_smoothing_and_without(capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["evaluate", "--result", str(SAMPLE), "--duration", "0.2", "--device", "cpu"]
+    command = ["evaluate", "--result", str(SAMPLE), "--duration", "0.125", "--device", "cpu"]
     assert main([*command, "--json"]) == 0
     out, err = capsys.readouterr()
     assert err == f"Warning: {SAMPLE}: has no colour\n"
     report = json.loads(out)
     films = {film["name"]: film for film in report["films"]}
     assert list(films) == ["grey", "old_film.mp4", "default", "default, --smooth none"]
-    assert films["default"]["smooth"] == "flow" and report["frames"] == 5
+    assert films["default"]["smooth"] == "flow" and report["frames"] == 3
     warp = {name: film["total"]["warp_error"] for name, film in films.items()}
     assert warp["default"] < 0.5 * warp["default, --smooth none"]
     color = {name: film["total"]["colorfulness"] for name, film in films.items()}
