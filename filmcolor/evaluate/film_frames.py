@@ -21,8 +21,9 @@ from filmcolor.errors import MediaError
 from filmcolor.evaluate.frame_rgb import PictureMaker
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.probe import ColorState, has_color, refuse_hdr
+from filmcolor.picture_box import find_picture_box
 from filmcolor.prefetch import prefetch
-from filmcolor.shots import assign_shots, find_picture_box
+from filmcolor.shots import assign_shots
 from filmcolor.types import Box, Frame, PixelLayout, VideoInfo
 
 _SAMPLES = 24

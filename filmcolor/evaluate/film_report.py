@@ -217,7 +217,7 @@ def _colored(
 
     def composed(fields: Iterator[tuple[Frame, ColorField]], method: Smoothing) -> Iterator[Frame]:
         for frame in compose(
-            smooth(fields, method),
+            smooth(fields, method, stability=options.stability),
             source_layout=info.layout,
             layout=info.layout.colored,
             tags=tags,
