@@ -52,6 +52,7 @@ class DissolveSettings:
     grain: float = 0.4  # of what motion leaves of the middle, neighbours' distance is grain
     mixing: float = 0.3  # and what mixing leaves counts against it
     threshold: float = 0.025  # least strength
+    overlap: float = 0.88  # likeness of ends and middle from which the camera only moved
     peak: int = 3  # frames on each side that are a worse middle
     apart: int = 12  # frames between the middles of two dissolves, at least
 
@@ -248,7 +249,9 @@ def dissolve_strength(
         found.append((motion_residual(*looks) - rest) * score**0.5)
         if sum(strength < settings.threshold for strength in found) == 2:
             return 0.0
-    return sorted(found)[1]
+    halves = ((first, place), (place, last))
+    panned = min(window.overlap(*pair) for pair in halves) >= settings.overlap
+    return 0.0 if panned else sorted(found)[1]
 
 
 def is_fade(window: Window, place: int, start: int, settings: FadeSettings) -> bool:
