@@ -135,3 +135,33 @@ class TrainOptions:
             raise OptionError(f"--val-pictures {self.val_pictures}: must be at least 1")
         if self.seed < 0:
             raise OptionError(f"--seed {self.seed}: must not be negative")
+
+
+@dataclass(frozen=True, slots=True)
+class FilmMeasureOptions:
+    """Which films are measured, and what they are compared with."""
+
+    truth: str | None = None  # the film in colour; None: a film whose colours nobody knows
+    results: tuple[str, ...] = ()  # films coloured before
+    models: tuple[str, ...] = (ColorOptions().model,)  # shipped names, or .safetensors files
+    files_only: bool = False  # colour nothing here: measure truth and results alone
+    device: str = "auto"
+    short_side: int = 256  # pictures are reduced to this before they are measured, px
+    start_seconds: Fraction | None = None  # first moment to measure; None: the beginning
+    duration_seconds: Fraction | None = None  # how much to measure; None: to the end
+
+    def __post_init__(self) -> None:
+        if self.truth is None and not self.results:
+            raise OptionError("--truth and --result are missing: give one of them, or both")
+        for name in (self.truth, *self.results):
+            if name in ("", "-"):
+                raise OptionError(f"{name or 'an empty name'}: films are compared as files")
+        for kind, names in (("result", self.results), ("model", self.models)):
+            if len(set(names)) < len(names):
+                raise OptionError(f"--{kind}: the same one was given twice")
+        if self.short_side < 32:
+            raise OptionError(f"--short-side {self.short_side}: must be at least 32")
+        if self.start_seconds is not None and self.start_seconds < 0:
+            raise OptionError("--start: must not be negative")
+        if self.duration_seconds is not None and self.duration_seconds <= 0:
+            raise OptionError("--duration: must be greater than zero")

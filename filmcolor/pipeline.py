@@ -36,10 +36,10 @@ from filmcolor.media.probe import has_color, refuse_hdr
 from filmcolor.models.checkpoint import LoadedModel, load_generator
 from filmcolor.models.device import resolve_device
 from filmcolor.options import ColorOptions, RunOptions
+from filmcolor.picture_box import find_picture_box
 from filmcolor.planning import look_through, settle_stride
 from filmcolor.prefetch import prefetch
 from filmcolor.segments import color_in_segments, fingerprint
-from filmcolor.shots import find_picture_box
 from filmcolor.types import (
     ColorFrame,
     Event,

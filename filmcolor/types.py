@@ -247,11 +247,11 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A run of frames without a cut: start..stop, half-open, and why it ends."""
+    """A run of frames without a change of picture: start..stop, half-open, and why it ends."""
 
     start: int
     stop: int
-    ends_by: Literal["cut", "end"] = "cut"
+    ends_by: Literal["cut", "dissolve", "fade", "end"] = "cut"
 
 
 @dataclass(frozen=True, slots=True)

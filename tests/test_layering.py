@@ -15,8 +15,10 @@ PACKAGE = Path(__file__).parents[1] / "filmcolor"
 WORDS = {"errors", "types", "options", "prefetch"}
 BASE = {"color", "media", "models"}
 STAGES = {
-    "shots",
     "picture_box",
+    "shot_measures",
+    "shot_changes",
+    "shots",
     "superres",
     "flow",
     "flow_average",
@@ -36,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": WORDS | {"color"},
     **dict.fromkeys(STAGES, WORDS | BASE | STAGES),
     # Training meets inference only in color and models: neither knows the other's parts.
-    "train": WORDS | BASE | {"evaluate", "shots"},
+    "train": WORDS | BASE | {"evaluate", "picture_box", "shots"},
     "evaluate": WORDS | BASE | STAGES,
     "planning": WORDS | BASE | STAGES,
     "pipeline": WORDS | BASE | STAGES | {"planning"},

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from filmcolor.errors import FilmcolorError, MediaError, OptionError
 from filmcolor.options import Codec
@@ -160,6 +161,17 @@ def wants_debug(ctx: click.Context) -> bool:
 def choices(literal_arguments: Iterable[Any]) -> click.Choice[str]:
     """The words an option may take, from the arguments of its `Literal` type."""
     return click.Choice([str(word) for word in literal_arguments])
+
+
+def given_options(ctx: click.Context, names: Iterable[str]) -> list[str]:
+    """Those of the parameters that were given on the command line, as they are written there."""
+    wanted = set(names)
+    return [
+        param.opts[0]
+        for param in ctx.command.params
+        if param.name in wanted
+        and ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE
+    ]
 
 
 def check_source(source: str) -> bool:

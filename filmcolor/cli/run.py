@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
-from click.core import ParameterSource
 
 from filmcolor import options as words
 from filmcolor.cli.arguments import (
@@ -23,6 +22,7 @@ from filmcolor.cli.arguments import (
     default_target,
     device_option,
     exit_code,
+    given_options,
     json_option,
     parse_stride,
     parse_time,
@@ -299,7 +299,7 @@ def _run(
     from filmcolor.pipeline import color_film, color_pictures
     from filmcolor.types import Finished, Notice
 
-    if not is_film and (unused := _given(ctx, _FILM_ONLY)):
+    if not is_film and (unused := given_options(ctx, _FILM_ONLY)):
         display.show(Notice(f"{', '.join(unused)}: for films only, not used here", warning=True))
     job = color_film if is_film else color_pictures
     events: Generator[Event, None, None] = job(source, target, options)
@@ -318,16 +318,6 @@ def _options(chosen: Mapping[str, Any]) -> RunOptions:
     own = (field.name for field in fields(RunOptions) if field.name not in ("color", "encode"))
     rest = {name: chosen[name] for name in own}
     return RunOptions(color=color, encode=encode, **rest)
-
-
-def _given(ctx: click.Context, names: tuple[str, ...]) -> list[str]:
-    """Those of the parameters that were given on the command line, as they are written there."""
-    return [
-        param.opts[0]
-        for param in ctx.command.params
-        if param.name in names
-        and ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE
-    ]
 
 
 def _check_target(source: str, target: str | None, options: RunOptions, *, is_film: bool) -> str:
