@@ -16,12 +16,12 @@ from types import TracebackType
 from typing import Self
 
 from filmcolor.errors import MediaError
+from filmcolor.media.feed import Pacer, encoder_picture, plan_luma
 from filmcolor.media.muxer import FilmMuxer
-from filmcolor.media.packing import convert_depth, pack_frame
 from filmcolor.media.partfile import PartFile
 from filmcolor.media.plan import PIPE, OutputPlan, plan_output
 from filmcolor.media.y4m import PipeClosedError, Y4mWriter, y4m_header
-from filmcolor.types import ColorFrame, Luma
+from filmcolor.types import ColorFrame
 
 __all__ = ["FilmWriter", "OutputPlan", "PipeClosedError", "plan_output"]
 
@@ -43,8 +43,7 @@ class FilmWriter:
         self._part: PartFile | None = None
         self._muxer: FilmMuxer | None = None
         self._pipe: Y4mWriter | None = None
-        self._held: ColorFrame | None = None
-        self._last_duration = 0
+        self._pacer = Pacer(plan)
         self._written = 0
 
     def __enter__(self) -> Self:
@@ -77,7 +76,6 @@ class FilmWriter:
         traceback: TracebackType | None,
     ) -> None:
         """Remove the partial file unless `finish` has made it whole."""
-        self._held = None
         if self._part is not None:
             self._part.discard()
         if self._muxer is not None:
@@ -90,14 +88,11 @@ class FilmWriter:
     def write(self, frame: ColorFrame) -> None:
         """Take one frame: luma as decoded (the source's depth), Cb and Cr in the plan's layout."""
         if self._pipe is not None:
-            self._pipe.write(self._luma(frame), frame.cb, frame.cr)
+            self._pipe.write(plan_luma(frame, self._plan), frame.cb, frame.cr)
         elif self._muxer is None:
             raise ValueError("write outside of the `with` block")
-        else:
-            held, self._held = self._held, frame
-            if held is not None:
-                self._last_duration = max(1, frame.pts - held.pts)
-                self._put(held, self._last_duration)
+        elif (paced := self._pacer.take(frame)) is not None:
+            self._put(*paced)
         self._written += 1
 
     def finish(self) -> None:
@@ -107,13 +102,11 @@ class FilmWriter:
         if self._pipe is not None:
             self._pipe.finish()
             return
-        held = self._held
-        if self._muxer is None or self._part is None or held is None:
+        if self._muxer is None or self._part is None or (paced := self._pacer.finish()) is None:
             raise ValueError("finish outside of the `with` block")
-        self._held = None
-        duration = held.duration or self._last_duration or self._nominal_duration()
-        self._put(held, duration)
-        self._muxer.finish(held.pts + duration)
+        self._put(*paced)
+        frame, duration = paced
+        self._muxer.finish(frame.pts + duration)
         self._muxer = None
         self._part.commit()
         self._part = None
@@ -121,19 +114,4 @@ class FilmWriter:
     def _put(self, frame: ColorFrame, duration: int) -> None:
         if self._muxer is None:
             raise ValueError("the writer is closed")
-        plan = self._plan
-        pixel_format = plan.settings.pixel_format if plan.settings is not None else ""
-        picture = pack_frame(self._luma(frame), frame.cb, frame.cr, plan.layout, pixel_format)
-        self._muxer.put(picture, frame.pts, duration, key=frame.key)
-
-    def _luma(self, frame: ColorFrame) -> Luma:
-        plan = self._plan
-        return convert_depth(
-            frame.luma,
-            plan.source_layout.bit_depth,
-            plan.layout.bit_depth,
-            full_range=plan.tags.full_range is True,
-        )
-
-    def _nominal_duration(self) -> int:
-        return max(1, round(1 / (self._plan.rate * self._plan.source_time_base)))
+        self._muxer.put(encoder_picture(frame, self._plan), frame.pts, duration)

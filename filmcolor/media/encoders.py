@@ -64,6 +64,12 @@ class Encoder:
     """Frames it may reorder by, where FFmpeg's codec context does not say (x265)."""
     tags_siting: bool = False
     """Whether its bitstream can say that 4:2:0 chroma is centred."""
+    segment_format: str = "nut"
+    """FFmpeg's name of the file format that keeps its packets until they are joined.
+
+    NUT gives every packet and the codec's headers back byte for byte; Matroska rewrites those of
+    H.264, HEVC and AV1. (NUT drops x265's mark of frames that no other needs, a hint for players.)
+    """
     mp4_tag: str | None = None
     """Code of the sample entry in mp4 and mov where FFmpeg's own choice is not the playable one."""
 
@@ -135,6 +141,8 @@ ENCODERS: Mapping[Codec, Encoder] = MappingProxyType(
             # Apple's decoders look for their own vendor code.
             fixed={"vendor": "apl0"},
             intra_only=True,
+            # NUT does not take it; Matroska gives every packet back as it was.
+            segment_format="matroska",
         ),
         "ffv1": Encoder(
             codec="ffv1",

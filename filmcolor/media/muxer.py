@@ -1,4 +1,4 @@
-"""Encodes the film and writes it, with the source's other streams, into a container.
+"""Writes the film, encoded here or before, with the source's other streams into a container.
 
 Carries out an `OutputPlan` that names one; decides nothing itself. Names of files belong to
 `partfile`, colour to nobody here.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 
 import av
 from av.container import OutputContainer
 from av.packet import Packet
-from av.video.frame import PictureType, VideoFrame
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
@@ -29,15 +30,33 @@ _DISK_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO)
 _CHAPTER_TIME_BASE = Fraction(1, 1_000_000)
 
 
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What is known of packets that were encoded before."""
+
+    reorder: int
+    """Frames by which their coded order departs from the order of presentation, at most."""
+    extradata: bytes | None
+    """The codec's headers outside of the packets, as the encoder gave them."""
+
+
 class FilmMuxer:
     """One encoder, one container, and the copier of everything else.
 
-    `put` takes frames in presentation order; `finish` ends the file; `close` lets go of everything,
-    finished or not. Errors of FFmpeg and of the disk become `MediaError`.
+    `put` takes frames in presentation order. A film encoded before comes in by `announce`, which
+    takes the times of its frames in presentation order, and `copy`, which takes its packets in
+    coded order. `finish` ends the file; `close` lets go of everything, finished or not. Errors of
+    FFmpeg and of the disk become `MediaError`.
     """
 
-    def __init__(self, plan: OutputPlan, path: str, *, label: str) -> None:
-        """Open `path` and prepare every stream; the header waits for the first frame."""
+    def __init__(
+        self, plan: OutputPlan, path: str, *, label: str, encoded: Encoded | None = None
+    ) -> None:
+        """Open `path` and prepare every stream; the header waits for the first frame.
+
+        Packets `encoded` before go into the stream of an encoder with the same settings, which gets
+        no frame: what the container says of the film is then the same as if it had encoded them.
+        """
         if plan.container is None or plan.settings is None:
             raise ValueError("the plan names no container")
         self._plan = plan
@@ -47,6 +66,7 @@ class FilmMuxer:
         self._clock = Clock(plan.source_time_base, plan.time_base, plan.offset_seconds)
         self._decoding = DecodeClock(0)
         self._label = label
+        self._encoded = encoded
         self._durations: dict[int, int] = {}
         self._given = 0
         self._muxed = 0
@@ -62,28 +82,40 @@ class FilmMuxer:
             )
             self._film = self._add_streams(self._container)
 
-    def put(self, frame: VideoFrame, pts: int, duration: int, *, key: bool) -> None:
+    def put(self, frame: VideoFrame, pts: int, duration: int) -> None:
         """Encode one frame; `pts`, later than the one before, and `duration` in source ticks."""
+        frame.pts = self.announce(pts, duration)
+        frame.duration = self._durations[frame.pts]
+        with self._translated():
+            self._write(self._film.encode(frame))
+
+    def announce(self, pts: int, duration: int) -> int:
+        """Take note of the next frame, times in source ticks; its pts in the result."""
         with self._translated():
             if self._given == 0:
                 self._begin(pts)
-            frame.pts = self._clock(pts)
-            frame.time_base = self._plan.time_base
-            frame.pict_type = PictureType.I if key else PictureType.NONE
-            tags = self._plan.tags
-            # ProRes writes the frame's tags, not the context's.
-            frame.colorspace, frame.color_trc = tags.matrix, tags.transfer
-            frame.color_primaries = tags.primaries
+            shown = self._clock(pts)
             ticks = self._clock.duration(duration)
-            self._durations[frame.pts] = ticks
-            self._decoding.give(frame.pts, ticks)
+            self._durations[shown] = ticks
+            self._decoding.give(shown, ticks)
             self._given += 1
-            self._write(self._film.encode(frame))
+            return shown
+
+    def copy(self, packet: Packet[VideoStream], shown: int) -> None:
+        """Write a packet encoded before, of the frame whose pts in the result is `shown`.
+
+        Packet k of the film needs frames 0 to k announced.
+        """
+        packet.stream, packet.time_base = self._film, self._plan.time_base
+        packet.pts = shown
+        with self._translated():
+            self._write([packet])
 
     def finish(self, end: int) -> None:
         """Flush the encoder, copy the rest (of a part: up to `end`, in source ticks), close."""
         with self._translated():
-            self._write(self._film.encode(None))
+            if self._encoded is None:
+                self._write(self._film.encode(None))
             if self._muxed != self._given or self._durations:
                 raise MediaError(
                     f"{self._plan.target}: the encoder gave back {self._muxed} of "
@@ -134,10 +166,7 @@ class FilmMuxer:
 
     def _add_film(self, container: OutputContainer) -> VideoStream:
         plan, encoder = self._plan, self._settings.encoder
-        film = container.add_stream(encoder.library, rate=plan.rate)
-        if not isinstance(film, VideoStream):
-            raise TypeError(f"{encoder.library} is no video encoder")
-        self._settings.apply(film.codec_context)
+        film = self._settings.add_stream(container)
         film.time_base = plan.time_base
         if encoder.mp4_tag is not None and self._format.is_mov:
             film.codec_context.codec_tag = encoder.mp4_tag
@@ -172,9 +201,15 @@ class FilmMuxer:
             self._container.set_chapters(
                 [_chapter(number, chapter) for number, chapter in enumerate(chapters)]
             )
+        film, encoded = self._film.codec_context, self._encoded
+        if encoded is not None:
+            film.open()
+            # Some encoders have none of their own, and what stands there is the segment file's.
+            if film.extradata is not None and encoded.extradata is not None:
+                film.extradata = encoded.extradata
         self._container.start_encoding()
-        stated = self._film.codec_context.reorder_depth
-        self._decoding = DecodeClock(max(stated, self._settings.encoder.reorder_depth))
+        depth = self._settings.reorder_depth(film) if encoded is None else encoded.reorder
+        self._decoding = DecodeClock(depth)
         if self._copier is not None:
             self._copier.start(clock.offset_seconds, first, last)
 
@@ -198,18 +233,26 @@ class FilmMuxer:
                 self._container.mux_one(packet)
             self._muxed += 1
 
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self) -> contextlib.AbstractContextManager[None]:
         target = "standard output" if self._plan.target == PIPE else self._plan.target
-        try:
-            yield
-        except (av.FFmpegError, OSError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            full = getattr(error, "errno", None) in _DISK_ERRORS
-            way_out = "make room on the disk" if full else "try an .mkv target or another --codec"
-            raise MediaError(
-                f"{target}: writing failed after {self._muxed} frames ({reason}); {way_out}"
-            ) from error
+        return writing_errors(target, lambda: self._muxed)
+
+
+@contextlib.contextmanager
+def writing_errors(target: str, written: Callable[[], int]) -> Iterator[None]:
+    """Turn the errors of FFmpeg and of the disk into one line about `target`.
+
+    `written` says how many frames were written until then.
+    """
+    try:
+        yield
+    except (av.FFmpegError, OSError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        full = getattr(error, "errno", None) in _DISK_ERRORS
+        way_out = "make room on the disk" if full else "try an .mkv target or another --codec"
+        raise MediaError(
+            f"{target}: writing failed after {written()} frames ({reason}); {way_out}"
+        ) from error
 
 
 def _chapter(number: int, chapter: Chapter) -> av.container.core.Chapter:

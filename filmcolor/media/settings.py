@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import av
+from av.container import OutputContainer
+from av.video.stream import VideoStream
 
 from filmcolor.errors import OptionError
 from filmcolor.media.encoders import ENCODERS, Encoder, available_formats
@@ -203,6 +205,18 @@ class EncoderSettings:
             context.field_order = self.field_order
         context.thread_count = 0
         context.options = dict(self.options)
+
+    def add_stream(self, container: OutputContainer) -> VideoStream:
+        """A stream of `container` that encodes with these settings, not open yet."""
+        stream = container.add_stream(self.encoder.library, rate=self.rate)
+        if not isinstance(stream, VideoStream):
+            raise TypeError(f"{self.encoder.library} is no video encoder")
+        self.apply(stream.codec_context)
+        return stream
+
+    def reorder_depth(self, context: av.VideoCodecContext) -> int:
+        """Frames by which the encoder, once open, may reorder."""
+        return max(context.reorder_depth, self.encoder.reorder_depth)
 
     def check(self) -> None:
         """Open an encoder with these settings and let it go; `OptionError` if it refuses them."""
