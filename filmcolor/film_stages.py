@@ -110,13 +110,18 @@ def color_segments(
 ) -> Generator[tuple[Segment, Lease, ColorFrame], None, None]:
     """The frames of one segment after another, in order, each with its segment.
 
-    A segment is taken from `segments` only when the one before it has been coloured.
+    A segment is taken from `segments` only when the one before it has been coloured; its lease is
+    given up if it cannot be.
     """
     with closing(_PlannedFrames(job, film)) as source:
         for segment, lease in segments:
-            for frame in _colored(job, source.needed(segment), film, segment):
-                lease.renew()
-                yield segment, lease, frame
+            try:
+                for frame in _colored(job, source.needed(segment), film, segment):
+                    lease.renew()
+                    yield segment, lease, frame
+            except BaseException:
+                lease.release()
+                raise
 
 
 def _colored(

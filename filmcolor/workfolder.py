@@ -184,7 +184,7 @@ class WorkFolder:
 
     def segment_path(self, segment: int) -> Path:
         """File of a segment."""
-        return self.path / f"segment-{segment:05}.mkv"
+        return self.path / f"segment-{segment:05}.seg"
 
     def plan(self) -> tuple[FilmPlan | None, list[str]]:
         """The plan that was saved, if it is of this very job; else what is different now."""
@@ -199,8 +199,8 @@ class WorkFolder:
             return (None, changed) if changed else (FilmPlan.from_json(stored["plan"]), [])
         except FileNotFoundError:
             return None, []
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return None, ["its plan, which is damaged"]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
+            return None, ["its plan, which is damaged,"]
 
     def begin(self, plan: FilmPlan) -> None:
         """Save a new plan; what was done by another is removed."""
@@ -222,13 +222,18 @@ class WorkFolder:
         return found
 
     def check(self) -> None:
-        """Remove what does not match the ledger any more: files that were changed or half made."""
+        """Remove what earlier runs left behind: leases, and files that do not match the ledger.
+
+        For the one process that is inside, before anything is taken.
+        """
+        for path in self.path.glob("segment-*.lease*"):
+            path.unlink(missing_ok=True)
         good = {
             self.segment_path(number).name
             for number, entry in self.entries().items()
             if digest_of(self.segment_path(number)) == entry.file
         }
-        for path in [*self.path.glob("segment-*.mkv"), *self.path.glob(".segment-*.part")]:
+        for path in [*self.path.glob("segment-*.seg"), *self.path.glob(".segment-*.part")]:
             if path.name not in good:
                 path.unlink()
 

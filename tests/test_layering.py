@@ -29,6 +29,9 @@ STAGES = {
     "upsample",
     "compose",
     "job",
+    "workfolder",
+    "film_stages",
+    "segment_making",
 }
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -41,7 +44,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "train": WORDS | BASE | {"evaluate", "picture_box", "shots"},
     "evaluate": WORDS | BASE | STAGES,
     "planning": WORDS | BASE | STAGES,
-    "pipeline": WORDS | BASE | STAGES | {"planning"},
+    "film_workers": WORDS | BASE | STAGES,
+    "segments": WORDS | BASE | STAGES | {"planning", "film_workers"},
+    "pipeline": WORDS | BASE | STAGES | {"planning", "segments"},
     "cli": WORDS | BASE | STAGES | {"train", "evaluate", "pipeline"},
     "__main__": {"cli"},
 }

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from filmcolor import types
 from filmcolor.cli.screen import Bar, Screen, terminal
-from filmcolor.types import Event, Finished, Looking, Notice, PictureDone, Planned
+from filmcolor.types import Event, Finished, Joining, Looking, Notice, PictureDone, Planned
 
 Unit = Literal["frames", "pictures"]
 
@@ -93,7 +93,7 @@ def result_line(event: Finished) -> str:
     )
 
 
-def _believed(event: Looking | types.Progress) -> int | None:
+def _believed(event: Looking | Joining | types.Progress) -> int | None:
     """The total, unless the film has turned out longer."""
     return event.total if event.total is not None and event.done <= event.total else None
 
@@ -102,8 +102,9 @@ def _count(done: int, total: int | None) -> str:
     return f"{done}" if total is None else f"{done}/{total}"
 
 
-def _looked(event: Looking) -> str:
-    return f"looking through: {_count(event.done, _believed(event))} frames"
+def _passed(event: Looking | Joining) -> str:
+    what = "looking through" if isinstance(event, Looking) else "putting together"
+    return f"{what}: {_count(event.done, _believed(event))} frames"
 
 
 def file_name(path: str) -> str:
@@ -122,11 +123,17 @@ class Display(Screen):
         super().__init__()
         self._failures: list[PictureDone] = []
         self._unit: Unit = "frames"
+        self._work = ""
 
     @property
     def unit(self) -> Unit:
         """What is being coloured, once it is known."""
         return self._unit
+
+    @property
+    def work(self) -> str:
+        """Folder that keeps what is done, once it is known; empty if nothing is kept."""
+        return self._work
 
     def show(self, event: Event) -> None:
         """Show one event."""
@@ -134,10 +141,10 @@ class Display(Screen):
             case Notice():
                 self.notice(event)
             case Planned():
-                self._unit = event.unit
+                self._unit, self._work = event.unit, event.work
                 self.planned(event)
-            case Looking():
-                self.looking(event)
+            case Looking() | Joining():
+                self.passing(event)
             case types.Progress():
                 self.progress(event)
             case PictureDone():
@@ -155,8 +162,8 @@ class Display(Screen):
     def planned(self, event: Planned) -> None:
         """The run is about to start."""
 
-    def looking(self, event: Looking) -> None:
-        """The film is being looked through first."""
+    def passing(self, event: Looking | Joining) -> None:
+        """The film is being looked through first, or its parts are put together at last."""
 
     def progress(self, event: types.Progress) -> None:
         """The run goes on."""
@@ -196,10 +203,10 @@ class LineDisplay(Display):
         """One line: input, output, what it is, model, device."""
         self.line(plan_line(event))
 
-    def looking(self, event: Looking) -> None:
+    def passing(self, event: Looking | Joining) -> None:
         """One line every few seconds."""
         if self._due():
-            self.line(_looked(event))
+            self.line(_passed(event))
 
     def progress(self, event: types.Progress) -> None:
         """One line every few seconds."""
@@ -241,9 +248,9 @@ class BarDisplay(LineDisplay):
         super().planned(event)
         self._bar.start(f"0 {event.unit}", event.total)
 
-    def looking(self, event: Looking) -> None:
-        """Move the bar once along the film before it is coloured."""
-        self._bar.move(event.done, _believed(event), _looked(event), "")
+    def passing(self, event: Looking | Joining) -> None:
+        """Move the bar once along the film before it is coloured, and once after."""
+        self._bar.move(event.done, _believed(event), _passed(event), "")
 
     def progress(self, event: types.Progress) -> None:
         """Move the bar."""
@@ -294,10 +301,10 @@ class JsonDisplay(Display):
         """Everything that is known before the start."""
         self._write("planned", _fields(event))
 
-    def looking(self, event: Looking) -> None:
+    def passing(self, event: Looking | Joining) -> None:
         """Counts; twice a second at most."""
         if self._due():
-            self._write("looking", _fields(event))
+            self._write("looking" if isinstance(event, Looking) else "joining", _fields(event))
 
     def progress(self, event: types.Progress) -> None:
         """Counts, `stage_seconds`, `per_second`, `seconds_left`; twice a second at most."""

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 _COLOR, _ENCODE, _RUN = ColorOptions(), EncodeOptions(), RunOptions()
 
 _FILM_ONLY = (
+    "work",
+    "keep_work",
+    "workers",
     "smooth",
     "stability",
     "stride",
@@ -56,6 +59,8 @@ Examples:
       colour a film
   filmcolor run old_film.mp4 -o try.mp4 --start 1:00 --duration 10
       try ten seconds of it first
+  filmcolor run old_film.mp4 -o color.mp4
+      the same again after a stop: goes on where it was
   filmcolor run scan.mov -o archive.mkv --codec ffv1
       keep every code of the original's luma: lossless
   filmcolor run photos/ -o colored/
@@ -106,6 +111,23 @@ _RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
     "pictures of a folder are skipped, so that the same command goes on where it stopped.",
 )
 @section_option(
+    _RESULT,
+    "--work",
+    type=click.Path(),
+    default=_RUN.work,
+    show_default=".NAME.work beside TARGET",
+    metavar="FOLDER",
+    help="Where what is done is kept until the film is whole, so that the same command goes on "
+    "where it stopped (films only).",
+)
+@section_option(
+    _RESULT,
+    "--keep-work",
+    is_flag=True,
+    default=_RUN.keep_work,
+    help="Leave that folder there when the film is whole (films only).",
+)
+@section_option(
     _COLOUR,
     "--model",
     default=_COLOR.model,
@@ -132,6 +154,16 @@ _RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
     show_default="what suits the device",
     metavar="FRAMES",
     help="Frames coloured at once: more is faster on a graphics card and takes more of its memory.",
+)
+@section_option(
+    _COLOUR,
+    "--workers",
+    type=int,
+    default=_RUN.workers,
+    show_default=True,
+    metavar="NUMBER",
+    help="Processes that colour different parts of the film at the same time: worth while on a "
+    "machine with many cores (films only).",
 )
 @section_option(
     _COLOUR,
@@ -261,8 +293,8 @@ def run_command(
 
     A film keeps its frames, their times, its sound, subtitles, chapters and metadata; the
     brightness of the picture stays as it is and only colour is added. What SOURCE is, its content
-    decides, not its name. The result gets its name only when it is whole: a run that fails or is
-    stopped leaves nothing half done behind.
+    decides, not its name. The result gets its name only when it is whole. A run that was stopped
+    goes on where it was when the same command is given again.
     """
     from filmcolor.cli.display import open_display
 
@@ -344,6 +376,8 @@ def _check_target(source: str, target: str | None, options: RunOptions, *, is_fi
 def _left_behind(display: Display) -> str:
     if display.unit == "pictures":
         return "the pictures that were done are kept; the same command goes on from there."
+    if display.work and Path(display.work).is_dir():
+        return "no film was written yet; what is done is kept, the same command goes on from there."
     return "no film was written."
 
 

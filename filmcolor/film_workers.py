@@ -1,0 +1,159 @@
+"""Several processes that colour different segments of one film at the same time.
+
+Each takes segments from the same work folder until none is left; a process that dies leaves a stale
+lease behind, and its segment is taken again.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+import signal
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from multiprocessing.queues import Queue
+from pathlib import Path
+
+import torch
+
+from filmcolor.errors import FilmcolorError, JobError
+from filmcolor.film_stages import Coloring, StageClock
+from filmcolor.infer import View
+from filmcolor.job import FilmPlan, Segment
+from filmcolor.media.decode import FilmReader
+from filmcolor.media.plan import OutputPlan
+from filmcolor.models.checkpoint import load_generator
+from filmcolor.options import RunOptions
+from filmcolor.segment_making import make_segments
+from filmcolor.types import Progress
+from filmcolor.workfolder import WorkFolder
+
+_POLL_SECONDS = 0.2
+_ROUNDS = 3
+"""How often dead processes are replaced before the run is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What a process is told."""
+
+    source: str
+    folder: Path
+    fingerprint: dict[str, str]
+    output: OutputPlan
+    view: View
+    options: RunOptions
+    device: str
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What a process tells."""
+
+    worker: int
+    done: int = 0
+    """Frames, in all."""
+    stage_seconds: Mapping[str, float] | None = None
+    error: FilmcolorError | None = None
+
+
+def make_with_workers(
+    job: Coloring, folder: WorkFolder, film: FilmPlan, segments: Sequence[Segment], count: int
+) -> Generator[Progress, None, None]:
+    """Colour and encode every segment that nobody has done, with `count` processes.
+
+    Raises what a process raised, and `JobError` when processes keep dying.
+    """
+    task = _Task(
+        source=job.reader.info.path,
+        folder=folder.path,
+        fingerprint=folder.fingerprint,
+        output=job.output,
+        view=job.view,
+        options=job.options,
+        device=str(job.model.device),
+        threads=max(1, (os.cpu_count() or 1) // count),
+    )
+    for _ in range(_ROUNDS):
+        left = len(segments) - len(folder.entries())
+        if left == 0:
+            return
+        yield from _round(job, folder, film, task, min(count, left))
+    if len(folder.entries()) < len(segments):
+        raise JobError(
+            f"{folder.path}: the processes that colour the film keep dying (out of memory?); what "
+            "is done is kept, run the same command again with fewer --workers"
+        )
+
+
+def _round(
+    job: Coloring, folder: WorkFolder, film: FilmPlan, task: _Task, count: int
+) -> Generator[Progress, None, None]:
+    """One process each, until all have ended."""
+    context = multiprocessing.get_context("spawn")
+    told: Queue[_Report] = context.Queue()
+    before = sum(entry.frames for entry in folder.entries().values())
+    latest: dict[int, _Report] = {}
+    workers: list[BaseProcess] = [
+        context.Process(target=_work, args=(number, task, told), daemon=True)
+        for number in range(count)
+    ]
+    try:
+        for worker in workers:
+            worker.start()
+        while any(worker.is_alive() for worker in workers):
+            _listen(told, latest)
+            done = before + sum(report.done for report in latest.values())
+            yield Progress(min(done, film.frames), film.frames, _sums(job, latest))
+        _listen(told, latest)
+    finally:
+        for worker in workers:
+            if worker.pid is not None:
+                worker.terminate()
+                worker.join()
+        told.close()
+    for name, seconds in _sums(None, latest).items():
+        job.clock.add(name, seconds)
+
+
+def _listen(told: Queue[_Report], latest: dict[int, _Report]) -> None:
+    """Take what has been told; raises the error that a process ended with."""
+    until = time.monotonic() + _POLL_SECONDS
+    with suppress(queue.Empty):
+        while True:
+            report = told.get(timeout=max(0.01, until - time.monotonic()))
+            if report.error is not None:
+                raise report.error
+            latest[report.worker] = report
+
+
+def _sums(job: Coloring | None, latest: Mapping[int, _Report]) -> dict[str, float]:
+    sums = dict(job.clock.seconds()) if job is not None else {}
+    for report in latest.values():
+        for name, seconds in (report.stage_seconds or {}).items():
+            sums[name] = sums.get(name, 0.0) + seconds
+    return sums
+
+
+def _work(number: int, task: _Task, told: Queue[_Report]) -> None:
+    """What a process does: segments, until none is left."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process decides
+    torch.set_num_threads(task.threads)
+    folder = WorkFolder(task.folder, task.fingerprint)
+    clock = StageClock()
+    try:
+        film, changed = folder.plan()
+        if film is None:
+            raise JobError(f"{task.folder}: its plan cannot be used ({', '.join(changed)})")
+        with FilmReader(task.source) as reader:
+            model = load_generator(task.options.color.model, task.device)
+            job = Coloring(reader, task.output, model, task.view, film.stride, task.options, clock)
+            for done in make_segments(job, folder, film, film.segments()):
+                told.put(_Report(number, done, clock.seconds()))
+    except FilmcolorError as error:
+        told.put(_Report(number, error=error))

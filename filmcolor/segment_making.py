@@ -1,0 +1,99 @@
+"""Makes segments of a film: takes them from the work folder one by one, colours and encodes them.
+
+One process's part of the work; it must not know how many others there are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Generator, Sequence
+from contextlib import closing
+
+import numpy as np
+
+from filmcolor.film_stages import Coloring, color_segments
+from filmcolor.job import FilmPlan, Segment
+from filmcolor.media.segment import SegmentWriter
+from filmcolor.prefetch import prefetch
+from filmcolor.types import ColorFrame
+from filmcolor.workfolder import Entry, Lease, WorkFolder, digest_of
+
+_REPORT_SECONDS = 0.2
+_DIGEST_BYTES = 16
+
+
+def make_segments(
+    job: Coloring, folder: WorkFolder, film: FilmPlan, segments: Sequence[Segment]
+) -> Generator[int, None, None]:
+    """Colour and encode every segment that nobody has done or is doing.
+
+    Yields a few times a second how many frames it has done, and at the end. Each segment stands in
+    the ledger as soon as it is whole; one that is broken off is left to others. Raises
+    `FilmcolorError`.
+    """
+    done, reported = 0, time.monotonic()
+    frames = color_segments(job, film, folder.take(segments))
+    current: _OpenSegment | None = None
+    try:
+        with closing(prefetch(frames, job.reader.info.queue_depth)) as ready:
+            for segment, lease, frame in ready:
+                begun = time.perf_counter()
+                if current is None:
+                    current = _OpenSegment(job, folder, film, segment, lease)
+                if current.write(frame):
+                    current = None
+                job.clock.add("encode", time.perf_counter() - begun)
+                done += 1
+                if time.monotonic() - reported > _REPORT_SECONDS:
+                    reported = time.monotonic()
+                    yield done
+    finally:
+        if current is not None:
+            current.give_up()
+    yield done
+
+
+class _OpenSegment:
+    """A segment that is being encoded."""
+
+    def __init__(
+        self, job: Coloring, folder: WorkFolder, film: FilmPlan, segment: Segment, lease: Lease
+    ) -> None:
+        self._folder, self._film, self._segment, self._lease = folder, film, segment, lease
+        self._path = folder.segment_path(segment.number)
+        self._planes = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+        self._writer = SegmentWriter(job.output, str(self._path))
+        self._writer.__enter__()
+        self._left = segment.frames
+
+    def write(self, frame: ColorFrame) -> bool:
+        """Take the next frame; whether it was the last, and the segment stands in the ledger."""
+        for plane in (frame.luma, frame.cb, frame.cr):
+            self._planes.update(np.ascontiguousarray(plane).data)
+        self._writer.write(frame)
+        self._lease.renew()
+        self._left -= 1
+        if self._left:
+            return False
+        film, segment = self._film, self._segment
+        following = int(film.pts[segment.stop]) if segment.stop < film.frames else None
+        facts = self._writer.finish(following)
+        self._writer.__exit__(None, None, None)
+        self._folder.record(
+            Entry(
+                segment=segment.number,
+                frames=facts.frames,
+                bytes=facts.bytes,
+                reorder=facts.reorder,
+                planes=self._planes.hexdigest(),
+                file=digest_of(self._path),
+            )
+        )
+        self._lease.release()
+        return True
+
+    def give_up(self) -> None:
+        """Leave it to the next run."""
+        self._writer.__exit__(None, None, None)
+        self._lease.release()
