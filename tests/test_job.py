@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from filmcolor.types import Frame, Shot
 def plan_of(*lengths: int, rate: int = 25, stride: int = 1) -> FilmPlan:
     """A film of shots of these lengths, in frames, at a constant rate."""
     edges = np.cumsum([0, *lengths])
-    shots = tuple(Shot(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True))
+    shots = tuple(Shot(int(a), int(b)) for a, b in pairwise(edges))
     pts = 7 + 40 * np.arange(edges[-1], dtype=np.int64)
     return FilmPlan(shots, pts, Fraction(1, 40 * rate), 40, stride)
 
