@@ -46,6 +46,9 @@ _START_CODE = re.compile(rb"\x00{2,}\x01")
 _HEVC_REMARKS = (39, 40)
 """Types of network abstraction layer units with supplemental information (ITU-T H.265, 7.4.2.2)."""
 
+# FFmpeg is to hand out what stands there: correct nothing, and decode nothing to learn more.
+_AS_IT_STANDS = {"fflags": "nofillin+noparse", "probesize": "32", "analyzeduration": "0"}
+
 _FORMATS = ("nut", "matroska,webm")
 """FFmpeg's names of the demuxers for what `Encoder.segment_format` may be."""
 
@@ -202,10 +205,7 @@ class SegmentReader:
         """Open `path`; `MediaError` if it is not there or not a segment."""
         self._path = path
         with media_errors(path):
-            # FFmpeg is to hand out what stands there, and to correct nothing.
-            self._container: InputContainer = av.open(
-                f"file:{path}", "r", options={"fflags": "nofillin+noparse"}
-            )
+            self._container: InputContainer = av.open(f"file:{path}", "r", options=_AS_IT_STANDS)
         video, kind = self._container.streams.video, self._container.format.name
         if not video or kind not in _FORMATS or (kind == "nut" and not _ends_with_index(path)):
             self._container.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -417,3 +418,23 @@ def test_a_join_given_up_leaves_nothing(tmp_path: Path) -> None:
     assert (tmp_path / ".out.mkv.part").exists()
     progress.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "work"]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_folder_removed_in_the_middle_leaves_the_segments(tmp_path: Path, suffix: str) -> None:
+    source, folder, work = tmp_path / "in.mkv", tmp_path / "films", tmp_path / "work"
+    folder.mkdir()
+    work.mkdir()
+    make_clip(source, frames=130, width=16, height=16)
+    target = folder / f"out{suffix}"
+    cut = cut_film(source, target, options("ffv1" if suffix == ".mkv" else "libx264"), (130,))
+    paths, _ = write_segments(cut, work)
+    progress = join_film(cut.plan, [str(paths[0])], cut.pts, cut.last, 0, label=LABEL)
+    next(progress)
+    shutil.rmtree(folder)
+    with pytest.raises(MediaError, match=r"folder") as caught:
+        list(progress)
+    assert "\n" not in str(caught.value)
+    folder.mkdir()
+    assert join(cut, paths, 0)[-1] == 130
+    assert len(decoded(target)) == 130
