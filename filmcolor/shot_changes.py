@@ -46,12 +46,14 @@ class DissolveSettings:
     alike: float = 0.75  # correlation of the ends from which nothing has changed
     residual: float = 0.33  # share of the frames' energy that no mixture of the ends explains
     unsteady: float = 0.14  # deviation of the mixing share from a straight rise from 0 to 1
+    askew: float = 0.6  # difference of the two shares in the middle, at most
     exposure: tuple[float, float] = (0.5, 1.7)  # contrast of the mixture, times that of the ends
     contrast: float = 2.0  # 8-bit codes that both ends have at least
     balance: float = 0.3  # contrast of the one end, times that of the other
     grain: float = 0.4  # of what motion leaves of the middle, neighbours' distance is grain
     mixing: float = 0.3  # and what mixing leaves counts against it
     threshold: float = 0.025  # least strength
+    overlap: float = 0.88  # likeness of ends and middle from which the camera only moved
     peak: int = 3  # frames on each side that are a worse middle
     apart: int = 12  # frames between the middles of two dissolves, at least
 
@@ -63,8 +65,8 @@ class FadeSettings:
     reach: int = 24  # frames in which it is gone or back
     hold: int = 15  # frames from the place of the boundary to the end of the blank, at most
     blank: float = 0.30  # share of the contrast left when it is gone
-    leap: float = 0.50  # share of a contrast that a cut gives or takes, ...
-    lone: float = 3.0  # times what the frames beside it do
+    leap: float = 0.55  # share of a contrast that a cut gives or takes, ...
+    lone: float = 2.0  # times what the frames beside it do
     darkest: float = 0.25  # share of the way up from the least contrast that is still the middle
     contrast: float = 3.0  # 8-bit codes that the pictures have at least
 
@@ -207,12 +209,19 @@ def mixture_score(window: Window, place: int, settings: DissolveSettings) -> tup
     )
     best, best_half = 0.0, 0
     is_usable = (likeness < settings.alike) & (np.minimum(energy_a, energy_b) > least)
+    if not is_usable.any():
+        return 0.0, 0
+    middle = np.array([place])
+    middle_a, middle_b = window.products(heads, middle), window.products(tails, middle)
+    part_a = energy_b * middle_a - common * middle_b
+    part_b = energy_a * middle_b - common * middle_a
+    is_usable &= np.abs(part_b - part_a) <= settings.askew * (part_a + part_b)
     for at in np.flatnonzero(is_usable):
         half = int(halves[at])
         inner = np.arange(place - half + 1, place + half)
         own = window.products(inner, inner)
-        with_a = window.products(inner, np.full_like(inner, heads[at]))
-        with_b = window.products(inner, np.full_like(inner, tails[at]))
+        with_a = window.products(inner, heads[at : at + 1])
+        with_b = window.products(inner, tails[at : at + 1])
         scale = energy_a[at] * energy_b[at] - common[at] ** 2
         part_a = (energy_b[at] * with_a - common[at] * with_b) / scale
         part_b = (energy_a[at] * with_b - common[at] * with_a) / scale
@@ -245,10 +254,13 @@ def dissolve_strength(
     for middle in (place - 2, place, place + 2):  # a flash is on one of them at most
         looks = window.look(first), window.look(middle), window.look(last)
         rest = settings.grain * grain + settings.mixing * mixture_residual(*looks)
-        found.append((motion_residual(*looks) - rest) * score**0.5)
+        least = rest + settings.threshold / score**0.5
+        found.append((motion_residual(*looks, least=least) - rest) * score**0.5)
         if sum(strength < settings.threshold for strength in found) == 2:
             return 0.0
-    return sorted(found)[1]
+    halves = ((first, place), (place, last))
+    panned = min(window.overlap(*pair) for pair in halves) >= settings.overlap
+    return 0.0 if panned else sorted(found)[1]
 
 
 def is_fade(window: Window, place: int, start: int, settings: FadeSettings) -> bool:
@@ -258,11 +270,12 @@ def is_fade(window: Window, place: int, start: int, settings: FadeSettings) -> b
     Of a blank that is held for long the place is `hold` frames before its end.
     """
     later = window.contrasts(place, min(window.last, place + settings.reach + settings.hold) + 1)
+    if later[0] >= settings.blank * later.max():
+        return False
     earlier = window.contrasts(max(window.first, start), place + 1)[::-1]
+    was_blank = start < window.first and earlier.max() < settings.contrast
     later, earlier = _until_leap(later, settings), _until_leap(earlier, settings)
-    peak = float(later.max())
-    if start > window.first or earlier.max() >= settings.contrast:
-        peak = min(peak, float(earlier.max()))
+    peak = float(later.max() if was_blank else min(later.max(), earlier.max()))
     limit = settings.blank * peak
     if peak < settings.contrast or later[0] >= limit:
         return False

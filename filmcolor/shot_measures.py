@@ -100,27 +100,29 @@ def frame_distance(first: Look, second: Look) -> float:
     return min(1.0, best + max(0.0, jump - 1.0))
 
 
-def motion_residual(before: Look, middle: Look, after: Look) -> float:
+def motion_residual(before: Look, middle: Look, after: Look, *, least: float = 0.0) -> float:
     """How much of a frame is neither in an earlier nor in a later one, 0 to about 1.
 
     Mean |difference|, in standard deviations of the picture, after each 8 px block was laid over
     the best place within 8 px of either; the exposure of the three is made alike or left as it is,
-    whichever explains more (what enters the picture changes its mean, too).
+    whichever explains more (what enters the picture changes its mean, too). Once it is below
+    `least` it is looked into no further.
     """
     looks = (before, middle, after)
     contrast = max(float(np.mean([look.contrast for look in looks])), _CONTRAST_FLOOR)
     level = float(np.mean([look.level for look in looks]))
-    found = []
+    best = np.inf
     for first, second, third in (
         [look.small for look in looks],
         [_exposed(look, level, contrast) for look in looks],
     ):
-        residuals = np.minimum(
-            _block_residuals(first, second, 2 * _REACH),
-            _block_residuals(third, second, 2 * _REACH),
-        )
-        found.append(float(residuals.mean()) / _STEPS)
-    return min(found)
+        residuals = _block_residuals(first, second, 2 * _REACH)
+        if residuals.mean() >= least * _STEPS:
+            residuals = np.minimum(residuals, _block_residuals(third, second, 2 * _REACH))
+        best = min(best, float(residuals.mean()) / _STEPS)
+        if best < least:
+            break
+    return best
 
 
 def _exposed(look: Look, level: float, contrast: float) -> NDArray[np.uint8]:

@@ -93,6 +93,9 @@ class ShotFinder:
             self._shots.append(Shot(self._start, place, change))
             self._start = place
         self._next += 1
+        old = place - self.settings.dissolve.apart - self.settings.dissolve.peak
+        self._scores.pop(old, None)
+        self._strengths.pop(old, None)
         return len(self._shots), place - self._start
 
     def _change(self, place: int) -> Change | None:

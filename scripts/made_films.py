@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 import cv2
@@ -375,9 +374,3 @@ def _join(
         return Boundary("fade", count - down, count + hold + up, count + (hold + 1) // 2)
     frames += views
     return Boundary("cut", count, count + 1, count)
-
-
-def gaps(film: MadeFilm) -> list[int]:
-    """Frames between the boundaries: how long the shots are that no boundary touches."""
-    edges = [0, *(edge for b in film.boundaries for edge in (b.start, b.stop)), len(film.frames)]
-    return [after - before for before, after in pairwise(edges)][::2]

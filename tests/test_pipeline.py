@@ -169,7 +169,7 @@ def test_events_tell_what_happens_in_order(tmp_path: Path) -> None:
     kinds = [type(event) for event in events if not isinstance(event, Notice)]
     assert kinds[0] is Planned
     assert kinds[-1] is Finished
-    assert set(kinds[1:-1]) == {Progress}
+    assert set(kinds[1:-1]) == {Looking, Progress}
     finished = events[-1]
     assert isinstance(finished, Finished)
     assert (finished.done, finished.target) == (20, str(target))

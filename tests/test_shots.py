@@ -261,6 +261,35 @@ def test_a_long_blank_between_fades_holds_one_boundary() -> None:
         assert 40 <= place < 43 + longer
 
 
+def test_a_film_that_fades_in_and_out_is_one_shot() -> None:
+    rise = np.linspace(0, 1, 12)
+    shares = [*np.zeros(12), *rise, *np.ones(30), *rise[::-1], *np.zeros(12)]
+    views = camera(PHOTOS[0], len(shares))
+    faded = [
+        (16 + share * (view - 16)).astype(np.float32)
+        for share, view in zip(shares, views, strict=True)
+    ]
+    assert changes(age(faded, grain=3)) == []
+
+
+@pytest.mark.parametrize("blank", [16.0, 235.0])
+def test_a_blank_frame_late_in_a_long_shot_is_no_fade(blank: float) -> None:
+    for seed in range(4):
+        views = age(camera(PHOTOS[seed % 3], 140), grain=18, flicker=0.12, weave=1.0, seed=seed)
+        views[100] = np.full(SIZE, blank, np.float32)
+        assert changes(views) == []
+
+
+@pytest.mark.parametrize("step", [2, 5, 8])
+def test_pans_over_soft_pictures_are_no_dissolves(step: int) -> None:
+    """They look like mixtures of their ends, being ramps."""
+    for seed in range(4):
+        patches = np.random.default_rng(seed).uniform(25, 230, (6, 8)).astype(np.float32)
+        wide = cv2.resize(patches, (SIZE[1] + 60 * step, SIZE[0]), interpolation=cv2.INTER_LINEAR)
+        views = [wide[:, step * n : step * n + SIZE[1]] for n in range(60)]
+        assert changes(age(views, grain=4)) == []
+
+
 def test_a_fade_that_a_cut_ends_is_that_cut() -> None:
     views = fade(camera(PHOTOS[0], 30), camera(PHOTOS[1], 30), 8, 16.0)
     assert changes(views[:33] + camera(PHOTOS[1], 20)) == [(33, "cut")]

@@ -125,8 +125,8 @@ _FILM_ONLY = ("files_only", "start_seconds", "duration_seconds", "plot", "by_sho
     "--files-only",
     is_flag=True,
     help="Measure these files alone. Without it every model colours the luma of the truth, or else "
-    "of the first result, once as `filmcolor run` does and once with --smooth none; that takes as "
-    "long as a run.",
+    "of the first result, once as `filmcolor run` does (slow drift of a shot's colours "
+    "stays in) and once with --smooth none; that takes as long as a run.",
 )
 @section_option(
     _FILM,
