@@ -205,8 +205,11 @@ class SegmentReader:
         """Open `path`; `MediaError` if it is not there or not a segment."""
         self._path = path
         with media_errors(path):
-            self._container: InputContainer = av.open(f"file:{path}", "r", options=_AS_IT_STANDS)
-        video, kind = self._container.streams.video, self._container.format.name
+            self._container: InputContainer = av.open(
+                f"file:{path}", "r", options=_AS_IT_STANDS, metadata_errors="replace"
+            )
+        video = [each for each in self._container.streams.video if each.codec_context is not None]
+        kind = self._container.format.name
         if not video or kind not in _FORMATS or (kind == "nut" and not _ends_with_index(path)):
             self._container.close()
             raise MediaError(f"{path}: not a whole segment: {WAY_OUT}")

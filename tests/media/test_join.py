@@ -438,3 +438,42 @@ def test_a_folder_removed_in_the_middle_leaves_the_segments(tmp_path: Path, suff
     folder.mkdir()
     assert join(cut, paths, 0)[-1] == 130
     assert len(decoded(target)) == 130
+
+
+@pytest.mark.parametrize(("codec", "suffix"), [("libx264", ".mp4"), ("prores", ".mov")])
+def test_a_damaged_segment_ends_in_one_line_or_in_every_frame(
+    tmp_path: Path, codec: Codec, suffix: str
+) -> None:
+    """Damage inside a packet does not show; the number of frames and their times still hold."""
+    source, work = tmp_path / "in.mkv", tmp_path / "work"
+    work.mkdir()
+    make_clip(source, frames=12)
+    target = tmp_path / f"out{suffix}"
+    cut = cut_film(source, target, options(codec), (3, 4, 5))
+    paths, _ = write_segments(cut, work)
+    expected = [tick * cut.plan.source_time_base for tick in cut.pts]
+    random = np.random.default_rng(7)
+    refused = 0
+    for number in range(40):
+        path = paths[number % 3]
+        whole = path.read_bytes()
+        damaged = np.frombuffer(whole, np.uint8).copy()
+        reach = 400 if number % 2 else len(damaged)  # every second time in the headers
+        places = random.integers(0, reach, 1 + number % 7)
+        damaged[places] = random.integers(0, 256, len(places))
+        path.write_bytes(damaged.tobytes())
+        try:
+            join(cut, paths, 0)
+        except MediaError as error:
+            refused += 1
+            assert "\n" not in str(error)
+            assert not target.exists()
+        else:
+            with av.open(str(target)) as film:
+                base = film.streams.video[0].time_base
+            assert base is not None
+            assert [packet[0] * base for packet in film_packets(target)] == expected
+            target.unlink()
+        assert sorted(each.name for each in tmp_path.iterdir()) == ["in.mkv", "work"]
+        path.write_bytes(whole)
+    assert 5 < refused < 40
