@@ -16,7 +16,7 @@ from filmcolor.errors import MediaError
 from filmcolor.media.muxer import Encoded, FilmMuxer
 from filmcolor.media.partfile import PartFile
 from filmcolor.media.plan import OutputPlan
-from filmcolor.media.segment import SegmentReader
+from filmcolor.media.segment import WAY_OUT, SegmentReader
 
 _REPORT_FRAMES = 100
 """How often to say how far the join is."""
@@ -43,7 +43,7 @@ def join_film(
     if not segments or not pts:
         raise MediaError(f"{plan.source}: has no frames; nothing was written")
     with closing(SegmentReader(segments[0])) as head:
-        encoded = Encoded(reorder, head.extradata)
+        encoded, headers = Encoded(reorder, head.extradata), head.decoder_headers
     part = PartFile(plan.target)
     muxer: FilmMuxer | None = None
     try:
@@ -51,9 +51,8 @@ def join_film(
         muxer = FilmMuxer(plan, part.path, label=label, encoded=encoded)
         join = _Join(muxer, pts, last_duration)
         for number, path in enumerate(segments):
-            yield from join.append(
-                path, encoded.extradata, None if frames is None else frames[number]
-            )
+            expected = None if frames is None else frames[number]
+            yield from join.append(path, headers, expected)
         if join.copied != len(pts):
             raise MediaError(
                 f"{plan.target}: its segments hold {join.copied} frames instead of {len(pts)}: "
@@ -84,15 +83,15 @@ class _Join:
         self._shown: dict[int, int] = {}
 
     def append(
-        self, path: str, extradata: bytes | None, frames: int | None
+        self, path: str, headers: list[bytes], frames: int | None
     ) -> Generator[int, None, None]:
         """Copy one segment's packets; how many frames the film has, now and then."""
         start = self.copied
         with closing(SegmentReader(path)) as segment:
-            if segment.extradata != extradata:
+            if segment.decoder_headers != headers:
                 raise MediaError(
                     f"{path}: encoded with other settings than the segments before it: "
-                    "remove it and run the same command again"
+                    "remove the segments and run the same command again"
                 )
             last = -1
             for number, packet in segment.packets():
@@ -103,20 +102,14 @@ class _Join:
         found = self.copied - start
         if found != last + 1 or (frames is not None and found != frames):
             expected = last + 1 if frames is None else frames
-            raise MediaError(
-                f"{path}: holds {found} frames instead of {expected}: "
-                "remove it and run the same command again"
-            )
+            raise MediaError(f"{path}: holds {found} frames instead of {expected}: {WAY_OUT}")
 
     def _copy(self, path: str, index: int, packet: Packet[VideoStream]) -> None:
         """Write the packet of the film's frame `index`."""
         self._announce(max(index, self.copied))
         shown = self._shown.pop(index, None)
         if shown is None:
-            raise MediaError(
-                f"{path}: holds frames that the film has not, or twice: "
-                "remove it and run the same command again"
-            )
+            raise MediaError(f"{path}: holds frames that the film has not, or twice: {WAY_OUT}")
         self._muxer.copy(packet, shown)
         self.copied += 1
 

@@ -248,8 +248,12 @@ def writing_errors(target: str, written: Callable[[], int]) -> Iterator[None]:
         yield
     except (av.FFmpegError, OSError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        full = getattr(error, "errno", None) in _DISK_ERRORS
-        way_out = "make room on the disk" if full else "try an .mkv target or another --codec"
+        code = getattr(error, "errno", None)
+        way_out = "try an .mkv target or another --codec"
+        if code in _DISK_ERRORS:
+            way_out = "make room on the disk"
+        elif code == errno.ENOENT:
+            way_out = "its folder has gone: create it again"
         raise MediaError(
             f"{target}: writing failed after {written()} frames ({reason}); {way_out}"
         ) from error

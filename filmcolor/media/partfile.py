@@ -47,7 +47,10 @@ class PartFile:
             self._sync_folder()
         except OSError as error:
             self.discard()
-            raise MediaError(f"{self.target}: cannot be finished ({error.strerror})") from error
+            raise MediaError(
+                f"{self.target}: cannot be finished ({error.strerror}); "
+                "see to its folder and disk, then run the same command again"
+            ) from error
 
     def discard(self) -> None:
         """Remove the part file if it is there."""

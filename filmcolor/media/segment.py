@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -37,6 +38,21 @@ from filmcolor.types import ColorFrame
 
 _TICK = Fraction(1, 1000)
 """Seconds that stand for one frame in a segment's file; whole ticks of whatever it is kept in."""
+
+WAY_OUT = "remove it and run the same command again"
+"""What to do about a segment that cannot be used."""
+
+_START_CODE = re.compile(rb"\x00{2,}\x01")
+_HEVC_REMARKS = (39, 40)
+"""Types of network abstraction layer units with supplemental information (ITU-T H.265, 7.4.2.2)."""
+
+# FFmpeg is to hand out what stands there: correct nothing, and decode nothing to learn more.
+_AS_IT_STANDS = {"fflags": "nofillin+noparse", "probesize": "32", "analyzeduration": "0"}
+
+_FORMATS = ("nut", "matroska,webm")
+"""FFmpeg's names of the demuxers for what `Encoder.segment_format` may be."""
+
+_NUT_INDEX = bytes.fromhex("4e58dd672f23e64e")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,19 +205,32 @@ class SegmentReader:
         """Open `path`; `MediaError` if it is not there or not a segment."""
         self._path = path
         with media_errors(path):
-            # FFmpeg is to hand out what stands there, and to correct nothing.
             self._container: InputContainer = av.open(
-                f"file:{path}", "r", options={"fflags": "nofillin+noparse"}
+                f"file:{path}", "r", options=_AS_IT_STANDS, metadata_errors="replace"
             )
-        if not self._container.streams.video:
+        video = [each for each in self._container.streams.video if each.codec_context is not None]
+        kind = self._container.format.name
+        if not video or kind not in _FORMATS or (kind == "nut" and not _ends_with_index(path)):
             self._container.close()
-            raise MediaError(f"{path}: not a segment: remove it and run the same command again")
-        self._stream = self._container.streams.video[0]
+            raise MediaError(f"{path}: not a whole segment: {WAY_OUT}")
+        self._stream = video[0]
 
     @property
     def extradata(self) -> bytes | None:
         """The codec's headers outside of the packets."""
         return self._stream.codec_context.extradata
+
+    @property
+    def decoder_headers(self) -> list[bytes]:
+        """What of `extradata` a decoder goes by: segments are of one film only if it is equal.
+
+        Not the remark of x265 on its settings, in which the number of the machine's processors is.
+        """
+        extradata = self.extradata or b""
+        if self._stream.codec_context.codec.canonical_name != "hevc":
+            return [extradata]
+        units = _START_CODE.split(extradata)
+        return [unit for unit in units if unit and unit[0] >> 1 not in _HEVC_REMARKS]
 
     def packets(self) -> Iterator[tuple[int, Packet[VideoStream]]]:
         """(number of the frame in the segment, its packet) in coded order.
@@ -214,9 +243,7 @@ class SegmentReader:
                 if not packet.size:
                     continue
                 if packet.pts is None or packet.is_corrupt:
-                    raise MediaError(
-                        f"{self._path}: damaged: remove it and run the same command again"
-                    )
+                    raise MediaError(f"{self._path}: damaged: {WAY_OUT}")
                 at = packet.pts * packet.time_base / _TICK
                 first = at if first is None else first
                 yield int(at - first), packet
@@ -224,3 +251,16 @@ class SegmentReader:
     def close(self) -> None:
         """Let go of the file."""
         self._container.close()
+
+
+def _ends_with_index(path: str) -> bool:
+    """Whether a NUT file is whole: FFmpeg takes what is left of a packet for the packet.
+
+    A whole one ends with its index, the index with its own length and a checksum of 32 bits.
+    """
+    with media_errors(path), open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 12))
+        length = int.from_bytes(file.read(8), "big")
+        file.seek(max(0, size - length))
+        return file.read(len(_NUT_INDEX)) == _NUT_INDEX
