@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 _COLOR, _ENCODE, _RUN = ColorOptions(), EncodeOptions(), RunOptions()
 
 _FILM_ONLY = (
-    "smooth",
     "stability",
     "stride",
     "siting",
