@@ -138,8 +138,9 @@ class FilmPlan:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> FilmPlan:
-        """The plan that `to_json` gave; `ValueError`, `TypeError`, `KeyError` or `ArithmeticError` if
-        it is none.
+        """The plan that `to_json` gave.
+
+        Raises `ValueError`, `TypeError`, `KeyError` or `ArithmeticError` if it is none.
         """
         drift = {
             int(shot): tuple((int(place), float(a), float(b)) for place, a, b in path)

@@ -92,5 +92,5 @@ def _plan(job: Coloring, folder: WorkFolder) -> Generator[Event, None, tuple[Fil
     film = yield from look_through(
         job.reader.info.path, job.model, job.view, job.options, job.stride
     )
-    folder.begin(film)
+    folder.begin(film, f"{job.reader.info.path} -> {job.output.target}")
     return film, time.perf_counter() - begun

@@ -202,13 +202,15 @@ class WorkFolder:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
             return None, ["its plan, which is damaged,"]
 
-    def begin(self, plan: FilmPlan) -> None:
-        """Save a new plan; what was done by another is removed."""
+    def begin(self, plan: FilmPlan, title: str = "") -> None:
+        """Save a new plan; what was done by another is removed. `title` is for people."""
         with contextlib.suppress(OSError):
             for path in self.path.iterdir():
                 if path.name != _LOCK:
                     path.unlink()
-        text = json.dumps({"fingerprint": self.fingerprint, "plan": plan.to_json()})
+        count = len(plan.segments())
+        head = {"title": title, "segments": count, "fingerprint": self.fingerprint}
+        text = json.dumps({**head, "plan": plan.to_json()})
         write_bytes(self.path / _PLAN, text.encode())
 
     def entries(self) -> dict[int, Entry]:
@@ -281,6 +283,53 @@ class WorkFolder:
                 values = json.loads(line)
                 if values.pop("sum") == _sum(values):
                     yield Entry(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkState:
+    """What a work folder tells from outside."""
+
+    path: Path
+    title: str
+    """Source and target; empty if the plan cannot be read."""
+    done: int
+    """Segments."""
+    segments: int
+    bytes: int
+    """On the disk."""
+    changed: float
+    """When something was last done, seconds since the epoch."""
+    holder: str | None
+    """Who is at work on it."""
+
+
+def look_into(path: Path) -> WorkState | None:
+    """The state of a work folder; None for anything else."""
+    try:
+        head = json.loads((path / _PLAN).read_text(encoding="utf-8"))
+        title, segments = str(head["title"]), int(head["segments"])
+        files = [each.stat() for each in path.iterdir()]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    lock = Lease(path / _LOCK)
+    return WorkState(
+        path=path,
+        title=title,
+        done=len(WorkFolder(path, {}).entries()),
+        segments=segments,
+        bytes=sum(file.st_size for file in files),
+        changed=max((file.st_mtime for file in files), default=0.0),
+        holder=None if lock.is_stale() else lock.holder(),
+    )
+
+
+def find_work(folder: Path) -> list[WorkState]:
+    """Work folders directly inside a folder, or the folder itself if it is one; in order."""
+    own = look_into(folder)
+    if own is not None:
+        return [own]
+    inside = (look_into(path) for path in sorted(folder.iterdir()) if path.is_dir())
+    return [state for state in inside if state is not None]
 
 
 def _sum(values: Mapping[str, Any]) -> str:

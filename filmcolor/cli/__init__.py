@@ -23,6 +23,7 @@ from filmcolor.cli.arguments import EXIT_BUG, Interrupted, exit_code, wants_debu
 from filmcolor.cli.evaluate import evaluate_command
 from filmcolor.cli.extract import extract_command
 from filmcolor.cli.info import info_command
+from filmcolor.cli.jobs import jobs_command
 from filmcolor.cli.models import models_command
 from filmcolor.cli.run import run_command
 from filmcolor.cli.train import train_command
@@ -89,6 +90,7 @@ commands.add_command(extract_command)
 commands.add_command(train_command)
 commands.add_command(evaluate_command)
 commands.add_command(info_command)
+commands.add_command(jobs_command)
 commands.add_command(models_command)
 
 

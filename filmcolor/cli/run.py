@@ -43,7 +43,6 @@ _FILM_ONLY = (
     "work",
     "keep_work",
     "workers",
-    "smooth",
     "stability",
     "stride",
     "siting",

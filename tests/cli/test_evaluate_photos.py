@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 
@@ -23,6 +24,8 @@ NAMES = [path.removeprefix("runs/") for path in MODELS]
 @pytest.fixture
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Three models whose files have the same name and whose cards say the same."""
+    for user in ("filmcolor.train.build", "filmcolor.pipeline", "filmcolor.evaluate.film_report"):
+        importlib.import_module(user)  # or it would keep the substitute for good
     colors = iter([(5.0, 5.0), (10.0, 10.0), (-10.0, 5.0)])
     monkeypatch.setattr(
         checkpoint, "load_generator", lambda _name, _device: one_color(*next(colors))

@@ -46,12 +46,13 @@ def test_help_explains_and_gives_examples(capsys: pytest.CaptureFixture[str]) ->
     assert "black-and-white" in without
     assert "filmcolor run old_film.mp4" in without
     commands_part = without.partition("Commands:")[2]
-    assert [line.split()[0] for line in commands_part.strip().splitlines()[:6]] == [
+    assert [line.split()[0] for line in commands_part.strip().splitlines()[:7]] == [
         "run",
         "extract",
         "train",
         "evaluate",
         "info",
+        "jobs",
         "models",
     ]
 
@@ -121,6 +122,9 @@ def encoded(**choices: object) -> RunOptions:
         (["--start", "1:02.5"], RunOptions(start_seconds=Fraction(125, 2))),
         (["--duration", "0.1"], RunOptions(duration_seconds=Fraction(1, 10))),
         (["--overwrite"], RunOptions(overwrite=True)),
+        (["--work", "elsewhere"], RunOptions(work="elsewhere")),
+        (["--keep-work"], RunOptions(keep_work=True)),
+        (["--workers", "3"], RunOptions(workers=3)),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )

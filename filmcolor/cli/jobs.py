@@ -1,0 +1,75 @@
+"""`filmcolor jobs`: runs that were not finished, and what they have left on the disk."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from filmcolor.cli.arguments import debug_option
+from filmcolor.errors import JobError
+
+if TYPE_CHECKING:
+    from filmcolor.workfolder import WorkState
+
+
+@click.command("jobs", short_help="List runs that were not finished, and clean up.")
+@click.argument("folders", nargs=-1, type=click.Path(), metavar="[FOLDER]...")
+@click.option(
+    "--clean",
+    is_flag=True,
+    help="Remove what stopped runs have left; those that go on are let alone.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write everything as one JSON list.")
+def jobs_command(folders: tuple[str, ...], clean: bool, as_json: bool) -> None:
+    """List the runs in each FOLDER (where nothing is named: in this one) that were not finished.
+
+    A run keeps what is done in a hidden folder beside its target, or in that of --work, and the
+    same command goes on from there. `filmcolor jobs --clean` gives the room back instead.
+    """
+    from filmcolor.workfolder import find_work
+
+    found: list[WorkState] = []
+    for name in folders or (".",):
+        folder = Path(name)
+        if not folder.is_dir():
+            raise JobError(
+                f"{click.format_filename(name)}: is no folder; name one with films in it"
+            )
+        try:
+            found += find_work(folder)
+        except OSError as error:
+            raise JobError(
+                f"{click.format_filename(name)}: cannot be read ({error.strerror}); name another"
+            ) from error
+    if as_json:
+        values = [{**asdict(state), "path": str(state.path)} for state in found]
+        click.echo(json.dumps(values, indent=2))
+    elif not found:
+        click.echo("No unfinished runs here.")
+    for state in found:
+        if clean and state.holder is None:
+            shutil.rmtree(state.path, ignore_errors=True)
+            if state.path.exists():
+                raise JobError(f"{state.path}: cannot be removed; remove it by hand")
+        if not as_json:
+            click.echo(_line(state, removed=clean and state.holder is None))
+
+
+def _line(state: WorkState, *, removed: bool) -> str:
+    name = click.format_filename(state.path)
+    size = f"{state.bytes / 1e6:.1f} MB"
+    if removed:
+        return f"{name}: removed, {size}"
+    hours = (time.time() - state.changed) / 3600
+    age = f"{hours / 24:.0f} days" if hours >= 48 else f"{hours:.1f} hours"
+    who = f"{state.holder} is at work" if state.holder else f"stopped {age} ago"
+    return f"{name}: {state.title}: {state.done} of {state.segments} parts, {size}, {who}"
+
+
+debug_option(jobs_command)
