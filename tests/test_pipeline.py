@@ -21,6 +21,7 @@ from filmcolor.pipeline import StageClock, color_film, color_pictures
 from filmcolor.types import (
     Event,
     Finished,
+    Joining,
     Looking,
     Notice,
     PictureDone,
@@ -169,7 +170,7 @@ def test_events_tell_what_happens_in_order(tmp_path: Path) -> None:
     kinds = [type(event) for event in events if not isinstance(event, Notice)]
     assert kinds[0] is Planned
     assert kinds[-1] is Finished
-    assert set(kinds[1:-1]) == {Looking, Progress}
+    assert set(kinds[1:-1]) == {Looking, Progress, Joining}
     finished = events[-1]
     assert isinstance(finished, Finished)
     assert (finished.done, finished.target) == (20, str(target))
@@ -391,7 +392,4 @@ def test_a_film_is_looked_through_before_it_is_coloured(tmp_path: Path) -> None:
     assert kinds[0] is Planned and kinds[1] is Looking and kinds[-1] is Finished
     assert kinds.index(Progress) > max(i for i, kind in enumerate(kinds) if kind is Looking)
     assert events[-1].stage_seconds["plan"] > 0  # type: ignore[union-attr]
-    for method in ("ema", "none"):
-        options = replace(QUICK, color=replace(QUICK.color, smooth=method))
-        quick = color(source, tmp_path / f"{method}.mkv", options)
-        assert not any(isinstance(event, Looking) for event in quick)
+    assert [kind for kind in kinds if kind is not Progress][-2:] == [Joining, Finished]
