@@ -64,12 +64,27 @@ class RunOptions:
     start_seconds: Fraction | None = None  # first moment to colour; None: the beginning
     duration_seconds: Fraction | None = None  # how much to colour; None: to the end
     overwrite: bool = False  # replace what stands under the target's name
+    verify: bool = False  # compare the result with the source when it is written
 
     def __post_init__(self) -> None:
         if self.start_seconds is not None and self.start_seconds < 0:
             raise OptionError("--start: must not be negative")
         if self.duration_seconds is not None and self.duration_seconds <= 0:
             raise OptionError("--duration: must be greater than zero")
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """What a result is compared with, and how strictly."""
+
+    start_seconds: Fraction | None = None  # the part that was coloured, as in RunOptions
+    duration_seconds: Fraction | None = None
+    deinterlace: bool = False  # the result was made with --deinterlace
+    lossless: bool = False  # every code of luma must be the source's, whatever the codec
+    expect_color: bool = True  # a frame without colour is a fault
+
+    def __post_init__(self) -> None:
+        RunOptions(start_seconds=self.start_seconds, duration_seconds=self.duration_seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,10 @@ from filmcolor.cli.arguments import (
     section_option,
     signals_interrupt,
 )
+from filmcolor.cli.verify import EXIT_FAULTS, show_verification
+from filmcolor.cli.verify_display import open_verify_display
 from filmcolor.errors import OptionError
-from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
+from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, VerifyOptions
 
 if TYPE_CHECKING:
     from filmcolor.cli.display import Display
@@ -43,6 +45,7 @@ _FILM_ONLY = (
     "deinterlace",
     "start_seconds",
     "duration_seconds",
+    "verify",
     *(field.name for field in fields(EncodeOptions)),
 )
 
@@ -60,8 +63,8 @@ Examples:
       sit between two other programs
 
 \b
-Exit codes: 0 done, 1 some pictures of a folder failed (each is named),
-2 wrong options, 3 unreadable or unwritable film, 4 unusable model,
+Exit codes: 0 done, 1 some pictures of a folder failed (each is named) or
+--verify found a fault, 2 wrong options, 3 unreadable or unwritable film, 4 unusable model,
 5 a run that could not be finished, 70 a bug in filmcolor, 130 Ctrl-C.
 """
 
@@ -100,6 +103,14 @@ _RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
     default=_RUN.overwrite,
     help="Replace what is there already. Without it an existing film is an error and existing "
     "pictures of a folder are skipped, so that the same command goes on where it stopped.",
+)
+@section_option(
+    _RESULT,
+    "--verify",
+    is_flag=True,
+    default=_RUN.verify,
+    help="When the film is written, prove that it is the source with nothing but colour added, as "
+    "`filmcolor verify` does. If it is not, the film is kept and the exit code is 1.",
 )
 @section_option(
     _COLOUR,
@@ -250,6 +261,10 @@ def run_command(
             options = _options(chosen)
             is_film = check_source(source)
             place = _check_target(source, target, options, is_film=is_film)
+            if options.verify and is_film and "-" in (source, place):
+                raise OptionError(
+                    "--verify: needs files on both sides; a pipe cannot be read twice"
+                )
             failed = _run(ctx, display, source, place, options, is_film=is_film)
         except KeyboardInterrupt as stop:
             number = stop.exit_code - 128 if isinstance(stop, Interrupted) else signal.SIGINT
@@ -258,8 +273,30 @@ def run_command(
             if code := exit_code(error):
                 display.failed(error, code)
             raise
+        if options.verify and is_film:
+            display.close()
+            failed = not _verify(source, place, options, quiet=quiet, as_json=as_json)
     if failed:
-        ctx.exit(1)
+        ctx.exit(EXIT_FAULTS)
+
+
+def _verify(source: str, target: str, options: RunOptions, *, quiet: bool, as_json: bool) -> bool:
+    """Compare the film that was written with its source; whether all holds."""
+    color, encode = options.color, options.encode
+    strictness = VerifyOptions(
+        start_seconds=options.start_seconds,
+        duration_seconds=options.duration_seconds,
+        deinterlace=options.deinterlace,
+        lossless=encode.lossless,
+        expect_color=color.saturation > 0,
+    )
+    with open_verify_display(quiet=quiet, as_json=as_json) as display:
+        try:
+            return show_verification(display, source, target, strictness).holds
+        except KeyboardInterrupt as stop:
+            number = stop.exit_code - 128 if isinstance(stop, Interrupted) else signal.SIGINT
+            left = "the film is written, but not verified."
+            raise Interrupted(left, signal_number=number) from None
 
 
 def _run(
