@@ -18,6 +18,7 @@ from filmcolor.media.decode import FilmReader
 from filmcolor.media.encoders import ENCODERS
 from filmcolor.media.source import PIPE, media_errors, open_source
 from filmcolor.media.streams import plan_streams, survey_streams
+from filmcolor.media.timeline import MATROSKA_TIME_BASE
 from filmcolor.options import VerifyOptions
 from filmcolor.types import ColorTags, Notice, Progress, VideoInfo
 from filmcolor.verify.film import FilmComparison, FilmSpan
@@ -32,7 +33,6 @@ from filmcolor.verify.streams import (
 )
 
 _REPORT_SECONDS = 0.2
-_MILLISECOND = Fraction(1, 1000)
 
 
 def verify_film(
@@ -168,7 +168,7 @@ def _compare_rest(
         pairs = _pairs(source, result, films, container, part, options, findings)
     if not pairs:
         return
-    tolerance = None if container.exact_times else _MILLISECOND
+    tolerance = Fraction(0) if container.exact_times else MATROSKA_TIME_BASE
     with open_source(source) as before, open_source(result) as after:
         for _ in compare_packets(before, after, pairs, part, findings, tolerance=tolerance):
             yield Progress(span.frames, span.frames, {})

@@ -238,7 +238,7 @@ class _Match:
             found.popleft()
             return
         else:
-            self._fault("changed", "its bytes are not the source's", first.seconds)
+            self._fault("changed", "with other bytes", first.seconds)
         wanted.popleft()
         found.popleft()
 
@@ -264,12 +264,11 @@ def compare_packets(
     part: Part,
     findings: Findings,
     *,
-    tolerance: Fraction | None,
+    tolerance: Fraction,
 ) -> Generator[int, None, None]:
     """Compare the packets of all pairs; yields now and then the number of packets read.
 
-    `tolerance`: seconds that a time may be off, beside a tick of the streams' own time bases, of
-    which None allows one alone. Both containers are freshly opened and are read to their ends.
+    `tolerance`: seconds that a time may be off, beside a tick of each of the two time bases. Both containers are freshly opened and are read to their ends.
     """
     sides = (
         _Side(source, [pair.source for pair in pairs]),
@@ -282,8 +281,7 @@ def compare_packets(
         convert_to = pair.plan.action if is_converted else None
         readers.append((_Reader(streams[0], part, convert_to), _Reader(streams[1], None)))
         ticks = [stream.time_base or Fraction(0) for stream in streams]
-        allowed = ticks[1] if tolerance is None else tolerance + ticks[0]
-        matches.append(_Match(pair.plan.name, part.offset, allowed, findings))
+        matches.append(_Match(pair.plan.name, part.offset, tolerance + sum(ticks), findings))
     count = 0
     while (at := _behind(sides, part.offset)) is not None:
         side = sides[at]

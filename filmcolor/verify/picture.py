@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -20,14 +21,19 @@ from filmcolor.verify.findings import Place
 BLOCK = 16
 """Side of the blocks in pixels; those at the edges take in what is left over."""
 
-_MEAN_CODES = 12.0
-"""Difference of a block's mean that is always allowed; defaults reach 2.7, crf 28 reaches 6.9."""
-_MEAN_TIMES = 10.0
-"""Allowed beyond that, in multiples of the film's own error there; svtav1 at crf 63 reaches 8.2."""
-_SQUARE = 650.0
-"""Mean squared difference of a block that is always allowed (20 dB); defaults reach 64 (30 dB)."""
-_SQUARE_TIMES = 300.0
-"""Allowed beyond that, in multiples of the film's own mean squared error there; 222 was reached."""
+_MEAN_CODES, _MEAN_TIMES = 8.0, 5.0
+"""Difference of a block's mean: so many codes are always allowed, and so many times what the worst
+blocks of the frames around have. Defaults reach 2.7 codes, crf 28 reaches 6.9, and one frame
+beside the others 4.2 times (svtav1 at crf 63; else 1.6).
+"""
+_MEAN_BASE, _MEAN_RMS = 12.0, 10.0
+"""And, for a change that lasts, so many times the error of the whole frames around; 8.2 was
+reached.
+"""
+_SQUARE, _SQUARE_TIMES = 400.0, 9.0
+"""The same for a block's mean squared difference: defaults reach 64 (30 dB); 6.9 times."""
+_SQUARE_BASE, _SQUARE_RMS = 650.0, 300.0
+"""And 222 times the mean squared error of the whole frames."""
 _MEAN_MOST, _SQUARE_MOST = 80.0, 10_000.0
 """Never allowed; the worst settings reach 69 codes, and 6800 (9.8 dB)."""
 _FRAME_RMS = 30.0
@@ -35,7 +41,7 @@ _FRAME_RMS = 30.0
 _REACH = 12
 """Frames before and after that tell how coarsely the film is coded there."""
 _RANK = 3
-"""So many of them may be worse: a frame that was changed does not excuse itself."""
+"""So many of these may be worse than what is taken as usual."""
 _ALIKE_TIMES, _ALIKE_CODES = 3.0, 4.0
 _KNOWN_FRAMES = 3
 _UNKNOWN_RMS = 4.0
@@ -111,7 +117,7 @@ def compare_luma(source: Luma, result: Luma, bit_depth: int) -> Difference:
     mean, mean_at = place(means)
     square, square_at = place(squares)
     rms = math.sqrt(float(np.mean(np.square(difference))))
-    is_related = rms <= _MEAN_CODES or _is_related(source, result, np.float32(scale))
+    is_related = rms <= _MEAN_BASE or _is_related(source, result, np.float32(scale))
     return Difference(False, rms, mean, mean_at, square, square_at, is_related)
 
 
@@ -173,16 +179,26 @@ class LumaJudge:
     def _judge(self) -> list[tuple[Place, Difference]]:
         at = self._judged
         self._judged += 1
-        near = list(self._window)[max(0, at - _REACH) : at + _REACH + 1]
-        errors = sorted((difference.rms for _, difference in near), reverse=True)
-        usual = errors[min(_RANK, len(errors) // 2)]
+        near = [difference for _, difference in self._window]
+        near = near[max(0, at - _REACH) : at + _REACH + 1]
+        rms = _usual(difference.rms for difference in near)
+        mean = _usual(difference.mean for difference in near)
+        square = _usual(difference.square for difference in near)
         place, found = self._window[at]
+        means = max(_MEAN_CODES, _MEAN_TIMES * mean), max(_MEAN_BASE, _MEAN_RMS * rms)
+        squares = max(_SQUARE, _SQUARE_TIMES * square), max(_SQUARE_BASE, _SQUARE_RMS * rms**2)
         passes = (
             found.rms <= _FRAME_RMS
-            and found.mean <= min(max(_MEAN_CODES, _MEAN_TIMES * usual), _MEAN_MOST)
-            and found.square <= min(max(_SQUARE, _SQUARE_TIMES * usual**2), _SQUARE_MOST)
+            and found.mean <= min(*means, _MEAN_MOST)
+            and found.square <= min(*squares, _SQUARE_MOST)
         )
         return [] if passes else [(place, found)]
+
+
+def _usual(values: Iterable[float]) -> float:
+    """What some frames have, but for the worst of them: a changed frame does not excuse itself."""
+    worst = sorted(values, reverse=True)
+    return worst[min(_RANK, len(worst) // 2)]
 
 
 def is_neutral(chroma: tuple[Luma, Luma] | None, bit_depth: int) -> bool:

@@ -21,6 +21,7 @@ from filmcolor.media.containers import (
 from filmcolor.media.streams import (
     COVER,
     TIMECODE,
+    Action,
     StreamPlan,
     StreamsPlan,
     codec_name,
@@ -39,6 +40,8 @@ from filmcolor.verify.packets import Part, StreamPair
 LABEL = "colorized by filmcolor"
 """What the comment of every result says, before version and model."""
 
+_SAME_IN_MP4 = {"mp2": "mp3"}
+"""MPEG audio, whose layer mp4 does not tell."""
 _CHAPTER_SECONDS = Fraction(1, 1000)
 
 
@@ -87,8 +90,10 @@ def _kind(stream: Stream) -> str:
     return COVER if is_attached_picture(stream) else stream.type
 
 
-def _codec(stream: Stream, plan: StreamPlan) -> str:
-    return plan.action if plan.action in ("mov_text", "subrip") else codec_name(stream)
+def _codec(stream: Stream, action: Action = "copy") -> str:
+    """What the stream's codec is called, if this is done with it."""
+    name = action if action in ("mov_text", "subrip") else codec_name(stream)
+    return _SAME_IN_MP4.get(name, name)
 
 
 def _language(metadata: Mapping[str, str]) -> str:
@@ -103,7 +108,7 @@ def _counterpart(
         other
         for other in left
         if _kind(other) == _kind(stream)
-        and (stream.type == "attachment" or codec_name(other) == _codec(stream, plan))
+        and (stream.type == "attachment" or _codec(other) == _codec(stream, plan.action))
     ]
     wanted = _language(stream_metadata(stream.metadata, container, changed=False))
     same = [other for other in alike if _language(other.metadata) == wanted]
