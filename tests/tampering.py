@@ -134,6 +134,13 @@ def without_color(*wanted: int) -> FrameEdit:
     return edit
 
 
+def negative(number: int, frame: VideoFrame) -> VideoFrame:
+    """Black becomes white: a picture with nothing in common with the one it was."""
+    luma = plane_codes(frame, 0)
+    fill_plane(frame, 0, 255 - luma)
+    return frame
+
+
 def at_another_time(wanted: int, ticks: int) -> FrameEdit:
     """Shows one frame so many ticks later."""
 

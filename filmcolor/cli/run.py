@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 _COLOR, _ENCODE, _RUN = ColorOptions(), EncodeOptions(), RunOptions()
 
+_LEAST_SATURATION = 0.25
+"""Colours paler than this may pass for none: then --verify does not look for grey frames."""
+
 _FILM_ONLY = (
     "siting",
     "deinterlace",
@@ -282,13 +285,12 @@ def run_command(
 
 def _verify(source: str, target: str, options: RunOptions, *, quiet: bool, as_json: bool) -> bool:
     """Compare the film that was written with its source; whether all holds."""
-    color, encode = options.color, options.encode
     strictness = VerifyOptions(
         start_seconds=options.start_seconds,
         duration_seconds=options.duration_seconds,
         deinterlace=options.deinterlace,
-        lossless=encode.lossless,
-        expect_color=color.saturation > 0,
+        lossless=options.encode.lossless,
+        expect_color=options.color.saturation >= _LEAST_SATURATION,
     )
     with open_verify_display(quiet=quiet, as_json=as_json) as display:
         try:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
+from filmcolor.cli.arguments import exit_code
 from filmcolor.cli.display import Pace, clock_text, file_name
 from filmcolor.cli.screen import Bar, Screen, terminal
 from filmcolor.types import Notice, Progress
@@ -27,6 +29,16 @@ _JSON_SECONDS = 0.5
 
 class VerifyDisplay(Screen):
     """Shows one verification; by itself what `--quiet` leaves: what does not hold."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, Exception):
+            self.failed(error, exit_code(error))
+        super().__exit__(kind, error, trace)
 
     def begin(self, source: str, result: str) -> None:
         """The two are about to be compared."""
@@ -45,6 +57,9 @@ class VerifyDisplay(Screen):
 
     def progress(self, event: Progress) -> None:
         """So many frames are compared."""
+
+    def failed(self, error: BaseException, exit_code: int) -> None:
+        """The comparison cannot be made; the error line itself is written elsewhere."""
 
     def report(self, report: VerifyReport) -> None:
         """What was found: one line for each kind of fault."""
@@ -133,7 +148,7 @@ class VerifyBar(VerifyLines):
 
 class VerifyJson(VerifyDisplay):
     """One JSON object a line; `event` names its kind: comparing, notice, progress, finding,
-    verified.
+    verified, error.
     """
 
     def __init__(self, *, to_stderr: bool, clock: Callable[[], float] = time.monotonic) -> None:
@@ -156,6 +171,10 @@ class VerifyJson(VerifyDisplay):
         if self._last is None or now - self._last >= _JSON_SECONDS:
             self._last = now
             self._write("progress", {"done": event.done, "total": event.total})
+
+    def failed(self, error: BaseException, exit_code: int) -> None:
+        """`text`, `exit_code`; the process ends after it."""
+        self._write("error", {"text": str(error), "exit_code": exit_code})
 
     def report(self, report: VerifyReport) -> None:
         """Every finding, then `holds` and the measures."""

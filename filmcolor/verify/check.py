@@ -122,7 +122,10 @@ def _compare_pictures(
             findings.fault("colour tags", f"the colour tag {name} {code} has become {other}")
     is_woven = before.interlaced and not options.deinterlace
     if is_woven and not after.interlaced:
-        findings.note("the source is interlaced, the result does not say so")
+        findings.note(
+            "the source is interlaced, the result does not say so; if it was made with "
+            "--deinterlace, say so here too"
+        )
     elif is_woven and before.top_field_first != after.top_field_first:
         findings.fault("fields", "the order of the fields is not the source's")
     if after.layout.bit_depth < before.layout.bit_depth:

@@ -268,7 +268,8 @@ def compare_packets(
 ) -> Generator[int, None, None]:
     """Compare the packets of all pairs; yields now and then the number of packets read.
 
-    `tolerance`: seconds that a time may be off, beside a tick of each of the two time bases. Both containers are freshly opened and are read to their ends.
+    `tolerance`: seconds that a time may be off, beside a tick of each of the two time bases. Both
+    containers are freshly opened and are read to their ends.
     """
     sides = (
         _Side(source, [pair.source for pair in pairs]),

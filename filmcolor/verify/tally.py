@@ -92,7 +92,10 @@ class PictureTally:
         self._blame(self.judge.rest())
         is_exact = self._options.lossless or self._busy_exact > self._busy_inexact
         if self._mostly_unrelated:
-            findings.only("another film", "the result is another film: its pictures are not alike")
+            findings.only(
+                "another film",
+                "the result is another film, or another part of it: its pictures are not alike",
+            )
         else:
             findings.extend(self._changed if is_exact else self._rough)
             if not self._options.expect_color:
