@@ -74,7 +74,7 @@ def rewrite(
             index, output = packet.stream.index, outputs[packet.stream.index]
             if isinstance(output, VideoStream) and frames is not None:
                 for frame in packet.decode():
-                    changed = frames(count[index], frame)
+                    changed = frames(count[index], _copied(frame))
                     count[index] += 1
                     if changed is not None:
                         changed.pict_type = av.video.frame.PictureType.NONE
@@ -93,6 +93,15 @@ def rewrite(
         for output in outputs.values():
             if isinstance(output, VideoStream) and frames is not None:
                 after.mux(output.encode(None))
+
+
+def _copied(frame: VideoFrame) -> VideoFrame:
+    """A frame of its own: the decoder still looks at the one that it gave."""
+    copy = VideoFrame(frame.width, frame.height, frame.format.name)
+    for plane in range(len(frame.planes)):
+        fill_plane(copy, plane, plane_codes(frame, plane))
+    copy.pts, copy.time_base, copy.duration = frame.pts, frame.time_base, frame.duration
+    return copy
 
 
 def _clocks(film: InputContainer, target: Path) -> dict[str, str]:

@@ -538,8 +538,8 @@ def test_a_frame_is_judged_by_those_around_it() -> None:
     fine = [difference(2.0)] * 40
     assert judged(fine) == []
     for at in (0, 20, 39):
-        assert judged([*fine[:at], difference(11.0), *fine[at + 1 :]]) == [at]
-        assert judged([*fine[:at], difference(2.0, square=500.0), *fine[at + 1 :]]) == [at]
+        assert judged([*fine[:at], difference(13.0), *fine[at + 1 :]]) == [at]
+        assert judged([*fine[:at], difference(2.0, square=700.0), *fine[at + 1 :]]) == [at]
     coarse = [difference(18.0, 8.0, 800.0)] * 40  # libx264 at crf 40
     assert judged(coarse) == []
     assert judged([*coarse[:20], difference(85.0, 9.0, 7500.0), *coarse[21:]]) == [20]

@@ -21,27 +21,27 @@ from filmcolor.verify.findings import Place
 BLOCK = 16
 """Side of the blocks in pixels; those at the edges take in what is left over."""
 
-_MEAN_CODES, _MEAN_TIMES = 8.0, 5.0
+_MEAN_CODES, _MEAN_TIMES = 8.0, 6.0
 """Difference of a block's mean: so many codes are always allowed, and so many times what the worst
-blocks of the frames around have. Defaults reach 2.7 codes, crf 28 reaches 6.9, and one frame
-beside the others 4.2 times (svtav1 at crf 63; else 1.6).
+blocks of the frames around have. Defaults reach 2.7 codes and crf 28 reaches 6.9; one frame beside
+the others reaches 4.4 times (svtav1 at crf 63; at better settings 2.4).
 """
 _MEAN_BASE, _MEAN_RMS = 12.0, 10.0
-"""And, for a change that lasts, so many times the error of the whole frames around; 8.2 was
+"""And, for a change that lasts, so many times the error of the whole frames around; 8.6 was
 reached.
 """
-_SQUARE, _SQUARE_TIMES = 400.0, 9.0
-"""The same for a block's mean squared difference: defaults reach 64 (30 dB); 6.9 times."""
+_SQUARE, _SQUARE_TIMES = 400.0, 12.0
+"""The same for a block's mean squared difference: defaults reach 64 (30 dB); 8.9 times."""
 _SQUARE_BASE, _SQUARE_RMS = 650.0, 300.0
-"""And 222 times the mean squared error of the whole frames."""
+"""And 244 times the mean squared error of the whole frames."""
 _MEAN_MOST, _SQUARE_MOST = 80.0, 10_000.0
 """Never allowed; the worst settings reach 69 codes, and 6800 (9.8 dB)."""
 _FRAME_RMS = 30.0
 """Root mean squared difference of a whole frame (18.6 dB); the worst setting reaches 19.6."""
 _REACH = 12
 """Frames before and after that tell how coarsely the film is coded there."""
-_RANK = 3
-"""So many of these may be worse than what is taken as usual."""
+_WORSE = 3
+"""One in so many of these may be worse than what is taken as usual."""
 _ALIKE_TIMES, _ALIKE_CODES = 3.0, 4.0
 _KNOWN_FRAMES = 3
 _UNKNOWN_RMS = 4.0
@@ -201,9 +201,9 @@ class LumaJudge:
 
 
 def _usual(values: Iterable[float]) -> float:
-    """What some frames have, but for the worst of them: a changed frame does not excuse itself."""
+    """What frames have, but for the worst third of them: changed ones do not excuse themselves."""
     worst = sorted(values, reverse=True)
-    return worst[min(_RANK, len(worst) // 2)]
+    return worst[len(worst) // _WORSE]
 
 
 def is_neutral(chroma: tuple[Luma, Luma] | None, bit_depth: int) -> bool:

@@ -171,7 +171,7 @@ def test_a_changed_block_in_a_long_film_is_told_from_its_codec(
     source, target = tmp_path / "in.mkv", tmp_path / "out.mp4"
     make_clip(source, frames=60, cuts=[20, 40], width=96, height=64)
     color(source, target, options())
-    rewrite(target, tmp_path / "bad.mp4", frames=with_block(41, 60))
+    rewrite(target, tmp_path / "bad.mp4", frames=with_block(41, 40))
     assert main(["verify", str(source), str(tmp_path / "bad.mp4"), "-q"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("Failed: luma farther off than the codec explains: frame 41 (1.708 s;")
