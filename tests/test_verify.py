@@ -246,10 +246,11 @@ def test_other_things_that_are_lost_or_changed(films: Films, tmp_path: Path) -> 
     assert line.startswith("the tag COMMENT 'reel 2' has become 'colorized by")
 
 
-def test_a_stream_that_the_source_does_not_have(films: Films, tmp_path: Path) -> None:
+def test_a_stream_that_the_source_does_not_have(tmp_path: Path) -> None:
     silent, result = tmp_path / "silent.mkv", tmp_path / "out.mkv"
-    make_clip(silent, frames=24, width=96, height=64, codec="libx264")
-    rewrite(films.lossless, result, without=["subtitle", "attachment", "chapters"])
+    make_clip(silent, frames=6)
+    make_clip(tmp_path / "in.mkv", frames=6, sound=1)
+    color(tmp_path / "in.mkv", result, options())
     assert faults(verify(silent, result)) == ["audio stream 1 (aac, eng) is not in the source"]
 
 
@@ -365,6 +366,18 @@ def test_a_lossless_codec_has_to_keep_every_code(tmp_path: Path, codec: Codec, s
     (line,) = faults(verify(source, tmp_path / f"lossy{suffix}", lossless=True))
     assert line.startswith("luma changed: frame 0 (0.000 s; the block at ")
     assert line.endswith("and 3 more")
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_a_coarsely_coded_film_with_cuts_holds(tmp_path: Path, codec: Codec) -> None:
+    source, result = tmp_path / "in.mkv", tmp_path / "out.mp4"
+    make_clip(source, frames=40, width=160, height=96, cuts=[9, 20, 21, 33])
+    choice = EncodeOptions(codec, crf=47, preset="ultrafast")
+    color(source, result, RunOptions(encode=choice))
+    report = verify(source, result)
+    assert report.findings == ()
+    assert report.worst_block_psnr is not None
+    assert report.worst_block_psnr < 22
 
 
 def test_interlaced_film_and_its_whole_frames(tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ from filmcolor.verify.tally import PictureTally, PictureVerdict
 
 _AHEAD = 5
 """Frames of each film that are looked at to find out which one is missing or added."""
+_CONFIRMED = 3
+"""Frames in a row that must fit better before it is believed that those after have been moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +105,18 @@ class FilmComparison:
             duration_seconds=options.duration_seconds,
             deinterlace=options.deinterlace,
         )
-        written = self._until_damaged(other.frames(with_chroma=True))
+        written = other.frames(with_chroma=True)
         with closing(prefetch(wanted, depth)) as first, closing(prefetch(written, depth)) as second:
-            yield from self._walk(_Line(first), _Line(second))
+            yield from self._walk(_Line(first), _Line(self._until_damaged(second)))
 
     def _until_damaged(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """The result's frames; what cannot be decoded of it is a fault, not an error."""
         try:
             yield from frames
         except MediaError as error:
-            self._findings.fault("damaged", f"the result cannot be decoded to its end: {error}")
+            what, _, way_out = str(error).rpartition(": ")
+            text = what if ": " in what else way_out
+            self._findings.fault("damaged", f"the result cannot be decoded to its end: {text}")
 
     def _walk(self, source: _Line, result: _Line) -> Generator[int, None, None]:
         first = last = source.peek()
@@ -192,14 +196,11 @@ class FilmComparison:
         late, difference = self._late(wanted, found), self._tally.compare(wanted, found)
         is_alike = self._tally.judge.is_alike(difference)
         if late or not is_alike:
-            limit = difference.rms if is_alike else None
             for ahead in range(1, _AHEAD):
-                other = source.peek(ahead)
-                if other is not None and self._fits(other, found, limit):
+                if self._explains(source, result, missing=ahead):
                     self._missing(source, ahead)
                     return True
-                other = result.peek(ahead)
-                if other is not None and self._fits(wanted, other, limit):
+                if self._explains(source, result, added=ahead):
                     self._added(result, ahead)
                     return False
         self._pair(wanted, found, difference, late + self._shift)
@@ -207,21 +208,31 @@ class FilmComparison:
         result.drop()
         return True
 
-    def _fits(self, wanted: Frame, found: Frame, limit: float | None) -> bool:
-        """Whether these two belong together rather than the two that are next.
+    def _explains(self, source: _Line, result: _Line, missing: int = 0, added: int = 0) -> bool:
+        """Whether all fits if so many frames are missing, or added, here.
 
-        `limit` is the error of those that are next if they are alike too: then these must be on
-        time and fit no worse. If these are not on time, the frames from here on have been moved.
+        The next frames must be alike then. If the first of them is on time, that is enough, as long
+        as it fits no worse than without. If not, the frames from here on have been moved: then
+        several must fit twice as well as without. A frame that is merely coded badly is no reason.
         """
-        late = self._late(wanted, found)
-        if late and limit is not None:
+        alike = self._tally.judge.is_alike
+        for step in range(_CONFIRMED):
+            wanted, found = source.peek(missing + step), result.peek(added + step)
+            first, other = source.peek(step), result.peek(step)
+            if wanted is None or found is None or first is None or other is None:
+                break
+            late = self._late(wanted, found)
+            supposed, plain = self._tally.compare(wanted, found), self._tally.compare(first, other)
+            if not alike(supposed):
+                return False
+            if step == 0 and not late:
+                return not alike(plain) or supposed.rms <= plain.rms
+            if supposed.rms > plain.rms / 2 or plain.is_exact:
+                return False
+        wanted, found = source.peek(missing), result.peek(added)
+        if wanted is None or found is None:
             return False
-        difference = self._tally.compare(wanted, found)
-        if not self._tally.judge.is_alike(difference):
-            return False
-        if limit is not None and difference.rms > limit:
-            return False
-        self._shift += late
+        self._shift += self._late(wanted, found)
         return True
 
     def _pair(self, wanted: Frame, found: Frame, difference: Difference, late: Fraction) -> None:
