@@ -182,7 +182,28 @@ def test_a_frame_that_was_left_out_without_a_gap(films: Films, tmp_path: Path, r
     assert moved.endswith("and 11 more")
 
 
-def test_a_repeated_frame_is_a_missing_and_an_added_one(films: Films, tmp_path: Path) -> None:
+@pytest.mark.parametrize("result", ["lossless", "lossy"])
+def test_several_frames_in_a_row_are_missing(films: Films, tmp_path: Path, result: str) -> None:
+    made: Path = getattr(films, result)
+    rewrite(
+        made,
+        tmp_path / made.name,
+        frames=lambda number, frame: None if 9 <= number < 15 else frame,
+    )
+    assert faults(verify(films.source, tmp_path / made.name)) == [
+        "missing from the result: frame 9 (0.375 s), frame 10 (0.417 s), frame 11 (0.458 s) "
+        "and 3 more"
+    ]
+
+
+def test_a_frame_that_the_source_does_not_have(films: Films, tmp_path: Path) -> None:
+    rewrite(films.source, tmp_path / "cut.mkv", frames=without_frame(9))
+    assert faults(verify(tmp_path / "cut.mkv", films.lossless)) == [
+        "not in the source: 0.375 s; its frame 9"
+    ]
+
+
+def test_a_picture_that_is_shown_twice(films: Films, tmp_path: Path) -> None:
     rewrite(films.lossless, tmp_path / "out.mkv", frames=twice(4))
     found = faults(verify(films.source, tmp_path / "out.mkv"))
     assert len(found) == 1

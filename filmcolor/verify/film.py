@@ -203,10 +203,23 @@ class FilmComparison:
                 if self._explains(source, result, added=ahead):
                     self._added(result, ahead)
                     return False
+            if not is_alike and self._lies_beyond(late, source, result):
+                if late > 0:
+                    self._missing(source, 1)
+                else:
+                    self._added(result, 1)
+                return late > 0
         self._pair(wanted, found, difference, late + self._shift)
         source.drop()
         result.drop()
         return True
+
+    def _lies_beyond(self, late: Fraction, source: _Line, result: _Line) -> bool:
+        """Whether one of two unlike frames has a time at which the other film is further on."""
+        wanted, found = source.peek(int(late > 0)), result.peek(int(late < 0))
+        if not late or wanted is None or found is None:
+            return False
+        return self._late(wanted, found) * late >= 0
 
     def _explains(self, source: _Line, result: _Line, missing: int = 0, added: int = 0) -> bool:
         """Whether all fits if so many frames are missing, or added, here.

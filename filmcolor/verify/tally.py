@@ -108,7 +108,7 @@ class PictureTally:
 
     @property
     def _mostly_unrelated(self) -> bool:
-        return self._unrelated > 0 and self._unrelated >= _STRANGERS * self._pairs
+        return self._unrelated >= max(1.0, _STRANGERS * self._pairs)
 
     def _blame(self, failed: list[tuple[Place, Difference]]) -> None:
         for place, difference in failed:
