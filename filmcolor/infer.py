@@ -7,7 +7,7 @@ handed on is at model size.
 from __future__ import annotations
 
 from collections.abc import Generator as Stage
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from typing import cast
@@ -20,7 +20,7 @@ from torch import Tensor
 from filmcolor.color import lightness, normalize_luma
 from filmcolor.errors import JobError
 from filmcolor.models.checkpoint import LoadedModel
-from filmcolor.types import Box, ColorField, Field, Frame, Luma
+from filmcolor.types import Box, ColorField, Field, Frame, Luma, Uncolored
 
 _BATCH = {"cpu": 4, "cuda": 32, "mps": 8}
 
@@ -64,33 +64,85 @@ def infer(
     and the same frames are tried again; with a single frame that does not fit, `JobError`. A field
     that is not finite is a `JobError` too: no frame is ever passed on without its colour.
     """
-    size = batch_size or _BATCH[model.device.type]
+    batches = _Batches(model, view, batch_size)
     source = iter(frames)
-    while waiting := list(islice(source, size)):
-        while waiting:
-            batch, rest = waiting[:size], waiting[size:]
+    while waiting := list(islice(source, batches.size)):
+        yield from zip(waiting, batches.run(waiting), strict=True)
+
+
+def infer_sparsely(
+    frames: Iterable[Frame],
+    model: LoadedModel,
+    view: View,
+    batch_size: int | None = None,
+    stride: int = 1,
+) -> Stage[tuple[Frame, ColorField | Uncolored], None, None]:
+    """As `infer`, but only for every `stride`-th frame of a shot, its first one included.
+
+    The others come as `Uncolored`, for `smooth` to carry colour to.
+    """
+    if stride == 1:
+        yield from infer(frames, model, view, batch_size)
+        return
+    batches = _Batches(model, view, batch_size)
+    source = iter(frames)
+    grid = (0, 0)
+    while waiting := list(islice(source, max(batches.size, stride))):
+        keys = [frame for frame in waiting if frame.place % stride == 0]
+        fields = {field.index: field for field in batches.run(keys)}
+        for frame in waiting:
+            if field := fields.get(frame.index):
+                grid = (field.ab.shape[1], field.ab.shape[2])
+                yield frame, field
+            elif grid == (0, 0):
+                raise ValueError(f"frame {frame.index} comes before the first of its shot")
+            else:
+                guide = _guide(view.show(frame.luma)[None, None], view, model.device)
+                light = view.restore(guide[0, 0].float().cpu().numpy())
+                yield frame, Uncolored(frame.index, light, grid)
+
+
+class _Batches:
+    """Runs the network in batches as large as memory allows."""
+
+    def __init__(self, model: LoadedModel, view: View, batch_size: int | None) -> None:
+        self.model, self.view = model, view
+        self.size = batch_size or _BATCH[model.device.type]
+
+    def run(self, frames: list[Frame]) -> list[ColorField]:
+        """A field for every frame; raises `JobError` as `infer` says."""
+        fields: list[ColorField] = []
+        while len(fields) < len(frames):
+            batch = frames[len(fields) : len(fields) + self.size]
             try:
-                fields = list(_run(batch, model, view))
+                fields += _run(batch, self.model, self.view)
             except (torch.OutOfMemoryError, MemoryError) as error:
-                if size == 1:
+                device = self.model.device
+                if self.size == 1:
                     raise JobError(
-                        f"out of memory on {model.device} with a single frame at "
-                        f"{view.width}x{view.height}; use a smaller --size or --device cpu"
+                        f"out of memory on {device} with a single frame at "
+                        f"{self.view.width}x{self.view.height}; use a smaller --size or "
+                        "--device cpu"
                     ) from error
-                size = max(1, size // 2)
-                if model.device.type == "cuda":
+                self.size = max(1, self.size // 2)
+                if device.type == "cuda":
                     torch.cuda.empty_cache()
-                continue
-            waiting = rest
-            yield from zip(batch, fields, strict=True)
+        return fields
 
 
 @torch.inference_mode()
-def _run(frames: list[Frame], model: LoadedModel, view: View) -> Iterator[ColorField]:
-    codes = torch.from_numpy(np.stack([view.show(frame.luma) for frame in frames])[:, None])
-    if model.device.type == "cuda":
-        codes = codes.pin_memory().to(model.device, non_blocking=True)
-    shown = lightness(normalize_luma(codes.to(model.device), view.bit_depth, view.full_range))
+def _guide(codes: Luma, view: View, device: torch.device) -> Tensor:
+    """L* of codes (N, 1, height, width), on the device."""
+    sent = torch.from_numpy(codes)
+    if device.type == "cuda":
+        sent = sent.pin_memory().to(device, non_blocking=True)
+    return lightness(normalize_luma(sent.to(device), view.bit_depth, view.full_range))
+
+
+@torch.inference_mode()
+def _run(frames: list[Frame], model: LoadedModel, view: View) -> list[ColorField]:
+    codes = cast("Luma", np.stack([view.show(frame.luma) for frame in frames])[:, None])
+    shown = _guide(codes, view, model.device)
     half = model.device.type == "cuda" and model.card.descriptor.half_precision
     with torch.autocast(model.device.type, torch.bfloat16, enabled=half):
         ab: Tensor = model.generator(shown.contiguous(memory_format=torch.channels_last))
@@ -100,5 +152,7 @@ def _run(frames: list[Frame], model: LoadedModel, view: View) -> Iterator[ColorF
             f"the model gave no usable colour for frames {frames[0].index} to {frames[-1].index}; "
             "try --device cpu, or another --model"
         )
-    for frame, field, guide in zip(frames, fields, guides, strict=True):
-        yield ColorField(frame.index, view.restore(field), view.restore(guide[0]))
+    return [
+        ColorField(frame.index, view.restore(field), view.restore(guide[0]))
+        for frame, field, guide in zip(frames, fields, guides, strict=True)
+    ]

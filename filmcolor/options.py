@@ -18,6 +18,9 @@ Codec = Literal[
 SitingChoice = Literal["auto", "left", "center"]
 Precision = Literal["auto", "fp32", "bf16"]
 
+LONGEST_STRIDE = 8
+"""Frames from one that the network sees to the next, at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class ColorOptions:
@@ -29,6 +32,8 @@ class ColorOptions:
     batch_size: int | None = None  # frames a forward pass; None: settled by the device
     saturation: float = 1.0  # factor on ab; 1 is the model's own
     smooth: Smoothing = "flow"  # temporal smoothing of ab
+    stability: float = 0.7  # its strength: 0 none, 1 the most
+    stride: int | Literal["auto"] = 1  # the network sees every n-th frame of a shot
 
     def __post_init__(self) -> None:
         if self.size is not None and not 64 <= self.size <= 2048:
@@ -37,6 +42,15 @@ class ColorOptions:
             raise OptionError(f"--batch-size {self.batch_size}: must be 1 to 1024")
         if not 0.0 <= self.saturation <= 4.0:
             raise OptionError(f"--saturation {self.saturation}: must be 0 to 4")
+        if not 0.0 <= self.stability <= 1.0:
+            raise OptionError(f"--stability {self.stability}: must be 0 to 1")
+        if self.stride != "auto" and not 1 <= self.stride <= LONGEST_STRIDE:
+            raise OptionError(f"--stride {self.stride}: must be auto, or 1 to {LONGEST_STRIDE}")
+        if self.stride != 1 and self.smooth != "flow":
+            raise OptionError(
+                f"--stride {self.stride}: colour is carried along the motion that --smooth flow "
+                "finds; leave --smooth out"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +145,33 @@ class TrainOptions:
             raise OptionError(f"--val-pictures {self.val_pictures}: must be at least 1")
         if self.seed < 0:
             raise OptionError(f"--seed {self.seed}: must not be negative")
+
+
+@dataclass(frozen=True, slots=True)
+class FilmMeasureOptions:
+    """Which films are measured, and what they are compared with."""
+
+    truth: str | None = None  # the film in colour; None: a film whose colours nobody knows
+    results: tuple[str, ...] = ()  # films coloured before
+    models: tuple[str, ...] = (ColorOptions().model,)  # shipped names, or .safetensors files
+    files_only: bool = False  # colour nothing here: measure truth and results alone
+    device: str = "auto"
+    short_side: int = 256  # pictures are reduced to this before they are measured, px
+    start_seconds: Fraction | None = None  # first moment to measure; None: the beginning
+    duration_seconds: Fraction | None = None  # how much to measure; None: to the end
+
+    def __post_init__(self) -> None:
+        if self.truth is None and not self.results:
+            raise OptionError("--truth and --result are missing: give one of them, or both")
+        for name in (self.truth, *self.results):
+            if name in ("", "-"):
+                raise OptionError(f"{name or 'an empty name'}: films are compared as files")
+        for kind, names in (("result", self.results), ("model", self.models)):
+            if len(set(names)) < len(names):
+                raise OptionError(f"--{kind}: the same one was given twice")
+        if self.short_side < 32:
+            raise OptionError(f"--short-side {self.short_side}: must be at least 32")
+        if self.start_seconds is not None and self.start_seconds < 0:
+            raise OptionError("--start: must not be negative")
+        if self.duration_seconds is not None and self.duration_seconds <= 0:
+            raise OptionError("--duration: must be greater than zero")

@@ -1,6 +1,7 @@
 """Wires the stages into jobs, and tells how they go by yielding events.
 
-    decode -> shots -> infer -> smooth -> compose -> encode
+    plan    decode -> shots, drift of their palettes
+    colour  decode -> infer -> smooth -> compose -> encode
 
 Decoding runs ahead in one bounded thread, and everything up to composing in another, so that the
 encoder, the network and the decoder work side by side. Nothing is printed here, and nothing is
@@ -19,11 +20,11 @@ from filmcolor import __version__
 from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.compose import chroma_at, compose
 from filmcolor.errors import FilmcolorError, JobError, MediaError, OptionError
-from filmcolor.infer import View, infer
+from filmcolor.infer import View, infer, infer_sparsely
+from filmcolor.job import FilmPlan
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.encode import FilmWriter, OutputPlan, plan_output
 from filmcolor.media.images import (
-    Picture,
     find_pictures,
     mirror_target,
     read_picture,
@@ -33,11 +34,12 @@ from filmcolor.media.probe import has_color, refuse_hdr
 from filmcolor.models.checkpoint import LoadedModel, load_generator
 from filmcolor.models.device import resolve_device
 from filmcolor.options import ColorOptions, RunOptions
+from filmcolor.picture_box import find_picture_box
+from filmcolor.planning import look_through, settle_stride
 from filmcolor.prefetch import prefetch
-from filmcolor.shots import assign_shots, find_picture_box
+from filmcolor.shots import assign_shots
 from filmcolor.smooth import smooth
 from filmcolor.types import (
-    Box,
     ColorFrame,
     Event,
     Finished,
@@ -48,6 +50,7 @@ from filmcolor.types import (
     Progress,
     VideoInfo,
 )
+from filmcolor.views import film_view, picture_view
 
 T = TypeVar("T")
 
@@ -114,27 +117,50 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
     with FilmReader(source) as reader:
         info = reader.info
         refuse_hdr(info)
-        plan = plan_output(info, target, options)
+        output = plan_output(info, target, options)
         model = load_generator(options.color.model, device)
         samples = reader.sample(_SAMPLES)
         yield from reader.notices
-        yield from plan.notices
+        yield from output.notices
         yield from _film_notices(info, samples, options)
         total = info.expected_frames(options.start_seconds, options.duration_seconds)
-        yield Planned(source, target, model.card.name, str(device), plan.summary, total)
+        yield Planned(source, target, model.card.name, str(device), output.summary, total)
         tags = resolve_tags(info.tags, info.height)
         box = find_picture_box(samples, info.layout, bool(tags.full_range))
         if box is not None:
             yield Notice(
                 f"the picture is {box.size[1]}x{box.size[0]} inside black bars, which stay neutral"
             )
+        view = film_view(info, model, box, options.color)
+        if options.color.stride == "auto":
+            stride = settle_stride(samples, model, view)
+            yield Notice(f"--stride auto: the model sees {_every(stride)} frame of a shot")
+        else:
+            stride = options.color.stride
         del samples
         clock = StageClock()
-        colored = _color_frames(reader, plan, model, box, options, clock)
+        film: FilmPlan | None = None
+        looked = 0.0
+        if _looks_ahead(options.color) and not info.is_pipe:
+            begun = time.perf_counter()
+            film = yield from look_through(source, model, view, options)
+            looked = time.perf_counter() - begun
+            total = film.frames
+        colored = _color_frames(reader, output, film, model, view, stride, options, clock)
         done = 0
-        for done in _write_frames(colored, plan, _label(model), info.queue_depth, clock):
+        for done in _write_frames(colored, output, _label(model), info.queue_depth, clock):
             yield Progress(done, total, clock.seconds())
+        clock.add("plan", looked)
     yield Finished(target, done, time.monotonic() - started, clock.seconds())
+
+
+def _looks_ahead(options: ColorOptions) -> bool:
+    """Whether colours are steadied by what only a look at the whole film can tell."""
+    return options.smooth == "flow" and options.stability > 0
+
+
+def _every(stride: int) -> str:
+    return {1: "every", 2: "every second", 3: "every third"}.get(stride, f"every {stride}th")
 
 
 def _write_frames(
@@ -182,17 +208,21 @@ def _film_notices(info: VideoInfo, samples: list[Frame], options: RunOptions) ->
 
 def _color_frames(
     reader: FilmReader,
-    plan: OutputPlan,
+    output: OutputPlan,
+    film: FilmPlan | None,
     model: LoadedModel,
-    box: Box | None,
+    view: View,
+    stride: int,
     options: RunOptions,
     clock: StageClock,
 ) -> Generator[ColorFrame, None, None]:
-    """The chain of stages from the reader's frames to frames for the writer."""
-    info = reader.info
+    """The chain of stages from the reader's frames to frames for the writer.
+
+    Without a plan of the film its shots are found on the way.
+    """
+    info, color = reader.info, options.color
     tags = resolve_tags(info.tags, info.height)
     table = ChromaTable.build(tags.matrix, tags.primaries).to(model.device)
-    view = film_view(info, model, box, options.color)
     frames = reader.frames(
         start_seconds=options.start_seconds,
         duration_seconds=options.duration_seconds,
@@ -200,34 +230,29 @@ def _color_frames(
     )
     ahead = prefetch(clock.watch("decode", frames), info.queue_depth)
     waited = clock.watch("_wait", ahead)
-    marked = clock.watch("shots", assign_shots(waited, info.layout), "_wait")
-    fields = clock.watch("infer", infer(marked, model, view, options.color.batch_size), "shots")
-    steady = clock.watch("smooth", smooth(fields, options.color.smooth), "infer")
+    found = assign_shots(waited, info.layout) if film is None else film.mark(waited)
+    marked = clock.watch("shots", found, "_wait")
+    fields = infer_sparsely(marked, model, view, color.batch_size, stride)
+    steady = smooth(
+        clock.watch("infer", fields, "shots"),
+        color.smooth,
+        stability=color.stability,
+        stride=stride,
+        drift=None if film is None else film.drift,
+    )
     composed = compose(
-        steady,
+        clock.watch("smooth", steady, "infer"),
         source_layout=info.layout,
-        layout=plan.layout,
+        layout=output.layout,
         tags=tags,
-        siting=plan.siting,
-        box=box,
-        saturation=options.color.saturation,
+        siting=output.siting,
+        box=view.box,
+        saturation=color.saturation,
         table=table,
         device=model.device,
     )
     with closing(ahead):
         yield from clock.watch("compose", composed, "smooth")
-
-
-def film_view(info: VideoInfo, model: LoadedModel, box: Box | None, options: ColorOptions) -> View:
-    """How the network is shown this film: upright, in its displayed shape, without its bars."""
-    height, width = (info.height, info.width) if box is None else box.size
-    aspect = float(info.sample_aspect_ratio)
-    if info.rotation % 180:
-        height, width, aspect = width, height, 1 / aspect
-    rows, columns = model.card.descriptor.model_size(height, width, options.size, aspect)
-    return View(
-        info.layout.bit_depth, bool(info.tags.full_range), rows, columns, info.rotation, box
-    )
 
 
 def color_pictures(source: str, target: str, options: RunOptions) -> Generator[Event, None, None]:
@@ -339,12 +364,3 @@ def _color_picture(
     for notice in write_picture(picture, cb, cr, target, label=_label(model)):
         yield Notice(f"{target}: {notice.text}", notice.warning)
     clock.add("write", time.perf_counter() - begun)
-
-
-def picture_view(picture: Picture, model: LoadedModel, options: ColorOptions) -> View:
-    """How the network is shown this picture: upright, in its own shape."""
-    height, width = picture.luma.shape
-    if picture.rotation % 180:
-        height, width = width, height
-    rows, columns = model.card.descriptor.model_size(height, width, options.size)
-    return View(picture.layout.bit_depth, True, rows, columns, picture.rotation)

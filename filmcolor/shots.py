@@ -1,276 +1,177 @@
-"""Where a film's shots begin, and which part of its frame holds picture.
+"""Where a film's shots begin, so that colour crosses no change of picture.
 
-Colour must not cross a cut, and black bars must not be coloured; both are read off small luma
-here. Film as old as ours flickers, weaves in the gate, is torn and grainy, so a frame pair is
-judged by what remains after exposure and small motion are taken out, and only against the pairs
-around it. It knows nothing of colour.
+Hard cuts, dissolves and fades are told apart from what film as old as ours does anyway: exposure
+flickers, frames flash or are blank, the gate weaves, the camera pans, zooms and whips. Frames are
+read a bounded number ahead. It knows nothing of colour.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+from filmcolor.shot_changes import (
+    CutSettings,
+    DissolveSettings,
+    FadeSettings,
+    Window,
+    cut_strength,
+    dissolve_strength,
+    is_fade,
+    mixture_score,
+)
+from filmcolor.shot_measures import look_at
+from filmcolor.types import Frame, Luma, PixelLayout, Shot
 
-from filmcolor.types import Box, Frame, Luma, PixelLayout, Shot
-
-Small = NDArray[np.float32]
-
-_LONG_SIDE = 64
-"""Pixels of the longer side of the small luma."""
-_BLOCK = 8
-"""Side of the blocks that may move on their own, small px."""
-_REACH = 4
-"""How far a block may move between two frames, small px: a sixteenth of the picture."""
-_CONTRAST_FLOOR = 8.0
-"""Standard deviation (8-bit codes) below which contrast is not stretched: else grain would be
-picture."""
-_LEVEL_JUMP = 64.0
-"""Change of mean level (8-bit codes) that no exposure flicker makes: white to black is a cut."""
+Change = Literal["cut", "dissolve", "fade"]
 
 
 @dataclass(frozen=True, slots=True)
-class CutSettings:
-    """When a frame pair is a cut; distances are in standard deviations of the picture."""
+class ShotSettings:
+    """What counts as a change of shot."""
 
-    floor: float = 0.30  # smallest distance that can be a cut
-    ratio: float = 2.2  # times the typical distance of the pairs around it
-    margin: float = 0.10  # and this much more
-    window: int = 5  # pairs looked at on each side
+    cut: CutSettings = field(default_factory=CutSettings)
+    dissolve: DissolveSettings = field(default_factory=DissolveSettings)
+    fade: FadeSettings = field(default_factory=FadeSettings)
     minimum: int = 4  # frames: no shot is shorter, unless the film is
-    flash: int = 2  # frames: a disturbance this short between like frames is no cut
-    likeness: float = 0.50  # frames around a flash differ by less than this share of its edge
 
     @property
     def delay(self) -> int:
         """Frames that are read ahead before a frame's shot is known."""
-        return max(self.window, self.flash) + self.minimum - 1
+        return max(
+            max(self.cut.window, self.cut.flash) + self.minimum - 1,
+            max(self.dissolve.halves) + self.dissolve.apart + self.dissolve.peak,
+            self.fade.reach + self.fade.hold,
+        )
 
 
-def reduce_luma(luma: Luma, bit_depth: int) -> Small:
-    """Small, exposure-free luma: area-reduced to 64 px, blurred, mean 0, deviation 1.
+class ShotFinder:
+    """Says of every frame of a film, `delay` frames late, in which shot it is and where there.
 
-    Takes codes (height, width); gives (h, w) float32, both multiples of 8, and carries
-    the mean level that was taken out (8-bit codes over 64) as one more row of equal values at the
-    bottom, for `frame_distance`.
+    Give it the luma of all frames in order by `add`, then take the rest from `finish`. Frames are
+    counted from 0. A dissolve is divided at its middle, a fade at the middle of its blank frames.
     """
-    height, width = luma.shape
-    scale = _LONG_SIDE / max(height, width)
-    size = tuple(max(1, round(side * scale / _BLOCK)) * _BLOCK for side in (width, height))
-    codes = cv2.resize(luma, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    codes *= 1.0 / (1 << (bit_depth - 8))
-    blurred = cv2.blur(codes, (3, 3), borderType=cv2.BORDER_REPLICATE)
-    small: Small = blurred.astype(np.float32, copy=False)
-    mean, deviation = float(small.mean()), float(small.std())
-    small -= mean
-    small /= max(deviation, _CONTRAST_FLOOR)
-    level = np.full((1, size[0]), mean / _LEVEL_JUMP, np.float32)
-    return np.concatenate([small, level])
 
+    def __init__(self, bit_depth: int, settings: ShotSettings | None = None) -> None:
+        """`bit_depth`: of the codes that will be given."""
+        self.settings = settings or ShotSettings()
+        self._bit_depth = bit_depth
+        self._window = Window(2 * self.settings.delay + 2)
+        self._scores: dict[int, tuple[float, int]] = {}
+        self._strengths: dict[int, float] = {}
+        self._next = self._start = 0
+        self._shots: list[Shot] = []
 
-def frame_distance(first: Small, second: Small) -> float:
-    """How much of one small luma is not in the other: 0 (same) to about 1 (nothing in common).
+    def add(self, luma: Luma) -> tuple[int, int] | None:
+        """Take the next frame's codes (height, width); what `finish` gives, of the frame `delay`
+        frames ago, or None if there is none.
+        """
+        self._window.add(look_at(luma, self._bit_depth))
+        return self._settle() if self._window.last >= self.settings.delay else None
 
-    Mean |difference| after each 8 px block of `second` was laid over the best place of `first`
-    within 4 px; a change of the mean level beyond what flicker can do is added.
-    """
-    picture, reference = second[:-1], first[:-1]
-    height, width = picture.shape
-    padded = cv2.copyMakeBorder(
-        reference, _REACH, _REACH, _REACH, _REACH, borderType=cv2.BORDER_REPLICATE
-    )
-    shifted = np.lib.stride_tricks.sliding_window_view(padded, (height, width))
-    difference = np.abs(shifted - picture).reshape(-1, height // _BLOCK, _BLOCK, width)
-    rows = difference.sum(axis=2).reshape(-1, height // _BLOCK, width // _BLOCK, _BLOCK)
-    best = rows.sum(axis=3).min(axis=0)
-    jump = abs(float(second[-1, 0] - first[-1, 0]))
-    return min(1.0, float(best.mean()) / _BLOCK**2 + max(0.0, jump - 1.0))
+    def finish(self) -> Iterator[tuple[int, int]]:
+        """The film is over: (number of its shot, number in its shot) of each frame that is left,
+        both counted from 0.
+        """
+        while self._next <= self._window.last:
+            yield self._settle()
 
+    def shots(self) -> list[Shot]:
+        """The shots so far, in frames counted from 0; the last reaches to the last frame that is
+        settled.
+        """
+        if not self._next:
+            return []
+        return [*self._shots, Shot(self._start, self._next, "end")]
 
-class _Judge:
-    """Distances around one moving position, each computed once."""
+    def _settle(self) -> tuple[int, int]:
+        place = self._next
+        change = self._change(place)
+        if change is not None:
+            self._shots.append(Shot(self._start, place, change))
+            self._start = place
+        self._next += 1
+        old = place - self.settings.dissolve.apart - self.settings.dissolve.peak
+        self._scores.pop(old, None)
+        self._strengths.pop(old, None)
+        return len(self._shots), place - self._start
 
-    def __init__(self, settings: CutSettings) -> None:
-        self.settings = settings
-        self.smalls: dict[int, Small] = {}
-        self.known: dict[tuple[int, int], float] = {}
-        self.last = -1
+    def _change(self, place: int) -> Change | None:
+        """How a shot begins at `place`, if it does."""
+        if place - self._start < self.settings.minimum:
+            return None
+        if self._is_cut(place):
+            return "cut"
+        if is_fade(self._window, place, self._start, self.settings.fade):
+            return "fade"
+        return "dissolve" if self._is_dissolve(place) else None
 
-    def add(self, small: Small) -> None:
-        """Take the next frame."""
-        self.last += 1
-        self.smalls[self.last] = small
-        keep = self.last - 2 * self.settings.delay - 2
-        self.smalls.pop(keep, None)
-        for key in [key for key in self.known if key[0] < keep]:
-            del self.known[key]
-
-    def distance(self, first: int, second: int) -> float:
-        key = (first, second)
-        if key not in self.known:
-            self.known[key] = frame_distance(self.smalls[first], self.smalls[second])
-        return self.known[key]
-
-    def strength(self, position: int) -> float:
-        """Distance of the pair before `position` if it stands out as a cut, else 0."""
-        settings = self.settings
-        if not 0 < position <= self.last:
-            return 0.0
-        own = self.distance(position - 1, position)
-        if own < settings.floor:
-            return 0.0
-        around = [
-            self.distance(other - 1, other)
-            for other in range(position - settings.window, position + settings.window + 1)
-            if other != position and 0 < other <= self.last
-        ]
-        typical = float(np.median(around)) if around else 0.0
-        if own < settings.ratio * typical + settings.margin:
-            return 0.0
-        limit = settings.likeness * own
-        for step in range(1, settings.flash + 1):
-            after, before = position + step, position - 1 - step
-            if after <= self.last and self.distance(position - 1, after) < limit:
-                return 0.0
-            if before >= 0 and self.distance(before, position) < limit:
-                return 0.0
-        return own
-
-    def is_cut(self, position: int, start: int) -> bool:
-        """Whether a shot begins at `position`, the running one having begun at `start`."""
-        settings = self.settings
-        own = self.strength(position)
-        if own == 0.0 or position - start < settings.minimum:
+    def _is_cut(self, place: int) -> bool:
+        own = cut_strength(self._window, place, self.settings.cut)
+        if own == 0.0:
             return False
-        later = range(position + 1, position + settings.minimum)
-        return all(self.strength(other) <= own for other in later)
+        later = range(place + 1, place + self.settings.minimum)
+        return all(cut_strength(self._window, other, self.settings.cut) <= own for other in later)
+
+    def _is_dissolve(self, place: int) -> bool:
+        apart = self.settings.dissolve.apart
+        own = self._strength(place)
+        if own == 0.0 or place - self._score(place)[1] < self._start:
+            return False
+        others = range(max(0, place - apart), place + apart + 1)
+        return all((self._strength(other), other) <= (own, place) for other in others)
+
+    def _strength(self, place: int) -> float:
+        """Of a dissolve with its middle at `place`, where the score has a peak."""
+        if place not in self._strengths:
+            settings = self.settings.dissolve
+            score, half = self._score(place)
+            beside = range(max(0, place - settings.peak), place + settings.peak + 1)
+            is_peak = all((self._score(other)[0], other) <= (score, place) for other in beside)
+            self._strengths[place] = (
+                dissolve_strength(self._window, place, half, score, settings)
+                if score > 0.0 and is_peak
+                else 0.0
+            )
+        return self._strengths[place]
+
+    def _score(self, place: int) -> tuple[float, int]:
+        if place not in self._scores:
+            self._scores[place] = mixture_score(self._window, place, self.settings.dissolve)
+        return self._scores[place]
 
 
 def assign_shots(
-    frames: Iterable[Frame], layout: PixelLayout, settings: CutSettings | None = None
+    frames: Iterable[Frame], layout: PixelLayout, settings: ShotSettings | None = None
 ) -> Generator[Frame, None, None]:
-    """Yield the same frames, in order, with `shot` counted up at every hard cut.
+    """Yield the same frames, in order, with `shot` and `place` set.
 
-    Reads `settings.delay` frames ahead and holds no more. Not cuts: exposure flicker, grain, gate
-    weave, pans and zooms, flashes and blank frames of up to `settings.flash` frames, fades.
+    Reads `settings.delay` frames ahead and holds no more.
     """
-    settings = settings or CutSettings()
-    judge = _Judge(settings)
+    finder = ShotFinder(layout.bit_depth, settings)
     waiting: deque[Frame] = deque()
-    position = start = shot = 0
-
-    def settle() -> Frame:
-        nonlocal position, start, shot
-        if position > 0 and judge.is_cut(position, start):
-            start, shot = position, shot + 1
-        position += 1
-        return replace(waiting.popleft(), shot=shot)
-
     for frame in frames:
-        judge.add(reduce_luma(frame.luma, layout.bit_depth))
         waiting.append(frame)
-        if len(waiting) > settings.delay:
-            yield settle()
-    while waiting:
-        yield settle()
+        found = finder.add(frame.luma)
+        if found is not None:
+            yield replace(waiting.popleft(), shot=found[0], place=found[1])
+    for shot, place in finder.finish():
+        yield replace(waiting.popleft(), shot=shot, place=place)
 
 
 def find_shots(
-    frames: Iterable[Frame], layout: PixelLayout, settings: CutSettings | None = None
+    frames: Iterable[Frame], layout: PixelLayout, settings: ShotSettings | None = None
 ) -> list[Shot]:
     """The shots of a film, in the frames' own indices; decided exactly as by `assign_shots`."""
-    shots: list[Shot] = []
-    first = last = current = None
-    for frame in assign_shots(frames, layout, settings):
-        if frame.shot != current:
-            if first is not None:
-                shots.append(Shot(first, frame.index, "cut"))
-            first, current = frame.index, frame.shot
-        last = frame.index
-    if first is not None and last is not None:
-        shots.append(Shot(first, last + 1, "end"))
-    return shots
-
-
-_BAR_TOLERANCE = 10.0
-"""Codes (8-bit) above black that a bar may reach, averaged over a few px: noise and raised
-blacks."""
-_EDGE_STEP = 12.0
-"""Codes (8-bit) by which picture must rise out of a bar."""
-_EDGE_SHARE = 0.4
-"""Share of the bar's edge along which it must do so, in at least one sample."""
-_SMALLEST_BAR = 0.02
-"""Share of the height or width below which a dark rim is left alone."""
-_SMALLEST_PICTURE = 0.5
-"""Share of the frame's area that must remain."""
-
-
-def _bar_length(lines: list[NDArray[np.float32]], length: int) -> int:
-    """Leading lines of a stack of pictures that are a bar; 0 if there is none.
-
-    `lines` holds for each sample the levels above black (8-bit codes) as (lines, places along the
-    line), averaged over a few pixels at each place. A bar stays black and flat in all samples and
-    ends in a step.
-    """
-    flat = np.min([(np.abs(levels) <= _BAR_TOLERANCE).all(axis=1) for levels in lines], axis=0)
-    count = len(flat) if flat.all() else int(np.argmin(flat))
-    if count < max(1.0, _SMALLEST_BAR * length):
-        return 0
-    reach = max(2, length // 100)
-    shares = []
-    for levels in lines:
-        inside = levels[count : count + reach].max(axis=0, initial=0.0)
-        shares.append(float(np.mean(inside - levels[:count].mean(axis=0) > _EDGE_STEP)))
-    return count if max(shares) >= _EDGE_SHARE else 0
-
-
-def _margins(pictures: list[NDArray[np.float32]]) -> tuple[int, int]:
-    """Bars before and after the picture along axis 0 of (height, width) levels."""
-    height, width = pictures[0].shape
-    places = max(1, min(width, 40))
-    along: list[NDArray[np.float32]] = []
-    for picture in pictures:
-        reduced = cv2.resize(picture, (places, height), interpolation=cv2.INTER_AREA)
-        along.append(reduced.astype(np.float32, copy=False))
-    return _bar_length(along, height), _bar_length([levels[::-1] for levels in along], height)
-
-
-def find_picture_box(
-    frames: Sequence[Frame],
-    layout: PixelLayout,
-    full_range: bool,
-) -> Box | None:
-    """The part of the frame inside letterbox and pillarbox bars, or None if there are no bars.
-
-    `frames` are samples spread over the film. A bar is at least 2 % of the height or width, stays
-    black and flat (grain allowed) in every sample that is not black altogether, and ends in a
-    step; the two sides need not be alike. The box is rounded inward to even numbers and keeps at
-    least half of the frame's area.
-    """
-    scale = 1.0 / (1 << (layout.bit_depth - 8))
-    black = 0.0 if full_range else 16.0
-    pictures: list[NDArray[np.float32]] = []
+    finder = ShotFinder(layout.bit_depth, settings)
+    indices = []
     for frame in frames:
-        levels = frame.luma.astype(np.float32) * scale - black
-        if float(np.percentile(levels, 98)) > _BAR_TOLERANCE + _EDGE_STEP:
-            pictures.append(levels)
-    if not pictures:
-        return None
-    height, width = pictures[0].shape
-    above, below = _margins(pictures)
-    inner = [np.ascontiguousarray(levels[above : height - below].T) for levels in pictures]
-    before, after = _margins(inner)
-    if not any((above, below, before, after)):
-        return None
-    top, left = (count + count % 2 for count in (above, before))
-    bottom = (height - below) // 2 * 2 if below else height
-    right = (width - after) // 2 * 2 if after else width
-    box = Box(top, left, bottom, right)
-    if bottom <= top or right <= left:
-        return None
-    area = (bottom - top) * (right - left)
-    return box if area >= _SMALLEST_PICTURE * height * width else None
+        indices.append(frame.index)
+        finder.add(frame.luma)
+    deque(finder.finish(), maxlen=0)
+    if not indices:
+        return []
+    indices.append(indices[-1] + 1)
+    return [Shot(indices[s.start], indices[s.stop], s.ends_by) for s in finder.shots()]

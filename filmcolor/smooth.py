@@ -1,25 +1,34 @@
 """Temporal smoothing of ab at model size: steady colour inside a shot, none across a cut.
 
-Every method has finite support: a frame's colour depends on at most `RADIUS` frames on each side,
-inside its own shot, so that a film may be divided anywhere as long as the pieces overlap by
-`RADIUS`. It knows lightness and ab, not codes.
+Every method has finite support: a frame's colour depends on at most `REACH` frames on each side,
+inside its own shot, and on what the plan says of the shot; so a film may be divided anywhere as
+long as the pieces overlap by `REACH`. It knows lightness and ab, not codes.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from filmcolor.flow import FlowEstimator, FlowSettings, Motion, sample, sampling_grid
-from filmcolor.options import Smoothing
-from filmcolor.types import ColorField, Field, Frame
+from filmcolor.flow import FlowSettings
+from filmcolor.flow_average import FlowAverage, Moment, grid_of, likeness, reduced
+from filmcolor.options import LONGEST_STRIDE, Smoothing
+from filmcolor.palette import Drift
+from filmcolor.types import ColorField, Field, Frame, Uncolored
 
-RADIUS = 5
+T = TypeVar("T")
+Source = tuple[Frame, ColorField | Uncolored]
+
+RADIUS = LONGEST_STRIDE
+"""Frames on each side that an average is taken over; so many, for a frame between two that the
+network saw always has one of them in its window."""
+_SECOND_RADIUS = 2
+"""The same for the second average, which evens out what `stride` leaves between its frames."""
+REACH = RADIUS + _SECOND_RADIUS
 """Frames on each side that a frame's colour depends on."""
 
 
@@ -27,187 +36,194 @@ RADIUS = 5
 class SmoothSettings:
     """Weights of the neighbours; the values were measured, see docs/experiments.md."""
 
-    radius: int = RADIUS  # frames on each side; the average method looks back only
-    spread: float = 3.5  # frames: standard deviation of the weight over time
+    spread: float = 5.5  # frames: standard deviation of the weight over time, at stability 1
     tolerance: float = 3.0  # L*: lightness this far off means another surface
-    momentum: float = 0.7  # share of the past in the moving average
     flow: FlowSettings = field(default_factory=FlowSettings)
 
 
 @dataclass(slots=True, eq=False)
+class _Window(Generic[T]):
+    """The frames of one shot around the one that is settled next."""
+
+    radius: int
+    ahead: int
+    """Frames after it that have to be there, unless the shot ends."""
+    entries: deque[T]
+    waiting: int = 0
+    """Entries at the end that were not settled yet."""
+
+    def add(self, entry: T) -> bool:
+        """Take the next frame; whether one can be settled."""
+        self.entries.append(entry)
+        self.waiting += 1
+        return self.waiting > self.ahead
+
+    def settle(self) -> tuple[list[T], int]:
+        """Those around the next frame, and its place among them; forgets what is not needed."""
+        while len(self.entries) - self.waiting > self.radius:
+            self.entries.popleft()
+        center = len(self.entries) - self.waiting
+        self.waiting -= 1
+        return list(self.entries)[: center + self.ahead + 1], center
+
+
+@dataclass(slots=True, eq=False)
 class _Entry:
-    """One frame in the window, with what its neighbours need of it."""
+    """One frame on its way."""
 
     frame: Frame
-    field: ColorField
-    packed: Field
-    """(h, w, 3): a, b and lightness on the ab grid."""
-    picture: NDArray[np.uint8] | None = None
-    motion: Motion | None = None
-    """Between this frame and the next one of the shot."""
-
-
-def _pack(colors: ColorField) -> Field:
-    """ab and lightness on one grid, (h, w, 3)."""
-    _, height, width = colors.ab.shape
-    small = cv2.resize(colors.lightness, (width, height), interpolation=cv2.INTER_AREA)
-    return np.dstack([colors.ab[0], colors.ab[1], small]).astype(np.float32, copy=False)
-
-
-def _likeness(own: Field, other: Field, trust: Field, tolerance: float) -> Field:
-    """Weight 0..1 of a neighbour's lightness being that of the same surface; all (h, w).
-
-    The neighbour's exposure is first brought to the frame's own by a gain and an offset fitted
-    where trust is high, so that flicker of the whole picture counts for nothing.
-    """
-    total = float(trust.sum()) + 1e-3
-    mean_own, mean_other = float((trust * own).sum()) / total, float((trust * other).sum()) / total
-    centred_own, centred_other = own - mean_own, other - mean_other
-    spread = float((trust * np.square(centred_other)).sum()) / total
-    shared = float((trust * centred_own * centred_other).sum()) / total
-    gain = min(max((shared + 4.0) / (spread + 4.0), 0.5), 2.0)
-    difference = centred_own - gain * centred_other
-    return np.exp(np.square(difference) * (-0.5 / tolerance**2))
-
-
-class _FlowFilter:
-    """Average over the window along the motion, for one field size."""
-
-    def __init__(self, entry: _Entry, settings: SmoothSettings) -> None:
-        self.settings = settings
-        self.sizes = entry.field.lightness.shape, entry.field.ab.shape
-        grid = (entry.field.ab.shape[1], entry.field.ab.shape[2])
-        height, width = entry.field.lightness.shape
-        self.estimator = FlowEstimator((height, width), grid, settings.flow)
-        self.columns, self.rows = sampling_grid(*grid)
-
-    def link(self, first: _Entry, second: _Entry) -> None:
-        """Estimate the motion between two neighbours."""
-        for entry in (first, second):
-            if entry.picture is None:
-                entry.picture = self.estimator.prepare(entry.field.lightness)
-        assert first.picture is not None and second.picture is not None
-        first.motion = self.estimator.between(first.picture, second.picture)
-
-    def average(self, window: list[_Entry], center: int) -> Field:
-        """ab (2, h, w) of one frame of the window, which holds frames of one shot only."""
-        own = window[center].packed
-        total = own[..., :2].copy()
-        weights = np.ones(own.shape[:2], np.float32)
-        for step in (1, -1):
-            chain: Field | None = None
-            position = center
-            while 0 <= position + step < len(window):
-                link = window[position if step > 0 else position - 1].motion
-                assert link is not None
-                chain = self._extend(chain, link.forward if step > 0 else link.backward)
-                position += step
-                self._add(total, weights, own, window[position].packed, chain, position - center)
-        total /= weights[..., None]
-        return np.ascontiguousarray(total.transpose(2, 0, 1))
-
-    def _extend(self, chain: Field | None, link: Field) -> Field:
-        """Lengthen a chain of motions (dx, dy, trust) by one frame."""
-        if chain is None:
-            return link
-        x, y = self.columns + chain[..., 0], self.rows + chain[..., 1]
-        onward = sample(link, x, y)
-        onward[..., :2] += chain[..., :2]
-        onward[..., 2] *= chain[..., 2]
-        return onward
-
-    def _add(
-        self, total: Field, weights: Field, own: Field, other: Field, chain: Field, distance: int
-    ) -> None:
-        """Add a neighbour, warped along the chain, to the weighted sum."""
-        x, y = self.columns + chain[..., 0], self.rows + chain[..., 1]
-        warped = sample(other, x, y, cubic=True)
-        trust = chain[..., 2]
-        weight = trust * _likeness(own[..., 2], warped[..., 2], trust, self.settings.tolerance)
-        weight *= np.float32(np.exp(-0.5 * (distance / self.settings.spread) ** 2))
-        weights += weight
-        total += warped[..., :2] * weight[..., None]
-
-
-def _moving_average(window: list[_Entry], center: int, settings: SmoothSettings) -> Field:
-    """ab (2, h, w) from this frame and those before it in the window, without motion."""
-    own = window[center].packed
-    total = own[..., :2].copy()
-    weights = np.ones(own.shape[:2], np.float32)
-    full = np.ones_like(weights)
-    for position in range(center):
-        other = window[position].packed
-        weight = _likeness(own[..., 2], other[..., 2], full, settings.tolerance)
-        weight *= np.float32(settings.momentum ** (center - position))
-        weights += weight
-        total += other[..., :2] * weight[..., None]
-    total /= weights[..., None]
-    return np.ascontiguousarray(total.transpose(2, 0, 1))
-
-
-def _shots(
-    fields: Iterable[tuple[Frame, ColorField]],
-) -> Generator[tuple[_Entry, bool], None, None]:
-    """Entries, each with whether it begins a shot."""
-    shot: int | None = None
-    for frame, colors in fields:
-        if frame.index != colors.index:
-            raise ValueError(f"frame {frame.index} came with the colour of frame {colors.index}")
-        yield _Entry(frame, colors, _pack(colors)), frame.shot != shot
-        shot = frame.shot
+    colors: ColorField | Uncolored
+    moment: Moment
 
 
 def smooth(
-    fields: Iterable[tuple[Frame, ColorField]],
+    fields: Iterable[Source],
     method: Smoothing,
+    *,
+    stability: float = 0.7,
+    stride: int = 1,
+    drift: Drift | None = None,
     settings: SmoothSettings | None = None,
 ) -> Generator[tuple[Frame, ColorField], None, None]:
     """Yield the same frames with steadied colour, in order, each with its own field.
 
-    "flow" averages over `radius` frames on each side along the motion and reads that many frames
-    ahead; "ema" is an exponential average over the `radius` frames before, without motion; "none"
-    hands everything through. Nothing crosses a change of `Frame.shot`. Holds `2 * radius + 1`
-    frames at most.
+    "flow" averages over `RADIUS` frames on each side along the motion; "ema" is an exponential
+    average over the `RADIUS` frames before, without motion; "none" hands everything through.
+    `stability` 0..1 is how much: the weight of neighbours far away in time, or the share of the
+    past; 0 is none. With "flow" frames may come `Uncolored` as long as every `stride`-th one of a
+    shot has colour; they get theirs along the motion. `drift` is taken out first, as far as
+    `stability` says. Nothing crosses a change of `Frame.shot`. Reads up to `REACH` frames ahead and
+    holds `2 * REACH + 2` at most. Raises `ValueError` for a field of another frame, and for an
+    uncoloured frame with a method other than "flow" or too far from colour.
     """
     settings = settings or SmoothSettings()
-    if method == "none":
-        yield from fields
-        return
-    ahead = settings.radius if method == "flow" else 0
-    window: deque[_Entry] = deque()
-    waiting = 0  # entries at the window's end that were not yielded yet
-    flow: _FlowFilter | None = None
+    checked = _evened(_checked(fields), drift, stability)
+    if method == "none" or (stability == 0 and stride == 1):
+        yield from map(_colored, checked)
+    elif method == "ema":
+        yield from _moving_averages(map(_colored, checked), stability, settings)
+    else:
+        yield from _flow_averages(checked, stability, stride, settings)
 
-    def settle() -> tuple[Frame, ColorField]:
-        nonlocal waiting
-        entries = list(window)
-        center = len(entries) - waiting
-        entry = entries[center]
-        near = entries[max(0, center - settings.radius) : center + ahead + 1]
-        center = min(center, settings.radius)
-        if flow is not None:
-            ab = flow.average(near, center)
-        else:
-            ab = _moving_average(near, center, settings)
-        waiting -= 1
-        while len(window) - waiting > settings.radius:
-            window.popleft()
-        return entry.frame, replace(entry.field, ab=ab)
 
-    for entry, begins in _shots(fields):
-        if begins:
-            while waiting:
-                yield settle()
-            window.clear()
-        if method == "flow":
-            sizes = entry.field.lightness.shape, entry.field.ab.shape
-            if flow is None or flow.sizes != sizes:
-                flow = _FlowFilter(entry, settings)
-            if window:
-                flow.link(window[-1], entry)
-        window.append(entry)
-        waiting += 1
-        if waiting > ahead:
-            yield settle()
-    while waiting:
-        yield settle()
+def _checked(fields: Iterable[Source]) -> Generator[Source, None, None]:
+    for frame, colors in fields:
+        if frame.index != colors.index:
+            raise ValueError(f"frame {frame.index} came with the colour of frame {colors.index}")
+        yield frame, colors
+
+
+def _colored(source: Source) -> tuple[Frame, ColorField]:
+    frame, colors = source
+    if isinstance(colors, Uncolored):
+        raise ValueError(f"frame {frame.index} has no colour, which only the flow method can carry")
+    return frame, colors
+
+
+def _evened(
+    fields: Iterable[Source], drift: Drift | None, share: float
+) -> Generator[Source, None, None]:
+    """The fields without the slow drift of their shot's palette."""
+    for frame, colors in fields:
+        if drift is not None and share > 0 and isinstance(colors, ColorField):
+            offset = share * drift.at(frame.shot, frame.place)
+            if offset.any():
+                colors = replace(colors, ab=colors.ab - offset[:, None, None])
+        yield frame, colors
+
+
+def _windows(
+    items: Iterable[T],
+    shot_of: Callable[[T], int],
+    radius: int,
+    ahead: int,
+    join: Callable[[T, T], None],
+) -> Generator[tuple[list[T], int], None, None]:
+    """For every item, in order, those of its shot around it and its place among them.
+
+    `join` is called once for each item and the one before it in the shot.
+    """
+    window: _Window[T] = _Window(radius, ahead, deque())
+    for item in items:
+        last = window.entries[-1] if window.entries else None
+        if last is not None and shot_of(last) != shot_of(item):
+            while window.waiting:
+                yield window.settle()
+            window.entries.clear()
+        elif last is not None:
+            join(last, item)
+        if window.add(item):
+            yield window.settle()
+    while window.waiting:
+        yield window.settle()
+
+
+def _flow_averages(
+    fields: Iterable[Source], stability: float, stride: int, settings: SmoothSettings
+) -> Generator[tuple[Frame, ColorField], None, None]:
+    """Averages along the motion, a second time over what was carried between the frames seen."""
+    flow: FlowAverage | None = None
+
+    def entries() -> Generator[_Entry, None, None]:
+        nonlocal flow
+        for frame, colors in fields:
+            height, width = colors.lightness.shape
+            sizes = (height, width), grid_of(colors)
+            flow = flow or FlowAverage(*sizes, settings.flow)
+            if flow.sizes != sizes:
+                raise ValueError(f"frame {frame.index} has another size than those before it")
+            yield _Entry(frame, colors, flow.moment(colors))
+
+    def link(first: _Entry, second: _Entry) -> None:
+        assert flow is not None
+        flow.link(first.moment, second.moment)
+
+    def averaged(
+        items: Iterable[_Entry], radius: int, spread: float, join: Callable[[_Entry, _Entry], None]
+    ) -> Generator[_Entry, None, None]:
+        for around, center in _windows(items, _shot_of, radius, radius, join):
+            assert flow is not None
+            moments = [entry.moment for entry in around]
+            color = flow.average(moments, center, spread, settings.tolerance)
+            entry = around[center]
+            yield replace(entry, moment=replace(entry.moment, color=color))
+
+    # With a stride the neighbours seen lie so far apart that fewer of them would not be an average.
+    spread = max(settings.spread * stability, 0.5 * stride)
+    steady = averaged(entries(), RADIUS, spread, link)
+    if stride > 1 and stability > 0:
+        steady = averaged(steady, _SECOND_RADIUS, _SECOND_RADIUS, lambda first, second: None)
+    for entry in steady:
+        yield entry.frame, _field(entry)
+
+
+def _shot_of(entry: _Entry) -> int:
+    return entry.frame.shot
+
+
+def _field(entry: _Entry) -> ColorField:
+    color, colors = entry.moment.color, entry.colors
+    assert color is not None
+    a, b, sure = np.ascontiguousarray(color[..., :3].transpose(2, 0, 1))
+    stated = isinstance(colors, Uncolored) or colors.confidence is not None
+    return ColorField(colors.index, np.stack([a, b]), colors.lightness, sure if stated else None)
+
+
+def _moving_averages(
+    fields: Iterable[tuple[Frame, ColorField]], momentum: float, settings: SmoothSettings
+) -> Generator[tuple[Frame, ColorField], None, None]:
+    """Averages over this frame and those before it in the window, without motion."""
+    entries = (
+        (frame, colors, reduced(colors.lightness, grid_of(colors))) for frame, colors in fields
+    )
+    for around, center in _windows(entries, lambda e: e[0].shot, RADIUS, 0, lambda a, b: None):
+        frame, colors, own = around[center]
+        total: Field = colors.ab.copy()
+        weights = np.ones(own.shape, np.float32)
+        for position in range(center):
+            _, other, light = around[position]
+            weight = likeness(own, light, None, settings.tolerance)
+            weight *= np.float32(momentum ** (center - position))
+            weights += weight
+            total += other.ab * weight
+        yield frame, replace(colors, ab=total / weights)

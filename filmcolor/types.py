@@ -184,6 +184,8 @@ class Frame:
     """(Cb, Cr) codes when the source has them and the caller asked for them."""
     shot: int = 0
     """Number of the frame's shot, counted from 0; set by `shots`."""
+    place: int = 0
+    """Number of the frame in its shot, counted from 0; set by `shots`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,6 +200,18 @@ class ColorField:
     """Shape (H, W), L* 0..100: what the network was shown; guides flow and upsampling."""
     confidence: Field | None = None
     """Shape (h, w), 0..1, where the model states it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Uncolored:
+    """A frame that the network was not shown: `smooth` carries colour to it from its neighbours."""
+
+    index: int
+    """Index of the frame it belongs to."""
+    lightness: Field
+    """As in `ColorField`."""
+    grid: tuple[int, int]
+    """(h, w) of the ab field that it shall get."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -233,11 +247,11 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A run of frames without a cut: start..stop, half-open, and why it ends."""
+    """A run of frames without a change of picture: start..stop, half-open, and why it ends."""
 
     start: int
     stop: int
-    ends_by: Literal["cut", "end"] = "cut"
+    ends_by: Literal["cut", "dissolve", "fade", "end"] = "cut"
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +260,16 @@ class Notice:
 
     text: str
     warning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """The film is being looked through before it is coloured."""
+
+    done: int
+    """Frames."""
+    total: int | None
+    """Expected, if known; an estimate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,4 +320,4 @@ class Finished:
     unit: Literal["frames", "pictures"] = "frames"
 
 
-Event = Notice | Planned | Progress | PictureDone | Finished
+Event = Notice | Planned | Looking | Progress | PictureDone | Finished

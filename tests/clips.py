@@ -121,6 +121,7 @@ def make_clip(
     chapters: Sequence[tuple[float, float, str]] = (),
     attachment: tuple[str, str, bytes] | None = None,
     cover: bool = False,
+    still: bool = False,
 ) -> list[Plane]:
     """Write a film to `path` and return the luma planes of its frames, as they were encoded.
 
@@ -130,7 +131,7 @@ def make_clip(
     SubRip, or as mov_text into mp4 and mov. Chapters likewise. `attachment` is (name, MIME type,
     bytes), Matroska only. `cover` adds a cover picture: as an attachment to Matroska, as an
     attached picture otherwise. `tags` and `sample_aspect_ratio` and `rotation` (degrees
-    counter-clockwise) are written as stated.
+    counter-clockwise) are written as stated. In a `still` film nothing moves.
     """
     base = time_base or 1 / rate
     times = list(pts) if pts is not None else [round(n / rate / base) for n in range(frames)]
@@ -138,7 +139,7 @@ def make_clip(
     lumas = []
     for index in range(len(times)):
         scene = sum(1 for cut in cuts if cut <= index)
-        lumas.append(luma_picture(index, height, width, depth, scene=scene))
+        lumas.append(luma_picture(0 if still else index, height, width, depth, scene=scene))
     film = av.open(
         str(path),
         "w",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,12 +12,12 @@ from torch import Tensor
 
 from filmcolor.color import lightness, normalize_luma
 from filmcolor.errors import JobError, OptionError
-from filmcolor.infer import View, infer
+from filmcolor.infer import View, infer, infer_sparsely
 from filmcolor.models.base import Generator, Hint
 from filmcolor.models.card import ModelCard
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.models.device import resolve_device
-from filmcolor.types import Box, Frame
+from filmcolor.types import Box, ColorField, Frame, Uncolored
 
 
 class Slope(Generator):
@@ -118,3 +119,44 @@ def test_devices_that_are_not_there(name: str) -> None:
 def test_auto_finds_a_device() -> None:
     assert resolve_device("auto").type in ("cpu", "cuda", "mps")
     assert resolve_device("cpu") == torch.device("cpu")
+
+
+def two_shots(first: int, second: int) -> Iterator[Frame]:
+    for frame in frames(first + second):
+        later = frame.index >= first
+        yield replace(frame, shot=int(later), place=frame.index - first * later)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 50])
+def test_every_nth_frame_of_a_shot_is_seen_and_the_others_come_with_their_lightness(
+    batch_size: int,
+) -> None:
+    generator = Slope()
+    view = View(8, True, 64, 96)
+    pairs = list(infer_sparsely(two_shots(8, 7), loaded(generator), view, batch_size, 3))
+    full = [field for _, field in infer(two_shots(8, 7), loaded(Slope()), view)]
+    assert [frame.index for frame, _ in pairs] == list(range(15))
+    seen = [frame.index for frame, field in pairs if isinstance(field, ColorField)]
+    assert seen == [0, 3, 6, 8, 11, 14]
+    assert sum(generator.batches) == 6
+    for (frame, field), whole in zip(pairs, full, strict=True):
+        assert field.index == frame.index
+        assert np.array_equal(field.lightness, whole.lightness)
+        if isinstance(field, Uncolored):
+            assert field.grid == whole.ab.shape[1:]
+        else:
+            assert np.array_equal(field.ab, whole.ab)
+
+
+def test_a_stride_of_one_shows_every_frame() -> None:
+    pairs = list(infer_sparsely(two_shots(3, 2), loaded(Slope()), View(8, True, 64, 96), 2, 1))
+    assert all(isinstance(field, ColorField) for _, field in pairs)
+    assert len(pairs) == 5
+
+
+def test_uncoloured_frames_are_turned_as_the_coloured_ones() -> None:
+    view = View(8, True, 96, 64, rotation=90)
+    (_, key), (_, between) = infer_sparsely(two_shots(2, 0), loaded(Slope()), view, 4, 2)
+    assert isinstance(key, ColorField) and isinstance(between, Uncolored)
+    assert between.grid == key.ab.shape[1:]
+    assert between.lightness.shape == key.lightness.shape

@@ -14,7 +14,22 @@ PACKAGE = Path(__file__).parents[1] / "filmcolor"
 
 WORDS = {"errors", "types", "options", "prefetch"}
 BASE = {"color", "media", "models"}
-STAGES = {"shots", "superres", "flow", "infer", "smooth", "upsample", "compose", "job"}
+STAGES = {
+    "picture_box",
+    "shot_measures",
+    "shot_changes",
+    "shots",
+    "superres",
+    "flow",
+    "flow_average",
+    "palette",
+    "infer",
+    "views",
+    "smooth",
+    "upsample",
+    "compose",
+    "job",
+}
 
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(WORDS, WORDS),
@@ -23,9 +38,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": WORDS | {"color"},
     **dict.fromkeys(STAGES, WORDS | BASE | STAGES),
     # Training meets inference only in color and models: neither knows the other's parts.
-    "train": WORDS | BASE | {"evaluate", "shots"},
+    "train": WORDS | BASE | {"evaluate", "picture_box", "shots"},
     "evaluate": WORDS | BASE | STAGES,
-    "pipeline": WORDS | BASE | STAGES,
+    "planning": WORDS | BASE | STAGES,
+    "pipeline": WORDS | BASE | STAGES | {"planning"},
     "verify": WORDS | {"media"},
     "cli": WORDS | BASE | STAGES | {"train", "evaluate", "pipeline", "verify"},
     "__main__": {"cli"},

@@ -80,3 +80,23 @@ def test_options_import_neither_numpy_nor_torch() -> None:
         "sys.exit(1 if {'torch', 'numpy', 'av'} & set(sys.modules) else 0)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize("stability", [-0.01, 1.01, float("nan")])
+def test_stabilities_outside_the_limits(stability: float) -> None:
+    with pytest.raises(OptionError, match="--stability"):
+        ColorOptions(stability=stability)
+
+
+@pytest.mark.parametrize("stride", [0, -1, 9])
+def test_strides_outside_the_limits(stride: int) -> None:
+    with pytest.raises(OptionError, match=f"--stride {stride}: must be auto, or 1 to 8"):
+        ColorOptions(stride=stride)
+
+
+def test_a_stride_needs_the_flow() -> None:
+    assert ColorOptions(stride=8).stride == 8 and ColorOptions(stride="auto").stride == "auto"
+    for method in ("ema", "none"):
+        assert ColorOptions(smooth=method, stride=1).stride == 1
+        with pytest.raises(OptionError, match="--stride auto: colour is carried along the motion"):
+            ColorOptions(smooth=method, stride="auto")

@@ -6,6 +6,7 @@ import resource
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import av
 import cv2
@@ -15,9 +16,17 @@ from PIL import Image
 
 from filmcolor import __version__
 from filmcolor.errors import JobError, MediaError, OptionError
-from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
+from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Smoothing
 from filmcolor.pipeline import StageClock, color_film, color_pictures
-from filmcolor.types import Event, Finished, Notice, PictureDone, Planned, Progress
+from filmcolor.types import (
+    Event,
+    Finished,
+    Looking,
+    Notice,
+    PictureDone,
+    Planned,
+    Progress,
+)
 from tests.clips import Plane, decode_film, luma_picture, make_clip, plane_codes
 
 QUICK = RunOptions(color=ColorOptions(device="cpu", size=96))
@@ -160,11 +169,12 @@ def test_events_tell_what_happens_in_order(tmp_path: Path) -> None:
     kinds = [type(event) for event in events if not isinstance(event, Notice)]
     assert kinds[0] is Planned
     assert kinds[-1] is Finished
-    assert set(kinds[1:-1]) == {Progress}
+    assert set(kinds[1:-1]) == {Looking, Progress}
     finished = events[-1]
     assert isinstance(finished, Finished)
     assert (finished.done, finished.target) == (20, str(target))
     assert set(finished.stage_seconds) == {
+        "plan",
         "decode",
         "shots",
         "infer",
@@ -245,8 +255,9 @@ def test_a_film_that_has_colour_is_said_to_and_recoloured(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
-    """Peak resident memory of a run of 20,000 frames, beside one of 500 in the same process."""
+@pytest.mark.parametrize(("method", "length"), [("ema", 20_000), ("flow", 3_000)])
+def test_memory_does_not_grow_with_length(tmp_path: Path, method: Smoothing, length: int) -> None:
+    """Peak resident memory of a long run, beside one of 500 frames in the same process."""
 
     def peak_after(frames: int) -> int:
         source = tmp_path / f"{frames}.mkv"
@@ -258,14 +269,14 @@ def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
                 frame = av.VideoFrame.from_ndarray(picture[index % 48], "gray")
                 film.mux(stream.encode(frame))
             film.mux(stream.encode(None))
-        options = replace(QUICK, color=ColorOptions(device="cpu", size=64))
+        options = replace(QUICK, color=ColorOptions(device="cpu", size=64, smooth=method))
         for event in color_film(str(source), str(tmp_path / f"{frames}.mp4"), options):
             if isinstance(event, Finished):
                 assert event.done == frames
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     short = peak_after(500)
-    assert peak_after(20_000) < short + 60_000
+    assert peak_after(length) < short + 60_000
 
 
 def pictures(folder: Path) -> dict[str, Plane]:
@@ -338,3 +349,49 @@ def test_the_clock_counts_each_stage_once() -> None:
     clock.add("third", 0.5)
     clock.add("third", 0.25)
     assert clock.seconds()["third"] == pytest.approx(0.75)
+
+
+def test_the_first_frame_of_a_shot_is_that_of_its_own_film(tmp_path: Path) -> None:
+    """Nothing of what is before a cut is seen after it, and nothing after it before it."""
+    source = tmp_path / "in.mkv"
+    make_clip(source, frames=16, width=96, height=80, pix_fmt="yuv420p", cuts=[9])
+    color(source, tmp_path / "whole.mkv", FFV1)
+    for name, start, length, first, last in (("a", 0, 9, 0, 8), ("b", 9, 7, 9, 15)):
+        part = replace(
+            FFV1, start_seconds=Fraction(start, 24), duration_seconds=Fraction(length, 24)
+        )
+        color(source, tmp_path / f"{name}.mkv", part)
+        with av.open(str(tmp_path / f"{name}.mkv")) as film:
+            own = [[plane_codes(f, at) for at in (1, 2)] for f in film.decode(video=0)]
+        with av.open(str(tmp_path / "whole.mkv")) as film:
+            every = [[plane_codes(f, at) for at in (1, 2)] for f in film.decode(video=0)]
+        assert len(own) == length
+        for mine, theirs in ((own[0], every[first]), (own[-1], every[last])):
+            assert all(np.array_equal(a, b) for a, b in zip(mine, theirs, strict=True))
+
+
+@pytest.mark.parametrize("stride", [3, "auto"])
+def test_a_stride_colours_every_frame(tmp_path: Path, stride: int | Literal["auto"]) -> None:
+    source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    lumas = make_clip(source, frames=14, width=96, height=80, pix_fmt="yuv420p", cuts=[8])
+    options = replace(FFV1, color=replace(FFV1.color, stride=stride))
+    events = color(source, target, options)
+    _, result = decode_film(target)
+    assert all(np.array_equal(a, b) for a, b in zip(result, lumas, strict=True))
+    assert min(chroma_spread(target)) > 1.0
+    said = [event.text for event in events if isinstance(event, Notice)]
+    assert any("--stride auto: the model sees every" in text for text in said) == (stride == "auto")
+
+
+def test_a_film_is_looked_through_before_it_is_coloured(tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    make_clip(source, frames=12, width=96, height=80, pix_fmt="yuv420p")
+    events = color(source, tmp_path / "out.mkv")
+    kinds = [type(event) for event in events if not isinstance(event, Notice)]
+    assert kinds[0] is Planned and kinds[1] is Looking and kinds[-1] is Finished
+    assert kinds.index(Progress) > max(i for i, kind in enumerate(kinds) if kind is Looking)
+    assert events[-1].stage_seconds["plan"] > 0  # type: ignore[union-attr]
+    for method in ("ema", "none"):
+        options = replace(QUICK, color=replace(QUICK.color, smooth=method))
+        quick = color(source, tmp_path / f"{method}.mkv", options)
+        assert not any(isinstance(event, Looking) for event in quick)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from filmcolor.options import Smoothing
-from filmcolor.smooth import RADIUS, SmoothSettings, smooth
-from filmcolor.types import ColorField, Frame
+from filmcolor.options import LONGEST_STRIDE, Smoothing
+from filmcolor.palette import Drift
+from filmcolor.smooth import RADIUS, REACH, smooth
+from filmcolor.types import ColorField, Frame, Uncolored
 
 Pair = tuple[Frame, ColorField]
 Planes = NDArray[np.float32]
@@ -54,7 +56,7 @@ def moving_film(
         small = np.stack(
             [cv2.resize(plane, (32, 24), interpolation=cv2.INTER_AREA) for plane in ab]
         ).astype(np.float32)
-        frame = Frame(index, index, np.zeros((2, 2), np.uint8), shot=shot)
+        frame = Frame(index, index, np.zeros((2, 2), np.uint8), shot=shot, place=index)
         lightness = np.clip(light, 0, 100).astype(np.float32)
         pairs.append((frame, ColorField(index, small, lightness)))
         truth.append(small)
@@ -71,8 +73,21 @@ def unsteady(pairs: list[Pair], seed: int = 3) -> list[Pair]:
     return changed
 
 
-def result(pairs: list[Pair], method: Smoothing = "flow") -> NDArray[np.float32]:
-    return np.stack([field.ab for _, field in smooth(pairs, method)])
+def sparse(pairs: list[Pair], stride: int) -> list[tuple[Frame, ColorField | Uncolored]]:
+    """The same with the colour of every `stride`-th frame of a shot only."""
+    return [
+        (frame, field)
+        if frame.place % stride == 0
+        else (frame, Uncolored(field.index, field.lightness, field.ab.shape[1:]))
+        for frame, field in pairs
+    ]
+
+
+def result(
+    pairs: list[Pair], method: Smoothing = "flow", stability: float = 0.7, stride: int = 1
+) -> NDArray[np.float32]:
+    steady = smooth(sparse(pairs, stride), method, stability=stability, stride=stride)
+    return np.stack([field.ab for _, field in steady])
 
 
 def flicker_of(ab: NDArray[np.float32], truth: list[Planes]) -> float:
@@ -142,24 +157,31 @@ def test_nothing_crosses_a_cut(method: Smoothing) -> None:
     assert np.array_equal(whole, apart)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_pieces_with_overlap_equal_the_whole(method: Smoothing) -> None:
-    given = unsteady(moving_film(30, speed=1.2, flicker=0.05, grain=1.5)[0])
-    whole = result(given, method)
-    for start, stop in ((0, 11), (11, 19), (19, 30)):
-        first, last = max(0, start - RADIUS), min(30, stop + RADIUS)
-        piece = result(given[first:last], method)[start - first : stop - first]
+@pytest.mark.parametrize(
+    ("method", "stride"),
+    [("none", 1), ("ema", 1), ("flow", 1), ("flow", 2), ("flow", 3), ("flow", LONGEST_STRIDE)],
+)
+def test_pieces_with_overlap_equal_the_whole(method: Smoothing, stride: int) -> None:
+    given = unsteady(moving_film(40, speed=1.2, flicker=0.05, grain=1.5)[0])
+    whole = result(given, method, stride=stride)
+    for start, stop in ((0, 13), (13, 21), (21, 22), (22, 40)):
+        first, last = max(0, start - REACH), min(40, stop + REACH)
+        piece = result(given[first:last], method, stride=stride)[start - first : stop - first]
         assert np.array_equal(piece, whole[start:stop])
 
 
 def test_support_is_exactly_the_radius() -> None:
-    pairs, _ = moving_film(20, speed=0.0)
-    frame, field = pairs[10]
-    changed = [*pairs[:10], (frame, replace(field, ab=field.ab + 20)), *pairs[11:]]
-    for method, ahead in (("flow", RADIUS), ("ema", 0)):
-        difference = np.abs(result(changed, method) - result(pairs, method)).max(axis=(1, 2, 3))
-        touched = np.flatnonzero(difference)
-        assert touched.tolist() == list(range(10 - ahead, 10 + RADIUS + 1))
+    pairs, _ = moving_film(40, speed=0.0)
+    frame, field = pairs[18]
+    changed = [*pairs[:18], (frame, replace(field, ab=field.ab + 20)), *pairs[19:]]
+    for method, stride, back, on in (
+        ("flow", 1, RADIUS, RADIUS),
+        ("flow", 3, REACH, REACH),
+        ("ema", 1, 0, RADIUS),
+    ):
+        before, after = (result(film, method, stride=stride) for film in (pairs, changed))
+        touched = np.flatnonzero(np.abs(after - before).max(axis=(1, 2, 3)))
+        assert touched.tolist() == list(range(18 - back, 18 + on + 1))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -197,27 +219,102 @@ def test_sizes_and_single_frame_shots(method: Smoothing, size: tuple[int, int]) 
         assert np.array_equal(got[single][1].ab, pairs[single][1].ab)
 
 
-def test_look_ahead_is_bounded_by_the_radius() -> None:
+@pytest.mark.parametrize(("stride", "ahead"), [(1, RADIUS), (4, REACH)])
+def test_look_ahead_is_bounded(stride: int, ahead: int) -> None:
     taken = 0
 
-    def counted() -> Iterator[Pair]:
+    def counted() -> Iterator[tuple[Frame, ColorField | Uncolored]]:
         nonlocal taken
-        for pair in moving_film(20, speed=0.5)[0]:
+        for pair in sparse(moving_film(30, speed=0.5)[0], stride):
             taken += 1
             yield pair
 
-    for given, _ in enumerate(smooth(counted(), "flow")):
-        assert taken <= given + 1 + RADIUS
+    for given, _ in enumerate(smooth(counted(), "flow", stride=stride)):
+        assert taken <= given + 1 + ahead
+    assert taken == 30
 
 
-def test_smaller_radius_is_honoured() -> None:
-    pairs, _ = moving_film(8, speed=0.0)
-    frame, field = pairs[4]
-    changed = [*pairs[:4], (frame, replace(field, ab=field.ab + 20)), *pairs[5:]]
-    settings = SmoothSettings(radius=1)
-    before = np.stack([f.ab for _, f in smooth(pairs, "flow", settings)])
-    after = np.stack([f.ab for _, f in smooth(changed, "flow", settings)])
-    assert np.flatnonzero(np.abs(after - before).max(axis=(1, 2, 3))).tolist() == [3, 4, 5]
+def test_stability_is_how_much() -> None:
+    pairs, truth = moving_film(24, speed=0.7, grain=1.0)
+    given = unsteady(pairs)
+    for method in ("flow", "ema"):
+        left = [flicker_of(result(given, method, share), truth) for share in (0, 0.3, 0.6, 0.9)]
+        assert left[0] == flicker_of(np.stack([field.ab for _, field in given]), truth)
+        assert all(more < 0.9 * less for less, more in pairwise(left))
+
+
+@pytest.mark.parametrize("stride", [2, 4, LONGEST_STRIDE])
+@pytest.mark.parametrize("speed", [0.0, 1.0])
+def test_colour_is_carried_to_frames_that_the_network_did_not_see(
+    stride: int, speed: float
+) -> None:
+    pairs, truth = moving_film(25, speed=speed, flicker=0.05, grain=1.0)
+    for stability in (0.0, 0.7):
+        error = np.abs(result(pairs, "flow", stability, stride) - np.stack(truth))
+        assert error.mean() < 1.0
+        inner = np.stack(truth)[:, 0] > 39
+        assert error[:, 0][inner].mean() < 2.0
+
+
+def test_what_no_neighbour_shows_takes_the_colour_of_the_nearer_frame_seen() -> None:
+    """A picture that changes altogether between two frames seen, without a cut."""
+    rng = np.random.default_rng(2)
+    pairs: list[tuple[Frame, ColorField | Uncolored]] = []
+    for index in range(5):
+        light = np.clip(50 + 25 * noise(rng, (96, 128), 2.0), 0, 100).astype(np.float32)
+        frame = Frame(index, index, np.zeros((2, 2), np.uint8), place=index)
+        if index in (0, 4):
+            ab = np.full((2, 24, 32), 10.0 if index == 0 else 30.0, np.float32)
+            pairs.append((frame, ColorField(index, ab, light)))
+        else:
+            pairs.append((frame, Uncolored(index, light, (24, 32))))
+    got = [float(np.median(f.ab)) for _, f in smooth(pairs, "flow", stability=0.0, stride=4)]
+    assert got[0] == 10 and got[4] == 30
+    assert got[1] < 15 and 18 < got[2] < 22 and got[3] > 25
+
+
+def test_confidence_weighs_and_is_carried_along() -> None:
+    pairs, _ = moving_film(9, speed=0.0)
+    sure = np.ones((24, 32), np.float32)
+    given = [
+        (frame, replace(field, ab=field.ab + 20 * (frame.index == 4), confidence=sure))
+        for frame, field in pairs
+    ]
+    unsure = [*given[:4], (given[4][0], replace(given[4][1], confidence=0.05 * sure)), *given[5:]]
+    even, doubted = ([f for _, f in smooth(film, "flow")] for film in (given, unsure))
+    assert all(np.allclose(field.confidence, 1) for field in even)
+    off = [float(np.abs(f[4].ab - pairs[4][1].ab).mean()) for f in (even, doubted)]
+    assert off[1] < 0.25 * off[0]
+    confidence = doubted[4].confidence
+    assert confidence is not None and 0.3 < float(confidence.mean()) < 0.95
+    assert next(smooth(pairs, "flow"))[1].confidence is None
+
+
+def test_drift_is_taken_out_as_far_as_stability_says() -> None:
+    pairs, truth = moving_film(20, speed=0.0)
+    wandered = [
+        (frame, replace(field, ab=field.ab + np.float32(0.2 * (frame.place - 10))))
+        for frame, field in pairs
+    ]
+    drift = Drift({0: ((0, -2.0, -2.0), (20, 2.0, 2.0))})
+    for stability, left in ((0.5, 0.5), (1.0, 0.0)):
+        steady = smooth(wandered, "none", stability=stability, drift=drift)
+        error = np.stack([field.ab for _, field in steady]) - np.stack(truth)
+        assert np.allclose(error[0], -2.0 * left, atol=1e-4)
+        assert np.allclose(error[15], 1.0 * left, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["none", "ema"])
+def test_only_flow_carries_colour(method: Smoothing) -> None:
+    pairs = sparse(moving_film(3, speed=0.0)[0], 2)
+    with pytest.raises(ValueError, match="frame 1 has no colour"):
+        list(smooth(pairs, method))
+
+
+def test_a_frame_too_far_from_colour_is_refused() -> None:
+    pairs = moving_film(12, speed=0.0)[0]
+    with pytest.raises(ValueError, match="no frame of the window has colour"):
+        list(smooth(sparse(pairs, 4)[1:4], "flow", stride=4))
 
 
 def test_a_field_of_another_frame_is_refused() -> None:

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from filmcolor.errors import FilmcolorError, MediaError, OptionError
 from filmcolor.options import Codec
@@ -59,6 +60,16 @@ def parse_time(text: str) -> Fraction:
     if (match["hours"] and minutes >= 60) or (match["minutes"] and seconds >= 60):
         raise click.BadParameter(f"{text!r} is no time: minutes and seconds go up to 59")
     return 3600 * hours + 60 * minutes + seconds
+
+
+def parse_stride(text: str | int) -> int | Literal["auto"]:
+    """A whole number or `auto`; raises `click.BadParameter` if the text is neither."""
+    if text == "auto":
+        return "auto"
+    try:
+        return int(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r}: give a whole number, or auto") from None
 
 
 class SectionOption(click.Option):
@@ -150,6 +161,17 @@ def wants_debug(ctx: click.Context) -> bool:
 def choices(literal_arguments: Iterable[Any]) -> click.Choice[str]:
     """The words an option may take, from the arguments of its `Literal` type."""
     return click.Choice([str(word) for word in literal_arguments])
+
+
+def given_options(ctx: click.Context, names: Iterable[str]) -> list[str]:
+    """Those of the parameters that were given on the command line, as they are written there."""
+    wanted = set(names)
+    return [
+        param.opts[0]
+        for param in ctx.command.params
+        if param.name in wanted
+        and ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE
+    ]
 
 
 def check_source(source: str) -> bool:

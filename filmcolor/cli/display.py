@@ -17,7 +17,7 @@ from rich.console import Console
 
 from filmcolor import types
 from filmcolor.cli.screen import Bar, Screen, terminal
-from filmcolor.types import Event, Finished, Notice, PictureDone, Planned
+from filmcolor.types import Event, Finished, Looking, Notice, PictureDone, Planned
 
 Unit = Literal["frames", "pictures"]
 
@@ -93,6 +93,19 @@ def result_line(event: Finished) -> str:
     )
 
 
+def _believed(event: Looking | types.Progress) -> int | None:
+    """The total, unless the film has turned out longer."""
+    return event.total if event.total is not None and event.done <= event.total else None
+
+
+def _count(done: int, total: int | None) -> str:
+    return f"{done}" if total is None else f"{done}/{total}"
+
+
+def _looked(event: Looking) -> str:
+    return f"looking through: {_count(event.done, _believed(event))} frames"
+
+
 def file_name(path: str) -> str:
     """A file name that can be printed, whatever bytes are in it."""
     names = {"-": "pipe"}
@@ -123,6 +136,8 @@ class Display(Screen):
             case Planned():
                 self._unit = event.unit
                 self.planned(event)
+            case Looking():
+                self.looking(event)
             case types.Progress():
                 self.progress(event)
             case PictureDone():
@@ -139,6 +154,9 @@ class Display(Screen):
 
     def planned(self, event: Planned) -> None:
         """The run is about to start."""
+
+    def looking(self, event: Looking) -> None:
+        """The film is being looked through first."""
 
     def progress(self, event: types.Progress) -> None:
         """The run goes on."""
@@ -178,15 +196,18 @@ class LineDisplay(Display):
         """One line: input, output, what it is, model, device."""
         self.line(plan_line(event))
 
+    def looking(self, event: Looking) -> None:
+        """One line every few seconds."""
+        if self._due():
+            self.line(_looked(event))
+
     def progress(self, event: types.Progress) -> None:
         """One line every few seconds."""
         self._pace.mark(event.done)
-        now = self._clock()
-        if now - self._last < _LINE_SECONDS:
+        if not self._due():
             return
-        self._last = now
-        total = event.total if event.total is not None and event.done <= event.total else None
-        parts = [f"{event.done}{'' if total is None else f'/{total}'} {self.unit}"]
+        total = _believed(event)
+        parts = [f"{_count(event.done, total)} {self.unit}"]
         if (speed := self._pace.per_second) is not None:
             parts.append(f"{speed:.1f} {'fps' if self.unit == 'frames' else 'a second'}")
         if (left := self._pace.seconds_left(total)) is not None:
@@ -198,6 +219,14 @@ class LineDisplay(Display):
     def finished(self, event: Finished) -> None:
         """One line: what there is now, and how fast it went."""
         self.line(result_line(event))
+
+    def _due(self) -> bool:
+        """Whether it is time for another line."""
+        now = self._clock()
+        if now - self._last < _LINE_SECONDS:
+            return False
+        self._last = now
+        return True
 
 
 class BarDisplay(LineDisplay):
@@ -212,11 +241,15 @@ class BarDisplay(LineDisplay):
         super().planned(event)
         self._bar.start(f"0 {event.unit}", event.total)
 
+    def looking(self, event: Looking) -> None:
+        """Move the bar once along the film before it is coloured."""
+        self._bar.move(event.done, _believed(event), _looked(event), "")
+
     def progress(self, event: types.Progress) -> None:
         """Move the bar."""
         self._pace.mark(event.done)
-        total = event.total if event.total is not None and event.done <= event.total else None
-        count = f"{event.done}{'' if total is None else f'/{total}'} {self.unit}"
+        total = _believed(event)
+        count = f"{_count(event.done, total)} {self.unit}"
         parts = []
         if (speed := self._pace.per_second) is not None:
             parts.append(f"{speed:.1f} {'fps' if self.unit == 'frames' else 'a second'}")
@@ -261,13 +294,16 @@ class JsonDisplay(Display):
         """Everything that is known before the start."""
         self._write("planned", _fields(event))
 
+    def looking(self, event: Looking) -> None:
+        """Counts; twice a second at most."""
+        if self._due():
+            self._write("looking", _fields(event))
+
     def progress(self, event: types.Progress) -> None:
         """Counts, `stage_seconds`, `per_second`, `seconds_left`; twice a second at most."""
         self._pace.mark(event.done)
-        now = self._clock()
-        if self._last is not None and now - self._last < _JSON_SECONDS:
+        if not self._due():
             return
-        self._last = now
         speed, left = self._pace.per_second, self._pace.seconds_left(event.total)
         self._write("progress", {**_fields(event), "per_second": speed, "seconds_left": left})
 
@@ -285,6 +321,14 @@ class JsonDisplay(Display):
 
     def close(self) -> None:
         """Nothing is held back: every failure has had its line."""
+
+    def _due(self) -> bool:
+        """Whether it is time for another object."""
+        now = self._clock()
+        if self._last is not None and now - self._last < _JSON_SECONDS:
+            return False
+        self._last = now
+        return True
 
     def _write(self, kind: str, fields: Mapping[str, Any]) -> None:
         text = json.dumps({"event": kind, **fields})

@@ -1,12 +1,10 @@
-"""`filmcolor evaluate`: measure models on colour photographs made grey."""
+"""`filmcolor evaluate`: measure models on colour photographs, and films by their colours."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -14,20 +12,17 @@ from filmcolor.cli.arguments import (
     SectionedCommand,
     debug_option,
     device_option,
+    given_options,
     json_option,
+    parse_time,
     quiet_option,
     section_option,
     signals_interrupt,
 )
 from filmcolor.errors import OptionError
-from filmcolor.options import ColorOptions, TrainOptions
+from filmcolor.options import FilmMeasureOptions
 
-if TYPE_CHECKING:
-    from filmcolor.evaluate.report import PhotoReport
-    from filmcolor.evaluate.sheets import Picture
-    from filmcolor.train.data import PhotoSet
-
-_COLOR = ColorOptions()
+_FILMS = FilmMeasureOptions(truth="film")
 
 _EPILOG = """\b
 Examples:
@@ -36,34 +31,46 @@ Examples:
   filmcolor evaluate --model default --model runs/mine/best.safetensors
       --val frames/ --sheet compared.png
       two models beside each other, with a sheet of grey, both, and truth
+  filmcolor evaluate --truth color.mp4
+      a colour film made grey and coloured anew: how steady, how true?
+  filmcolor evaluate --truth color.mp4 --result theirs.mp4 --plot time.png
+      a film that somebody coloured, beside ours, and curves over time
+  filmcolor evaluate --result old_film.color.mp4 --start 1:00 --duration 10
+      a real old film, whose colours nobody knows
 
-A model that adds no colour scores well on PSNR, and one that adds any colour at all scores well on
-colourfulness. Models are therefore compared by their gain in PSNR over the grey picture at equal
-colourfulness, which the last rows of the table give.
+\b
+How to read it:
+  A model that adds no colour scores well on PSNR and is perfectly steady, and
+  one that adds any colour at all scores well on colourfulness. Photographs
+  are therefore compared by the gain in PSNR over the grey picture at equal
+  colourfulness (the last rows of the table), and films by how steady they
+  are at like colourfulness.
+  CDC, warp error, flicker, still noise and bleeding are better when smaller;
+  the truth's own figures are the measure of what is small enough. The CDC of
+  grey is what light, grain and motion make by themselves.
+  Files have been through an encoder, what is coloured here has not. What
+  smoothing does is the difference between the two rows of a model.
 """
 
-_WHAT, _RESULT, _SHOW = "What is measured", "What comes of it", "What is shown"
+_PHOTOS, _FILM, _BOTH, _SHOW = (
+    "Photographs, made grey and coloured again",
+    "Films, frame by frame",
+    "For both",
+    "What is shown",
+)
+_PHOTO_ONLY = ("limit", "sheet", "sheet_pictures")
+_FILM_ONLY = ("files_only", "start_seconds", "duration_seconds", "plot", "by_shot")
 
 
 @click.command(
     "evaluate",
     cls=SectionedCommand,
     epilog=_EPILOG,
-    short_help="Measure models on colour photographs.",
-    options_metavar="--val DATA [OPTIONS]",
+    short_help="Measure models on colour photographs, and coloured films.",
+    options_metavar="--val DATA | --truth FILM | --result FILM [OPTIONS]",
 )
 @section_option(
-    _WHAT,
-    "--model",
-    "models",
-    multiple=True,
-    default=(_COLOR.model,),
-    show_default=True,
-    metavar="NAME|FILE",
-    help="A model that `filmcolor models` lists, or a checkpoint; may be given more than once.",
-)
-@section_option(
-    _WHAT,
+    _PHOTOS,
     "--val",
     "val",
     multiple=True,
@@ -72,7 +79,7 @@ _WHAT, _RESULT, _SHOW = "What is measured", "What comes of it", "What is shown"
     help="Colour pictures: a folder, a tar shard, or a film; may be given more than once.",
 )
 @section_option(
-    _WHAT,
+    _PHOTOS,
     "--pictures",
     "limit",
     type=click.IntRange(min=1),
@@ -81,24 +88,14 @@ _WHAT, _RESULT, _SHOW = "What is measured", "What comes of it", "What is shown"
     help="Use at most so many, spread over DATA.",
 )
 @section_option(
-    _WHAT,
-    "--short-side",
-    type=click.IntRange(min=32),
-    default=TrainOptions().short_side,
-    show_default=True,
-    metavar="PIXELS",
-    help="Larger pictures are reduced to this first.",
-)
-@device_option(_WHAT, _COLOR.device, "What the models run on")
-@section_option(
-    _RESULT,
+    _PHOTOS,
     "--sheet",
     type=click.Path(),
     metavar="FILE.png",
     help="Write a sheet of pictures: grey, each model's, truth.",
 )
 @section_option(
-    _RESULT,
+    _PHOTOS,
     "--sheet-pictures",
     type=click.IntRange(min=1),
     default=12,
@@ -106,153 +103,178 @@ _WHAT, _RESULT, _SHOW = "What is measured", "What comes of it", "What is shown"
     metavar="NUMBER",
     help="Rows of that sheet.",
 )
+@section_option(
+    _FILM,
+    "--truth",
+    type=click.Path(),
+    metavar="FILM",
+    help="The film in colour, as it was.",
+)
+@section_option(
+    _FILM,
+    "--result",
+    "results",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILM",
+    help="A coloured film: the same frames, in the same size; may be given more than once. Without "
+    "--truth there is no PSNR. A film that is still grey will do to try models on.",
+)
+@section_option(
+    _FILM,
+    "--files-only",
+    is_flag=True,
+    help="Measure these files alone. Without it every model colours the luma of the truth, or else "
+    "of the first result, once as `filmcolor run` does (slow drift of a shot's colours "
+    "stays in) and once with --smooth none; that takes as long as a run.",
+)
+@section_option(
+    _FILM,
+    "--start",
+    "start_seconds",
+    type=parse_time,
+    default=_FILMS.start_seconds,
+    show_default="the beginning",
+    metavar="TIME",
+    help="Where to begin: seconds (12.5) or [HH:]MM:SS (1:02.5).",
+)
+@section_option(
+    _FILM,
+    "--duration",
+    "duration_seconds",
+    type=parse_time,
+    default=_FILMS.duration_seconds,
+    show_default="to the end",
+    metavar="TIME",
+    help="How much to measure, written likewise.",
+)
+@section_option(
+    _FILM,
+    "--by-shot",
+    is_flag=True,
+    help="Show the figures of every shot too; JSON has them anyway.",
+)
+@section_option(
+    _FILM,
+    "--plot",
+    type=click.Path(),
+    metavar="FILE.png",
+    help="Draw PSNR, colourfulness, CDC and warp error over time, with the cuts.",
+)
+@section_option(
+    _BOTH,
+    "--model",
+    "models",
+    multiple=True,
+    default=_FILMS.models,
+    show_default=True,
+    metavar="NAME|FILE",
+    help="A model that `filmcolor models` lists, or a checkpoint; may be given more than once.",
+)
+@section_option(
+    _BOTH,
+    "--short-side",
+    type=click.IntRange(min=32),
+    default=_FILMS.short_side,
+    show_default=True,
+    metavar="PIXELS",
+    help="Larger pictures are reduced to this before they are measured.",
+)
+@device_option(_BOTH, _FILMS.device, "What the models run on")
 @quiet_option(_SHOW)
 @json_option(_SHOW, "Write all figures as JSON on standard output, in place of the table.")
+@click.pass_context
 def evaluate_command(
-    models: tuple[str, ...],
+    ctx: click.Context,
+    /,
     val: tuple[str, ...],
     limit: int | None,
-    short_side: int,
-    device: str,
     sheet: str | None,
     sheet_pictures: int,
+    truth: str | None,
+    results: tuple[str, ...],
+    files_only: bool,
+    start_seconds: Fraction | None,
+    duration_seconds: Fraction | None,
+    by_shot: bool,
+    plot: str | None,
+    models: tuple[str, ...],
+    short_side: int,
+    device: str,
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Measure models on colour photographs: make them grey, colour them as `filmcolor run` does,
-    and compare with what they were.
+    """Measure models on colour photographs (--val), or the colours of films (--truth, --result).
 
-    PSNR in dB over R'G'B'; ab error as distance in CIELAB; CIEDE2000; colourfulness after Hasler
-    and Süsstrunk; chroma where the truth has none. Beside every model stand two that need no
-    model: the grey picture, and one mean colour everywhere. Pictures without colour and damaged
-    ones are left out and named.
+    Photographs are made grey and coloured as `filmcolor run` does: PSNR in dB over R'G'B'; ab error
+    as distance in CIELAB; CIEDE2000; colourfulness after Hasler and Süsstrunk; chroma where the
+    truth has none. Beside every model stand two that need no model: the grey picture, and one mean
+    colour everywhere. Pictures without colour and damaged ones are left out and named.
+
+    Films of the same pictures are measured frame by frame: PSNR and colourfulness as above; CDC,
+    how far the distribution of colours changes over 1, 2 and 4 frames; warp error, the squared
+    change of ab (CIELAB) along the motion; flicker, what of that goes back and forth; still noise,
+    how ab wavers where nothing moves; bleeding, the slope of ab where lightness is flat. Nothing is
+    measured across a cut. Beside the films stand the truth's own figures, those of grey, and those
+    of models that colour the same luma with smoothing and without.
     """
-    from filmcolor.evaluate.sheets import make_sheet, write_png
+    from filmcolor.cli.evaluate_films import run_films
+    from filmcolor.cli.evaluate_photos import run_photos
 
-    if not val:
-        raise OptionError("--val is missing: give a folder, shard or film with colour")
-    if sheet is not None and Path(sheet).suffix.lower() != ".png":
-        raise OptionError(f"--sheet {sheet}: give a name that ends in .png")
+    is_film = truth is not None or bool(results)
+    _check(ctx, is_photo=bool(val), is_film=is_film)
+    for option, path in (("--sheet", sheet), ("--plot", plot)):
+        if path is not None and Path(path).suffix.lower() != ".png":
+            raise OptionError(f"{option} {path}: give a name that ends in .png")
     with signals_interrupt():
-        photos = _load(val, limit, short_side)
-        reports, rows = _measure(models, photos, short_side, device, sheet_pictures, quiet=quiet)
-        if sheet is not None:
-            write_png(Path(sheet), make_sheet(rows))
-    if as_json:
-        click.echo(json.dumps([report.as_dict() for report in reports], indent=2))
-    else:
-        _print_table(reports)
-
-
-def _load(val: Sequence[str], limit: int | None, short_side: int) -> PhotoSet:
-    from filmcolor.cli.train_display import left_out_lines
-    from filmcolor.evaluate.report import spread_indices
-    from filmcolor.train.data import load_photos
-    from filmcolor.train.extract import film_reader
-
-    photos = load_photos(val, short_side, os.cpu_count() or 1, read_film=film_reader())
-    for text in left_out_lines(photos.unreadable, photos.grey):
-        click.echo(f"Warning: {text}", err=True)
-    return photos if limit is None else photos.take(spread_indices(len(photos), limit))
-
-
-def _measure(
-    models: Sequence[str],
-    photos: PhotoSet,
-    short_side: int,
-    device: str,
-    sheet_pictures: int,
-    *,
-    quiet: bool,
-) -> tuple[list[PhotoReport], list[list[Picture]]]:
-    """A report for each model; rows of grey, every model's and true pictures."""
-    from filmcolor.cli.screen import Bar, terminal
-    from filmcolor.evaluate.report import evaluate_photos, spread_indices
-    from filmcolor.models.checkpoint import load_generator
-    from filmcolor.models.device import resolve_device
-
-    loaded = [load_generator(name, resolve_device(device)) for name in models]
-    keep = spread_indices(len(photos), sheet_pictures)
-    console = None if quiet else terminal()
-    bar = None if console is None else Bar(console)
-    reports: list[PhotoReport] = []
-    columns: list[list[tuple[Picture, Picture, Picture]]] = []
-    for name, model in zip(models, loaded, strict=True):
-        title = f"{name} on {len(photos)} photographs"
-        column: list[tuple[Picture, Picture, Picture]] = []
-        if bar is not None:
-            bar.start(title, len(photos))
-        try:
-            report = evaluate_photos(
-                model,
-                photos.photos,
+        if is_film:
+            if files_only and given_options(ctx, ("models",)):
+                raise OptionError("--model does not go with --files-only, which uses no model")
+            options = FilmMeasureOptions(
+                truth=truth,
+                results=results,
+                models=models,
+                files_only=files_only,
+                device=device,
                 short_side=short_side,
-                keep=keep,
-                on_picture=lambda grey, ours, truth, column=column: column.append(  # type: ignore[misc]
-                    (grey, ours, truth)
-                ),
-                on_done=None
-                if bar is None
-                else lambda done, bar=bar, title=title: bar.move(done, len(photos), title, ""),  # type: ignore[misc]
+                start_seconds=start_seconds,
+                duration_seconds=duration_seconds,
             )
-        finally:
-            if bar is not None:
-                bar.stop()
-        reports.append(report)
-        columns.append(column)
-    rows = [
-        [cells[0][0], *(ours for _, ours, _ in cells), cells[0][2]]
-        for cells in zip(*columns, strict=True)
-    ]
-    return reports, rows
+            run_films(options, plot, by_shot=by_shot, quiet=quiet, as_json=as_json)
+        else:
+            run_photos(
+                models,
+                val,
+                limit,
+                short_side,
+                device,
+                sheet,
+                sheet_pictures,
+                quiet=quiet,
+                as_json=as_json,
+            )
 
 
-def _print_table(reports: Sequence[PhotoReport]) -> None:
-    """Figures of every model beside the baselines, one line a measure."""
-    from rich.console import Console
-    from rich.table import Table
+def _check(ctx: click.Context, *, is_photo: bool, is_film: bool) -> None:
+    """Raises where options do not go together."""
 
-    from filmcolor.evaluate.report import COMPARED_RATIOS
+    def refuse(names: Sequence[str], what: str) -> None:
+        if unfit := given_options(ctx, names):
+            raise OptionError(f"{', '.join(unfit)}: {what}")
 
-    first = reports[0]
-    table = Table(title=f"{first.photos} photographs", title_justify="left")
-    table.add_column("mean over photographs", no_wrap=True)
-    for title in (*(report.model for report in reports), "grey", "mean colour", "truth"):
-        table.add_column(title, justify="right")
-    columns = [*(report.ours for report in reports), first.neutral, first.mean_color]
-    for title, name, unit in (
-        ("PSNR", "psnr", "dB"),
-        ("ab error", "ab_error", ""),
-        ("CIEDE2000", "ciede2000", ""),
-        ("colourfulness", "colorfulness", ""),
-        ("chroma on neutral", "neutral_chroma", ""),
-    ):
-        truth = getattr(first.truth, name)
-        known = name in ("colorfulness", "neutral_chroma")
-        cells = [f"{getattr(column, name):.2f} {unit}".rstrip() for column in columns]
-        table.add_row(title, *cells, f"{truth:.2f}" if known else "")
-    table.add_row("PSNR gain over grey", *(f"{report.psnr_gain:+.2f} dB" for report in reports))
-    ratios = [f"{report.colorfulness_ratio:.2f}" for report in reports]
-    table.add_row("colourfulness, of truth", *ratios, end_section=True)
-    for index, point in enumerate(first.curve):
-        cells = []
-        for report in reports:
-            own = report.curve[index]
-            cells.append(f"{own.psnr_gain:+.2f} at {own.colorfulness_ratio:.2f}")
-        last = index == len(first.curve) - 1
-        table.add_row(
-            f"dB at colourfulness, saturation {point.saturation:g}", *cells, end_section=last
+    if is_photo and is_film:
+        raise OptionError(
+            "--val does not go with --truth or --result: photographs and films are measured apart"
         )
-    for ratio in COMPARED_RATIOS:
-        cells = [
-            f"{'' if report.reaches(ratio) else '~'}{report.gain_at(ratio):+.2f} dB"
-            for report in reports
-        ]
-        table.add_row(f"gain at colourfulness {ratio:g} of truth", *cells)
-    console = Console(highlight=False)
-    console.print(table)
-    if not all(report.reaches(ratio) for report in reports for ratio in COMPARED_RATIOS):
-        console.print("~ beyond the colours that were measured: estimated")
+    if not is_photo and not is_film:
+        raise OptionError(
+            "--val is missing: give a folder, shard or film with colour (or, to measure a coloured "
+            "film, --truth or --result)"
+        )
+    if is_photo:
+        refuse(_FILM_ONLY, "for films (--truth, --result), not for --val")
+    else:
+        refuse(_PHOTO_ONLY, "for photographs (--val), not for films")
 
 
 debug_option(evaluate_command)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
-from click.core import ParameterSource
 
 from filmcolor import options as words
 from filmcolor.cli.arguments import (
@@ -23,7 +22,9 @@ from filmcolor.cli.arguments import (
     default_target,
     device_option,
     exit_code,
+    given_options,
     json_option,
+    parse_stride,
     parse_time,
     quiet_option,
     section_option,
@@ -44,6 +45,8 @@ _LEAST_SATURATION = 0.25
 """Colours paler than this may pass for none: then --verify does not look for grey frames."""
 
 _FILM_ONLY = (
+    "stability",
+    "stride",
     "siting",
     "deinterlace",
     "start_seconds",
@@ -160,6 +163,26 @@ _RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
     show_default=True,
     help="How colour is kept steady from frame to frame: flow follows what moves (films only), "
     "ema blends in place and is quicker, none leaves every frame to itself.",
+)
+@section_option(
+    _COLOUR,
+    "--stability",
+    type=float,
+    default=_COLOR.stability,
+    show_default=True,
+    metavar="0..1",
+    help="How much it is kept steady: higher evens out more, 0 nothing (films only).",
+)
+@section_option(
+    _COLOUR,
+    "--stride",
+    type=parse_stride,
+    default=_COLOR.stride,
+    show_default=True,
+    metavar="N|auto",
+    help="Let the model see every Nth frame of a shot and carry its colours to those between: "
+    f"quicker, 1 to {words.LONGEST_STRIDE}. auto chooses what this machine gains from (films "
+    "only).",
 )
 @section_option(
     _READING,
@@ -314,7 +337,7 @@ def _run(
     from filmcolor.pipeline import color_film, color_pictures
     from filmcolor.types import Finished, Notice
 
-    if not is_film and (unused := _given(ctx, _FILM_ONLY)):
+    if not is_film and (unused := given_options(ctx, _FILM_ONLY)):
         display.show(Notice(f"{', '.join(unused)}: for films only, not used here", warning=True))
     job = color_film if is_film else color_pictures
     events: Generator[Event, None, None] = job(source, target, options)
@@ -333,16 +356,6 @@ def _options(chosen: Mapping[str, Any]) -> RunOptions:
     own = (field.name for field in fields(RunOptions) if field.name not in ("color", "encode"))
     rest = {name: chosen[name] for name in own}
     return RunOptions(color=color, encode=encode, **rest)
-
-
-def _given(ctx: click.Context, names: tuple[str, ...]) -> list[str]:
-    """Those of the parameters that were given on the command line, as they are written there."""
-    return [
-        param.opts[0]
-        for param in ctx.command.params
-        if param.name in names
-        and ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE
-    ]
 
 
 def _check_target(source: str, target: str | None, options: RunOptions, *, is_film: bool) -> str:

@@ -12,8 +12,11 @@ from typing import Self
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
 from rich.text import Text
 
+_WIDEST = 10_000
+"""Columns that no table needs."""
 _STYLES = {"Warning": "yellow", "Failed": "red"}
 
 
@@ -86,3 +89,16 @@ def terminal() -> Console | None:
     """Standard error, if a person is looking at it."""
     console = Console(file=sys.stderr)
     return console if console.is_terminal else None
+
+
+def count(number: int, word: str) -> str:
+    """`1 shot`, `2 shots`."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def print_table(table: Table) -> None:
+    """On standard output: in a terminal as wide as that, elsewhere as wide as the table is."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_WIDEST)
+    console.print(table)

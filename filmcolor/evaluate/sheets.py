@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from filmcolor.errors import MediaError
 from filmcolor.media.partfile import write_bytes
@@ -20,12 +21,21 @@ Picture = NDArray[np.uint8]
 
 _BACKGROUND = 32
 _GAP = 4
+_TITLE_HEIGHT = 24
+_TITLE_SIZE = 14
+_TITLE_COLOR = (230, 230, 230)
 
 
-def make_sheet(rows: Sequence[Sequence[Picture]], *, cell_height: int = 192) -> Picture:
+def make_sheet(
+    rows: Sequence[Sequence[Picture]],
+    *,
+    cell_height: int = 192,
+    titles: Sequence[str] | None = None,
+) -> Picture:
     """Rows of pictures, every one brought to `cell_height` px, on a dark ground.
 
-    Columns are as wide as their widest picture. Raises `ValueError` if there is no picture.
+    `titles` stand above the columns, which are as wide as their widest picture, or the title.
+    Raises `ValueError` if there is no picture.
     """
     cells = [[_fit(picture, cell_height) for picture in row] for row in rows]
     columns = max((len(row) for row in cells), default=0)
@@ -34,10 +44,21 @@ def make_sheet(rows: Sequence[Sequence[Picture]], *, cell_height: int = 192) -> 
     widths = [
         max(row[column].shape[1] for row in cells if len(row) > column) for column in range(columns)
     ]
-    height = len(cells) * (cell_height + _GAP) - _GAP
+    heads = [_title(text) for text in titles or ()]
+    widths = [
+        max(width, *(head.shape[1] for head in heads[column : column + 1]), 0)
+        for column, width in enumerate(widths)
+    ]
+    above = _TITLE_HEIGHT if heads else 0
+    height = above + len(cells) * (cell_height + _GAP) - _GAP
     sheet = np.full((height, sum(widths) + _GAP * (columns - 1), 3), _BACKGROUND, np.uint8)
+    left = 0
+    for head, width in zip(heads, widths, strict=False):
+        start = left + (width - head.shape[1]) // 2
+        sheet[:_TITLE_HEIGHT, start : start + head.shape[1]] = head
+        left += width + _GAP
     for number, row in enumerate(cells):
-        top, left = number * (cell_height + _GAP), 0
+        top, left = above + number * (cell_height + _GAP), 0
         for cell, width in zip(row, widths, strict=False):
             start = left + (width - cell.shape[1]) // 2
             sheet[top : top + cell_height, start : start + cell.shape[1]] = cell
@@ -53,6 +74,16 @@ def write_png(path: Path, picture: Picture) -> None:
     if not whole:
         raise MediaError(f"{path}: the picture cannot be encoded")
     write_bytes(path, encoded.tobytes())
+
+
+def _title(text: str) -> Picture:
+    """A line of text on the sheet's ground, as wide as it needs to be."""
+    font = ImageFont.load_default(_TITLE_SIZE)
+    width = int(font.getlength(text)) + 2 * _GAP
+    image = Image.new("RGB", (width, _TITLE_HEIGHT), (_BACKGROUND,) * 3)
+    place = (width / 2, _TITLE_HEIGHT / 2)
+    ImageDraw.Draw(image).text(place, text, _TITLE_COLOR, font, anchor="mm")
+    return np.asarray(image, np.uint8)
 
 
 def _fit(picture: Picture, height: int) -> Picture:

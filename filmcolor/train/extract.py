@@ -18,8 +18,9 @@ from filmcolor.color import resolve_tags
 from filmcolor.evaluate.frame_rgb import PictureMaker, Rgb
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.probe import refuse_hdr
+from filmcolor.picture_box import find_picture_box
 from filmcolor.prefetch import prefetch
-from filmcolor.shots import assign_shots, find_picture_box
+from filmcolor.shots import assign_shots
 from filmcolor.train.extract_settings import ExtractSettings, FrameCounts, Reason
 from filmcolor.train.frame_checks import Fingerprints, FrameJudge, FrameLook
 from filmcolor.train.shot_picks import Candidate, ShotPicks

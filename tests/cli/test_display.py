@@ -11,6 +11,7 @@ from rich.console import Console
 
 from filmcolor.cli.display import BarDisplay, JsonDisplay, LineDisplay, Pace, clock_text
 from filmcolor.types import (
+    Looking,
     Notice,
     PictureDone,
     Progress,
@@ -113,3 +114,36 @@ def test_json_lines_hold_every_picture(capsys: pytest.CaptureFixture[str]) -> No
             display.show(PictureDone(f"{number}.jpg", f"out/{number}.jpg", "failed", "broken"))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["source"] for line in lines] == ["0.jpg", "1.jpg", "2.jpg"]
+
+
+def test_looking_through_is_shown_and_does_not_count_as_colouring(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock = Clock()
+    display = LineDisplay(clock)
+    for done in range(0, 2001, 200):
+        clock.now += 1
+        display.show(Looking(done, 1000))
+    for done in (0, 20, 40):
+        clock.now += 3
+        display.show(Progress(done, 2000, {}))
+    first, second, third = capsys.readouterr().err.splitlines()
+    assert first == "looking through: 800/1000 frames"
+    assert second == "looking through: 1800 frames"
+    assert third.startswith("20/2000 frames, 6.7 fps")
+
+
+def test_looking_through_moves_the_bar() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100, color_system=None)
+    with BarDisplay(console) as display:
+        display.show(PLANNED)
+        display.show(Looking(70, 192))
+        display._bar.refresh()
+    assert "looking through: 70/192 frames" in screen.getvalue()
+
+
+def test_json_tells_of_looking_through(capsys: pytest.CaptureFixture[str]) -> None:
+    with JsonDisplay(to_stderr=False) as display:
+        display.show(Looking(70, None))
+    assert json.loads(capsys.readouterr().out) == {"event": "looking", "done": 70, "total": None}

@@ -199,6 +199,11 @@ def test_the_job_is_closed_when_showing_fails(job: Job, film: str) -> None:
         (["run", "a.mp4", "--size", "5"], "--size 5: must be 64 to 2048"),
         (["run", "a.mp4", "--lossless", "--crf", "1"], "exclude each other"),
         (["run", "a.mp4", "--saturation", "nan"], "--saturation"),
+        (["run", "a.mp4", "--stability", "1.5"], "--stability 1.5: must be 0 to 1"),
+        (["run", "a.mp4", "--stride", "0"], "--stride 0: must be auto, or 1 to 8"),
+        (["run", "a.mp4", "--stride", "9"], "--stride 9: must be auto, or 1 to 8"),
+        (["run", "a.mp4", "--stride", "some"], "'some': give a whole number, or auto"),
+        (["run", "a.mp4", "--stride", "2", "--smooth", "ema"], "leave --smooth out"),
     ],
 )
 def test_a_command_line_that_cannot_be_meant(

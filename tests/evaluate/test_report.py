@@ -10,8 +10,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
-from torch import Tensor
 
 from filmcolor.cli import main
 from filmcolor.errors import MediaError
@@ -22,27 +20,9 @@ from filmcolor.evaluate.report import (
     evaluate_photos,
     spread_indices,
 )
-from filmcolor.models.base import Generator, Hint
-from filmcolor.models.card import Descriptor, ModelCard
-from filmcolor.models.checkpoint import LoadedModel, load_generator
+from filmcolor.models.checkpoint import load_generator
+from tests.evaluate.networks import one_color as model
 from tests.train.scenes import write_photographs
-
-
-class OneColor(Generator):
-    """The same ab everywhere."""
-
-    def __init__(self, a: float, b: float) -> None:
-        super().__init__()
-        self.register_buffer("ab", torch.tensor([a, b]).view(1, 2, 1, 1))
-
-    def forward(self, lightness: Tensor, hint: Hint | None = None) -> Tensor:
-        count, _, height, width = lightness.shape
-        return self.ab.expand(count, 2, height // 4, width // 4)
-
-
-def model(a: float, b: float) -> LoadedModel:
-    card = ModelCard("one colour", "none", descriptor=Descriptor(native_size=64))
-    return LoadedModel(OneColor(a, b).eval(), card, torch.device("cpu"))
 
 
 def photographs(*sizes: tuple[int, int]) -> list[Photo]:
@@ -188,7 +168,7 @@ def test_the_command_writes_a_table_json_and_a_sheet(
     for row in ("PSNR gain over grey", "colourfulness, saturation 1", "gain at colourfulness 0.65"):
         assert row in out
     drawn = cv2.imread(str(sheet))
-    assert drawn.shape == (2 * 192 + 4, 4 * 240 + 3 * 4, 3)
+    assert drawn.shape == (24 + 2 * 192 + 4, 4 * 240 + 3 * 4, 3)
     assert main([*common, "--json", "--pictures", "2"]) == 0
     reports = json.loads(capsys.readouterr().out)
     assert len(reports) == 2 and reports[0] == reports[1]

@@ -25,6 +25,20 @@ def test_cells_have_one_height_and_columns_one_width() -> None:
     assert (sheet[24:, :10] == 32).all() and (sheet[20:24] == 32).all()
 
 
+def test_titles_stand_above_their_columns_whole() -> None:
+    rows = [[flat(20, 20, 100), flat(20, 200, 100)]]
+    bare = make_sheet(rows, cell_height=20)
+    titled = make_sheet(rows, cell_height=20, titles=["a title wider than its picture", "b"])
+    assert titled.shape[0] == bare.shape[0] + 24
+    assert titled.shape[1] > bare.shape[1] + 100  # the first column has grown
+    assert titled[:24, : -200 - 4].max() > 200 and titled[:24, -200:].max() > 200
+    assert (titled[24:, -200:] == 100).all()
+    first = titled[24:, : -200 - 4]
+    filled = np.flatnonzero((first == 100).all(axis=(0, 2)))
+    assert len(filled) == 20  # the picture is not stretched, and stands in the middle
+    assert abs(filled.mean() - (first.shape[1] - 1) / 2) <= 0.5
+
+
 def test_a_sheet_of_nothing_is_an_error() -> None:
     with pytest.raises(ValueError, match="no pictures"):
         make_sheet([[], []])

@@ -1,0 +1,127 @@
+"""`filmcolor evaluate --truth ... --result ...`: films measured, and the figures shown."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from filmcolor.options import FilmMeasureOptions
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from filmcolor.evaluate.film_report import FilmReport
+    from filmcolor.evaluate.video import FrameFigures
+    from filmcolor.types import Notice
+
+_COLUMNS = (
+    ("psnr", "PSNR\ndB", 1.0, 2),
+    ("colorfulness", "colour-\nfulness", 1.0, 2),
+    ("cdc", "CDC\nx 1000", 1000.0, 2),
+    ("warp_error", "warp\nerror", 1.0, 2),
+    ("flicker", "flicker", 1.0, 2),
+    ("still_noise", "still\nnoise", 1.0, 2),
+    ("bleeding", "bleeding", 1.0, 3),
+)
+"""Figure, heading, factor, decimals."""
+
+
+def run_films(
+    options: FilmMeasureOptions, plot: str | None, *, by_shot: bool, quiet: bool, as_json: bool
+) -> None:
+    """Measure, draw, and show a table or JSON."""
+    from filmcolor.cli.screen import print_table
+
+    report = _measure(options, quiet=quiet)
+    if plot is not None:
+        from filmcolor.evaluate.film_plot import draw_films
+        from filmcolor.evaluate.sheets import write_png
+
+        write_png(Path(plot), draw_films(report))
+    if as_json:
+        click.echo(json.dumps(report.as_dict()))
+        return
+    print_table(_total_table(report))
+    if by_shot:
+        print_table(_shot_table(report))
+
+
+def _measure(options: FilmMeasureOptions, *, quiet: bool) -> FilmReport:
+    from filmcolor.cli.screen import Bar, terminal
+    from filmcolor.evaluate.film_report import evaluate_films
+
+    console = None if quiet else terminal()
+    bar = None if console is None else Bar(console)
+    title = options.truth or options.results[0]
+
+    def notice(said: Notice) -> None:
+        text = f"{'Warning: ' if said.warning else ''}{said.text}"
+        click.echo(text, err=True) if bar is None else bar.line(text)
+
+    def move(done: int, total: int | None) -> None:
+        if bar is not None:
+            of = "" if total is None else f"/{total}"
+            bar.move(done, total, title, f"{done}{of} frames")
+
+    if bar is not None:
+        bar.start(title, None)
+    try:
+        return evaluate_films(options, on_notice=notice, on_frame=move)
+    finally:
+        if bar is not None:
+            bar.stop()
+
+
+def _total_table(report: FilmReport) -> Table:
+    from filmcolor.cli.screen import count
+
+    height, width = report.size
+    table = _table(
+        report,
+        f"{count(len(report.seconds), 'frame')}, {count(len(report.shots), 'shot')}, "
+        f"measured at {width}x{height}",
+    )
+    _add_films(table, report, [row.figures.total for row in report.rows])
+    return table
+
+
+def _shot_table(report: FilmReport) -> Table:
+    """The films of every shot, shot by shot."""
+    from filmcolor.cli.screen import count
+
+    table = _table(report, "by shot")
+    by_shot = [list(row.figures.by_shot().values()) for row in report.rows]
+    for number, shot in enumerate(report.shots):
+        minutes, seconds = divmod(report.seconds[shot.start], 60)
+        frames = count(shot.stop - shot.start, "frame")
+        table.add_row(f"shot {number + 1}, from {int(minutes)}:{seconds:05.2f}, {frames}")
+        _add_films(table, report, [figures[number] for figures in by_shot])
+    return table
+
+
+def _table(report: FilmReport, title: str) -> Table:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    table.add_column("film", overflow="fold")
+    for name, heading, _, _ in _COLUMNS:
+        if name != "psnr" or report.has_truth:
+            table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def _add_films(table: Table, report: FilmReport, figures: Sequence[FrameFigures]) -> None:
+    """A row for every film, and a line below the last."""
+    for row, own in zip(report.rows, figures, strict=True):
+        cells = []
+        for name, _, factor, decimals in _COLUMNS:
+            value = factor * getattr(own, name)
+            if name != "psnr" or report.has_truth:
+                cells.append("" if math.isnan(value) else f"{value:.{decimals}f}")
+        table.add_row(row.name, *cells)
+    table.add_section()

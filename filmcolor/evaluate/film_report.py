@@ -1,0 +1,254 @@
+"""What a coloured film's colours are worth over time, beside what they must be compared with.
+
+Rows of a report: *grey*, the film's own luma without colour, whose CDC is the floor that grain,
+motion and light leave to any colouring; the *truth*, where it is known; *results*, films coloured
+before; and what models make of the luma here and now, through the stages of `filmcolor run`, with
+its smoothing and without. These meet no encoder. It must not know training.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, fields
+from itertools import islice
+from typing import Literal, TypeVar
+
+from filmcolor.color import ChromaTable, resolve_tags
+from filmcolor.compose import compose
+from filmcolor.errors import MediaError
+from filmcolor.evaluate.film_frames import Row, SideBySide, with_neutral_chroma
+from filmcolor.evaluate.frame_rgb import PictureMaker, Rgb
+from filmcolor.evaluate.labels import distinct_names
+from filmcolor.evaluate.video import FilmFigures, FrameFigures, measure_films
+from filmcolor.infer import infer
+from filmcolor.models.checkpoint import LoadedModel, load_generator
+from filmcolor.models.device import resolve_device
+from filmcolor.options import ColorOptions, FilmMeasureOptions, Smoothing
+from filmcolor.smooth import smooth
+from filmcolor.types import ColorField, Frame, Notice, Shot
+from filmcolor.views import film_view
+
+T = TypeVar("T")
+
+Kind = Literal["grey", "truth", "result", "model"]
+
+_METHODS: tuple[Smoothing, ...] = (ColorOptions().smooth, "none")
+"""How every model's colours are smoothed: as shipped, and not."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilmRow:
+    """One film of a report."""
+
+    name: str
+    """For people."""
+    kind: Kind
+    source: str
+    """The file, or the model's name or file, as it was given."""
+    smooth: Smoothing | None
+    """How a model's colours were smoothed; None for what was coloured before."""
+    figures: FilmFigures
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        names = [entry.name for entry in fields(FrameFigures)]
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "source": self.source,
+            "smooth": self.smooth,
+            "total": _plain(self.figures.total),
+            "by_shot": [_plain(figures) for figures in self.figures.by_shot().values()],
+            "by_frame": {
+                name: [_known(getattr(frame, name)) for frame in self.figures.frames]
+                for name in names
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FilmReport:
+    """Films of the same pictures and their figures: grey, truth, results, models, in this order."""
+
+    rows: tuple[FilmRow, ...]
+    seconds: tuple[float, ...]
+    """When each measured frame is shown, from the film's first frame."""
+    size: tuple[int, int]
+    """(height, width) of the pictures that were measured."""
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether the colours were compared with the true ones."""
+        return any(row.kind == "truth" for row in self.rows)
+
+    @property
+    def shots(self) -> list[Shot]:
+        """The shots, in measured frames counted from 0."""
+        numbers = self.rows[0].figures.shots
+        starts = [n for n, shot in enumerate(numbers) if n == 0 or numbers[n - 1] != shot]
+        stops = [*starts[1:], len(numbers)]
+        return [
+            Shot(start, stop, "end" if stop == len(numbers) else "cut")
+            for start, stop in zip(starts, stops, strict=True)
+        ]
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON, where NaN becomes null."""
+        return {
+            "frames": len(self.seconds),
+            "height": self.size[0],
+            "width": self.size[1],
+            "seconds": [round(moment, 6) for moment in self.seconds],
+            "shots": [{"start": shot.start, "stop": shot.stop} for shot in self.shots],
+            "films": [row.as_dict() for row in self.rows],
+        }
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _plain(figures: FrameFigures) -> dict[str, float | None]:
+    return {name: _known(value) for name, value in asdict(figures).items()}
+
+
+def evaluate_films(
+    options: FilmMeasureOptions,
+    *,
+    on_notice: Callable[[Notice], None] | None = None,
+    on_frame: Callable[[int, int | None], None] | None = None,
+) -> FilmReport:
+    """Measure films of the same pictures, a few frames of each in memory at a time.
+
+    `on_frame` is told how many frames are done, of how many (an estimate). Raises `MediaError` for
+    films that cannot be read or paired, or a truth without colour; `CheckpointError` and `JobError`
+    as `load_generator` and `infer` do.
+    """
+    has_truth = options.truth is not None
+    paths = [*([options.truth] if options.truth is not None else []), *options.results]
+    device = resolve_device(options.device)
+    models = [load_generator(name, device) for name in _models(options)]
+    with SideBySide(paths, options.short_side) as films:
+        for path, state in zip(paths, films.colors, strict=True):
+            if state == "grey" and path == options.truth:
+                raise MediaError(
+                    f"{path}: has no colour; --truth takes the film in colour (leave it out where "
+                    "nobody knows the colours)"
+                )
+            if state == "grey" and on_notice is not None:
+                on_notice(Notice(f"{path}: has no colour", warning=True))
+        rows = films.rows(options.start_seconds, options.duration_seconds)
+        heads = _heads(options)
+        total = films.info.expected_frames(options.start_seconds, options.duration_seconds)
+        seconds: list[float] = []
+        sizes: set[tuple[int, int]] = set()
+
+        def pictured() -> Iterator[tuple[int, dict[str, Rgb]]]:
+            for row, pictures in _pictures(rows, films, models):
+                seconds.append(float(films.seconds(row)))
+                sizes.add(pictures[0].shape[:2])
+                yield row[0].shot, {str(n): picture for n, picture in enumerate(pictures)}
+                if on_frame is not None:
+                    on_frame(len(seconds), total)
+
+        with closing(rows):
+            figures = measure_films(pictured(), "1" if has_truth else None)
+    return FilmReport(
+        tuple(
+            FilmRow(name, kind, source, method, figures[str(number)])
+            for number, (name, kind, source, method) in enumerate(heads)
+        ),
+        tuple(seconds),
+        sizes.pop(),
+    )
+
+
+def _models(options: FilmMeasureOptions) -> tuple[str, ...]:
+    return () if options.files_only else options.models
+
+
+def _heads(options: FilmMeasureOptions) -> list[tuple[str, Kind, str, Smoothing | None]]:
+    """Name, kind, source and smoothing of every row, in order."""
+    base = options.truth if options.truth is not None else options.results[0]
+    heads: list[tuple[str, Kind, str, Smoothing | None]] = [("grey", "grey", base, None)]
+    if options.truth is not None:
+        heads.append(("truth", "truth", options.truth, None))
+    for name, path in zip(distinct_names(options.results), options.results, strict=True):
+        heads.append((name, "result", path, None))
+    for name, model in zip(distinct_names(_models(options)), _models(options), strict=True):
+        for method in _METHODS:
+            suffix = ", --smooth none" if method == "none" else ""
+            heads.append((f"{name}{suffix}", "model", model, method))
+    return heads
+
+
+def _pictures(
+    rows: Iterator[Row],
+    films: SideBySide,
+    models: Sequence[LoadedModel],
+) -> Iterator[tuple[Row, list[Rgb]]]:
+    """Pictures of every row of the report, in order, for each frame."""
+    own, *copies = _copies(rows, 1 + len(models))
+    made = [
+        stream
+        for model, copy in zip(models, copies, strict=True)
+        for stream in _colored((row[0] for row in copy), films, model)
+    ]
+    maker: PictureMaker = films.makers[0]
+    for row, *colored in zip(own, *made, strict=True):
+        grey = with_neutral_chroma(row[0], films.info.layout, anyway=True)
+        pictures = [maker.picture(grey)]
+        pictures += [one.picture(frame) for one, frame in zip(films.makers, row, strict=True)]
+        pictures += [maker.picture(frame) for frame in colored]
+        yield row, pictures
+
+
+def _colored(
+    frames: Iterator[Frame], films: SideBySide, model: LoadedModel
+) -> list[Iterator[Frame]]:
+    """The frames coloured as `filmcolor run` does, by all methods; the network runs once."""
+    info, options = films.info, ColorOptions()
+    tags = resolve_tags(info.tags, info.height)
+    table = ChromaTable.build(tags.matrix, tags.primaries).to(model.device)
+    view = film_view(info, model, films.box, options)
+
+    def composed(fields: Iterator[tuple[Frame, ColorField]], method: Smoothing) -> Iterator[Frame]:
+        for frame in compose(
+            smooth(fields, method, stability=options.stability),
+            source_layout=info.layout,
+            layout=info.layout.colored,
+            tags=tags,
+            siting=info.siting,
+            box=films.box,
+            saturation=options.saturation,
+            table=table,
+            device=model.device,
+        ):
+            yield Frame(frame.index, frame.pts, frame.luma, chroma=(frame.cb, frame.cr))
+
+    copies = _copies(infer(frames, model, view, options.batch_size), len(_METHODS))
+    return [composed(copy, method) for copy, method in zip(copies, _METHODS, strict=True)]
+
+
+def _copies(items: Iterable[T], count: int) -> list[Iterator[T]]:
+    """The same items several times over; what all have taken is let go, unlike `itertools.tee`,
+    which keeps dozens.
+    """
+    source = iter(items)
+    waiting: list[deque[T]] = [deque() for _ in range(count)]
+
+    def copy(own: deque[T]) -> Iterator[T]:
+        while True:
+            if not own:
+                new = list(islice(source, 1))
+                if not new:
+                    return
+                for one in waiting:
+                    one.extend(new)
+                del new
+            yield own.popleft()
+
+    return [copy(own) for own in waiting]

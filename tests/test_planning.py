@@ -1,0 +1,107 @@
+"""Before a film is coloured it is looked through: shots, drift of their colours, and a stride."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from filmcolor.infer import View
+from filmcolor.job import FilmPlan
+from filmcolor.media.decode import FilmReader
+from filmcolor.models.base import Generator as Network
+from filmcolor.models.base import Hint
+from filmcolor.models.card import ModelCard
+from filmcolor.models.checkpoint import LoadedModel
+from filmcolor.options import ColorOptions, RunOptions
+from filmcolor.palette import SPACING
+from filmcolor.planning import look_through, settle_stride
+from filmcolor.shots import find_shots
+from filmcolor.types import Frame, Looking
+from filmcolor.views import film_view
+from tests.clips import make_clip
+
+
+class Wanderer(Network):
+    """Colours that wander by `step` Lab units from one call to the next; may take its time."""
+
+    def __init__(self, step: float = 0.0, seconds: float = 0.0) -> None:
+        super().__init__()
+        self.calls, self.step, self.seconds = 0, step, seconds
+
+    def forward(self, lightness: Tensor, hint: Hint | None = None) -> Tensor:
+        time.sleep(self.seconds * len(lightness))
+        small = lightness[..., ::4, ::4]
+        ab = torch.cat([small * 0.3, small * 0.2], dim=1) + self.calls * self.step
+        self.calls += 1
+        return ab
+
+
+def loaded(network: Network) -> LoadedModel:
+    return LoadedModel(network, ModelCard(name="t", architecture="none"), torch.device("cpu"))
+
+
+def run(job: Generator[Looking, None, FilmPlan]) -> tuple[list[Looking], FilmPlan]:
+    said = []
+    while True:
+        try:
+            said.append(next(job))
+        except StopIteration as end:
+            return said, end.value
+
+
+def looked(
+    path: Path, network: Network, options: RunOptions | None = None
+) -> tuple[list[Looking], FilmPlan]:
+    model = loaded(network)
+    with FilmReader(str(path)) as reader:
+        view = film_view(reader.info, model, None, ColorOptions(size=96))
+    return run(look_through(str(path), model, view, options or RunOptions()))
+
+
+def test_shots_are_those_of_the_film(tmp_path: Path) -> None:
+    path = tmp_path / "film.mkv"
+    make_clip(path, frames=90, width=96, height=80, pix_fmt="yuv420p", cuts=[30, 55])
+    network = Wanderer()
+    said, plan = looked(path, network)
+    with FilmReader(str(path)) as reader:
+        assert list(plan.shots) == find_shots(reader.frames(), reader.info.layout)
+    assert [shot.start for shot in plan.shots] == [0, 30, 55]
+    assert plan.frames == 90
+    assert said[-1] == Looking(90, 90)
+    assert network.calls == -(-90 // SPACING)
+
+
+def test_drift_of_a_still_shot_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "film.mkv"
+    make_clip(path, frames=5 * SPACING + 1, width=96, height=80, pix_fmt="yuv420p", still=True)
+    _, plan = looked(path, Wanderer(step=1.0))
+    assert len(plan.shots) == 1
+    assert np.allclose(plan.drift.at(0, SPACING), [-1.5, -1.5], atol=0.2)
+    assert np.allclose(plan.drift.at(0, 4 * SPACING), [1.5, 1.5], atol=0.2)
+
+
+def test_a_part_of_a_film(tmp_path: Path) -> None:
+    path = tmp_path / "film.mkv"
+    make_clip(path, frames=60, width=96, height=80, pix_fmt="yuv420p", cuts=[30])
+    start = Fraction(20, 24) - Fraction(1, 100)  # Matroska rounds to the millisecond
+    options = RunOptions(start_seconds=start, duration_seconds=Fraction(30, 24))
+    _, plan = looked(path, Wanderer(), options)
+    assert [(shot.start, shot.stop) for shot in plan.shots] == [(0, 10), (10, 30)]
+
+
+@pytest.mark.parametrize(("seconds", "strides"), [(0.0, {1}), (0.5, {4})])
+def test_the_stride_is_as_long_as_the_network_is_slow(seconds: float, strides: set[int]) -> None:
+    rng = np.random.default_rng(3)
+    luma = rng.integers(0, 255, (80, 96), np.uint8)
+    frames = [Frame(10 * index, index, np.roll(luma, index, axis=1)) for index in range(5)]
+    model = loaded(Wanderer(seconds=seconds))
+    view = View(8, True, 96, 96)
+    assert settle_stride(frames, model, view) in strides
+    assert settle_stride(frames[:1], model, view) == 1
