@@ -81,6 +81,7 @@ class RunOptions:
     work: str | None = None  # folder for what is done until the film is whole; None: beside it
     keep_work: bool = False  # leave that folder there afterwards
     workers: int = 1  # processes that colour segments side by side
+    verify: bool = False  # compare the result with the source when it is written
 
     def __post_init__(self) -> None:
         if self.start_seconds is not None and self.start_seconds < 0:
@@ -89,6 +90,20 @@ class RunOptions:
             raise OptionError("--duration: must be greater than zero")
         if not 1 <= self.workers <= 256:
             raise OptionError(f"--workers {self.workers}: must be 1 to 256")
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """What a result is compared with, and how strictly."""
+
+    start_seconds: Fraction | None = None  # the part that was coloured, as in RunOptions
+    duration_seconds: Fraction | None = None
+    deinterlace: bool = False  # the result was made with --deinterlace
+    lossless: bool = False  # every code of luma must be the source's, whatever the codec
+    expect_color: bool = True  # a frame without colour is a fault
+
+    def __post_init__(self) -> None:
+        RunOptions(start_seconds=self.start_seconds, duration_seconds=self.duration_seconds)
 
 
 @dataclass(frozen=True, slots=True)

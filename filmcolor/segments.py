@@ -18,6 +18,7 @@ from filmcolor.film_workers import make_with_workers
 from filmcolor.job import FilmPlan
 from filmcolor.media.join import join_film
 from filmcolor.models.registry import find_checkpoint
+from filmcolor.options import RunOptions
 from filmcolor.planning import look_through
 from filmcolor.segment_making import make_segments
 from filmcolor.types import Event, Joining, Notice, Progress
@@ -26,7 +27,15 @@ from filmcolor.workfolder import WorkFolder, digest_of, source_print
 
 def fingerprint(job: Coloring) -> dict[str, str]:
     """What the work on a film depends on, by names for people."""
-    options = replace(job.options, overwrite=False, work=None, keep_work=False, workers=1)
+    settled = RunOptions()  # for what does not change the frames
+    options = replace(
+        job.options,
+        overwrite=settled.overwrite,
+        work=settled.work,
+        keep_work=settled.keep_work,
+        workers=settled.workers,
+        verify=settled.verify,
+    )
     chosen = asdict(options)
     chosen["color"].pop("model")
     chosen["color"].pop("device")

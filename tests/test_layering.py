@@ -47,7 +47,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "film_workers": WORDS | BASE | STAGES,
     "segments": WORDS | BASE | STAGES | {"planning", "film_workers"},
     "pipeline": WORDS | BASE | STAGES | {"planning", "segments"},
-    "cli": WORDS | BASE | STAGES | {"train", "evaluate", "pipeline"},
+    "verify": WORDS | {"media"},
+    "cli": WORDS | BASE | STAGES | {"train", "evaluate", "pipeline", "verify"},
     "__main__": {"cli"},
 }
 """For every module or package of filmcolor, those it may import; its own inside and above all."""
@@ -151,6 +152,7 @@ def test_imports_point_downward_only(module: str) -> None:
         ("train.loop", "def late():\n    from filmcolor.compose import compose"),
         ("pipeline", "from filmcolor.cli.display import Display"),
         ("evaluate.photos", "import filmcolor.train"),
+        ("verify.check", "from filmcolor.pipeline import color_film"),
     ],
 )
 def test_an_upward_edge_is_found(module: str, line: str) -> None:
@@ -220,12 +222,14 @@ def test_media_and_words_need_no_torch(module: str) -> None:
         "import filmcolor.cli",
         "from filmcolor.cli import main; main(['--help'])",
         "from filmcolor.cli import main; main(['run', '--help'])",
+        "from filmcolor.cli import main; main(['verify', '--help'])",
         "from filmcolor.cli import main; main(['extract', '--help'])",
         "from filmcolor.cli import main; main(['train', '--help'])",
         "from filmcolor.cli import main; main(['info', '--help'])",
         "from filmcolor.cli import main; main(['models', '--help'])",
         "from filmcolor.cli import main; main(['run', 'there-is-no-such-film.mp4'])",
         "from filmcolor.cli import main; main(['extract', 'no-such-film.mp4', '-o', 'frames'])",
+        "from filmcolor.cli import main; main(['verify', 'no-such-film.mp4', 'color.mp4'])",
     ],
 )
 def test_help_imports_nothing_heavy(line: str) -> None:

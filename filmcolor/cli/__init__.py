@@ -4,8 +4,8 @@ The only layer that prints. Nothing heavy is imported before a command needs it,
 at once.
 
 Exit codes: 0 done (also when whoever reads our output has gone), 1 some pictures of a folder
-failed, or the system refused something; 2 to 5 as in `errors` (2 also for a command line that
-cannot be understood); 70 a bug in filmcolor; 130 Ctrl-C.
+failed, a result does not hold, or the system refused something; 2 to 5 as in `errors` (2 also for a
+command line that cannot be understood); 70 a bug in filmcolor; 130 Ctrl-C.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from filmcolor.cli.jobs import jobs_command
 from filmcolor.cli.models import models_command
 from filmcolor.cli.run import run_command
 from filmcolor.cli.train import train_command
+from filmcolor.cli.verify import verify_command
 
 _EPILOG = """\b
 Examples:
@@ -34,6 +35,8 @@ Examples:
       colour a film; the result is old_film.color.mp4, beside it
   filmcolor run old_film.mp4 -o try.mp4 --start 1:00 --duration 10
       try ten seconds first
+  filmcolor verify old_film.mp4 old_film.color.mp4
+      prove that the result is the same film
   filmcolor run photos/ -o colored/
       colour a folder of pictures
   filmcolor info old_film.mp4
@@ -86,6 +89,7 @@ def commands(ctx: click.Context, /) -> None:
 
 
 commands.add_command(run_command)
+commands.add_command(verify_command)
 commands.add_command(extract_command)
 commands.add_command(train_command)
 commands.add_command(evaluate_command)

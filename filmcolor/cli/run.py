@@ -30,14 +30,19 @@ from filmcolor.cli.arguments import (
     section_option,
     signals_interrupt,
 )
+from filmcolor.cli.verify import EXIT_FAULTS, show_verification
+from filmcolor.cli.verify_display import open_verify_display
 from filmcolor.errors import OptionError
-from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
+from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, VerifyOptions
 
 if TYPE_CHECKING:
     from filmcolor.cli.display import Display
     from filmcolor.types import Event
 
 _COLOR, _ENCODE, _RUN = ColorOptions(), EncodeOptions(), RunOptions()
+
+_LEAST_SATURATION = 0.25
+"""Colours paler than this may pass for none: then --verify does not look for grey frames."""
 
 _FILM_ONLY = (
     "work",
@@ -49,6 +54,7 @@ _FILM_ONLY = (
     "deinterlace",
     "start_seconds",
     "duration_seconds",
+    "verify",
     *(field.name for field in fields(EncodeOptions)),
 )
 
@@ -68,8 +74,8 @@ Examples:
       sit between two other programs
 
 \b
-Exit codes: 0 done, 1 some pictures of a folder failed (each is named),
-2 wrong options, 3 unreadable or unwritable film, 4 unusable model,
+Exit codes: 0 done, 1 some pictures of a folder failed (each is named) or
+--verify found a fault, 2 wrong options, 3 unreadable or unwritable film, 4 unusable model,
 5 a run that could not be finished, 70 a bug in filmcolor, 130 Ctrl-C.
 """
 
@@ -125,6 +131,14 @@ _RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
     is_flag=True,
     default=_RUN.keep_work,
     help="Leave that folder there when the film is whole (films only).",
+)
+@section_option(
+    _RESULT,
+    "--verify",
+    is_flag=True,
+    default=_RUN.verify,
+    help="When the film is written, prove that it is the source with nothing but colour added, as "
+    "`filmcolor verify` does. If it is not, the film is kept and the exit code is 1.",
 )
 @section_option(
     _COLOUR,
@@ -305,6 +319,10 @@ def run_command(
             options = _options(chosen)
             is_film = check_source(source)
             place = _check_target(source, target, options, is_film=is_film)
+            if options.verify and is_film and "-" in (source, place):
+                raise OptionError(
+                    "--verify: needs files on both sides; a pipe cannot be read twice"
+                )
             failed = _run(ctx, display, source, place, options, is_film=is_film)
         except KeyboardInterrupt as stop:
             number = stop.exit_code - 128 if isinstance(stop, Interrupted) else signal.SIGINT
@@ -313,8 +331,29 @@ def run_command(
             if code := exit_code(error):
                 display.failed(error, code)
             raise
+        if options.verify and is_film:
+            display.close()
+            failed = not _verify(source, place, options, quiet=quiet, as_json=as_json)
     if failed:
-        ctx.exit(1)
+        ctx.exit(EXIT_FAULTS)
+
+
+def _verify(source: str, target: str, options: RunOptions, *, quiet: bool, as_json: bool) -> bool:
+    """Compare the film that was written with its source; whether all holds."""
+    strictness = VerifyOptions(
+        start_seconds=options.start_seconds,
+        duration_seconds=options.duration_seconds,
+        deinterlace=options.deinterlace,
+        lossless=options.encode.lossless,
+        expect_color=options.color.saturation >= _LEAST_SATURATION,
+    )
+    with open_verify_display(quiet=quiet, as_json=as_json) as display:
+        try:
+            return show_verification(display, source, target, strictness).holds
+        except KeyboardInterrupt as stop:
+            number = stop.exit_code - 128 if isinstance(stop, Interrupted) else signal.SIGINT
+            left = "the film is written, but not verified."
+            raise Interrupted(left, signal_number=number) from None
 
 
 def _run(

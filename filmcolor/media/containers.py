@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import av
 from av.audio.stream import AudioStream
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
@@ -92,6 +92,17 @@ def container_for(target: str) -> Container:
     raise OptionError(
         f"{target}: the name must end in .mp4, .mov or .mkv (or be - for Y4M on standard output)"
     )
+
+
+def container_of(film: InputContainer) -> Container | None:
+    """Which of the containers an opened film is in, by its content; None if it is in another."""
+    if film.format.name.startswith("matroska"):
+        muxer = "matroska"
+    elif film.format.name.startswith("mov,"):
+        muxer = "mov" if film.metadata.get("major_brand", "").strip() == "qt" else "mp4"
+    else:
+        return None
+    return next(each for each in CONTAINERS if each.muxer == muxer)
 
 
 def holds_stream(container: Container, template: Stream, sample: Packet[Stream] | None) -> bool:

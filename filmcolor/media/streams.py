@@ -96,7 +96,7 @@ def plan_streams(
         name = describe_stream(stream)
         if stream.index == film:
             kept.append(StreamPlan(film, "film", name))
-        elif _is_chapter_track(stream, chapters) or _is_thumbnails(stream) or name == TIMECODE:
+        elif is_chapter_track(stream, chapters) or is_thumbnails(stream) or name == TIMECODE:
             continue
         elif (plan := _plan_stream(stream, name, container, survey)) is None:
             dropped.append(name)
@@ -155,11 +155,12 @@ def is_attached_picture(stream: Stream) -> bool:
     return stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)
 
 
-def _is_thumbnails(stream: Stream) -> bool:
+def is_thumbnails(stream: Stream) -> bool:
+    """Whether it is a track of small pictures for seeking: not a film."""
     return stream.type == "video" and bool(stream.disposition & Disposition.timed_thumbnails)
 
 
-def _is_chapter_track(stream: Stream, chapters: list[av.container.core.Chapter]) -> bool:
+def is_chapter_track(stream: Stream, chapters: list[av.container.core.Chapter]) -> bool:
     """Whether this is the text track in which mp4 and mov keep chapter titles (written anew)."""
     if not chapters:
         return False

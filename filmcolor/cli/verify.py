@@ -1,0 +1,173 @@
+"""`filmcolor verify`: prove that a coloured film is its source with nothing but colour added."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from filmcolor.cli.arguments import (
+    SectionedCommand,
+    debug_option,
+    json_option,
+    parse_time,
+    quiet_option,
+    section_option,
+    signals_interrupt,
+)
+from filmcolor.cli.verify_display import VerifyDisplay, open_verify_display
+from filmcolor.errors import MediaError, OptionError
+from filmcolor.options import VerifyOptions
+
+if TYPE_CHECKING:
+    from filmcolor.verify.findings import VerifyReport
+
+EXIT_FAULTS = 1
+"""The process's exit code when something does not hold."""
+
+_DEFAULTS = VerifyOptions()
+
+_EPILOG = """\b
+Examples:
+  filmcolor verify old_film.mp4 color.mp4
+      is color.mp4 the same film, with colour?
+  filmcolor verify old_film.mp4 try.mp4 --start 1:00 --duration 10
+      the same for a part that was coloured
+  filmcolor verify scan.mov archive.mkv --lossless
+      every code of luma must be the source's
+  filmcolor verify old_film.mp4 color.mp4 --quiet || echo "look at color.mp4"
+      in a script: silent unless something does not hold
+
+\b
+What is compared: the number of frames and the time of each (exactly in .mp4 and .mov, to the
+millisecond in .mkv), size, shape, rotation and colour tags; the luma of every frame, block by
+block; whether a frame is left grey that shows something; sound, subtitles and data byte for
+byte; chapters, attachments, cover pictures and tags. What the container cannot hold, and text
+that had to change its format, is said and is no fault.
+
+\b
+Exit codes: 0 all of it holds, 1 something does not (each kind in a line), 2 wrong options,
+3 one of the two cannot be read, 70 a bug in filmcolor, 130 Ctrl-C.
+"""
+
+_PART, _HOW, _SHOW = (
+    "Which part was coloured",
+    "How strictly it is compared",
+    "What is shown",
+)
+
+
+@click.command(
+    "verify",
+    cls=SectionedCommand,
+    epilog=_EPILOG,
+    short_help="Prove that a coloured film is the same film.",
+    options_metavar="[OPTIONS]",
+)
+@click.argument("source", type=click.Path())
+@click.argument("result", type=click.Path())
+@section_option(
+    _PART,
+    "--start",
+    "start_seconds",
+    type=parse_time,
+    default=_DEFAULTS.start_seconds,
+    show_default="the beginning",
+    metavar="TIME",
+    help="Where the part begins, as given to `run`: seconds (12.5) or [HH:]MM:SS (1:02.5).",
+)
+@section_option(
+    _PART,
+    "--duration",
+    "duration_seconds",
+    type=parse_time,
+    default=_DEFAULTS.duration_seconds,
+    show_default="to the end",
+    metavar="TIME",
+    help="How long it is, written likewise.",
+)
+@section_option(
+    _HOW,
+    "--lossless",
+    is_flag=True,
+    default=_DEFAULTS.lossless,
+    help="Demand every code of luma. Without it this is done for ffv1 and for a film that turns "
+    "out to be coded so; else no block may be farther off than the codec explains.",
+)
+@section_option(
+    _HOW,
+    "--deinterlace",
+    is_flag=True,
+    default=_DEFAULTS.deinterlace,
+    help="The result was made with --deinterlace: compare with the whole frames that this makes.",
+)
+@quiet_option(_SHOW)
+@json_option(_SHOW)
+@click.pass_context
+def verify_command(
+    ctx: click.Context,
+    /,
+    source: str,
+    result: str,
+    start_seconds: Fraction | None,
+    duration_seconds: Fraction | None,
+    lossless: bool,
+    deinterlace: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Prove that the film RESULT is the film SOURCE, with nothing but colour added.
+
+    Both films are decoded from end to end and compared frame by frame; what does not hold is
+    named with its frame and its time. Nothing is written.
+    """
+    with (
+        signals_interrupt(),
+        open_verify_display(quiet=quiet, as_json=as_json) as display,
+    ):
+        options = VerifyOptions(
+            start_seconds=start_seconds,
+            duration_seconds=duration_seconds,
+            deinterlace=deinterlace,
+            lossless=lossless,
+        )
+        for name in (source, result):
+            _check_film(name)
+        report = show_verification(display, source, result, options)
+    if not report.holds:
+        ctx.exit(EXIT_FAULTS)
+
+
+def show_verification(
+    display: VerifyDisplay, source: str, result: str, options: VerifyOptions
+) -> VerifyReport:
+    """Compare two films and show how it goes and what was found."""
+    from filmcolor.verify.check import verify_film
+
+    display.begin(source, result)
+    events = verify_film(source, result, options)
+    with closing(events):
+        while True:
+            try:
+                display.show(next(events))
+            except StopIteration as end:
+                report: VerifyReport = end.value
+                break
+    display.report(report)
+    return report
+
+
+def _check_film(name: str) -> None:
+    """Raise where there is no film file, before anything heavy is loaded."""
+    if not name:
+        raise OptionError("an empty name: give the source film and its result")
+    if name == "-":
+        raise OptionError("-: verify compares two files; a pipe cannot be read twice")
+    if not Path(name).exists():
+        raise MediaError(f"{click.format_filename(name)}: no such file; check the spelling")
+
+
+debug_option(verify_command)

@@ -1,0 +1,215 @@
+"""Proves of a coloured film, by decoding, that it is the source with nothing but colour added.
+
+Wires the comparisons of picture, streams and headers into one job and tells how it goes by yielding
+events, as the pipeline does. It needs no model and no torch.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Generator
+from dataclasses import replace
+from fractions import Fraction
+
+from filmcolor.errors import OptionError
+from filmcolor.media.containers import Container, container_of
+from filmcolor.media.decode import FilmReader
+from filmcolor.media.encoders import ENCODERS
+from filmcolor.media.source import PIPE, media_errors, open_source
+from filmcolor.media.streams import plan_streams, survey_streams
+from filmcolor.media.timeline import MATROSKA_TIME_BASE
+from filmcolor.options import VerifyOptions
+from filmcolor.types import ColorTags, Notice, Progress, VideoInfo
+from filmcolor.verify.film import FilmComparison, FilmSpan
+from filmcolor.verify.findings import Findings, VerifyReport
+from filmcolor.verify.packets import Part, StreamPair, compare_packets
+from filmcolor.verify.streams import (
+    compare_chapters,
+    compare_covers,
+    compare_tags,
+    has_packets,
+    pair_streams,
+)
+
+_REPORT_SECONDS = 0.2
+
+
+def verify_film(
+    source: str, result: str, options: VerifyOptions
+) -> Generator[Notice | Progress, None, VerifyReport]:
+    """Compare the film `result` with the `source` that it was made from.
+
+    Yields what the reader of the source has to say and `Progress` a few times a second, in frames
+    of the source; returns what was found. Raises `FilmcolorError` where one of the two cannot be
+    read at all, or where the source cannot be decoded.
+    """
+    _check_names(source, result)
+    started = time.monotonic()
+    findings = Findings()
+    with FilmReader(source) as before, FilmReader(result) as after:
+        yield from before.notices
+        container = _container(result)
+        if (before.info.width, before.info.height) != (after.info.width, after.info.height):
+            findings.fault("size", _sizes(before.info, after.info))
+            return _report(source, result, None, findings, started)
+        strict = replace(options, lossless=options.lossless or _is_lossless(after.info.codec))
+        comparison = FilmComparison(
+            before, after, strict, findings, exact_times=container.exact_times
+        )
+        total = before.info.expected_frames(options.start_seconds, options.duration_seconds)
+        reported = started
+        for done in comparison.run():
+            if time.monotonic() - reported > _REPORT_SECONDS:
+                reported = time.monotonic()
+                yield Progress(done, total, {})
+        span = comparison.span
+        if span is None:
+            raise ValueError("the comparison has not ended")
+        yield Progress(span.frames, span.frames, {})
+        if span.picture.are_strangers:
+            return _report(source, result, span, findings, started)
+        _compare_pictures(before.info, after.info, options, findings)
+        films = before.info.stream_index, after.info.stream_index
+    yield from _compare_rest(source, result, films, container, span, options, findings)
+    return _report(source, result, span, findings, started)
+
+
+def _check_names(source: str, result: str) -> None:
+    if PIPE in (source, result):
+        raise OptionError("-: verify compares two files; a pipe cannot be read twice")
+    if os.path.exists(source) and os.path.exists(result) and os.path.samefile(source, result):
+        raise OptionError(f"{result}: is the source itself; name the source and its result")
+
+
+def _container(result: str) -> Container:
+    with open_source(result) as film:
+        found = container_of(film)
+        if found is None:
+            raise OptionError(
+                f"{result}: is {film.format.long_name}; filmcolor writes .mp4, .mov and .mkv only"
+            )
+        return found
+
+
+def _is_lossless(codec: str) -> bool:
+    """Whether the codec has no lossy mode."""
+    return any(each.always_lossless and each.library == codec for each in ENCODERS.values())
+
+
+def _sizes(before: VideoInfo, after: VideoInfo) -> str:
+    return (
+        f"the picture is {after.width}x{after.height}, the source's "
+        f"{before.width}x{before.height}: nothing else was compared"
+    )
+
+
+def _compare_pictures(
+    before: VideoInfo, after: VideoInfo, options: VerifyOptions, findings: Findings
+) -> None:
+    """Compare what the headers say of the picture."""
+    if before.sample_aspect_ratio != after.sample_aspect_ratio:
+        shapes = (each.sample_aspect_ratio for each in (before, after))
+        old, new = (f"{shape.numerator}:{shape.denominator}" for shape in shapes)
+        findings.fault("shape", f"the shape of the pixels {old} has become {new}")
+    if (before.rotation, _matrix(before)) != (after.rotation, _matrix(after)):
+        findings.fault(
+            "rotation",
+            f"the rotation of {before.rotation} degrees has become {after.rotation} degrees",
+        )
+    for name, code, other in _tag_pairs(before.tags, after.tags):
+        if code != other:
+            findings.fault("colour tags", f"the colour tag {name} {code} has become {other}")
+    is_woven = before.interlaced and not options.deinterlace
+    if is_woven and not after.interlaced:
+        findings.note(
+            "the source is interlaced, the result does not say so; if it was made with "
+            "--deinterlace, say so here too"
+        )
+    elif is_woven and before.top_field_first != after.top_field_first:
+        findings.fault("fields", "the order of the fields is not the source's")
+    if after.layout.bit_depth < before.layout.bit_depth:
+        findings.note(
+            f"the luma is rounded from {before.layout.bit_depth} to {after.layout.bit_depth} bits"
+        )
+
+
+def _matrix(info: VideoInfo) -> tuple[int, ...] | None:
+    """The display matrix, if it does more than the rotation says."""
+    return info.display_matrix if info.rotation or info.display_matrix else None
+
+
+def _tag_pairs(before: ColorTags, after: ColorTags) -> list[tuple[str, object, object]]:
+    """(name, code of the source, code of the result); an untagged range is a limited one."""
+    ranges = {True: "full", False: "limited", None: "limited"}
+    return [
+        ("matrix", before.matrix, after.matrix),
+        ("primaries", before.primaries, after.primaries),
+        ("transfer", before.transfer, after.transfer),
+        ("range", ranges[before.full_range], ranges[after.full_range]),
+    ]
+
+
+def _compare_rest(
+    source: str,
+    result: str,
+    films: tuple[int, int],
+    container: Container,
+    span: FilmSpan,
+    options: VerifyOptions,
+    findings: Findings,
+) -> Generator[Notice | Progress, None, None]:
+    """Compare everything but the picture."""
+    is_part, length = bool(options.start_seconds), options.duration_seconds
+    part = Part(
+        offset=span.offset,
+        first=span.first if is_part else None,
+        last=None if length is None else span.first + length,
+        end=None if length is None else span.end,
+    )
+    with media_errors(source):
+        pairs = _pairs(source, result, films, container, part, options, findings)
+    if not pairs:
+        return
+    tolerance = Fraction(0) if container.exact_times else MATROSKA_TIME_BASE
+    with open_source(source) as before, open_source(result) as after:
+        for _ in compare_packets(before, after, pairs, part, findings, tolerance=tolerance):
+            yield Progress(span.frames, span.frames, {})
+
+
+def _pairs(
+    source: str,
+    result: str,
+    films: tuple[int, int],
+    container: Container,
+    part: Part,
+    options: VerifyOptions,
+    findings: Findings,
+) -> list[StreamPair]:
+    """Compare what the headers state; the pairs of streams whose packets are to be compared."""
+    with open_source(source) as before, open_source(result) as after:
+        survey = survey_streams(before, films[0])
+        plan = plan_streams(before, films[0], container, survey)
+    with open_source(source) as before, open_source(result) as after:
+        pairs = pair_streams(before, after, films[1], container, plan, findings)
+        compare_chapters(before, after, container, part, findings)
+        is_part = bool(options.start_seconds)
+        compare_tags(before, after, films, container, plan, findings, is_part=is_part)
+        compare_covers(before, after, pairs, findings)
+        return [each for each in pairs if has_packets(before, each)]
+
+
+def _report(
+    source: str, result: str, span: FilmSpan | None, findings: Findings, started: float
+) -> VerifyReport:
+    picture = None if span is None else span.picture
+    return VerifyReport(
+        source=source,
+        result=result,
+        frames=0 if span is None else span.frames,
+        findings=findings.all(),
+        luma="exact" if picture is not None and picture.worst.is_exact else "lossy",
+        worst_block_codes=0.0 if picture is None else picture.worst_mean,
+        worst_block_psnr=None if picture is None or picture.worst.is_exact else picture.worst.psnr,
+        seconds=time.monotonic() - started,
+    )

@@ -1,0 +1,337 @@
+"""Sound, subtitles and data of two films, packet by packet, byte for byte, at their times.
+
+Both files are read once, side by side; of packets whose counterpart has not come yet only a digest
+is kept. Which streams belong together is settled elsewhere (see `streams`).
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from hashlib import blake2b
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Discard, Stream
+from av.subtitles.stream import SubtitleStream
+
+from filmcolor.media.source import media_errors
+from filmcolor.media.streams import StreamPlan, codec_name, packet_time
+from filmcolor.media.subtitles import SubtitleConverter
+from filmcolor.verify.findings import Findings, Place
+
+_PCM = re.compile(r"pcm_(?:[sfu](?P<bits>\d+)|alaw|mulaw)")
+_PCM_SAMPLES = 1024
+"""PCM is compared in pieces of so many samples: every container cuts its packets differently."""
+_ADTS_BYTES = 7, 9
+"""Header of raw AAC without and with a checksum; mp4 and Matroska take the sound without it."""
+_REPORT_PACKETS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPair:
+    """A stream of the source and the one of the result that holds it."""
+
+    plan: StreamPlan
+    source: int
+    """Index in the source."""
+    result: int
+    """Index in the result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which part of the source is in the result, in seconds of the source's clock."""
+
+    offset: Fraction
+    """Added to all times on the way."""
+    first: Fraction | None = None
+    last: Fraction | None = None
+    """Subtitles are cut to these."""
+    end: Fraction | None = None
+    """Packets from here on are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """What has to be alike of a packet."""
+
+    seconds: Fraction
+    lasts: Fraction
+    """0 where it does not matter."""
+    digest: bytes
+
+
+@dataclass(slots=True)
+class _Pieces:
+    """Cuts the bytes of PCM into equal pieces; only a gap in time begins a new one early."""
+
+    size: int
+    rate: int
+    """Bytes a second."""
+    _begin: Fraction = Fraction(0)
+    _held: bytes = b""
+
+    def cut(self, seconds: Fraction, content: bytes) -> Iterator[tuple[Fraction, bytes]]:
+        """The pieces that are complete now, with their times."""
+        due = self._begin + Fraction(len(self._held), self.rate)
+        if self._held and abs(seconds - due) > Fraction(2, 1000):
+            yield from self.rest()
+        if not self._held:
+            self._begin = seconds
+        held = self._held + content
+        while len(held) >= self.size:
+            yield self._begin, held[: self.size]
+            held = held[self.size :]
+            self._begin += Fraction(self.size, self.rate)
+        self._held = held
+
+    def rest(self) -> Iterator[tuple[Fraction, bytes]]:
+        """What is left over."""
+        if self._held:
+            yield self._begin, self._held
+        self._held = b""
+
+
+class _Reader:
+    """Turns the packets of one stream into items: trimmed, converted, in comparable pieces."""
+
+    def __init__(self, stream: Stream, part: Part | None, convert_to: str | None = None) -> None:
+        """`part` limits a stream of the source; None takes all. `convert_to` a text codec."""
+        self._part = part
+        self._is_text = stream.type == "subtitle"
+        self._codec = convert_to or codec_name(stream)
+        self._pieces = _pcm_pieces(stream)
+        self._scratch = None
+        self._converter: SubtitleConverter | None = None
+        if convert_to is not None and isinstance(stream, SubtitleStream):
+            muxer = "mp4" if convert_to == "mov_text" else "matroska"
+            self._scratch = av.open(io.BytesIO(), "w", format=muxer)
+            target = self._scratch.add_stream(convert_to)
+            if isinstance(target, SubtitleStream):
+                self._converter = SubtitleConverter(stream, target)
+
+    def items(self, packet: Packet[Stream]) -> Iterator[_Item]:
+        """What one packet amounts to; nothing if it lies outside of the part or holds nothing."""
+        seconds = packet_time(packet)
+        if seconds is None or packet.size == 0:
+            return
+        lasts = (packet.duration or 0) * packet.time_base if self._is_text else Fraction(0)
+        if self._part is not None:
+            span = self._within(seconds, seconds + lasts, _decode_seconds(packet, seconds))
+            if span is None:
+                return
+            seconds, lasts = span[0], span[1] - span[0]
+        if self._converter is not None:
+            converted = self._converter(packet)
+            if converted is None:
+                return
+            packet = converted
+        content = self._content(bytes(packet))
+        if content is None:
+            return
+        if self._pieces is None:
+            yield _item(seconds, lasts, content)
+            return
+        for begin, piece in self._pieces.cut(seconds, content):
+            yield _item(begin, Fraction(0), piece)
+
+    def rest(self) -> Iterator[_Item]:
+        """What is left at the end of the stream."""
+        if self._pieces is not None:
+            for begin, piece in self._pieces.rest():
+                yield _item(begin, Fraction(0), piece)
+
+    def _within(
+        self, start: Fraction, stop: Fraction, decoded: Fraction
+    ) -> tuple[Fraction, Fraction] | None:
+        """What of start..stop lies in the part; None if it is left out."""
+        part = self._part
+        if part is None:
+            return start, stop
+        if part.end is not None and decoded >= part.end:
+            return None
+        if not self._is_text:
+            return (start, stop) if part.first is None or start >= part.first else None
+        first = start if part.first is None else max(start, part.first)
+        last = stop if part.last is None else min(stop, part.last)
+        return (first, last) if last > first or (first, last) == (start, stop) else None
+
+    def _content(self, content: bytes) -> bytes | None:
+        """The bytes without what containers add or take away; None if nothing is left."""
+        if self._codec == "mov_text" and content[:2] == b"\0\0":
+            return None  # mp4 fills the time between two subtitles with empty ones
+        if self._codec == "aac" and len(content) > max(_ADTS_BYTES):
+            is_adts = content[0] == 0xFF and content[1] & 0xF6 == 0xF0
+            return content[_ADTS_BYTES[not content[1] & 1] :] if is_adts else content
+        return content
+
+
+def _item(seconds: Fraction, lasts: Fraction, content: bytes) -> _Item:
+    return _Item(seconds, lasts, blake2b(content, digest_size=16).digest())
+
+
+def _decode_seconds(packet: Packet[Stream], shown: Fraction) -> Fraction:
+    return shown if packet.dts is None else packet.dts * packet.time_base
+
+
+def _pcm_pieces(stream: Stream) -> _Pieces | None:
+    match = _PCM.match(codec_name(stream))
+    if match is None or not isinstance(stream, AudioStream):
+        return None
+    context = stream.codec_context
+    align = context.channels * int(match["bits"] or 8) // 8
+    if align <= 0 or context.sample_rate <= 0:
+        return None
+    return _Pieces(align * _PCM_SAMPLES, align * context.sample_rate)
+
+
+@dataclass(slots=True)
+class _Match:
+    """Brings the items of one pair of streams together and tells what does not fit."""
+
+    name: str
+    offset: Fraction
+    tolerance: Fraction
+    findings: Findings
+    wanted: deque[_Item] = field(default_factory=deque)
+    found: deque[_Item] = field(default_factory=deque)
+    shift: Fraction = Fraction(0)
+    """Seconds by which what comes now is moved."""
+
+    def settle(self, *, final: bool = False) -> None:
+        """Compare what can be compared; two of each are held to see which one is missing."""
+        wanted, found = self.wanted, self.found
+        while wanted and found and (final or (len(wanted) > 1 and len(found) > 1)):
+            self._compare(wanted, found)
+        if final:
+            while wanted:
+                self._fault("missing", "missing from the result", wanted.popleft().seconds)
+            while found:
+                self._fault("added", "not in the source", found.popleft().seconds - self.offset)
+
+    def _compare(self, wanted: deque[_Item], found: deque[_Item]) -> None:
+        first, other = wanted[0], found[0]
+        late = other.seconds - first.seconds - self.offset
+        if first.digest == other.digest:
+            self._check_times(first, other, late)
+        elif len(wanted) > 1 and wanted[1].digest == other.digest:
+            self._fault("missing", "missing from the result", first.seconds)
+            wanted.popleft()
+            return
+        elif len(found) > 1 and found[1].digest == first.digest:
+            self._fault("added", "not in the source", other.seconds - self.offset)
+            found.popleft()
+            return
+        elif late - self.shift > self.tolerance:
+            self._fault("missing", "missing from the result", first.seconds)
+            wanted.popleft()
+            return
+        elif late - self.shift < -self.tolerance:
+            self._fault("added", "not in the source", other.seconds - self.offset)
+            found.popleft()
+            return
+        else:
+            self._fault("changed", "with other bytes", first.seconds)
+        wanted.popleft()
+        found.popleft()
+
+    def _check_times(self, first: _Item, other: _Item, late: Fraction) -> None:
+        self.shift = late if abs(late) > self.tolerance else Fraction(0)
+        if self.shift:
+            way = "late" if late > 0 else "early"
+            detail = f"{float(abs(late)):.6g} s too {way}"
+            self._fault("time", "at another time", first.seconds, detail)
+        elif first.lasts and other.lasts and abs(first.lasts - other.lasts) > 2 * self.tolerance:
+            detail = f"for {float(other.lasts):.6g} s instead of {float(first.lasts):.6g} s"
+            self._fault("time", "shown for another time", first.seconds, detail)
+
+    def _fault(self, kind: str, text: str, seconds: Fraction, detail: str = "") -> None:
+        place = Place(seconds, detail=detail)
+        self.findings.fault(f"packet {kind}", f"{self.name}, packet {text}", place)
+
+
+def compare_packets(
+    source: InputContainer,
+    result: InputContainer,
+    pairs: Sequence[StreamPair],
+    part: Part,
+    findings: Findings,
+    *,
+    tolerance: Fraction,
+) -> Generator[int, None, None]:
+    """Compare the packets of all pairs; yields now and then the number of packets read.
+
+    `tolerance`: seconds that a time may be off, beside a tick of each of the two time bases. Both
+    containers are freshly opened and are read to their ends.
+    """
+    sides = (
+        _Side(source, [pair.source for pair in pairs]),
+        _Side(result, [pair.result for pair in pairs]),
+    )
+    matches, readers = [], []
+    for pair in pairs:
+        streams = source.streams[pair.source], result.streams[pair.result]
+        is_converted = pair.plan.action in ("mov_text", "subrip")
+        convert_to = pair.plan.action if is_converted else None
+        readers.append((_Reader(streams[0], part, convert_to), _Reader(streams[1], None)))
+        ticks = [stream.time_base or Fraction(0) for stream in streams]
+        matches.append(_Match(pair.plan.name, part.offset, tolerance + sum(ticks), findings))
+    count = 0
+    while (at := _behind(sides, part.offset)) is not None:
+        side = sides[at]
+        with media_errors(source.name if at == 0 else result.name):
+            packet = side.next()
+        if packet is None or packet_time(packet) is None:
+            continue
+        number = side.indexes.index(packet.stream_index)
+        match = matches[number]
+        (match.wanted, match.found)[at].extend(readers[number][at].items(packet))
+        match.settle()
+        count += 1
+        if count % _REPORT_PACKETS == 0:
+            yield count
+    for match, (first, second) in zip(matches, readers, strict=True):
+        match.wanted.extend(first.rest())
+        match.found.extend(second.rest())
+        match.settle(final=True)
+    yield count
+
+
+class _Side:
+    """The packets of some streams of one file, and how far they have been read."""
+
+    def __init__(self, container: InputContainer, indexes: list[int]) -> None:
+        self.indexes = indexes
+        for stream in container.streams:
+            if stream.index not in indexes:
+                stream.discard = Discard.all
+        chosen = [container.streams[index] for index in indexes]
+        self._packets = iter(container.demux(chosen)) if chosen else iter(())
+        self.seconds: Fraction | None = None
+        self.is_over = False
+
+    def next(self) -> Packet[Stream] | None:
+        """The next packet; None past the end."""
+        packet = next(self._packets, None)
+        if packet is None:
+            self.is_over = True
+        elif (seconds := packet_time(packet)) is not None:
+            self.seconds = seconds
+        return packet
+
+
+def _behind(sides: tuple[_Side, _Side], offset: Fraction) -> int | None:
+    """Which of the two to read on: the one that is less far; None when both are over."""
+    first, second = sides
+    if first.is_over or second.is_over:
+        return None if first.is_over and second.is_over else int(first.is_over)
+    if first.seconds is None or second.seconds is None:
+        return 0 if first.seconds is None else 1
+    return int(second.seconds < first.seconds + offset)

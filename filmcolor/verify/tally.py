@@ -1,0 +1,127 @@
+"""What the pairs of frames of two films show together: luma, colour, and whether it is one film.
+
+Fed by `film` with one pair after the other; says what it has found at the end, since only the whole
+film shows whether it was coded without loss.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from filmcolor.media.packing import convert_depth
+from filmcolor.options import VerifyOptions
+from filmcolor.types import Frame, VideoInfo
+from filmcolor.verify.findings import Findings, Place
+from filmcolor.verify.picture import (
+    EQUAL,
+    Difference,
+    LumaJudge,
+    can_have_color,
+    compare_luma,
+    is_neutral,
+    is_textured,
+)
+
+_FIRST_FRAMES = 48
+"""Frames after which two films that have nothing in common are given up."""
+_STRANGERS = 0.9
+"""Share of them that must be unlike each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureVerdict:
+    """How the luma of all frames fits."""
+
+    is_exact: bool
+    """Whether every code has to be the source's."""
+    are_strangers: bool
+    """The films have nothing in common: nothing else counts."""
+    worst_mean: float
+    """Largest difference of the means of a block, in 8-bit codes."""
+    worst: Difference
+    """Of the frame with the block that fits least."""
+
+
+class PictureTally:
+    """Adds up pairs of frames; `end` says what they show."""
+
+    def __init__(self, source: VideoInfo, result: VideoInfo, options: VerifyOptions) -> None:
+        """`options.lossless`: every code has to be equal; else only if the film turns out so."""
+        self.judge = LumaJudge()
+        self._source, self._result = source, result
+        self._options = options
+        self._rough, self._changed, self._grey = Findings(), Findings(), Findings()
+        self._pairs = self._unrelated = self._colorable = self._colorless = 0
+        self._busy_exact = self._busy_inexact = 0
+        self._worst, self._worst_mean = EQUAL, 0.0
+
+    def compare(self, wanted: Frame, found: Frame) -> Difference:
+        """Compare the luma of two frames at the depth of the result."""
+        bits = self._result.layout.bit_depth
+        expected = convert_depth(
+            wanted.luma,
+            self._source.layout.bit_depth,
+            bits,
+            full_range=self._source.tags.full_range is True,
+        )
+        return compare_luma(expected, found.luma, bits)
+
+    def add(self, wanted: Frame, found: Frame, difference: Difference) -> None:
+        """Take a pair that belongs together."""
+        self._pairs += 1
+        self._unrelated += not difference.is_related
+        seconds = wanted.pts * self._source.time_base
+        if not difference.is_exact:
+            place = Place(seconds, wanted.index, difference.words)
+            self._changed.fault("luma", "luma changed", place)
+        if is_textured(wanted.luma):
+            self._busy_exact += difference.is_exact
+            self._busy_inexact += not difference.is_exact
+        self._worst = max(self._worst, difference, key=lambda each: each.square)
+        self._worst_mean = max(self._worst_mean, difference.mean)
+        self._blame(self.judge.give(Place(seconds, wanted.index), difference))
+        self._look_for_color(wanted, found, Place(seconds, wanted.index))
+
+    @property
+    def are_strangers(self) -> bool:
+        """Whether the beginnings of the two films have nothing in common."""
+        return self._pairs == _FIRST_FRAMES and self._mostly_unrelated
+
+    def end(self, findings: Findings) -> PictureVerdict:
+        """Say what was found, into `findings`."""
+        self._blame(self.judge.rest())
+        is_exact = self._options.lossless or self._busy_exact > self._busy_inexact
+        if self._mostly_unrelated:
+            findings.only(
+                "another film",
+                "the result is another film, or another part of it: its pictures are not alike",
+            )
+        else:
+            findings.extend(self._changed if is_exact else self._rough)
+            if not self._options.expect_color:
+                pass
+            elif 1 < self._colorless == self._colorable:
+                findings.fault("colour", "the result has no colour at all")
+            else:
+                findings.extend(self._grey)
+        return PictureVerdict(is_exact, self._mostly_unrelated, self._worst_mean, self._worst)
+
+    @property
+    def _mostly_unrelated(self) -> bool:
+        return self._unrelated >= max(1.0, _STRANGERS * self._pairs)
+
+    def _blame(self, failed: list[tuple[Place, Difference]]) -> None:
+        for place, difference in failed:
+            named = Place(place.seconds, place.frame, difference.words)
+            self._rough.fault("luma", "luma farther off than the codec explains", named)
+
+    def _look_for_color(self, wanted: Frame, found: Frame, place: Place) -> None:
+        """Count frames that are grey though their luma shows something."""
+        grey = is_neutral(found.chroma, self._result.layout.bit_depth)
+        full_range = self._source.tags.full_range is True
+        if not grey:
+            self._colorable += 1
+        elif can_have_color(wanted.luma, self._source.layout.bit_depth, full_range=full_range):
+            self._colorable += 1
+            self._colorless += 1
+            self._grey.fault("colour", "without colour", place)
