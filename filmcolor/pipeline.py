@@ -111,13 +111,14 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
     """
     started = time.monotonic()
     device = resolve_device(options.color.device)
-    with FilmReader(source) as reader:
+    with FilmReader(source, options.on_error) as reader:
         info = reader.info
         refuse_hdr(info)
         plan = plan_output(info, target, options)
         model = load_generator(options.color.model, device)
         samples = reader.sample(_SAMPLES)
-        yield from reader.notices
+        told = reader.notices
+        yield from told
         yield from plan.notices
         yield from _film_notices(info, samples, options)
         total = info.expected_frames(options.start_seconds, options.duration_seconds)
@@ -134,6 +135,7 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
         done = 0
         for done in _write_frames(colored, plan, _label(model), info.queue_depth, clock):
             yield Progress(done, total, clock.seconds())
+        yield from reader.notices[len(told) :]
     yield Finished(target, done, time.monotonic() - started, clock.seconds())
 
 

@@ -30,6 +30,7 @@ from filmcolor.cli.arguments import (
     signals_interrupt,
 )
 from filmcolor.errors import OptionError
+from filmcolor.media.patience import FILE_SECONDS, PIPE_SECONDS
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ _COLOR, _ENCODE, _RUN = ColorOptions(), EncodeOptions(), RunOptions()
 _FILM_ONLY = (
     "siting",
     "deinterlace",
+    "on_error",
     "start_seconds",
     "duration_seconds",
     *(field.name for field in fields(EncodeOptions)),
@@ -173,6 +175,19 @@ _RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
     is_flag=True,
     default=_RUN.deinterlace,
     help="Make whole frames of an interlaced film first. This alone changes the film's luma.",
+)
+@section_option(
+    _READING,
+    "--on-error",
+    type=choices(get_args(words.OnError)),
+    default=_RUN.on_error,
+    show_default=True,
+    help="Where a frame cannot be decoded: stop ends the run and names the place; repeat shows the "
+    "frame before once more, so that every other frame keeps its time and the sound stays in step, "
+    "and scales frames of another size to that of the first. Both are counted at the end. What is "
+    "missing at the end of a film that was cut short is not made up. In both cases a file that "
+    f"gives nothing for {FILE_SECONDS} seconds is an error, as is standard input after "
+    f"{PIPE_SECONDS // 60} minutes.",
 )
 @section_option(
     _READING,
