@@ -48,6 +48,8 @@ PATIENCE = 4
 """So many times the limit may pass on the clock, on a machine that has other things to do."""
 LARGEST_MEMORY = 3 << 30
 """Bytes of resident memory that a case may take."""
+OWN_WORDS = ("Error: ", "Warning: ", "Failed: ", "tempfile.tif: ")
+"""How a line on standard error may begin; the last one is libtiff's, which cannot be silenced."""
 QUICK = ("--device", "cpu", "--size", "64", "--smooth", "none", "-q")
 
 FILMS: dict[str, tuple[str, str, dict[str, str]]] = {
@@ -291,7 +293,7 @@ def violations(case: Case, ending: Ending, before: set[str]) -> Iterator[str]:
     if "Traceback" in ending.err or "bug in filmcolor" in ending.err:
         yield "a bug shows"
     lines = ending.err.splitlines()
-    if strange := [line for line in lines if not line.startswith(("Error: ", "Warning: "))]:
+    if strange := [line for line in lines if not line.startswith(OWN_WORDS)]:
         yield f"says what is not its own: {strange[0][:100]}"
     errors = [line for line in lines if line.startswith("Error: ")]
     if ending.code and len(errors) != 1:

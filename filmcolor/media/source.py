@@ -80,8 +80,8 @@ def film_stream(
     stream = best if isinstance(best, VideoStream) and best in films else films[0]
     if stream.codec_context is None:
         raise MediaError(
-            f"{path}: no decoder for its video stream ({stream.codec_tag!r}): "
-            "convert it with another program first"
+            f"{path}: no decoder for its video stream: damaged, or of a kind that FFmpeg does not "
+            "know; convert it with another program first"
         )
     refuse_absurd_size(path, stream.width, stream.height)
     stream.codec_context.options = dict(_DECODER_OPTIONS)

@@ -68,7 +68,7 @@ def codec_name(stream: Stream) -> str:
     """FFmpeg's codec name of a stream, "unknown" if it has none."""
     if stream.codec_context is not None:
         return stream.codec_context.codec.canonical_name
-    return stream.name or "unknown"
+    return getattr(stream, "name", None) or "unknown"  # only data streams have one
 
 
 def describe_stream(stream: Stream) -> str:
