@@ -127,6 +127,8 @@ def _report(error: Exception, *, debug: bool) -> int:
         text = f"{type(error).__name__}: {text} - this is a bug in filmcolor{then}"
     elif isinstance(error, ImportError):
         text = f"a part of the installation cannot be loaded ({text}); install filmcolor again"
+    elif isinstance(error, MemoryError):
+        text = "there is not enough memory for this; close other programs, or scale it down first"
     elif isinstance(error, OSError):
         name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
         text = (f"{click.format_filename(name)}: " if name else "") + str(error.strerror)

@@ -42,7 +42,9 @@ def exit_code(error: BaseException) -> int:
         cause = cause.__cause__
     if isinstance(error, FilmcolorError):
         return error.exit_code
-    is_system = isinstance(error, ImportError) or (isinstance(error, OSError) and error.strerror)
+    is_system = isinstance(error, ImportError | MemoryError) or (
+        isinstance(error, OSError) and error.strerror
+    )
     return EXIT_SYSTEM if is_system else EXIT_BUG
 
 

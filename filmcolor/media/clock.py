@@ -22,7 +22,8 @@ _MOST_HELD = 16  # pictures held back while waiting for a first known time
 
 
 _ASTRAY_SECONDS = 10  # a single time so far ahead of the next one is not believed
-_BACK_SECONDS = 1  # a time so far back begins a new count; nearer, it is out of order
+BACK_SECONDS = 1
+"""A time so far back begins a new count; nearer, it is out of order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class _Clock:
 
     def _put_forward(self, known: int, last: int) -> int:
         """The time of a picture that would come no later than the one before it."""
-        if (last - known) * self._tick < _BACK_SECONDS:
+        if (last - known) * self._tick < BACK_SECONDS:
             self._say("frame times that did not advance were moved by a tick")
             return last + 1
         at = float(last * self._tick)

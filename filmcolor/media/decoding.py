@@ -24,10 +24,12 @@ from filmcolor.errors import MediaError
 from filmcolor.media.patience import Pulse
 from filmcolor.types import Notice
 
+MOST_RETRIES = 100
+"""Reads that may fail one after the other before the file is at its end."""
+
 _FAILURES = (av.error.FFmpegError, OSError)
 _HELD_AFTER_FAILURE = 8  # pictures waited for, so that late ones find their place
 _MOST_HELD = 24  # pictures held at most while earlier ones might come
-_MOST_RETRIES = 100  # reads that may fail one after the other before the file is at its end
 _FARTHEST_SECONDS = 10  # farther from the film's end nothing is repeated: that time is damaged too
 
 
@@ -277,7 +279,7 @@ def _packets(
     """The film's packets, past what cannot be read; None flushes the decoder."""
     failed = 0
     packets = container.demux(stream)
-    while failed < _MOST_RETRIES:
+    while failed < MOST_RETRIES:
         pulse.beat()
         try:
             packet = next(packets, None)

@@ -26,6 +26,7 @@ from filmcolor.errors import MediaError
 from filmcolor.media.formats import working_format
 from filmcolor.media.patience import Pulse
 from filmcolor.media.source import (
+    LARGEST_FRAME,
     PIPE,
     film_stream,
     is_cover,
@@ -96,7 +97,10 @@ def describe(
     width, height = (first.width, first.height) if first else (context.width, context.height)
     source_format = first.format.name if first else context.pix_fmt
     if source_format is None or width <= 0 or height <= 0:
-        raise MediaError(f"{path}: no frame of its {context.name} video can be decoded")
+        raise MediaError(
+            f"{path}: no frame of its {context.name} video can be decoded: it is damaged, or "
+            f"its frames are of more than {LARGEST_FRAME // 1_000_000} megapixels"
+        )
     refuse_absurd_size(path, width, height)
     layout, _, conversion = working_format(source_format)
     duration = _duration(container, stream)

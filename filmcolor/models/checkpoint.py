@@ -4,13 +4,16 @@ first.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from filmcolor.errors import CheckpointError
 from filmcolor.models.base import Generator
@@ -37,6 +40,22 @@ class LoadedModel:
     device: torch.device
 
 
+class _Unfilled(TorchFunctionMode):
+    """Leaves new weights as they are: filling those of the meta device takes seconds of imports."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Collection[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Call `func`, unless it draws random numbers into its first argument."""
+        if getattr(func, "__name__", "") in ("normal_", "uniform_", "trunc_normal_"):
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
 def save_generator(generator: Generator, card: ModelCard, path: str | Path) -> None:
     """Write a checkpoint with float16 weights; the file appears under its name only when it is
     whole.
@@ -60,7 +79,7 @@ def load_generator(name_or_path: str, device: torch.device | str = "cpu") -> Loa
     """
     path = find_checkpoint(name_or_path)
     card = read_card(path)
-    with torch.device("meta"):
+    with torch.device("meta"), _Unfilled():
         wanted = {
             name: (_KINDS[value.is_floating_point()], value.shape)
             for name, value in build_generator(card.architecture, card.config).state_dict().items()

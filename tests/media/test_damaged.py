@@ -4,9 +4,12 @@ or shown as the frame before.
 
 from __future__ import annotations
 
+import os
+import resource
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -16,10 +19,14 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import MediaError
+from filmcolor.media.clock import stamp
 from filmcolor.media.decode import FilmReader
+from filmcolor.media.decoding import Decoded
+from filmcolor.media.encode import FilmWriter, plan_output
 from filmcolor.media.patience import PatientPipe, Pulse, watched
-from filmcolor.types import Frame, Notice
+from filmcolor.types import Frame, Notice, VideoInfo
 from tests.clips import make_clip
+from tests.media import coloring
 
 RATE = Fraction(25)
 
@@ -241,20 +248,21 @@ def test_damage_where_samples_are_taken_is_left_to_the_run(
 # --- times ---------------------------------------------------------------------------------
 
 
-def retimed(folder: Path, times: Sequence[int]) -> list[int]:
-    """What a film with these pts (milliseconds, Matroska) is read as."""
-    source, film = folder / "a.mkv", folder / "b.nut"
-    make_clip(source, frames=len(times), rate=RATE)
-
-    def change(index: int, packet: av.Packet) -> list[av.Packet]:
-        packet.pts = packet.dts = times[index]
-        packet.duration = 40
-        return [packet]
-
-    rewrite(source, film, change)
+@pytest.fixture(scope="module")
+def info(tmp_path_factory: pytest.TempPathFactory) -> VideoInfo:
+    film = tmp_path_factory.mktemp("clock") / "film.mkv"
+    make_clip(film, frames=1, rate=RATE)
     with FilmReader(str(film)) as reader:
-        base = reader.info.time_base
-        return [round(frame.pts * base * 1000) for frame in reader.frames()]
+        return reader.info
+
+
+def stamped(info: VideoInfo, times: Sequence[int | None]) -> tuple[list[int], list[str]]:
+    """What pictures with these times, in milliseconds, are given; and what is told of it."""
+    told: list[Notice] = []
+    picture = av.VideoFrame(2, 2, "gray")
+    decoded = (Decoded(picture, time, 40) for time in times)
+    given = [timed.pts for timed in stamp(decoded, info, told.append)]
+    return given, warnings(told)
 
 
 def test_gaps_stay(tmp_path: Path) -> None:
@@ -319,8 +327,6 @@ def test_a_watched_generator_is_closed_and_its_errors_come_through() -> None:
 
 
 def test_a_pipe_may_be_slow_but_not_silent() -> None:
-    import os
-
     read_end, write_end = os.pipe()
     with os.fdopen(read_end, "rb") as source, os.fdopen(write_end, "wb", buffering=0) as sink:
         pipe = PatientPipe(source, Pulse(), seconds=1.0)
@@ -331,3 +337,122 @@ def test_a_pipe_may_be_slow_but_not_silent() -> None:
         assert pipe.failure is not None
         sink.close()
         assert pipe.read(100) == b""
+
+
+def test_a_time_far_from_its_neighbours_is_not_believed(info: VideoInfo) -> None:
+    given, told = stamped(info, [0, 40, 80, 3_000_000, 160, 200])
+    assert given == [0, 40, 80, 120, 160, 200]
+    assert told == ["a frame's time was far from those around it: it was counted instead"]
+    assert stamped(info, [0, 40, 90_000, 90_040])[0] == [0, 40, 90_000, 90_040]  # a gap is one
+    assert stamped(info, [0, 40, 90_000])[0] == [0, 40, 90_000]
+
+
+def test_times_that_begin_anew_are_counted_on(info: VideoInfo) -> None:
+    given, told = stamped(info, [5000, 5040, 5080, 0, 40, 80, 200, -100, -60])
+    assert given == [5000, 5040, 5080, 5120, 5160, 5200, 5320, 5321, 5322]
+    assert told[0].startswith("the frame times begin anew after 5.08 s")
+    given, told = stamped(info, [5000, 5040, 0, 40, 7000, 7040, 2000, 2040])
+    assert given == [5000, 5040, 5080, 5120, 12080, 12120, 12160, 12200]
+    assert len(told) == 1
+
+
+def test_repeated_negative_and_unknown_times(info: VideoInfo) -> None:
+    given, told = stamped(info, [-80, -40, -40, 0, 40, 30, 80, None, 160])
+    assert given == [-80, -40, -39, 0, 40, 41, 80, 120, 160]
+    assert told == ["frame times that did not advance were moved by a tick"]
+    assert stamped(info, [None, None, 1000, 1040]) == ([920, 960, 1000, 1040], [])
+    assert stamped(info, [None] * 4) == ([0, 40, 80, 120], [])
+
+
+# --- what goes with the film ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "out", "codec"), [("in.mkv", "out.mkv", "ffv1"), ("in.mp4", "out.mov", "libx264")]
+)
+def test_sound_and_times_stay_when_frames_are_repeated(
+    tmp_path: Path, name: str, out: str, codec: str
+) -> None:
+    """Only the film's packets are damaged, inside the file, byte for byte where they lie."""
+    whole, broken = tmp_path / f"whole-{name}", tmp_path / name
+    options = {"g": "1"} if codec == "ffv1" else {"bf": "2", "g": "12"}
+    make_clip(whole, codec=codec, frames=48, rate=RATE, options=options, sound=1)
+    content = bytearray(whole.read_bytes())
+    with av.open(str(whole)) as film:
+        packets = [packet for packet in film.demux(film.streams.video[0]) if packet.size]
+    for index in (7, 8, 30):
+        body = bytes(packets[index])
+        at = bytes(content).index(body)
+        noisy = np.random.default_rng(2).bytes(len(body))
+        content[at : at + len(body)] = noisy
+    broken.write_bytes(content)
+    for source, target in ((whole, tmp_path / f"w-{out}"), (broken, tmp_path / out)):
+        with FilmReader(str(source), "repeat") as reader:
+            choice = replace(coloring.options(), on_error="repeat")
+            plan = plan_output(reader.info, str(target), choice)
+            with FilmWriter(plan, label="x") as writer:
+                for frame in reader.frames():
+                    writer.write(coloring.color_frame(frame, plan.layout))
+                writer.finish()
+            told = warnings(reader.notices)
+        assert len(told) == (source == broken), told
+    assert coloring.decoded_times(tmp_path / out) == coloring.decoded_times(tmp_path / f"w-{out}")
+    sound = coloring.packets_of(tmp_path / out, "audio")
+    assert sound == coloring.packets_of(tmp_path / f"w-{out}", "audio")
+    assert len(sound) > 80
+
+
+def test_sound_is_carried_on_with_the_film_where_times_begin_anew(tmp_path: Path) -> None:
+    """Two recordings strung together, each with times of its own."""
+    part, film, target = tmp_path / "part.ts", tmp_path / "film.ts", tmp_path / "out.mkv"
+    make_clip(part, codec="mpeg2video", frames=50, rate=RATE, sound=1, sound_codec="mp2")
+    film.write_bytes(part.read_bytes() * 2)
+    with FilmReader(str(film)) as reader:
+        plan = plan_output(reader.info, str(target), coloring.options())
+        with FilmWriter(plan, label="x") as writer:
+            for frame in reader.frames():
+                writer.write(coloring.color_frame(frame, plan.layout))
+            writer.finish()
+        assert any("begin anew" in text for text in warnings(reader.notices))
+    times = coloring.decoded_times(target)
+    assert len(times) == 100
+    assert max(later - first for first, later in pairwise(times)) < Fraction(1, 10)
+    sound = coloring.packets_of(target, "audio")
+    assert len(sound) == 2 * len(coloring.packets_of(part, "audio"))
+    steps = [later.seconds - first.seconds for first, later in pairwise(sound)]
+    assert max(steps) < Fraction(1, 20) and min(steps) > 0
+    assert abs((sound[-1].seconds - sound[0].seconds) - (times[-1] - times[0])) < Fraction(1, 5)
+
+
+# --- bombs ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(16384, 16384), (16380, 9000), (65535, 16), (60000, 60000)])
+def test_a_small_file_that_claims_a_huge_picture(tmp_path: Path, size: tuple[int, int]) -> None:
+    film, bomb = tmp_path / "a.mkv", tmp_path / "bomb.mkv"
+    make_clip(film, width=320, height=272, frames=2)
+    content = film.read_bytes()
+    field = b"\xb0\x82%b\xba\x82%b"  # PixelWidth and PixelHeight of two bytes each
+    old = field % ((320).to_bytes(2, "big"), (272).to_bytes(2, "big"))
+    assert content.count(old) == 1
+    bomb.write_bytes(content.replace(old, field % tuple(n.to_bytes(2, "big") for n in size)))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for on_error in ("stop", "repeat"):
+        with pytest.raises(MediaError, match=r"sides up to 16384|more than 134 mega"):
+            read(bomb, on_error)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
+
+
+def test_a_raw_stream_that_grows_beyond_all_bounds_is_not_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = tmp_path / "film.h264"
+    parts = []
+    for side in (64, 256):
+        make_clip(film, codec="libx264", width=side, height=side, frames=4, options={"bf": "0"})
+        parts.append(film.read_bytes())
+    film.write_bytes(b"".join(parts))
+    monkeypatch.setattr("filmcolor.media.source._DECODER_OPTIONS", {"max_pixels": str(160 * 160)})
+    for on_error in ("stop", "repeat"):
+        with pytest.raises(MediaError, match="no frame of its video can be decoded"):
+            read(film, on_error)
