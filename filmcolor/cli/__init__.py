@@ -19,7 +19,7 @@ from typing import Any
 import click
 
 from filmcolor import __version__
-from filmcolor.cli.arguments import EXIT_BUG, Interrupted, exit_code, wants_debug
+from filmcolor.cli.arguments import EXIT_BUG, Interrupted, exit_code, printable, wants_debug
 from filmcolor.cli.evaluate import evaluate_command
 from filmcolor.cli.extract import extract_command
 from filmcolor.cli.info import info_command
@@ -152,4 +152,4 @@ def _complain(text: str) -> None:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(line.strip() for line in text.splitlines() if line.strip())
+    return printable(" ".join(line.strip() for line in text.splitlines() if line.strip()))

@@ -271,10 +271,15 @@ class FilmReader:
         self, container: InputContainer, stream: VideoStream, damage: Damage
     ) -> Generator[Decoded, None, None]:
         """Everything the decoder gives, and what `on_error` says where it gives nothing."""
-        if self._on_error == "repeat":
-            yield from repeating(container, stream, damage, self._pulse, self._step)
-            return
-        yield from strictly(container, stream, self._name, damage, self._pulse, self._step)
+        read = repeating if self._on_error == "repeat" else strictly
+        try:
+            yield from read(container, stream, self._name, damage, self._pulse, self._step)
+        except MediaError as error:
+            if self._pulse.failure is not None:
+                raise self._pulse.failure from error
+            raise
+        if self._pulse.failure is not None:
+            raise self._pulse.failure
         is_parallel = stream.thread_type != ThreadType.SLICE and self._path != PIPE
         if is_parallel and damage.lacks:
             yield from self._tail(damage)

@@ -189,6 +189,11 @@ def strictly(
             if damage.count == 0 and isinstance(error, av.error.InvalidDataError):
                 damage.skipped += 1
                 continue
+            if damage.count == 0:
+                raise MediaError(
+                    f"{name}: no frame of its video can be decoded ({error.strerror or error}): "
+                    "copy it from the original again, or convert it with another program first"
+                ) from error
             raise _damaged(name, damage) from error
         for picture in pictures:
             decoded = Decoded.of(picture)
@@ -200,6 +205,7 @@ def strictly(
 def repeating(
     container: InputContainer,
     stream: VideoStream,
+    name: str,
     damage: Damage,
     pulse: Pulse,
     step: Step,

@@ -28,6 +28,8 @@ class Pulse:
 
     def __init__(self) -> None:
         self.beats = 0
+        self.failure: MediaError | None = None
+        """Why there will be no more, since FFmpeg may take that for the end of the film."""
 
     def beat(self) -> None:
         """Something has happened."""
@@ -100,13 +102,11 @@ def _await(given: queue.SimpleQueue[T | _End], pulse: Pulse, name: str, seconds:
 class PatientPipe:
     """A pipe to be read from, that may be slow, but not silent for longer than `seconds`."""
 
-    def __init__(self, source: BinaryIO, pulse: Pulse, seconds: float = PIPE_SECONDS) -> None:
+    def __init__(self, source: BinaryIO, pulse: Pulse, seconds: float) -> None:
         # The buffer would hide from the system what is there to be read.
         self._source: BinaryIO = getattr(source, "raw", source)
         self._pulse = pulse
         self._seconds = seconds
-        self.failure: MediaError | None = None
-        """What went wrong, since FFmpeg may take it for the end of the film."""
 
     def read(self, size: int) -> bytes:
         """Up to `size` bytes, none at the end; raises `MediaError` when nothing comes."""
@@ -116,11 +116,11 @@ class PatientPipe:
             quiet += glance
             self._pulse.beat()
             if quiet >= self._seconds:
-                self.failure = MediaError(
+                self._pulse.failure = MediaError(
                     f"standard input: nothing came for {self._seconds:g} seconds: "
                     "look after the program that writes into it"
                 )
-                raise self.failure
+                raise self._pulse.failure
         content: bytes | None = self._source.read(size)
         self._pulse.beat()
         return content or b""

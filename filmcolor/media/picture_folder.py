@@ -45,7 +45,7 @@ def find_pictures(folder: Path | str) -> list[Path]:
             path = Path(place, name)
             if name.startswith(".") or format_of_suffix(path) is None:
                 continue
-            if path.is_symlink() and not path.resolve().is_relative_to(root):
+            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
                 continue
             if path.is_file() or path.is_symlink():  # a broken link is reported when it is read
                 found.append(path)

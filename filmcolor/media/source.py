@@ -18,7 +18,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
-from filmcolor.media.patience import PatientPipe, Pulse
+from filmcolor.media.patience import PIPE_SECONDS, PatientPipe, Pulse
 
 PIPE = "-"
 """The path that stands for Y4M on standard input."""
@@ -51,7 +51,7 @@ def open_source(path: str, pulse: Pulse | None = None) -> InputContainer:
     readable media file.
     """
     if path == PIPE:
-        return _open_pipe(PatientPipe(sys.stdin.buffer, pulse or Pulse()))
+        return _open_pipe(pulse or Pulse())
     _check_file(path)
     with media_errors(path):
         container = av.open(f"file:{path}", "r", options=_OPTIONS, metadata_errors="replace")
@@ -104,18 +104,18 @@ def is_cover(stream: VideoStream) -> bool:
     return bool(stream.disposition & stills)
 
 
-def _open_pipe(source: PatientPipe) -> InputContainer:
+def _open_pipe(pulse: Pulse) -> InputContainer:
     try:
         return av.open(
-            source,
+            PatientPipe(sys.stdin.buffer, pulse, PIPE_SECONDS),
             "r",
             format="yuv4mpegpipe",
             options=_DECODER_OPTIONS,
             metadata_errors="replace",
         )
     except (av.error.FFmpegError, OSError) as error:
-        if source.failure is not None:
-            raise source.failure from error
+        if pulse.failure is not None:
+            raise pulse.failure from error
         raise MediaError(
             "standard input: not a Y4M stream: pipe one in, such as from "
             "`ffmpeg -i film.mp4 -f yuv4mpegpipe -`"

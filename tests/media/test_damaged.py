@@ -329,12 +329,13 @@ def test_a_watched_generator_is_closed_and_its_errors_come_through() -> None:
 def test_a_pipe_may_be_slow_but_not_silent() -> None:
     read_end, write_end = os.pipe()
     with os.fdopen(read_end, "rb") as source, os.fdopen(write_end, "wb", buffering=0) as sink:
-        pipe = PatientPipe(source, Pulse(), seconds=1.0)
+        pulse = Pulse()
+        pipe = PatientPipe(source, pulse, seconds=1.0)
         threading.Timer(0.6, sink.write, [b"late"]).start()
         assert pipe.read(100) == b"late"
         with pytest.raises(MediaError, match=r"standard input: nothing came for 1 seconds"):
             pipe.read(100)
-        assert pipe.failure is not None
+        assert pulse.failure is not None
         sink.close()
         assert pipe.read(100) == b""
 
