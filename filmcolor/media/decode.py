@@ -275,7 +275,7 @@ class FilmReader:
         try:
             yield from read(container, stream, self._name, damage, self._pulse, self._step)
         except MediaError as error:
-            if self._pulse.failure is not None:
+            if self._pulse.failure not in (None, error):
                 raise self._pulse.failure from error
             raise
         if self._pulse.failure is not None:
