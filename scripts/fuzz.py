@@ -35,11 +35,6 @@ import torch
 from PIL import Image
 
 import filmcolor.cli
-import filmcolor.evaluate
-import filmcolor.media.decode
-import filmcolor.media.encode
-import filmcolor.media.images
-import filmcolor.pipeline
 from filmcolor.models.registry import find_checkpoint
 
 LIMIT_SECONDS = 20
@@ -328,6 +323,16 @@ def unreadable(target: Path) -> str:
     return ""
 
 
+def warm_up(whole: Path) -> None:
+    """Colour the whole films and pictures, so that no case has to load what the others have."""
+    for kind in (*FILMS, *PICTURES):
+        target = str(whole / f"done.{'mkv' if kind in FILMS else kind}")
+        code = filmcolor.cli.main(["run", str(whole / f"whole.{kind}"), "-o", target, *QUICK])
+        if code:
+            raise SystemExit(f"a whole {kind} file fails with exit code {code}")
+        Path(target).unlink()
+
+
 def fuzz(
     count: int, seed: int, kinds: Sequence[str], keep: Path, *, first: int = 0
 ) -> list[tuple[Case, str]]:
@@ -339,13 +344,8 @@ def fuzz(
     slowest: tuple[float, str] = (0.0, "")
     with tempfile.TemporaryDirectory() as temporary:
         whole = Path(temporary)
-        maker = os.fork()  # encoders start threads, which a later fork would not have
-        if maker == 0:
-            try:
-                make_whole_files(whole)
-            finally:
-                os._exit(0)
-        os.waitpid(maker, 0)
+        make_whole_files(whole)
+        warm_up(whole)
         for number in range(first, first + count):
             case = make_case(number, seed, kinds, whole, keep)
             before = {path.name for path in case.folder.iterdir()}

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from av.video.frame import VideoFrame
 
-from filmcolor.media.decoding import Decoded
+from filmcolor.media.damage import Decoded
 from filmcolor.types import Notice, VideoInfo
 
 UNTIMED = {

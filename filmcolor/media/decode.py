@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from types import TracebackType
@@ -17,15 +16,13 @@ from typing import Self, TypeVar
 
 from av.codec.context import ThreadType
 from av.container import InputContainer
-from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
+from filmcolor.media.alike import alike, changed, check_size, deinterlaced, is_alike
 from filmcolor.media.clock import ASSUMED_RATE, UNTIMED, Timed, stamp
-from filmcolor.media.decoding import Damage, Decoded, Step, repeating, strictly
-from filmcolor.media.deinterlace import deinterlace
-from filmcolor.media.formats import working_format
+from filmcolor.media.damage import Damage, Decoded, Step
+from filmcolor.media.decoding import repeating, strictly
 from filmcolor.media.patience import FILE_SECONDS, PIPE_SECONDS, Pulse, watched
 from filmcolor.media.planes import PlaneReader
 from filmcolor.media.probe import describe, first_frames
@@ -157,9 +154,9 @@ class FilmReader:
         damage = self._damage if self._path == PIPE else Damage(self.info.time_base)
         timed, origin = self._timed_from(start, damage)
         if self._on_error == "repeat":
-            timed = _alike(timed, self.info, damage)
+            timed = alike(timed, self.info, damage)
         if is_whole:
-            timed = _deinterlaced(timed, self.info)
+            timed = deinterlaced(timed, self.info)
         reader = PlaneReader(self.info.layout, self.info.tags.matrix)
         index, last = 0, origin
         try:
@@ -203,7 +200,7 @@ class FilmReader:
         if not entries:
             raise MediaError(f"{self._name}: no frame of its video can be decoded")
         reader = PlaneReader(self.info.layout, self.info.tags.matrix)
-        alike = [entry for entry in entries if _is_alike(entry.picture, self.info)]
+        alike = [entry for entry in entries if is_alike(entry.picture, self.info)]
         for index, entry in enumerate(alike[:count]):
             yield self._frame(reader, entry, index, with_chroma=True)
 
@@ -217,13 +214,11 @@ class FilmReader:
 
     def _frame(self, reader: PlaneReader, entry: Timed, index: int, *, with_chroma: bool) -> Frame:
         picture = entry.picture
-        _check_size(picture, self.info, index)
+        check_size(picture, self.info, index)
         try:
             luma, chroma = reader.read(picture, with_chroma=with_chroma)
         except ValueError as error:
-            raise _changed(
-                self.info, index, picture.format.name, self.info.source_format
-            ) from error
+            raise changed(self.info, index, picture.format.name, self.info.source_format) from error
         return Frame(index, entry.pts, luma, entry.duration, chroma)
 
     def _timed_from(
@@ -365,53 +360,6 @@ def _nearest(timed: Iterable[Timed], wanted: int, reach: int) -> Timed | None:
     return best
 
 
-def _deinterlaced(
-    timed: Generator[Timed, None, None], info: VideoInfo
-) -> Generator[Timed, None, None]:
-    """The same entries with whole pictures; their times stay."""
-    waiting: deque[Timed] = deque()
-
-    def pictures() -> Iterator[VideoFrame]:
-        for index, entry in enumerate(timed):
-            _check_size(entry.picture, info, index)
-            waiting.append(entry)
-            yield entry.picture
-
-    try:
-        for picture in deinterlace(pictures(), info):
-            yield replace(waiting.popleft(), picture=picture)
-        if waiting:
-            raise MediaError(f"{info.path}: {len(waiting)} frames were lost in deinterlacing")
-    finally:
-        timed.close()
-
-
-def _alike(
-    timed: Generator[Timed, None, None], info: VideoInfo, damage: Damage
-) -> Generator[Timed, None, None]:
-    """The same entries, those of another size or pixel format scaled to the film's first frame."""
-    reformatter = VideoReformatter()
-    try:
-        for entry in timed:
-            if not _is_alike(entry.picture, info):
-                damage.scaled.append(entry.pts)
-                # One thread: libswscale's threads may write past a short row.
-                picture = reformatter.reformat(
-                    entry.picture, info.width, info.height, info.source_format, threads=1
-                )
-                entry = replace(entry, picture=picture)
-            yield entry
-    finally:
-        timed.close()
-
-
-def _is_alike(picture: VideoFrame, info: VideoInfo) -> bool:
-    """Whether a picture has the size and the layout that the film began with."""
-    layout, _, _ = working_format(picture.format.name)
-    size = picture.width, picture.height
-    return size == (info.width, info.height) and layout == info.layout
-
-
 def _shortfall(info: VideoInfo, seconds: Fraction) -> Iterator[Notice]:
     """A word about a film whose last frame, at `seconds`, comes well before its stated end."""
     if info.duration is None:
@@ -423,16 +371,3 @@ def _shortfall(info: VideoInfo, seconds: Fraction) -> Iterator[Notice]:
             f"{float(info.duration):.2f} s: it was cut short, or its header is wrong",
             warning=True,
         )
-
-
-def _check_size(picture: VideoFrame, info: VideoInfo, index: int) -> None:
-    if (picture.width, picture.height) != (info.width, info.height):
-        now, before = f"{picture.width}x{picture.height}", f"{info.width}x{info.height}"
-        raise _changed(info, index, now, before)
-
-
-def _changed(info: VideoInfo, index: int, now: str, before: str) -> MediaError:
-    return MediaError(
-        f"{info.path}: frame {index} is {now}, the film began as {before}: "
-        "cut it there and colour the parts one by one, or scale with --on-error repeat"
-    )

@@ -20,8 +20,8 @@ import pytest
 
 from filmcolor.errors import MediaError
 from filmcolor.media.clock import stamp
+from filmcolor.media.damage import Decoded
 from filmcolor.media.decode import FilmReader
-from filmcolor.media.decoding import Decoded
 from filmcolor.media.encode import FilmWriter, plan_output
 from filmcolor.media.patience import PatientPipe, Pulse, watched
 from filmcolor.types import Frame, Notice, VideoInfo
