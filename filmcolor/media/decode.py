@@ -35,6 +35,8 @@ T = TypeVar("T")
 # Containers whose seeking lands on a key frame at or before the time asked for, with true pts. The
 # others (MPEG-1/2 streams, AVI, raw streams) are read from their beginning.
 _SEEKABLE = ("mov,", "matroska")
+# Containers that hold the pts themselves; in others (AVI, ASF) FFmpeg guesses them for B-frames.
+_TRUE_PTS = (*_SEEKABLE, "mpegts", "mpeg", "flv", "nut")
 # Codecs that give a picture for every packet; others hide some, or say "as before" in some.
 _ONE_A_PACKET = {
     *("h264", "hevc", "mpeg1video", "mpeg2video", "ffv1", "prores", "mjpeg", "vp9", "av1"),
@@ -96,8 +98,9 @@ class FilmReader:
     def _step(self) -> Step:
         info = self.info
         ticks = max(1, round(1 / ((info.rate or ASSUMED_RATE) * info.time_base)))
-        is_timed = info.rate is not None and info.container not in UNTIMED
-        return Step(ticks, is_timed and info.codec in _ONE_A_PACKET and not info.interlaced)
+        is_timed = info.container.startswith(_TRUE_PTS) and info.container not in UNTIMED
+        is_plain = info.rate is not None and info.codec in _ONE_A_PACKET and not info.interlaced
+        return Step(ticks, is_timed and is_plain)
 
     @property
     def _threads(self) -> ThreadType:

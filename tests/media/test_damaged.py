@@ -196,6 +196,34 @@ def test_a_whole_film_has_nothing_to_say(tmp_path: Path) -> None:
         assert len(frames) == 60 and notices == []
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("a.avi", "libx264", {"bf": "3"}),
+        ("a.asf", "libx264", {"bf": "3"}),
+        ("a.flv", "libx264", {"bf": "3"}),
+        ("a.mp4", "libx264", {"bf": "3", "x264-params": "open-gop=1:keyint=10"}),
+        ("a.ts", "libx265", {"x265-params": "open-gop=1:bframes=4:keyint=10:log-level=none"}),
+        ("a.mkv", "libx265", {"x265-params": "open-gop=1:bframes=4:keyint=10:log-level=none"}),
+        ("a.vob", "mpeg2video", {"bf": "2", "g": "12"}),
+        ("a.avi", "mpeg4", {"bf": "2"}),
+        ("a.wmv", "wmv2", {}),
+    ],
+)
+@pytest.mark.parametrize("start", [None, Fraction(3, 2)])
+def test_whole_films_are_not_taken_for_damaged(
+    tmp_path: Path, name: str, codec: str, options: dict[str, str], start: Fraction | None
+) -> None:
+    """Reordered frames, open groups of pictures, guessed times: and a beginning in the middle."""
+    make_clip(tmp_path / name, codec=codec, frames=60, rate=RATE, options=options)
+    for on_error in ("stop", "repeat"):
+        with FilmReader(str(tmp_path / name), on_error) as reader:  # type: ignore[arg-type]
+            frames = list(reader.frames(start_seconds=start))
+            told = warnings(reader.notices)
+        assert len(frames) == 60 if start is None else 15 <= len(frames) <= 24
+        assert not [text for text in told if "did not advance" not in text]
+
+
 @pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9", "libsvtav1"])
 def test_hidden_pictures_are_no_damage(tmp_path: Path, codec: str) -> None:
     """These codecs store pictures that are never shown, some of them in packets of their own."""
