@@ -150,7 +150,7 @@ def _work(number: int, task: _Task, told: Queue[_Report]) -> None:
         film, changed = folder.plan()
         if film is None:
             raise JobError(f"{task.folder}: its plan cannot be used ({', '.join(changed)})")
-        with FilmReader(task.source) as reader:
+        with FilmReader(task.source, task.options.on_error) as reader:
             model = load_generator(task.options.color.model, task.device)
             job = Coloring(reader, task.output, model, task.view, film.stride, task.options, clock)
             for done in make_segments(job, folder, film, film.segments()):

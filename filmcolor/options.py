@@ -17,6 +17,7 @@ Codec = Literal[
 ]
 SitingChoice = Literal["auto", "left", "center"]
 Precision = Literal["auto", "fp32", "bf16"]
+OnError = Literal["stop", "repeat"]
 
 LONGEST_STRIDE = 8
 """Frames from one that the network sees to the next, at most."""
@@ -77,6 +78,7 @@ class RunOptions:
     deinterlace: bool = False  # weave fields into whole frames first (gives up exact luma)
     start_seconds: Fraction | None = None  # first moment to colour; None: the beginning
     duration_seconds: Fraction | None = None  # how much to colour; None: to the end
+    on_error: OnError = "stop"  # where a frame cannot be decoded: end there, or show the one before
     overwrite: bool = False  # replace what stands under the target's name
     work: str | None = None  # folder for what is done until the film is whole; None: beside it
     keep_work: bool = False  # leave that folder there afterwards

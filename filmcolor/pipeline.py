@@ -73,13 +73,14 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
     """
     started = time.monotonic()
     device = resolve_device(options.color.device)
-    with FilmReader(source) as reader:
+    with FilmReader(source, options.on_error) as reader:
         info = reader.info
         refuse_hdr(info)
         output = plan_output(info, target, options)
         model = load_generator(options.color.model, device)
         samples = reader.sample(_SAMPLES)
-        yield from reader.notices
+        told = reader.notices
+        yield from told
         yield from output.notices
         yield from _film_notices(info, samples, options)
         total = info.expected_frames(options.start_seconds, options.duration_seconds)
@@ -126,6 +127,8 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
             for done in _write_frames(color_stream(job, film), job):
                 yield Progress(done, total, clock.seconds())
             clock.add("plan", looked)
+            if film is None:
+                yield from reader.notices[len(told) :]
     yield Finished(target, done, time.monotonic() - started, clock.seconds())
 
 

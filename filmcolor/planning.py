@@ -22,7 +22,7 @@ from filmcolor.palette import SPACING, DriftMeter
 from filmcolor.prefetch import prefetch
 from filmcolor.shots import ShotFinder
 from filmcolor.smooth import smooth
-from filmcolor.types import ColorField, Frame, Looking
+from filmcolor.types import ColorField, Frame, Looking, Notice
 
 _REPORT_SECONDS = 0.2
 _LONGEST_AUTO_STRIDE = 4
@@ -31,16 +31,16 @@ _TIMED_FRAMES = 6
 
 def look_through(
     source: str, model: LoadedModel, view: View, options: RunOptions, stride: int = 1
-) -> Generator[Looking, None, FilmPlan]:
+) -> Generator[Looking | Notice, None, FilmPlan]:
     """Find the frames of a film, or of the part that `options` name, its shots, and how far their
     colours drift (only where these are steadied along the motion).
 
-    Yields how far it is a few times a second and returns the plan. Holds a few frames only. Raises
-    `FilmcolorError` as reading and inferring do.
+    Yields how far it is a few times a second, at the end what there is to say of the film, and
+    returns the plan. Holds a few frames only. Raises `FilmcolorError` as reading and inferring do.
     """
     steadied = options.color.smooth == "flow" and options.color.stability > 0
-    with FilmReader(source) as reader:
-        info = reader.info
+    with FilmReader(source, options.on_error) as reader:
+        info, told = reader.info, len(reader.notices)
         total = info.expected_frames(options.start_seconds, options.duration_seconds)
         frames = reader.frames(
             start_seconds=options.start_seconds,
@@ -74,6 +74,7 @@ def look_through(
         for known in finder.finish():
             settle(*known)
         yield Looking(done, done)
+        yield from reader.notices[told:]
     pts = np.array(times, np.int64)
     shots = tuple(finder.shots())
     return FilmPlan(shots, pts, info.time_base, last, stride, meter.found())

@@ -1,4 +1,4 @@
-"""The one place where threads are made: an iterator run ahead in a bounded thread."""
+"""An iterator run ahead in a bounded thread (`media.patience` has the only other thread)."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from typing import Any
 import click
 
 from filmcolor import __version__
-from filmcolor.cli.arguments import EXIT_BUG, Interrupted, exit_code, wants_debug
+from filmcolor.cli.arguments import EXIT_BUG, Interrupted, exit_code, printable, wants_debug
 from filmcolor.cli.evaluate import evaluate_command
 from filmcolor.cli.extract import extract_command
 from filmcolor.cli.info import info_command
@@ -133,6 +133,8 @@ def _report(error: Exception, *, debug: bool) -> int:
         text = f"{type(error).__name__}: {text} - this is a bug in filmcolor{then}"
     elif isinstance(error, ImportError):
         text = f"a part of the installation cannot be loaded ({text}); install filmcolor again"
+    elif isinstance(error, MemoryError):
+        text = "there is not enough memory for this; close other programs, or scale it down first"
     elif isinstance(error, OSError):
         name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
         text = (f"{click.format_filename(name)}: " if name else "") + str(error.strerror)
@@ -156,4 +158,4 @@ def _complain(text: str) -> None:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(line.strip() for line in text.splitlines() if line.strip())
+    return printable(" ".join(line.strip() for line in text.splitlines() if line.strip()))

@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 import threading
+import unicodedata
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from fractions import Fraction
@@ -43,8 +44,21 @@ def exit_code(error: BaseException) -> int:
         cause = cause.__cause__
     if isinstance(error, FilmcolorError):
         return error.exit_code
-    is_system = isinstance(error, ImportError) or (isinstance(error, OSError) and error.strerror)
+    is_system = isinstance(error, ImportError | MemoryError) or (
+        isinstance(error, OSError) and error.strerror
+    )
     return EXIT_SYSTEM if is_system else EXIT_BUG
+
+
+def printable(text: str) -> str:
+    """`text` as any terminal takes it: names that are no text, and control characters, as "\ufffd".
+
+    What comes from a file (its name, its tags) must not move the cursor or change the colours.
+    """
+    return "".join(
+        "\ufffd" if unicodedata.category(character) in ("Cc", "Cs") else character
+        for character in text
+    )
 
 
 def parse_time(text: str) -> Fraction:

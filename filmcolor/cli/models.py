@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from filmcolor.cli.arguments import debug_option
+from filmcolor.cli.arguments import debug_option, printable
 
 if TYPE_CHECKING:
     from filmcolor.models.card import ModelCard
@@ -75,8 +75,8 @@ def fact_lines(facts: Mapping[str, str], width: int = 96) -> list[str]:
     """One indented, wrapped paragraph a fact; facts without text are left out."""
     label = max(len(name) for name in facts) + 2
     lines: list[str] = []
-    for name, text in facts.items():
-        if text:
+    for name, fact in facts.items():
+        if text := printable(" ".join(fact.split())):
             head = f"  {name:<{label}}"
             wrapped = click.wrap_text(
                 text, width, initial_indent=head, subsequent_indent=" " * len(head)

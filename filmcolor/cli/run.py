@@ -33,6 +33,7 @@ from filmcolor.cli.arguments import (
 from filmcolor.cli.verify import EXIT_FAULTS, show_verification
 from filmcolor.cli.verify_display import open_verify_display
 from filmcolor.errors import OptionError
+from filmcolor.media.patience import FILE_SECONDS, PIPE_SECONDS
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, VerifyOptions
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ _FILM_ONLY = (
     "stride",
     "siting",
     "deinterlace",
+    "on_error",
     "start_seconds",
     "duration_seconds",
     "verify",
@@ -242,6 +244,19 @@ _RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
     is_flag=True,
     default=_RUN.deinterlace,
     help="Make whole frames of an interlaced film first. This alone changes the film's luma.",
+)
+@section_option(
+    _READING,
+    "--on-error",
+    type=choices(get_args(words.OnError)),
+    default=_RUN.on_error,
+    show_default=True,
+    help="Where a frame cannot be decoded: stop ends the run and names the place; repeat shows the "
+    "frame before once more, so that every other frame keeps its time and the sound stays in step, "
+    "and scales frames of another size to that of the first. Both are counted at the end. What is "
+    "missing at the end of a film that was cut short is not made up. In both cases a file that "
+    f"gives nothing for {FILE_SECONDS} seconds is an error, as is standard input after "
+    f"{PIPE_SECONDS // 60} minutes.",
 )
 @section_option(
     _READING,

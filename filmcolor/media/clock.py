@@ -8,15 +8,22 @@ from fractions import Fraction
 
 from av.video.frame import VideoFrame
 
+from filmcolor.media.damage import Decoded
 from filmcolor.types import Notice, VideoInfo
 
-# Demuxers of bare video streams: what they give as pts is made up, and wrong with B-frames.
-_UNTIMED = {
+UNTIMED = {
     *("h261", "h263", "h264", "hevc", "vvc", "evc", "obu", "m4v", "mpegvideo", "mjpeg"),
     *("vc1", "dirac", "cavsvideo", "avs2", "avs3"),
 }
-_ASSUMED_RATE = Fraction(25)  # frames a second, where nothing says anything
+"""Demuxers of bare video streams: what they give as pts is made up, and wrong with B-frames."""
+ASSUMED_RATE = Fraction(25)
+"""Frames a second, where nothing says anything."""
 _MOST_HELD = 16  # pictures held back while waiting for a first known time
+
+
+_ASTRAY_SECONDS = 10  # a single time so far ahead of the next one is not believed
+BACK_SECONDS = 1
+"""A time so far back begins a new count; nearer, it is out of order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,62 +37,111 @@ class Timed:
 
 
 def stamp(
-    pictures: Iterable[VideoFrame],
+    pictures: Iterable[Decoded],
     info: VideoInfo,
     tell: Callable[[Notice], None] = lambda notice: None,
 ) -> Generator[Timed, None, None]:
     """Give every picture its pts: the container's, else its dts, else counted on at the rate.
 
     Pictures before the first known time (raw streams have none at all) are counted back from it. A
-    time that does not advance is moved one tick after the one before, since no container can hold
-    it; `tell` is told once.
+    single time far ahead of those around it is not believed. Where the times begin anew (films
+    strung together), they are counted on from there; any other time that does not advance is moved
+    one tick after the one before, since no container can hold it. `tell` is told once of each.
     """
-    step = _step(info)
-    held: list[VideoFrame] = []
-    last: int | None = None
-    own_step = step
-    is_told = False
-    is_untimed = info.container in _UNTIMED
-    for picture in pictures:
-        known = None if is_untimed else _known(picture)
-        if known is None and last is None and len(held) < _MOST_HELD:
-            held.append(picture)
+    clock = _Clock(info, tell)
+    held: list[Decoded] = []
+    is_untimed = info.container in UNTIMED
+    for decoded, following in _with_next(pictures):
+        known = None if is_untimed else clock.place(decoded.time, following)
+        if known is None and clock.last is None and len(held) < _MOST_HELD:
+            held.append(decoded)
             continue
         if known is None:
-            known = _lasting(held, step) if last is None else last + own_step
-        yield from _before(held, known, step)
+            known = clock.counted_on(held)
+        yield from clock.before(held, known)
         held.clear()
-        if last is not None and known <= last:
-            known = last + 1
-            if not is_told:
-                is_told = True
-                tell(Notice("frame times that did not advance were moved by a tick", warning=True))
-        last, own_step = known, _own_step(picture, step)
-        yield Timed(picture, known, picture.duration)
-    yield from _before(held, _lasting(held, step), step)
+        yield clock.timed(decoded, known)
+    yield from clock.before(held, clock.lasting(held))
 
 
-def _known(picture: VideoFrame) -> int | None:
-    return picture.pts if picture.pts is not None else picture.dts
+def _with_next(pictures: Iterable[Decoded]) -> Generator[tuple[Decoded, int | None], None, None]:
+    """Every picture with the time of the one after it."""
+    before: Decoded | None = None
+    for decoded in pictures:
+        if before is not None:
+            yield before, decoded.time
+        before = decoded
+    if before is not None:
+        yield before, None
 
 
-def _before(held: list[VideoFrame], known: int, step: int) -> Generator[Timed, None, None]:
-    """Pictures without times, counted back from the time of the one after them."""
-    pts = known - _lasting(held, step)
-    for picture in held:
-        yield Timed(picture, pts, picture.duration)
-        pts += _own_step(picture, step)
+class _Clock:
+    """Where the film's time stands."""
 
+    def __init__(self, info: VideoInfo, tell: Callable[[Notice], None]) -> None:
+        self._tick = info.time_base
+        self._step = _step(info)
+        self._tell = tell
+        self._told: set[str] = set()
+        self._offset = 0
+        self._own_step = self._step
+        self.last: int | None = None
 
-def _lasting(held: list[VideoFrame], step: int) -> int:
-    """Ticks that these pictures last."""
-    return sum(_own_step(picture, step) for picture in held)
+    def place(self, time: int | None, following: int | None) -> int | None:
+        """Where a picture of this time goes; None: its time is unknown, or not believed."""
+        if time is None or self.last is None:
+            return time
+        known = time + self._offset
+        if following is not None and known - self.last > _ASTRAY_SECONDS / self._tick:
+            back = following + self._offset
+            if self.last < back < known - _ASTRAY_SECONDS / self._tick:
+                self._say("a frame's time was far from those around it: it was counted instead")
+                return None
+        if known <= self.last:
+            known = self._put_forward(known, self.last)
+        return known
+
+    def counted_on(self, held: list[Decoded]) -> int:
+        """The time of a picture that has none of its own."""
+        return self.lasting(held) if self.last is None else self.last + self._own_step
+
+    def timed(self, decoded: Decoded, pts: int) -> Timed:
+        """The picture at its time, which is now the last one."""
+        self.last, self._own_step = pts, _own_step(decoded, self._step)
+        return Timed(decoded.picture, pts, decoded.duration)
+
+    def before(self, held: list[Decoded], known: int) -> Generator[Timed, None, None]:
+        """Pictures without times, counted back from the time of the one after them."""
+        pts = known - self.lasting(held)
+        for decoded in held:
+            yield Timed(decoded.picture, pts, decoded.duration)
+            pts += _own_step(decoded, self._step)
+
+    def lasting(self, held: list[Decoded]) -> int:
+        """Ticks that these pictures last."""
+        return sum(_own_step(decoded, self._step) for decoded in held)
+
+    def _put_forward(self, known: int, last: int) -> int:
+        """The time of a picture that would come no later than the one before it."""
+        if (last - known) * self._tick < BACK_SECONDS:
+            self._say("frame times that did not advance were moved by a tick")
+            return last + 1
+        at = float(last * self._tick)
+        self._say(f"the frame times begin anew after {at:.2f} s: they were counted on from there")
+        self._offset += last + self._own_step - known
+        return last + self._own_step
+
+    def _say(self, text: str) -> None:
+        kind = text[:16]
+        if kind not in self._told:
+            self._told.add(kind)
+            self._tell(Notice(text, warning=True))
 
 
 def _step(info: VideoInfo) -> int:
     """Ticks from one frame to the next at the film's rate, at least 1."""
-    return max(1, round(1 / (info.rate or _ASSUMED_RATE) / info.time_base))
+    return max(1, round(1 / (info.rate or ASSUMED_RATE) / info.time_base))
 
 
-def _own_step(picture: VideoFrame, step: int) -> int:
-    return picture.duration if picture.duration > 0 else step
+def _own_step(decoded: Decoded, step: int) -> int:
+    return decoded.duration if decoded.duration > 0 else step

@@ -17,11 +17,14 @@ from av.stream import Discard, Stream
 from av.subtitles.stream import SubtitleStream
 
 from filmcolor.errors import MediaError
+from filmcolor.media.clock import BACK_SECONDS
 from filmcolor.media.containers import Container, add_copy, stream_metadata
+from filmcolor.media.decoding import MOST_RETRIES
 from filmcolor.media.source import open_source
 from filmcolor.media.streams import StreamPlan, is_attached_picture, packet_time, read_covers
 from filmcolor.media.subtitles import SubtitleConverter
 from filmcolor.media.timeline import round_half_up
+from filmcolor.options import OnError
 
 _SEEK_MARGIN_SECONDS = 10
 """How much earlier than asked to begin reading, since seeking may land late."""
@@ -35,10 +38,20 @@ class StreamCopier:
     """
 
     def __init__(
-        self, path: str, plans: Sequence[StreamPlan], container: Container, *, trimmed: bool
+        self,
+        path: str,
+        plans: Sequence[StreamPlan],
+        container: Container,
+        *,
+        trimmed: bool,
+        on_error: OnError = "stop",
     ) -> None:
-        """Open `path`; `trimmed` says that only a part of the film is written."""
+        """Open `path`; `trimmed` says that only a part of the film is written.
+
+        `on_error` "repeat" passes over what cannot be read, of which the film's reader tells.
+        """
         self._path = path
+        self._retries = MOST_RETRIES if on_error == "repeat" else 0
         self._format = container
         self._trimmed = trimmed
         self._templates = open_source(path)
@@ -51,6 +64,7 @@ class StreamCopier:
         self._cover_outputs: dict[int, Stream] = {}
         self._converters: dict[int, SubtitleConverter] = {}
         self._last_dts: dict[int, int] = {}
+        self._straight = Straightener()
         self._packets: Iterator[Packet[Stream]] = iter(())
         self._pending: Packet[Stream] | None = None
         self._container: OutputContainer | None = None
@@ -131,14 +145,25 @@ class StreamCopier:
         return iter(reader.demux([reader.streams[index] for index in self._outputs]))
 
     def _next(self) -> Packet[Stream] | None:
-        if self._pending is None:
+        failed = 0
+        while self._pending is None:
             try:
-                self._pending = next(self._packets, None)
+                packet = next(self._packets, None)
             except (av.FFmpegError, OSError) as error:
+                failed += 1
+                if failed <= self._retries:
+                    self._packets = self._demux()
+                    continue
+                if self._retries:
+                    return None
                 raise MediaError(
                     f"{self._path}: its other streams cannot be read on ({error}); "
-                    "repair the file first"
+                    "repair the file first, or go on regardless with --on-error repeat"
                 ) from error
+            if packet is None:
+                return None
+            self._straight(packet)
+            self._pending = packet
         return self._pending
 
     def _seek(self, first: Fraction) -> None:
@@ -201,6 +226,33 @@ class StreamCopier:
     def _mux(self, packet: Packet[Stream]) -> None:
         if self._container is not None:
             self._container.mux_one(packet)
+
+
+class Straightener:
+    """Carries times on where they begin anew, as the film's own do (see `clock`)."""
+
+    def __init__(self) -> None:
+        self._last: dict[int, Fraction] = {}
+        self._added: dict[int, Fraction] = {}
+        self._latest = Fraction(0)
+
+    def __call__(self, packet: Packet[Stream]) -> None:
+        """Move the packet's times; those of a subtitle, which come seldom, as the others' were."""
+        at, index = _decode_time(packet), packet.stream_index
+        if at is None or packet.time_base is None:
+            return
+        added = self._added.get(index, Fraction(0))
+        last = self._last.get(index)
+        if packet.stream.type == "subtitle":
+            added = self._latest
+        elif last is not None and at + added < last - BACK_SECONDS:
+            added = last + (packet.duration or 0) * packet.time_base - at
+            self._added[index] = self._latest = added
+        self._last[index] = at + added
+        if added:
+            shift = round_half_up(added / packet.time_base)
+            packet.dts = None if packet.dts is None else packet.dts + shift
+            packet.pts = None if packet.pts is None else packet.pts + shift
 
 
 def _decode_time(packet: Packet[Stream]) -> Fraction | None:

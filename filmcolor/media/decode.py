@@ -8,62 +8,104 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import replace
+from contextlib import closing, suppress
 from fractions import Fraction
 from itertools import chain
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
-import av
-import av.error
 from av.codec.context import ThreadType
 from av.container import InputContainer
-from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
-from filmcolor.media.clock import Timed, stamp
-from filmcolor.media.deinterlace import deinterlace
+from filmcolor.media.alike import alike, changed, check_size, deinterlaced, is_alike
+from filmcolor.media.clock import ASSUMED_RATE, UNTIMED, Timed, stamp
+from filmcolor.media.damage import Damage, Decoded, Step
+from filmcolor.media.decoding import repeating, strictly
+from filmcolor.media.patience import FILE_SECONDS, PIPE_SECONDS, Pulse, watched
 from filmcolor.media.planes import PlaneReader
 from filmcolor.media.probe import describe, first_frames
 from filmcolor.media.source import PIPE, film_stream, media_errors, open_source
+from filmcolor.options import OnError
 from filmcolor.types import Frame, Notice, VideoInfo
+
+T = TypeVar("T")
 
 # Containers whose seeking lands on a key frame at or before the time asked for, with true pts. The
 # others (MPEG-1/2 streams, AVI, raw streams) are read from their beginning.
 _SEEKABLE = ("mov,", "matroska")
+# Containers that hold the pts themselves; in others (AVI, ASF) FFmpeg guesses them for B-frames.
+_TRUE_PTS = (*_SEEKABLE, "mpegts", "mpeg", "flv", "nut")
+# Codecs that give a picture for every packet; others hide some, or say "as before" in some.
+_ONE_A_PACKET = {
+    *("h264", "hevc", "mpeg1video", "mpeg2video", "ffv1", "prores", "mjpeg", "vp9", "av1"),
+    *("dnxhd", "huffyuv", "rawvideo"),
+}
 _LEAD_SECONDS = 2  # how much earlier than asked for a seek goes
 _SAMPLE_PIXELS = 25_000_000  # decoded at most on the way from a key frame to a sample
 _STRIDE_PIXELS = 200_000_000  # decoded at most for samples taken in one pass from the beginning
+_SHORTFALL_SECONDS = 1  # by which a film may end before its header says so, without a word
 
 
 class FilmReader:
     """A film, opened: what it is (`info`), its frames, a few samples, and what there is to say.
 
-    Use as a context manager. Raises `MediaError` for what cannot be read as a film.
+    `on_error` says what becomes of frames that cannot be decoded: "stop" raises `MediaError` with
+    the place of the first one; "repeat" gives the last good frame's luma in their place, at their
+    own times, and brings frames of another size to that of the first. Notices count them.
+
+    Use as a context manager. Raises `MediaError` for what cannot be read as a film, and when
+    reading hangs (see `patience`).
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, on_error: OnError = "stop") -> None:
         self._path = path
+        self._on_error = on_error
         self._notices: list[Notice] = []
+        self._pulse = Pulse()
         self._pipe: InputContainer | None = None
-        self._kept: list[VideoFrame] = []
-        self._piped: Iterator[VideoFrame] | None = None
-        container = open_source(path)
+        self._kept: list[Decoded] = []
+        self._piped: Generator[Decoded, None, None] | None = None
+        self._damage = Damage(Fraction(1))  # of a pipe, which is read but once
+        (self.info,) = self._patiently(self._opened())
+        self._damage.time_base = self.info.time_base
+        if self.info.conversion:
+            self._notices.append(Notice(self.info.conversion))
+
+    def _opened(self) -> Generator[VideoInfo, None, None]:
+        container = open_source(self._path, self._pulse)
         try:
-            stream = film_stream(container, path)
-            is_pipe = path == PIPE
-            firsts = [] if is_pipe else first_frames(container, stream)
-            self.info: VideoInfo = describe(path, container, stream, firsts)
+            stream = film_stream(container, self._path, self._threads)
+            is_pipe = self._path == PIPE
+            firsts = [] if is_pipe else first_frames(container, stream, self._pulse)
+            info = describe(self._path, container, stream, firsts)
             if is_pipe:
                 self._pipe = container
-                self._piped = self._decoded(container, stream)
+                self._piped = self._decoded(container, stream, self._damage)
         finally:
             if self._pipe is None:
                 container.close()
-        if self.info.conversion:
-            self._notices.append(Notice(self.info.conversion))
+        yield info
+
+    def _patiently(self, items: Generator[T, None, None]) -> Generator[T, None, None]:
+        """The same items, or `MediaError` when reading hangs."""
+        # A pipe times out by itself; here it is given longer than that.
+        seconds = 2 * PIPE_SECONDS if self._path == PIPE else FILE_SECONDS
+        return watched(items, self._pulse, self._name, seconds)
+
+    @property
+    def _step(self) -> Step:
+        info = self.info
+        ticks = max(1, round(1 / ((info.rate or ASSUMED_RATE) * info.time_base)))
+        is_timed = info.container.startswith(_TRUE_PTS) and info.container not in UNTIMED
+        is_plain = info.rate is not None and info.codec in _ONE_A_PACKET and not info.interlaced
+        return Step(ticks, is_timed and is_plain)
+
+    @property
+    def _threads(self) -> ThreadType:
+        """Frame threads tell an error too late to know its frame."""
+        return ThreadType.AUTO if self._on_error == "stop" else ThreadType.SLICE
 
     def __enter__(self) -> Self:
         return self
@@ -102,14 +144,22 @@ class FilmReader:
         `start_seconds` and `duration_seconds` select the frames with start <= t < start + duration,
         t being the time since the film's first frame. `deinterlace` gives one whole frame for each
         interlaced one (its luma is then no longer the source's). Raises `MediaError` when nothing
-        can be decoded, when the picture changes its size, when the data are damaged, and when no
-        frame is in the part.
+        can be decoded, when reading hangs, when no frame is in the part, and unless told to repeat
+        when the picture changes its size and when the data are damaged.
         """
-        start = start_seconds or Fraction(0)
-        stop = None if duration_seconds is None else start + duration_seconds
-        timed, origin = self._timed_from(start)
-        if deinterlace:
-            timed = _deinterlaced(timed, self.info)
+        part = start_seconds or Fraction(0), duration_seconds
+        return self._patiently(self._frames(*part, is_whole=deinterlace, with_chroma=with_chroma))
+
+    def _frames(
+        self, start: Fraction, length: Fraction | None, *, is_whole: bool, with_chroma: bool
+    ) -> Generator[Frame, None, None]:
+        stop = None if length is None else start + length
+        damage = self._damage if self._path == PIPE else Damage(self.info.time_base)
+        timed, origin = self._timed_from(start, damage)
+        if self._on_error == "repeat":
+            timed = alike(timed, self.info, damage)
+        if is_whole:
+            timed = deinterlaced(timed, self.info)
         reader = PlaneReader(self.info.layout, self.info.tags.matrix)
         index, last = 0, origin
         try:
@@ -124,12 +174,15 @@ class FilmReader:
                 index += 1
         finally:
             timed.close()
+        length_seconds = (last - origin) * self.info.time_base
         if index == 0:
-            length = float((last - origin) * self.info.time_base)
             raise MediaError(
                 f"{self._name}: no frame at {float(start):g} s: "
-                f"its last frame is at {length:.2f} s, choose an earlier --start"
+                f"its last frame is at {float(length_seconds):.2f} s, choose an earlier --start"
             )
+        self._notices.extend(damage.notices())
+        if stop is None:
+            self._notices.extend(_shortfall(self.info, length_seconds))
 
     def frames_from(
         self, pts: int, *, deinterlace: bool = False, seek: bool = True
@@ -139,9 +192,15 @@ class FilmReader:
         Where seeking can be trusted (and `seek` allows it), decoding begins a little before it,
         elsewhere at the film's beginning. Raises `MediaError` as `frames` does.
         """
-        timed = self._landed(pts) if seek else self._timed(None)
-        if deinterlace:
-            timed = _deinterlaced(timed, self.info)
+        return self._patiently(self._frames_from(pts, is_whole=deinterlace, seek=seek))
+
+    def _frames_from(self, pts: int, *, is_whole: bool, seek: bool) -> Generator[Frame, None, None]:
+        damage = Damage(self.info.time_base)
+        timed = self._landed(pts, damage) if seek else self._timed(None, damage)
+        if self._on_error == "repeat":
+            timed = alike(timed, self.info, damage)
+        if is_whole:
+            timed = deinterlaced(timed, self.info)
         reader = PlaneReader(self.info.layout, self.info.tags.matrix)
         index = 0
         try:
@@ -159,21 +218,21 @@ class FilmReader:
         A pipe gives its first frames, which `frames` delivers again. Raises `MediaError` when no
         frame can be decoded.
         """
+        return list(self._patiently(self._samples(count)))
+
+    def _samples(self, count: int) -> Generator[Frame, None, None]:
         if self._piped is not None:
-            while len(self._kept) < count and (frame := next(self._piped, None)) is not None:
-                self._kept.append(frame)
+            while len(self._kept) < count and (decoded := next(self._piped, None)) is not None:
+                self._kept.append(decoded)
             entries = list(stamp(iter(self._kept), self.info))
         else:
             entries = self._sampled(count)
         if not entries:
             raise MediaError(f"{self._name}: no frame of its video can be decoded")
         reader = PlaneReader(self.info.layout, self.info.tags.matrix)
-        size = self.info.width, self.info.height
-        alike = [entry for entry in entries if (entry.picture.width, entry.picture.height) == size]
-        return [
-            self._frame(reader, entry, index, with_chroma=True)
-            for index, entry in enumerate(alike[:count])
-        ]
+        alike = [entry for entry in entries if is_alike(entry.picture, self.info)]
+        for index, entry in enumerate(alike[:count]):
+            yield self._frame(reader, entry, index, with_chroma=True)
 
     @property
     def _name(self) -> str:
@@ -185,18 +244,18 @@ class FilmReader:
 
     def _frame(self, reader: PlaneReader, entry: Timed, index: int, *, with_chroma: bool) -> Frame:
         picture = entry.picture
-        _check_size(picture, self.info, index)
+        check_size(picture, self.info, index)
         try:
             luma, chroma = reader.read(picture, with_chroma=with_chroma)
         except ValueError as error:
-            raise _changed(
-                self.info, index, picture.format.name, self.info.source_format
-            ) from error
+            raise changed(self.info, index, picture.format.name, self.info.source_format) from error
         return Frame(index, entry.pts, luma, entry.duration, chroma)
 
-    def _timed_from(self, start: Fraction) -> tuple[Generator[Timed, None, None], int]:
+    def _timed_from(
+        self, start: Fraction, damage: Damage
+    ) -> tuple[Generator[Timed, None, None], int]:
         """The film's frames from shortly before `start`, and the pts of its very first one."""
-        timed = self._timed(None)
+        timed = self._timed(None, damage)
         first = next(timed, None)
         if first is None:
             raise MediaError(f"{self._name}: no frame of its video can be decoded")
@@ -204,19 +263,19 @@ class FilmReader:
         if not self._can_seek or start <= _LEAD_SECONDS:
             return _rejoin([first], timed), first.pts
         timed.close()
-        return self._landed(wanted), first.pts
+        return self._landed(wanted, damage), first.pts
 
-    def _landed(self, pts: int | Fraction) -> Generator[Timed, None, None]:
+    def _landed(self, pts: int | Fraction, damage: Damage) -> Generator[Timed, None, None]:
         """The film's frames from shortly before `pts`, or all where seeking cannot be trusted."""
         if self._can_seek:
-            timed = self._timed(int(pts - _LEAD_SECONDS / self.info.time_base))
+            timed = self._timed(int(pts - _LEAD_SECONDS / self.info.time_base), damage)
             landed = next(timed, None)
             if landed is not None and landed.pts <= pts:
                 return _rejoin([landed], timed)
             timed.close()
-        return self._timed(None)
+        return self._timed(None, damage)
 
-    def _timed(self, seek_to: int | None) -> Generator[Timed, None, None]:
+    def _timed(self, seek_to: int | None, damage: Damage) -> Generator[Timed, None, None]:
         """The film's frames with their times; a file is opened for them and closed after them."""
         if self._path == PIPE:
             if self._piped is None:
@@ -225,73 +284,51 @@ class FilmReader:
             yield from stamp(piped, self.info, self._notices.append)
             return
         with open_source(self._path) as container:
-            stream = film_stream(container, self._path)
+            stream = film_stream(container, self._path, self._threads)
             if seek_to is not None:
                 with media_errors(self._path):
                     container.seek(seek_to, stream=stream)
-            pictures = self._decoded(container, stream)
+            pictures = self._decoded(container, stream, damage)
             yield from stamp(pictures, self.info, self._notices.append)
 
-    def _take_kept(self) -> Iterator[VideoFrame]:
+    def _take_kept(self) -> Iterator[Decoded]:
         kept, self._kept = deque(self._kept), []
         while kept:
             yield kept.popleft()
 
     def _decoded(
-        self, container: InputContainer, stream: VideoStream
-    ) -> Generator[VideoFrame, None, None]:
-        """Everything the decoder gives, flushed at the end.
-
-        What cannot be decoded before the first frame is passed over (a recording may begin between
-        two key frames); later it is an error, told with its place.
-        """
-        count, seconds = 0, 0.0
-        latest: int | None = None  # the highest time sent to the decoder
-        shown: int | None = None  # the highest time it gave back
-        packets = container.demux(stream)
-        while True:
-            is_flush = False
-            try:
-                packet = next(packets, None)
-                if packet is None:
-                    break
-                is_flush = packet.size == 0
-                if packet.pts is not None and not packet.is_discard:
-                    latest = packet.pts if latest is None else max(latest, packet.pts)
-                pictures = packet.decode()
-            except (av.error.FFmpegError, OSError) as error:
-                if is_flush and latest is not None:
-                    break
-                if count == 0 and isinstance(error, av.error.InvalidDataError):
-                    continue
-                raise MediaError(
-                    f"{self._name}: damaged after frame {count} ({seconds:.2f} s): "
-                    "repair it, or colour the part before with --duration"
-                ) from error
-            for picture in pictures:
-                count += 1
-                if picture.pts is not None:
-                    shown = picture.pts if shown is None else max(shown, picture.pts)
-                    seconds = float(picture.pts * self.info.time_base)
-                yield picture
+        self, container: InputContainer, stream: VideoStream, damage: Damage
+    ) -> Generator[Decoded, None, None]:
+        """Everything the decoder gives, and what `on_error` says where it gives nothing."""
+        read = repeating if self._on_error == "repeat" else strictly
+        try:
+            yield from read(container, stream, self._name, damage, self._pulse, self._step)
+        except MediaError as error:
+            if self._pulse.failure not in (None, error):
+                raise self._pulse.failure from error
+            raise
+        if self._pulse.failure is not None:
+            raise self._pulse.failure
         is_parallel = stream.thread_type != ThreadType.SLICE and self._path != PIPE
-        if is_parallel and latest is not None and (shown is None or shown < latest):
-            yield from self._tail(shown)
+        if is_parallel and damage.lacks:
+            yield from self._tail(damage)
 
-    def _tail(self, shown: int | None) -> Generator[VideoFrame, None, None]:
-        """The frames after the time `shown`, decoded without frame threads.
+    def _tail(self, damage: Damage) -> Generator[Decoded, None, None]:
+        """The frames after the last one shown, decoded without frame threads.
 
         When frames are decoded in parallel, an error among the last of them hides those behind it;
         decoded one by one, the same data show whether something is missing, and where.
         """
+        shown = damage.last
+        again = Damage(damage.time_base)
         with open_source(self._path) as container:
             stream = film_stream(container, self._path, ThreadType.SLICE)
             if self._can_seek and shown is not None:
                 with media_errors(self._path):
                     container.seek(shown - int(_LEAD_SECONDS / self.info.time_base), stream=stream)
-            for picture in self._decoded(container, stream):
-                if picture.pts is not None and (shown is None or picture.pts > shown):
-                    yield picture
+            for decoded in strictly(container, stream, self._name, again, self._pulse, self._step):
+                if decoded.time is not None and (shown is None or decoded.time > shown):
+                    yield damage.note(decoded)
 
     def _sampled(self, count: int) -> list[Timed]:
         """Frames at the middle of `count` equal parts, or as near as a few decoded frames come."""
@@ -303,15 +340,19 @@ class FilmReader:
         reach = max(1, _SAMPLE_PIXELS // pixels)
         found: dict[int, Timed] = {}
         with open_source(self._path) as container:
-            stream = film_stream(container, self._path)
+            stream = film_stream(container, self._path, self._threads)
             origin = stream.start_time or 0
             for part in range(count):
                 moment = self.info.duration * (2 * part + 1) / (2 * count)
                 wanted = origin + int(moment / self.info.time_base)
-                with media_errors(self._path):
-                    container.seek(wanted, stream=stream)
-                with closing(stamp(self._decoded(container, stream), self.info)) as timed:
-                    landed = _nearest(timed, wanted, reach)
+                damage, landed = Damage(self.info.time_base), None
+                # Where there is damage nothing is seen; `frames` tells its true place.
+                with suppress(MediaError):
+                    with media_errors(self._path):
+                        container.seek(wanted, stream=stream)
+                    decoded = self._decoded(container, stream, damage)
+                    with closing(stamp(decoded, self.info)) as timed:
+                        landed = _nearest(timed, wanted, reach)
                 if landed is not None:
                     found[landed.pts] = landed
         return [found[pts] for pts in sorted(found)] or self._strided(count)
@@ -323,7 +364,7 @@ class FilmReader:
             reach = min(reach, max(count, self.info.frame_count))
         step = max(1, reach // count)
         found: list[Timed] = []
-        with closing(self._timed(None)) as timed:
+        with closing(self._timed(None, Damage(self.info.time_base))) as timed:
             for number, entry in zip(range(step * count), timed, strict=False):
                 if number == step // 2:
                     found.clear()  # the film is at least so long: its first frame is not needed
@@ -353,35 +394,14 @@ def _nearest(timed: Iterable[Timed], wanted: int, reach: int) -> Timed | None:
     return best
 
 
-def _deinterlaced(
-    timed: Generator[Timed, None, None], info: VideoInfo
-) -> Generator[Timed, None, None]:
-    """The same entries with whole pictures; their times stay."""
-    waiting: deque[Timed] = deque()
-
-    def pictures() -> Iterator[VideoFrame]:
-        for index, entry in enumerate(timed):
-            _check_size(entry.picture, info, index)
-            waiting.append(entry)
-            yield entry.picture
-
-    try:
-        for picture in deinterlace(pictures(), info):
-            yield replace(waiting.popleft(), picture=picture)
-        if waiting:
-            raise MediaError(f"{info.path}: {len(waiting)} frames were lost in deinterlacing")
-    finally:
-        timed.close()
-
-
-def _check_size(picture: VideoFrame, info: VideoInfo, index: int) -> None:
-    if (picture.width, picture.height) != (info.width, info.height):
-        now, before = f"{picture.width}x{picture.height}", f"{info.width}x{info.height}"
-        raise _changed(info, index, now, before)
-
-
-def _changed(info: VideoInfo, index: int, now: str, before: str) -> MediaError:
-    return MediaError(
-        f"{info.path}: frame {index} is {now}, the film began as {before}: "
-        "cut it there and colour the parts one by one"
-    )
+def _shortfall(info: VideoInfo, seconds: Fraction) -> Iterator[Notice]:
+    """A word about a film whose last frame, at `seconds`, comes well before its stated end."""
+    if info.duration is None:
+        return
+    missing = info.duration - seconds
+    if missing > _SHORTFALL_SECONDS + (1 / info.rate if info.rate else 0):
+        yield Notice(
+            f"the last frame is at {float(seconds):.2f} s, but the file's header says "
+            f"{float(info.duration):.2f} s: it was cut short, or its header is wrong",
+            warning=True,
+        )

@@ -152,7 +152,13 @@ class FilmMuxer:
         plan = self._plan
         others = [each for each in plan.streams if each.action != "film"]
         if others:
-            self._copier = StreamCopier(plan.source, others, self._format, trimmed=plan.is_trimmed)
+            self._copier = StreamCopier(
+                plan.source,
+                others,
+                self._format,
+                trimmed=plan.is_trimmed,
+                on_error=plan.on_error,
+            )
         container.metadata.update(labelled(plan.metadata, self._label))
         film: VideoStream | None = None
         for each in plan.streams:

@@ -13,13 +13,16 @@ from filmcolor.media.picture_formats import MAGIC_BYTES, format_of_suffix, pictu
 def is_picture(path: Path | str) -> bool:
     """Whether a file's content is a picture that `read_picture` knows.
 
-    False for whatever cannot be opened, and for a raw Motion JPEG film, which begins as a JPEG
+    False for whatever is no regular file (a named pipe could be waited for without end) or cannot
+    be opened, and for a raw Motion JPEG film, which begins as a JPEG
     picture does and can only be told by its name.
     """
     path = Path(path)
     if path.suffix.lower() in (".mjpg", ".mjpeg"):
         return False
     try:
+        if not path.is_file():
+            return False
         with path.open("rb") as file:
             return picture_format(file.read(MAGIC_BYTES)) is not None
     except (OSError, ValueError):
@@ -29,8 +32,9 @@ def is_picture(path: Path | str) -> bool:
 def find_pictures(folder: Path | str) -> list[Path]:
     """Pictures in a folder and its subfolders, by suffix, in the order people count.
 
-    Hidden files and folders are left out, as are links to folders and links that lead out of the
-    folder. Raises `MediaError` for a folder that cannot be listed.
+    Hidden files and folders are left out, as are links to folders, links that lead out of the
+    folder, and what is no file at all (named pipes, devices). Raises `MediaError` for a folder that
+    cannot be listed.
     """
     folder = Path(folder)
     root = folder.resolve()
@@ -41,9 +45,10 @@ def find_pictures(folder: Path | str) -> list[Path]:
             path = Path(place, name)
             if name.startswith(".") or format_of_suffix(path) is None:
                 continue
-            if path.is_symlink() and not path.resolve().is_relative_to(root):
+            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
                 continue
-            found.append(path)
+            if path.is_file() or path.is_symlink():  # a broken link is reported when it is read
+                found.append(path)
     return sorted(found, key=lambda path: _natural(path.relative_to(folder)))
 
 

@@ -6,6 +6,7 @@ Pixels are kept as stored, however they are to be turned to be looked at.
 from __future__ import annotations
 
 import io
+import os
 import struct
 import warnings
 import zlib
@@ -21,6 +22,9 @@ from filmcolor.media.picture import Picture, luma_of
 from filmcolor.media.picture_formats import MAGIC_BYTES, format_of_suffix, picture_format
 from filmcolor.media.picture_samples import SampleDecoder
 from filmcolor.types import Luma, Notice, PixelLayout
+
+LARGEST_FILE = 4 << 30
+"""Bytes of a picture file, which is read as a whole."""
 
 _KINDS = "JPEG, PNG, WebP, TIFF or BMP"
 # What Pillow's decoders raise over damaged files.
@@ -66,10 +70,13 @@ def read_picture(path: Path | str) -> Picture:
 
 def _content(path: Path) -> bytes:
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise MediaError(f"{path}: not a regular file; give a picture file")
         with path.open("rb") as file:
-            head = file.read(MAGIC_BYTES)
-            # A film named by mistake is not read to its end.
-            content = head + file.read() if picture_format(head) else head
+            head = content = file.read(MAGIC_BYTES)
+            if picture_format(head):  # a film named by mistake is not read to its end
+                _check_size(path, file.fileno())
+                content += file.read()
     except FileNotFoundError as error:
         raise MediaError(f"{path}: no such file; check the spelling") from error
     except IsADirectoryError as error:
@@ -81,6 +88,12 @@ def _content(path: Path) -> bytes:
     if not content:
         raise MediaError(f"{path}: empty (0 bytes); copy it from the original again")
     return content
+
+
+def _check_size(path: Path, file: int) -> None:
+    if os.fstat(file).st_size > LARGEST_FILE:
+        most = LARGEST_FILE >> 30
+        raise MediaError(f"{path}: a picture file of more than {most} GB; scale it down first")
 
 
 class _Reading:

@@ -100,7 +100,8 @@ class SampleDecoder:
         shape = (self._image.height, self._image.width)
         if decoded is None or decoded.dtype != np.uint16 or decoded.shape[:2] != shape:
             raise MediaError(
-                f"{self._path}: a 16-bit {self._kind} of a rare kind; save it as RGB or grey"
+                f"{self._path}: damaged, or a 16-bit {self._kind} of a rare kind; "
+                "copy it from the original again, or save it as RGB or grey"
             )
         codes = decoded.astype(np.uint16, copy=False)
         if codes.ndim == 2:

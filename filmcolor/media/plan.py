@@ -54,7 +54,7 @@ from filmcolor.media.timeline import (
     movie_timescale,
 )
 from filmcolor.media.y4m import y4m_notice
-from filmcolor.options import RunOptions
+from filmcolor.options import OnError, RunOptions
 from filmcolor.types import ColorTags, Notice, PixelLayout, Siting, VideoInfo
 
 PIPE = "-"
@@ -105,6 +105,8 @@ class OutputPlan:
     """Whether the first frame becomes time zero (a part from the middle), all streams with it."""
     duration_seconds: Fraction | None = None
     """How much is written, if it is a part."""
+    on_error: OnError = "stop"
+    """"repeat": what cannot be read of the other streams is passed over."""
     notices: tuple[Notice, ...] = ()
     summary: str = ""
 
@@ -138,6 +140,7 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
         display_matrix=info.display_matrix,
         starts_at_zero=bool(options.start_seconds),
         duration_seconds=options.duration_seconds,
+        on_error=options.on_error,
     )
     if target == PIPE:
         notice = y4m_notice(info, plan.rate)

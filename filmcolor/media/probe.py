@@ -24,14 +24,19 @@ from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
 from filmcolor.media.formats import working_format
-from filmcolor.media.source import PIPE, film_stream, is_cover, open_source
+from filmcolor.media.patience import Pulse
+from filmcolor.media.source import (
+    LARGEST_FRAME,
+    PIPE,
+    film_stream,
+    is_cover,
+    open_source,
+    refuse_absurd_size,
+)
 from filmcolor.types import ColorTags, Field, Frame, Luma, PixelLayout, StreamInfo, VideoInfo
 
 ColorState = Literal["grey", "tinted", "color"]
 """No colour; one colour for each brightness (sepia, toned, tinted film); real colour."""
-
-LARGEST_SIDE = 16_384
-"""Pixels; no encoder here writes a longer side."""
 
 _LOOKED_AT = 4  # frames decoded by `probe`: enough to see fields, few enough for big pictures
 _HIGHEST_RATE = 1000  # frames a second; a "rate" above this is a tick rate
@@ -64,11 +69,15 @@ def probe(path: str) -> VideoInfo:
         return describe(path, container, stream, first_frames(container, stream))
 
 
-def first_frames(container: InputContainer, stream: VideoStream) -> list[VideoFrame]:
+def first_frames(
+    container: InputContainer, stream: VideoStream, pulse: Pulse | None = None
+) -> list[VideoFrame]:
     """The first few frames that can be decoded; none at all is not an error here."""
+    pulse = pulse or Pulse()
     frames: list[VideoFrame] = []
     packets = container.demux(stream)
     while len(frames) < _LOOKED_AT:
+        pulse.beat()
         try:
             packet = next(packets, None)
             if packet is None:
@@ -88,11 +97,11 @@ def describe(
     width, height = (first.width, first.height) if first else (context.width, context.height)
     source_format = first.format.name if first else context.pix_fmt
     if source_format is None or width <= 0 or height <= 0:
-        raise MediaError(f"{path}: no frame of its {context.name} video can be decoded")
-    if max(width, height) > LARGEST_SIDE:
         raise MediaError(
-            f"{path}: {width}x{height} is too large: sides up to {LARGEST_SIDE} can be coloured"
+            f"{path}: no frame of its {context.name} video can be decoded: it is damaged, or "
+            f"its frames are of more than {LARGEST_FRAME // 1_000_000} megapixels"
         )
+    refuse_absurd_size(path, width, height)
     layout, _, conversion = working_format(source_format)
     duration = _duration(container, stream)
     rate = _rate(stream)

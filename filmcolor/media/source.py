@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
 
 import av
 import av.error
@@ -19,12 +18,19 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
+from filmcolor.media.patience import PIPE_SECONDS, PatientPipe, Pulse
 
 PIPE = "-"
 """The path that stands for Y4M on standard input."""
 
+LARGEST_SIDE = 16_384
+"""Pixels; no encoder here writes a longer side."""
+LARGEST_FRAME = 1 << 27
+"""Pixels of one frame, 134 millions (16K is 133): a small file may claim any size."""
+
+_DECODER_OPTIONS = {"max_pixels": str(LARGEST_FRAME)}
 # A film may point to other files (playlists, references), but never to the network.
-_OPTIONS = {"protocol_whitelist": "file,crypto,data"}
+_OPTIONS = {"protocol_whitelist": "file,crypto,data", **_DECODER_OPTIONS}
 # Demuxers that make a "film" of any text.
 _NOT_FILMS = {"tty"}
 
@@ -38,13 +44,14 @@ def media_errors(path: str, action: str = "read") -> Iterator[None]:
         raise MediaError(_explain(path, action, error)) from error
 
 
-def open_source(path: str) -> InputContainer:
+def open_source(path: str, pulse: Pulse | None = None) -> InputContainer:
     """Open a film by its content, whatever its name; "-" is Y4M on standard input.
 
-    Raises `MediaError` for everything that is not a readable media file.
+    `pulse` beats while a pipe is waited for. Raises `MediaError` for everything that is not a
+    readable media file.
     """
     if path == PIPE:
-        return _open_pipe(sys.stdin.buffer)
+        return _open_pipe(pulse or Pulse())
     _check_file(path)
     with media_errors(path):
         container = av.open(f"file:{path}", "r", options=_OPTIONS, metadata_errors="replace")
@@ -73,11 +80,22 @@ def film_stream(
     stream = best if isinstance(best, VideoStream) and best in films else films[0]
     if stream.codec_context is None:
         raise MediaError(
-            f"{path}: no decoder for its video stream ({stream.codec_tag!r}): "
-            "convert it with another program first"
+            f"{path}: no decoder for its video stream: damaged, or of a kind that FFmpeg does not "
+            "know; convert it with another program first"
         )
+    refuse_absurd_size(path, stream.width, stream.height)
+    stream.codec_context.options = dict(_DECODER_OPTIONS)
     stream.thread_type = threads
     return stream
+
+
+def refuse_absurd_size(path: str, width: int, height: int) -> None:
+    """Raise `MediaError` for frames too large to be coloured, before any is decoded."""
+    if max(width, height) > LARGEST_SIDE or width * height > LARGEST_FRAME:
+        raise MediaError(
+            f"{path}: {width}x{height} is too large: frames with sides up to {LARGEST_SIDE} and "
+            f"up to {LARGEST_FRAME // 1_000_000} megapixels can be coloured; scale it down first"
+        )
 
 
 def is_cover(stream: VideoStream) -> bool:
@@ -86,10 +104,18 @@ def is_cover(stream: VideoStream) -> bool:
     return bool(stream.disposition & stills)
 
 
-def _open_pipe(source: BinaryIO) -> InputContainer:
+def _open_pipe(pulse: Pulse) -> InputContainer:
     try:
-        return av.open(source, "r", format="yuv4mpegpipe", metadata_errors="replace")
+        return av.open(
+            PatientPipe(sys.stdin.buffer, pulse, PIPE_SECONDS),
+            "r",
+            format="yuv4mpegpipe",
+            options=_DECODER_OPTIONS,
+            metadata_errors="replace",
+        )
     except (av.error.FFmpegError, OSError) as error:
+        if pulse.failure is not None:
+            raise pulse.failure from error
         raise MediaError(
             "standard input: not a Y4M stream: pipe one in, such as from "
             "`ffmpeg -i film.mp4 -f yuv4mpegpipe -`"

@@ -5,7 +5,8 @@ Decided before the run from the opened source; nothing is written here (see `cop
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -68,7 +69,7 @@ def codec_name(stream: Stream) -> str:
     """FFmpeg's codec name of a stream, "unknown" if it has none."""
     if stream.codec_context is not None:
         return stream.codec_context.codec.canonical_name
-    return stream.name or "unknown"
+    return getattr(stream, "name", None) or "unknown"  # only data streams have one
 
 
 def describe_stream(stream: Stream) -> str:
@@ -215,7 +216,7 @@ def survey_streams(source: InputContainer, film: int) -> Survey:
     seen_of_film = 0
     streams = [each for each in source.streams if each.type not in ("attachment", "unknown")]
     awaited = {each.index for each in streams if each.type == "audio"}
-    for number, packet in enumerate(source.demux(streams)):
+    for number, packet in enumerate(_readable(source.demux(streams))):
         time = packet_time(packet)
         index = packet.stream_index
         if time is None or is_attached_picture(packet.stream):
@@ -228,6 +229,12 @@ def survey_streams(source: InputContainer, film: int) -> Survey:
         if number >= _SEARCH_PACKETS or (not awaited and seen_of_film >= _SEARCH_FILM_PACKETS):
             break
     return Survey(times, packets)
+
+
+def _readable(packets: Iterator[Packet[Stream]]) -> Iterator[Packet[Stream]]:
+    """Packets up to where the file cannot be read; whoever reads the film tells the place."""
+    with contextlib.suppress(av.FFmpegError, OSError):
+        yield from packets
 
 
 def packet_time(packet: Packet[Stream]) -> Fraction | None:

@@ -79,7 +79,7 @@ class ModelCard:
             values = json.loads(header["card"])
             descriptor = Descriptor(**values.pop("descriptor"))
             card = cls(descriptor=descriptor, **values)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise CheckpointError(
                 f"{where}: the checkpoint's header cannot be read ({error}); "
                 "fetch or train the model again, or update filmcolor"
@@ -89,11 +89,14 @@ class ModelCard:
 
     def _check(self, where: str) -> None:
         d = self.descriptor
+        texts = (self.name, self.architecture, self.description, self.license)
+        notes = (self.training_data, self.provenance, self.weaknesses)
         sound = (
-            isinstance(self.name, str)
-            and isinstance(self.architecture, str)
+            all(isinstance(text, str) for text in (*texts, *notes))
+            and isinstance(self.parameters, int)
             and isinstance(self.config, dict)
             and isinstance(self.metrics, dict)
+            and all(isinstance(value, int | float) for value in self.metrics.values())
             and isinstance(d.native_size, int)
             and isinstance(d.multiple, int)
             and 1 <= d.multiple <= 256

@@ -4,13 +4,16 @@ first.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from filmcolor.errors import CheckpointError
 from filmcolor.models.base import Generator
@@ -20,6 +23,14 @@ from filmcolor.models.registry import build_generator, find_checkpoint
 __all__ = ["LoadedModel", "load_generator", "read_card", "save_generator"]
 
 
+_FLOATS = ("F16", "BF16", "F32", "F64")
+_KINDS = {True: "float", False: "I64"}
+
+
+def _kind_of(dtype: str) -> str:
+    return "float" if dtype in _FLOATS else dtype
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedModel:
     """A generator in evaluation mode on its device, with its card."""
@@ -27,6 +38,22 @@ class LoadedModel:
     generator: Generator
     card: ModelCard
     device: torch.device
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leaves new weights as they are: filling those of the meta device takes seconds of imports."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Collection[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Call `func`, unless it draws random numbers into its first argument."""
+        if getattr(func, "__name__", "") in ("normal_", "uniform_", "trunc_normal_"):
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def save_generator(generator: Generator, card: ModelCard, path: str | Path) -> None:
@@ -47,23 +74,25 @@ def save_generator(generator: Generator, card: ModelCard, path: str | Path) -> N
 def load_generator(name_or_path: str, device: torch.device | str = "cpu") -> LoadedModel:
     """Load a shipped model by name, or a checkpoint by its .safetensors path.
 
-    The header is checked first, then every tensor's name and shape against the architecture's, and
-    only then is anything allocated. Raises `CheckpointError`.
+    The header is checked first, then every tensor's name, shape and kind of number against the
+    architecture's, and only then is anything allocated. Raises `CheckpointError`.
     """
     path = find_checkpoint(name_or_path)
     card = read_card(path)
-    with torch.device("meta"):
-        shape_of = {
-            k: v.shape
-            for k, v in build_generator(card.architecture, card.config).state_dict().items()
+    with torch.device("meta"), _Unfilled():
+        wanted = {
+            name: (_KINDS[value.is_floating_point()], value.shape)
+            for name, value in build_generator(card.architecture, card.config).state_dict().items()
         }
     try:
         with safe_open(path, framework="pt") as file:
-            found = {k: torch.Size(file.get_slice(k).get_shape()) for k in file.keys()}  # noqa: SIM118
-        if found != shape_of:
-            wrong = sorted(
-                k for k in found.keys() | shape_of.keys() if found.get(k) != shape_of.get(k)
-            )
+            found = {
+                name: (_kind_of(part.get_dtype()), torch.Size(part.get_shape()))
+                for name in file.keys()  # noqa: SIM118
+                if (part := file.get_slice(name))
+            }
+        if found != wanted:
+            wrong = sorted(k for k in found.keys() | wanted.keys() if found.get(k) != wanted.get(k))
             raise CheckpointError(
                 f"{path}: weights do not fit architecture {card.architecture!r} "
                 f"(first mismatch: {wrong[0]}); fetch or train the model again"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from math import isfinite
 from typing import Any, TypeVar
 
 Config = TypeVar("Config")
@@ -20,7 +21,8 @@ def number_config(defaults: Config, values: Mapping[str, object]) -> Config:
     read = {}
     for name, value in (known | dict(values)).items():
         kind = type(known[name])
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or kind(value) != value:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not isfinite(value) or kind(value) != value:
             raise ValueError(f"{name} must be a number ({kind.__name__}), got {value!r}")
         read[name] = kind(value)
     return type(defaults)(**read)

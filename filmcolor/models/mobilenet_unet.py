@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import isfinite
 
 import torch
 import torch.nn.functional as F
@@ -56,7 +57,7 @@ class MobileNetUNetConfig:
         if not isinstance(widths, (list, tuple)) or len(widths) != 3:
             raise ValueError(f"widths must be three numbers, got {widths!r}")
         for key, value in wanted.items():
-            if not isinstance(value, (int, float)):
+            if not isinstance(value, (int, float)) or not isfinite(value):
                 raise ValueError(f"{key} must be a number, got {value!r}")
         wanted["bins"] = int(wanted["bins"])
         config = cls(widths=(int(widths[0]), int(widths[1]), int(widths[2])), **wanted)

@@ -36,7 +36,7 @@ def build_generator(architecture: str, config: Mapping[str, Any]) -> Generator:
         )
     try:
         return _ARCHITECTURES[architecture](config)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise CheckpointError(f"architecture {architecture!r}: {error}") from error
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from filmcolor.cli import main
 from filmcolor.options import ColorOptions
 from tests.cli.play import QUICK
-from tests.clips import make_clip, make_sound
+from tests.clips import decode_film, make_clip, make_sound
 
 
 def missing(folder: Path) -> list[str]:
@@ -174,6 +176,32 @@ def test_bad_input_is_one_clear_line(
     assert line.startswith("Error: ")
     assert 30 < len(line.replace(str(tmp_path), "")) < 260
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_damaged_film_goes_on_when_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, broken, target = tmp_path / "whole.mkv", tmp_path / "in.mkv", tmp_path / "out.mkv"
+    lumas = make_clip(whole, frames=12, rate=Fraction(25), options={"g": "1"}, sound=1)
+    content = bytearray(whole.read_bytes())
+    with av.open(str(whole)) as film:
+        packets = [bytes(packet) for packet in film.demux(film.streams.video[0])]
+    for index in (4, 5):
+        at = content.index(packets[index])
+        content[at : at + len(packets[index])] = b"\x5a" * len(packets[index])
+    broken.write_bytes(content)
+    run = ["run", *QUICK, "-q", str(broken), "-o", str(target), "--codec", "ffv1"]
+    assert main(run) == 3
+    assert "damaged after frame 4 (0.12 s)" in capsys.readouterr().err and not target.exists()
+    assert main([*run, "--on-error", "repeat"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "" and err == (
+        "Warning: 2 frames could not be decoded: the frame before is shown again (0.16 to 0.20 s)\n"
+    )
+    times, found = decode_film(target)
+    assert times == decode_film(whole)[0]
+    for index, luma in enumerate(found):
+        np.testing.assert_array_equal(luma, lumas[3 if index in (4, 5) else index])
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

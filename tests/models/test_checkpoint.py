@@ -120,6 +120,15 @@ def rewritten(checkpoint: Path, target: Path, card: dict[str, object]) -> Path:
         ({"descriptor": {"native_size": 10**9}}, "impossible values"),
         ({"descriptor": {"hue": 1}}, "cannot be read"),
         ({"surprise": 1}, "cannot be read"),
+        ({"description": ["a", "list"]}, "impossible values"),
+        ({"metrics": {"psnr": "good"}}, "impossible values"),
+        ({"parameters": "many"}, "impossible values"),
+        ({"config": {**SMALL, "bins": float("inf")}}, "must be a number"),
+        ({"config": {**SMALL, "chroma_gain": float("nan")}}, "must be a number"),
+        ({"config": {**SMALL, "widths": [10**12, 16, 16]}}, "out of range"),
+        ({"architecture": "dcgan-unet", "config": {"width": 10**12}}, "out of range"),
+        ({"architecture": "dcgan-unet", "config": {"depth": 10**9}}, "out of range"),
+        ({"architecture": "pix2pix-unet", "config": {"width": float("inf")}}, "must be a number"),
     ],
 )
 def test_headers_that_do_not_fit(
@@ -138,4 +147,24 @@ def test_weights_that_are_not_finite(checkpoint: Path, tmp_path: Path) -> None:
     path = tmp_path / "nan.safetensors"
     save_generator(made, ModelCard(name="x", architecture="mobilenet-unet", config=SMALL), path)
     with pytest.raises(CheckpointError, match="NaN"):
+        load_generator(str(path))
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.uint8, torch.complex64])
+def test_weights_of_another_kind_of_number(
+    checkpoint: Path, tmp_path: Path, dtype: torch.dtype
+) -> None:
+    """Their shapes fit, so only their kind tells that they are not the network's."""
+    tensors = {name: value.to(dtype) for name, value in load_file(checkpoint).items()}
+    path = tmp_path / "kind.safetensors"
+    save_file(tensors, path, read_card(checkpoint).to_header())
+    with pytest.raises(CheckpointError, match="do not fit"):
+        load_generator(str(path))
+
+
+def test_a_header_nested_without_end(checkpoint: Path, tmp_path: Path) -> None:
+    path = tmp_path / "deep.safetensors"
+    header = {"format": "filmcolor-checkpoint-1", "card": "[" * 200_000}
+    save_file(load_file(checkpoint), path, header)
+    with pytest.raises(CheckpointError, match="cannot be read"):
         load_generator(str(path))

@@ -1,0 +1,133 @@
+"""How long a source may keep silent: a decoder that hangs ends in an error, a slow pipe does not.
+
+A call into FFmpeg that does not return cannot be ended, only left behind; so reading is done in a
+thread of its own, one item at a time and only when asked for. Knows nothing of films.
+"""
+
+from __future__ import annotations
+
+import queue
+import select
+import threading
+from collections.abc import Generator
+from typing import BinaryIO, TypeVar
+
+from filmcolor.errors import MediaError
+
+T = TypeVar("T")
+
+FILE_SECONDS = 60
+"""A file's next packet takes no longer, or its reading hangs."""
+PIPE_SECONDS = 600
+"""Whoever writes into a pipe may think for so long."""
+_GLANCE_SECONDS = 0.5
+
+
+class Pulse:
+    """Counts signs of life; one thread beats, another one looks."""
+
+    def __init__(self) -> None:
+        self.beats = 0
+        self.failure: MediaError | None = None
+        """Why there will be no more, since FFmpeg may take that for the end of the film."""
+
+    def beat(self) -> None:
+        """Something has happened."""
+        self.beats += 1
+
+
+class _End:
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+
+def watched(
+    items: Generator[T, None, None], pulse: Pulse, name: str, seconds: float = FILE_SECONDS
+) -> Generator[T, None, None]:
+    """Yield `items`, made in a thread; `MediaError` about `name` when its pulse stops for so long.
+
+    Nothing is made ahead. Only seconds in which this process runs are counted, so that a machine
+    that slept has not timed out. A thread that hangs is left behind; it holds what it has open.
+    """
+    asked = threading.Semaphore(0)
+    given: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
+    is_over = threading.Event()
+
+    def work() -> None:
+        error: BaseException | None = None
+        try:
+            while asked.acquire() and not is_over.is_set():
+                given.put(next(items))
+        except StopIteration:
+            pass
+        except BaseException as caught:  # raised again where it is waited for
+            error = caught
+        finally:
+            items.close()
+            given.put(_End(error))
+
+    thread = threading.Thread(target=work, name="filmcolor-reading", daemon=True)
+    thread.start()
+    try:
+        while True:
+            asked.release()
+            item = _await(given, pulse, name, seconds)
+            if isinstance(item, _End):
+                if item.error is not None:
+                    raise item.error
+                return
+            yield item
+    finally:
+        is_over.set()
+        asked.release()
+        thread.join(_GLANCE_SECONDS)
+
+
+def _await(given: queue.SimpleQueue[T | _End], pulse: Pulse, name: str, seconds: float) -> T | _End:
+    quiet, seen = 0.0, pulse.beats
+    glance = min(_GLANCE_SECONDS, seconds)
+    while quiet < seconds:
+        try:
+            return given.get(timeout=glance)
+        except queue.Empty:
+            quiet += glance
+            if pulse.beats != seen:
+                quiet, seen = 0.0, pulse.beats
+    raise MediaError(
+        f"{name}: reading it hangs, nothing came for {seconds:g} seconds: "
+        "copy it to a local disk, or convert it with another program first"
+    )
+
+
+class PatientPipe:
+    """A pipe to be read from, that may be slow, but not silent for longer than `seconds`."""
+
+    def __init__(self, source: BinaryIO, pulse: Pulse, seconds: float) -> None:
+        # The buffer would hide from the system what is there to be read.
+        self._source: BinaryIO = getattr(source, "raw", source)
+        self._pulse = pulse
+        self._seconds = seconds
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes, none at the end; raises `MediaError` when nothing comes."""
+        quiet = 0.0
+        glance = min(_GLANCE_SECONDS, self._seconds)
+        while not self._is_ready(glance):
+            quiet += glance
+            self._pulse.beat()
+            if quiet >= self._seconds:
+                self._pulse.failure = MediaError(
+                    f"standard input: nothing came for {self._seconds:g} seconds: "
+                    "look after the program that writes into it"
+                )
+                raise self._pulse.failure
+        content: bytes | None = self._source.read(size)
+        self._pulse.beat()
+        return content or b""
+
+    def _is_ready(self, seconds: float) -> bool:
+        """Whether something, or the end, can be read; where the system cannot tell, it is."""
+        try:
+            return bool(select.select([self._source.fileno()], [], [], seconds)[0])
+        except (OSError, ValueError, AttributeError):
+            return True
