@@ -120,6 +120,7 @@ class TrainOptions:
     epochs: float | None = None
     minutes: float | None = None
     init: str | None = None  # weights to start from: a checkpoint, or MobileNetV2's for the encoder
+    teacher: str | None = None  # MobileNetV2's weights; None: those that `init` names, if it does
     freeze: tuple[str, ...] = ()  # name patterns of layers that are not trained
     val: tuple[str, ...] = ()  # data to evaluate on; none: a part of the training data is held out
     val_pictures: int = 64  # evaluated on at most so many of them, spread evenly

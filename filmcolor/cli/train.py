@@ -145,6 +145,16 @@ _LENGTHS = ("steps", "epochs", "minutes")
 )
 @section_option(
     _WHAT,
+    "--teacher",
+    type=click.Path(),
+    default=_DEFAULT.teacher,
+    show_default="those of --init, if it names such",
+    metavar="FILE",
+    help="MobileNetV2 weights (recipe film): what they see in the colour picture, the encoder has "
+    "to see in the grey one, so that it does not forget what things are.",
+)
+@section_option(
+    _WHAT,
     "--freeze",
     multiple=True,
     default=_DEFAULT.freeze,

@@ -108,11 +108,13 @@ class _InvertedResidual(nn.Module):
 
 
 class MobileNetEncoder(nn.Module):
-    """MobileNetV2's convolutions on one channel of lightness; every size a multiple of 32."""
+    """MobileNetV2's convolutions, on one channel of lightness or on R'G'B', each -1..1; every size
+    a multiple of 32.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int = 1) -> None:
         super().__init__()
-        self.stem = _SameConv(1, _STEM, 2)
+        self.stem = _SameConv(channels, _STEM, 2)
         blocks = []
         channels = _STEM
         for expansion, width, count, stride in _STAGES:
@@ -124,9 +126,7 @@ class MobileNetEncoder(nn.Module):
         self.head = nn.Conv2d(_DEEPEST, _HEAD, 1)
 
     def forward(self, lightness: Tensor, stem_bias: Tensor | None = None) -> list[Tensor]:
-        """Lightness in -1..1 to features at stride 4, 8, 16 and 32; `stem_bias` joins at stride
-        2.
-        """
+        """Pictures to features at stride 4, 8, 16 and 32; `stem_bias` joins at stride 2."""
         features = self.stem(lightness)
         if stem_bias is not None:
             features = features + stem_bias
@@ -138,10 +138,16 @@ class MobileNetEncoder(nn.Module):
                 taps.append(features)
         return [*taps, features]
 
+    def summary(self, coarsest: Tensor) -> Tensor:
+        """Features at stride 32 (N, 320, h, w) to what the whole picture shows (N, 1280)."""
+        seen: Tensor = F.relu6(self.head(coarsest)).mean(dim=(-2, -1))
+        return seen
+
     def load_imagenet(self, tensors: Mapping[str, Tensor]) -> None:
         """Take ImageNet weights named `stem`, `blockNN.{expand,depthwise,project}`, `head`.
 
-        The stem's three input channels are added up, which is exact for a grey picture.
+        For lightness the stem's three input channels are added up, which is exact for a grey
+        picture.
         """
         own = {}
         for name, tensor in tensors.items():
@@ -150,7 +156,7 @@ class MobileNetEncoder(nn.Module):
             if name.startswith("block"):
                 number, rest = name[5:].split(".", 1)
                 own[f"blocks.{int(number)}.{rest}"] = tensor
-            elif name == "stem.weight":
+            elif name == "stem.weight" and self.stem.in_channels == 1:
                 own[name] = tensor.sum(dim=1, keepdim=True)
             else:
                 own[name] = tensor
@@ -223,7 +229,7 @@ class MobileNetUNet(Generator):
     def read_heads(self, features: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Encoder features to class logits (N, bins, h, w) and regressed ab (N, 2, h, w)."""
         at4, at8, at16, at32 = features
-        summary = F.relu6(self.encoder.head(at32)).mean(dim=(-2, -1))
+        summary = self.encoder.summary(at32)
         if self.training and self.config.dropout:
             summary = F.dropout(summary, self.config.dropout)
             at32 = F.dropout2d(at32, self.config.dropout / 2)

@@ -19,7 +19,7 @@ from filmcolor.models.discriminators import (
     PatchDiscriminator,
     RgbDiscriminator,
 )
-from filmcolor.models.mobilenet_unet import MobileNetUNet
+from filmcolor.models.mobilenet_unet import MobileNetEncoder, MobileNetUNet
 from filmcolor.models.registry import build_generator, find_checkpoint
 from filmcolor.options import TrainOptions
 from filmcolor.train.data import PhotoSet
@@ -92,6 +92,7 @@ def build_trainer(
         discriminator,
         recipe,
         bins=bins,
+        teacher=_teacher(recipe, options),
         device=device,
         precision=options.precision,
         seed=options.seed,
@@ -113,12 +114,7 @@ def _generator(recipe: Recipe, init: str | None) -> Generator:
                 f"--init {init}: neither a filmcolor checkpoint nor MobileNetV2 weights for "
                 f"recipe film"
             )
-        try:
-            generator.encoder.load_imagenet(load_file(path))
-        except RuntimeError as error:
-            raise CheckpointError(
-                f"--init {init}: no MobileNetV2 of width 1.0 ({error})"
-            ) from error
+        _load_imagenet(generator.encoder, path, f"--init {init}")
         return generator
     card = read_card(path)
     if card.architecture != recipe.architecture:
@@ -127,6 +123,33 @@ def _generator(recipe: Recipe, init: str | None) -> Generator:
             f"{recipe.architecture}; give a checkpoint of that, or another --recipe"
         )
     return load_generator(str(path)).generator.requires_grad_(True)
+
+
+def teacher_of(options: TrainOptions) -> str | None:
+    """Weights whose view of a colour picture the encoder shall keep, if any are named."""
+    if options.teacher is None and options.init is not None:
+        return options.init if _foreign_tensors(find_checkpoint(options.init)) else None
+    return options.teacher
+
+
+def _teacher(recipe: Recipe, options: TrainOptions) -> MobileNetEncoder | None:
+    if not any(phase.losses.semantics for phase in recipe.phases):
+        return None
+    name = teacher_of(options)
+    if name is None:
+        return None
+    teacher = MobileNetEncoder(channels=3)
+    _load_imagenet(teacher, find_checkpoint(name), f"--teacher {name}")
+    return teacher
+
+
+def _load_imagenet(encoder: MobileNetEncoder, path: Path, named: str) -> None:
+    if "stem.weight" not in _foreign_tensors(path):
+        raise CheckpointError(f"{named}: holds no MobileNetV2 weights for recipe film")
+    try:
+        encoder.load_imagenet(load_file(path))
+    except RuntimeError as error:
+        raise CheckpointError(f"{named}: no MobileNetV2 of width 1.0 ({error})") from error
 
 
 def _foreign_tensors(path: Path) -> list[str]:

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from filmcolor.models.mobilenet_unet import MobileNetEncoder
+
 _SMALL_ERROR = 30.0
 _HALF_PLANE = 120.0
 """The grid of bins reaches so far along a and b, Lab units."""
@@ -111,6 +113,19 @@ def class_loss(logits: Tensor, bins: Tensor, weight: Tensor, rebalance: Tensor) 
     chosen = log_p.gather(1, bins)
     rarity = (rebalance[bins] * weight).sum(dim=1)
     return -((chosen * weight).sum(dim=1) * rarity).mean()
+
+
+def semantic_loss(
+    encoder: MobileNetEncoder, teacher: MobileNetEncoder, coarsest: Tensor, seen: Tensor
+) -> Tensor:
+    """How far what an encoder sees in grey is from what its teacher sees in colour, 0..4.
+
+    Both are features at stride 32 (N, 320, h, w); compared by the cosine at every place, and by
+    that of the summaries of the whole picture.
+    """
+    own, whole = encoder.summary(coarsest), teacher.summary(seen)
+    places = 1 - F.cosine_similarity(coarsest, seen, dim=1).mean()
+    return places + 1 - F.cosine_similarity(own, whole, dim=1).mean()
 
 
 def picture_loss(ab: Tensor, truth: Tensor) -> Tensor:

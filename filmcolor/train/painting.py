@@ -35,6 +35,8 @@ class Painting:
     """(N, bins, h, w) of the class head, where there is one."""
     regression: Tensor | None = None
     """(N, 2, h, w) of the regression head, Lab units."""
+    coarsest: Tensor | None = None
+    """(N, C, h, w): what the encoder of the default architecture sees at its last stage."""
 
 
 def paint(
@@ -53,7 +55,7 @@ def paint(
             logits, regression = generator.read_heads(features)
         logits, regression = logits.float(), regression.float()
         ab = generator.decode(logits, regression)
-        return Painting(ab / AB_SCALE, ab, logits, regression)
+        return Painting(ab / AB_SCALE, ab, logits, regression, features[-1].float())
     with torch.autocast(device, torch.bfloat16, enabled=half):
         if isinstance(generator, DcganUNet):
             lab = generator.lab(shown).float()

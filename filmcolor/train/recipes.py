@@ -41,6 +41,7 @@ class Losses:
     l1: float = 0.0  # of what is painted, each channel scaled to -1..1 (RGB: 0..1)
     l2: float = 0.0
     adversarial: float = 0.0
+    semantics: float = 0.0  # the encoder sees in grey what ImageNet's sees in colour
     stability: float = 0.0  # the same picture moved, re-grained, re-exposed keeps its colours
 
 
@@ -150,7 +151,7 @@ class Recipe:
         return replace(self, phases=phases, generator=generator)
 
 
-_FILM_COLORS = Losses(classes=1.0, regression=8.0, picture=1.0, stability=1.0)
+_FILM_COLORS = Losses(classes=1.0, regression=8.0, picture=1.0, semantics=2.0, stability=1.0)
 _FILM_HINTS = HintSettings(chance=0.2)
 
 _FILM_CROPS = Phase(

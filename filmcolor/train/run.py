@@ -23,7 +23,7 @@ from filmcolor.models.checkpoint import LoadedModel, save_generator
 from filmcolor.models.device import resolve_device
 from filmcolor.models.registry import build_generator
 from filmcolor.options import TrainOptions
-from filmcolor.train.build import build_trainer, resolve_recipe
+from filmcolor.train.build import build_trainer, resolve_recipe, teacher_of
 from filmcolor.train.crops import CropSource
 from filmcolor.train.data import PhotoSet, load_photos, repeat_palest, split_photos
 from filmcolor.train.extract import film_reader
@@ -144,7 +144,8 @@ def resume_run(
     _check_tensorboard(options)
     with join_workers(resolve_device(options.device)) as (workers, device):
         photos, val = _load(config.get("data", []), options, recipe)
-        trainer = build_trainer(recipe, replace(options, init=None), photos, workers, device)
+        bare = replace(options, init=None, teacher=teacher_of(options))
+        trainer = build_trainer(recipe, bare, photos, workers, device)
         if folder.state.exists():
             restore_state(trainer, folder.state)
             if workers.rank == 0:

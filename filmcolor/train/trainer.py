@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from filmcolor.color import lightness, rgb_to_lab
 from filmcolor.errors import OptionError
 from filmcolor.models.base import Generator, Hint
+from filmcolor.models.mobilenet_unet import MobileNetEncoder, MobileNetUNet
 from filmcolor.options import Precision
 from filmcolor.train import losses
 from filmcolor.train.data import PhotoSet
@@ -68,6 +69,7 @@ class Trainer:
         recipe: Recipe,
         *,
         bins: losses.AbBins | None = None,
+        teacher: MobileNetEncoder | None = None,
         device: torch.device | None = None,
         precision: Precision = "auto",
         seed: int = 0,
@@ -85,6 +87,11 @@ class Trainer:
         )
         self.half = precision == "bf16" or (precision == "auto" and self.device.type == "cuda")
         self.half_heads = precision == "auto"
+        self.teacher = (
+            None
+            if teacher is None
+            else teacher.eval().requires_grad_(False).to(self.device, memory_format=layout)  # type: ignore[call-overload]
+        )
         self.frozen = freeze_layers(self.generator, freeze)
         self.bins = None if bins is None else bins.to(self.device)
         if self.bins is not None:
@@ -171,6 +178,8 @@ class Trainer:
                 terms["l1"] = F.l1_loss(painting.color, truth)
             if weights.l2:
                 terms["l2"] = F.mse_loss(painting.color, truth)
+            if weights.semantics and self.teacher is not None and painting.coarsest is not None:
+                terms["semantics"] = self._forgetting(rgb, painting.coarsest)
             if weights.stability:
                 terms["stability"] = self._instability(rgb, painting, rng)
             if weights.adversarial and adversary is not None:
@@ -220,6 +229,15 @@ class Trainer:
         scale = again.ab.shape[-1] / rgb.shape[-1]
         expected = shifted(painting.ab[:count], down * scale, right * scale)
         return F.smooth_l1_loss(again.ab / _REGRESSION_SCALE, expected / _REGRESSION_SCALE)
+
+    def _forgetting(self, rgb: Tensor, coarsest: Tensor) -> Tensor:
+        """How far the encoder has gone from seeing what is in the pictures."""
+        teacher, generator = self.teacher, self.generator
+        assert teacher is not None and isinstance(generator, MobileNetUNet)
+        colors = (2 * rgb - 1).contiguous(memory_format=torch.channels_last)
+        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            seen = teacher(colors)[-1].float()
+        return losses.semantic_loss(generator.encoder, teacher, coarsest, seen)
 
     def _descend(self, loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
         optimizer.zero_grad(set_to_none=True)

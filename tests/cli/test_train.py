@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 
 from filmcolor.cli import main
 from filmcolor.models.card import read_card
-from filmcolor.models.mobilenet_unet import MobileNetUNet
+from filmcolor.models.mobilenet_unet import MobileNetEncoder, MobileNetUNet
 from filmcolor.train.recipes import FILM
 from filmcolor.train.settings import to_mapping
 from tests.cli.play import ONE_THREAD, QUICK
@@ -315,3 +315,47 @@ def test_two_processes_train_like_one(frames: Path, recipe: Path, tmp_path: Path
     assert len(one) == len(two) > 1
     assert one[0] > 1.05 * one[-1]
     assert np.allclose(one, two, rtol=0.01)
+
+
+def imagenet_file(path: Path) -> Path:
+    """Weights with the names of MobileNetV2's, as they are published."""
+    tensors = {}
+    for name, value in MobileNetEncoder(channels=3).state_dict().items():
+        if name.startswith("blocks."):
+            _, number, rest = name.split(".", 2)
+            name = f"block{int(number):02d}.{rest}"
+        tensors[name] = value.contiguous()
+    save_file(tensors, path)
+    return path
+
+
+def semantics_of(run: Path) -> list[float]:
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    reports = [json.loads(line) for line in lines]
+    return [report["losses"]["semantics"] for report in reports if "losses" in report]
+
+
+def test_what_the_encoder_was_begun_from_is_its_teacher(
+    frames: Path, recipe: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    start = imagenet_file(tmp_path / "imagenet.safetensors")
+    begin = ["--recipe", recipe, "--phase", "crops", "--init", start, "--steps", 4]
+    assert train(frames, "-o", run, *begin, *QUIET) == 0
+    assert main(["train", "--resume", str(run), "--steps", "8", *QUIET]) == 0
+    told = semantics_of(run)
+    assert len(told) >= 2 and all(0 < value < 4 for value in told)
+    again = ["--recipe", recipe, "--phase", "crops", "--init", run / "last.safetensors"]
+    other = tmp_path / "other"
+    assert train(frames, "-o", other, *again, "--teacher", start, "--steps", 2, *QUIET) == 0
+    assert len(semantics_of(other)) == 1
+
+
+def test_a_teacher_that_is_none(
+    frames: Path, recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, words in (("gone.safetensors", "gone.safetensors"), ("default", "no MobileNetV2")):
+        command = ["-o", tmp_path / "run", "--recipe", recipe, "--teacher", name, "--steps", 2]
+        assert train(frames, *command, *QUIET) == 4
+        (line,) = capsys.readouterr().err.splitlines()
+        assert words in line

@@ -7,7 +7,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from filmcolor.models.base import Hint
-from filmcolor.models.mobilenet_unet import MobileNetUNet, MobileNetUNetConfig
+from filmcolor.models.mobilenet_unet import (
+    MobileNetUNet,
+    MobileNetUNetConfig,
+)
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +103,9 @@ def test_imagenet_weights_fit_and_three_equal_channels_become_one() -> None:
         grey, made.encoder.stem.weight, made.encoder.stem.bias, stride=2
     )
     assert torch.allclose(theirs, ours, atol=1e-4)
+    in_color = MobileNetEncoder(channels=3)
+    in_color.load_imagenet(given)
+    assert torch.equal(in_color.stem.weight, given["stem.weight"])
 
 
 def test_config_says_what_is_wrong() -> None:

@@ -12,7 +12,7 @@ import torch
 from filmcolor.errors import CheckpointError, JobError, MediaError, OptionError
 from filmcolor.models.base import Generator
 from filmcolor.models.discriminators import PatchDiscriminator
-from filmcolor.models.mobilenet_unet import MobileNetUNet, MobileNetUNetConfig
+from filmcolor.models.mobilenet_unet import MobileNetEncoder, MobileNetUNet, MobileNetUNetConfig
 from filmcolor.train.crops import CropSource
 from filmcolor.train.degrade import DegradeSettings
 from filmcolor.train.hints import HintSettings
@@ -250,3 +250,26 @@ def test_any_generator_can_learn_by_l1() -> None:
     trainer = Trainer(Dot(), None, recipe)
     reports = list(train(trainer, SOURCE, Schedule(steps=60), every=10))
     assert reports[-1].losses["l1"] < 0.8 * reports[0].losses["l1"]
+
+
+def imagenet_like(channels: int) -> MobileNetEncoder:
+    torch.manual_seed(3)
+    return MobileNetEncoder(channels)
+
+
+def test_the_encoder_learns_to_see_in_grey_what_its_teacher_sees_in_colour() -> None:
+    losses = replace(COLORS.losses, semantics=2.0)
+    recipe = replace(RECIPE, phases=(replace(COLORS, share=1.0, losses=losses),))
+    teacher = imagenet_like(3)
+    before = weights(teacher)
+    trainer = new_trainer(recipe, teacher=teacher)
+    reports = run(trainer, 60)
+    assert reports[-1].losses["semantics"] < 0.7 * reports[0].losses["semantics"]
+    assert_equal(before, weights(teacher))
+    assert not any(name.startswith("teacher") for name in trainer.averaged())
+
+
+def test_without_a_teacher_nothing_is_kept() -> None:
+    losses = replace(COLORS.losses, semantics=2.0)
+    recipe = replace(RECIPE, phases=(replace(COLORS, share=1.0, losses=losses),))
+    assert "semantics" not in run(new_trainer(recipe), 5)[0].losses

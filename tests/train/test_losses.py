@@ -7,12 +7,14 @@ import math
 import pytest
 import torch
 
+from filmcolor.models.mobilenet_unet import MobileNetEncoder
 from filmcolor.train.losses import (
     AbBins,
     class_loss,
     hinge_discriminator_loss,
     hinge_generator_loss,
     picture_loss,
+    semantic_loss,
     vanilla_discriminator_loss,
     vanilla_generator_loss,
 )
@@ -96,3 +98,12 @@ def test_a_picture_counts_by_the_order_of_its_error() -> None:
     picture_loss(ab, truth).backward()
     assert ab.grad is not None
     assert (ab.grad[0, 0] > ab.grad[1, 1]).all()
+
+
+def test_semantic_loss_is_nothing_for_what_the_teacher_sees_and_up_to_four() -> None:
+    torch.manual_seed(0)
+    encoder = MobileNetEncoder()
+    features = torch.randn(2, 320, 3, 3)
+    assert semantic_loss(encoder, encoder, features, features).item() == pytest.approx(0, abs=1e-5)
+    assert semantic_loss(encoder, encoder, 5 * features, features).item() < 0.5
+    assert 2.0 < semantic_loss(encoder, encoder, features, -features).item() <= 4.0
