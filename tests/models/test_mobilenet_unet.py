@@ -7,10 +7,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from filmcolor.models.base import Hint
-from filmcolor.models.mobilenet_unet import (
-    MobileNetUNet,
-    MobileNetUNetConfig,
-)
+from filmcolor.models.mobilenet_unet import MobileNetEncoder, MobileNetUNet, MobileNetUNetConfig
 
 
 @pytest.fixture(scope="module")
