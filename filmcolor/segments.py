@@ -6,12 +6,14 @@ plan -> segments, each coloured, encoded and entered in the ledger -> joined int
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Generator
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from filmcolor import __version__
+from filmcolor.disk_room import check_room, least_bytes, missing_room, size_text
 from filmcolor.errors import JobError
 from filmcolor.film_stages import Coloring
 from filmcolor.film_workers import make_with_workers
@@ -63,11 +65,16 @@ def color_in_segments(job: Coloring, folder: WorkFolder, label: str) -> Generato
         count = len(folder.entries())
         yield Notice(f"going on with earlier work: {count} of {len(segments)} parts are done")
     job = replace(job, stride=film.stride)
+    _check_room(job, folder, film, done)
     if job.options.workers > 1 and len(segments) > 1:
         yield from make_with_workers(job, folder, film, segments, job.options.workers)
     else:
+        told = False
         for own in make_segments(job, folder, film, segments):
             yield Progress(done + own, film.frames, job.clock.seconds())
+            if not told and (warning := _room_warning(job, folder, film)) is not None:
+                told = True
+                yield warning
     yield Progress(film.frames, film.frames, job.clock.seconds())
     entries = folder.entries()
     if len(entries) < len(segments):
@@ -85,6 +92,36 @@ def color_in_segments(job: Coloring, folder: WorkFolder, label: str) -> Generato
         yield Joining(frames, film.frames)
     job.clock.add("plan", looked)
     return film.frames
+
+
+def _check_room(job: Coloring, folder: WorkFolder, film: FilmPlan, done: int) -> None:
+    """Refuse what the disk can certainly not hold."""
+    output, encode = job.output, job.options.encode
+    size = least_bytes(
+        encode.codec, lossless=encode.lossless, width=output.width, height=output.height
+    )
+    left = film.frames - done
+    check_room(folder.path, Path(os.path.realpath(output.target)), left * size, film.frames * size)
+
+
+def _room_warning(job: Coloring, folder: WorkFolder, film: FilmPlan) -> Notice | None:
+    """What to say when the film will not fit, going by the parts that are done."""
+    entries = folder.entries().values()
+    frames = sum(entry.frames for entry in entries)
+    if not frames:
+        return None
+    size = sum(entry.bytes for entry in entries) / frames
+    target = Path(os.path.realpath(job.output.target))
+    left = (film.frames - frames) * size
+    found = missing_room(folder.path, target, left, film.frames * size)
+    if found is None:
+        return None
+    place, missing = found
+    return Notice(
+        f"{place}: going by the parts that are done, {size_text(missing)} more will be needed; "
+        "make room meanwhile (what is done is kept if it does not suffice)",
+        warning=True,
+    )
 
 
 def _plan(job: Coloring, folder: WorkFolder) -> Generator[Event, None, tuple[FilmPlan, float]]:

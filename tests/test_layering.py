@@ -30,6 +30,7 @@ STAGES = {
     "compose",
     "job",
     "workfolder",
+    "disk_room",
     "film_stages",
     "segment_making",
 }

@@ -70,6 +70,8 @@ class Encoder:
     NUT gives every packet and the codec's headers back byte for byte; Matroska rewrites those of
     H.264, HEVC and AV1. (NUT drops x265's mark of frames that no other needs, a hint for players.)
     """
+    holds_full_range: bool = True
+    """Whether players learn from it that the codes use the full range."""
     mp4_tag: str | None = None
     """Code of the sample entry in mp4 and mov where FFmpeg's own choice is not the playable one."""
 
@@ -133,6 +135,7 @@ ENCODERS: Mapping[Codec, Encoder] = MappingProxyType(
         ),
         "prores": Encoder(
             codec="prores",
+            holds_full_range=False,
             library="prores_ks",
             formats=_planar(("422", "444"), (10,)),
             needs_even_size=False,

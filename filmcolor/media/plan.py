@@ -186,6 +186,11 @@ def _plan_encoder(
 ) -> OutputPlan:
     """Encoder, pixel format and clock, tried out in memory."""
     encoder = find_encoder(options.encode.codec)
+    if info.tags.full_range and not encoder.holds_full_range:
+        raise OptionError(
+            f"--codec {encoder.codec}: cannot say that the film's codes use the full range, so "
+            "that it would be shown with too much contrast; use --codec ffv1 or libx264"
+        )
     layout, notices = settle_layout(encoder, info.layout, info.width, info.height)
     time_base = exact_time_base(info.time_base) if container.exact_times else MATROSKA_TIME_BASE
     if not is_exact(info.time_base, time_base):

@@ -100,6 +100,12 @@ def test_codecs_a_container_cannot_hold(
     assert way_out in refusal(info, tmp_path / f"out{suffix}", options(codec))
 
 
+def test_a_codec_that_cannot_say_full_range(info: VideoInfo, tmp_path: Path) -> None:
+    full = replace(info, tags=replace(info.tags, full_range=True))
+    assert "use --codec ffv1 or libx264" in refusal(full, tmp_path / "out.mov", options("prores"))
+    plan_output(full, str(tmp_path / "out.mkv"), options("ffv1"))
+
+
 def test_size_that_no_layout_takes(info: VideoInfo, tmp_path: Path) -> None:
     tiny = replace(info, width=7, height=5)
     assert "ffv1" in refusal(tiny, tmp_path / "out.mp4", options("libx265"))

@@ -1,0 +1,100 @@
+"""Too little room on the disk is said before the work, and in the middle nothing is lost by it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections import namedtuple
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from filmcolor import disk_room
+from filmcolor.disk_room import check_room, least_bytes, missing_room, size_text
+from filmcolor.errors import JobError
+from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
+from filmcolor.pipeline import color_film
+from filmcolor.types import Event, Notice
+from filmcolor.workfolder import default_folder
+from tests.cli.play import ONE_THREAD
+from tests.clips import decode_film, make_clip
+
+Usage = namedtuple("Usage", "total used free")
+OPTIONS = RunOptions(
+    color=ColorOptions(device="cpu", size=64, smooth="none"), encode=EncodeOptions(codec="ffv1")
+)
+
+
+def with_free(monkeypatch: pytest.MonkeyPatch, free: float) -> None:
+    monkeypatch.setattr(disk_room.shutil, "disk_usage", lambda _: Usage(10**12, 0, free))
+
+
+def test_parts_and_film_share_a_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "film.mkv"
+    with_free(monkeypatch, 1000)
+    assert missing_room(tmp_path, target, 400, 600) is None
+    assert missing_room(tmp_path, target, 500, 600) == (tmp_path, 100)
+    with pytest.raises(JobError, match=r"at least 0\.1 MB more are needed"):
+        check_room(tmp_path, target, 500, 600)
+
+
+def test_sizes_for_people_and_of_frames() -> None:
+    assert [size_text(size) for size in (3, 2.5e6, 12.34e9)] == ["0.1 MB", "2.5 MB", "12.3 GB"]
+    lossless = least_bytes("libx264", lossless=True, width=100, height=10)
+    assert lossless == least_bytes("ffv1", lossless=False, width=100, height=10) == 250
+    assert least_bytes("libx264", lossless=False, width=100, height=10) < lossless / 10
+
+
+def test_a_run_that_cannot_fit_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    make_clip(source, frames=30)
+    with_free(monkeypatch, 1000)
+    with pytest.raises(JobError, match="too small for this film"):
+        list(color_film(str(source), str(target), OPTIONS))
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
+
+
+def test_a_film_that_grows_too_large_is_told_of_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    make_clip(source, frames=100, rate=Fraction(4), cuts=[25, 50, 75])
+    monkeypatch.setattr(disk_room, "_LEAST_BYTES", {"ffv1": 0.0})
+    monkeypatch.setattr("filmcolor.segment_making._REPORT_SECONDS", 0.0)
+    with_free(monkeypatch, 10_000)
+    events: list[Event] = list(color_film(str(source), str(target), OPTIONS))
+    told = [e for e in events if isinstance(e, Notice) and "more will be needed" in e.text]
+    assert len(told) == 1 and told[0].warning
+    assert len(decode_film(target)[1]) == 100
+
+
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="needs prlimit (util-linux)")
+def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
+    """A limit on the size of files stands in for the disk: the parts fit, the film does not."""
+    source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    make_clip(source, frames=100, width=96, height=80, rate=Fraction(4), cuts=[25, 50, 75])
+    list(color_film(str(source), str(target), replace(OPTIONS, keep_work=True)))
+    folder = default_folder(str(target))
+    largest = max(path.stat().st_size for path in folder.iterdir())
+    whole = target.stat().st_size
+    assert largest < 0.5 * whole
+    shutil.rmtree(folder)
+    target.unlink()
+    limit = (largest + whole) // 2
+    run = [sys.executable, "-m", "filmcolor", "run", str(source), "-o", str(target)]
+    run += ["--device", "cpu", "--size", "64", "--smooth", "none", "--codec", "ffv1"]
+    full = subprocess.run(
+        ["prlimit", f"--fsize={limit}", *run], capture_output=True, text=True, env=ONE_THREAD
+    )
+    assert full.returncode == 3
+    assert "make room on the disk" in full.stderr
+    assert not target.exists()
+    events = list(color_film(str(source), str(target), OPTIONS))
+    assert any("4 of 4 parts are done" in e.text for e in events if isinstance(e, Notice))
+    assert target.stat().st_size == whole
+    assert not folder.exists()
