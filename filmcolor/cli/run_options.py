@@ -188,8 +188,8 @@ _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
         "the frame before once more, so that every other frame keeps its time and the sound stays "
         "in step, and scales frames of another size to that of the first. Both are counted at the "
         "end. What is missing at the end of a film that was cut short is not made up. In both "
-        f"cases a file that gives nothing for {FILE_SECONDS} seconds is an error, as is standard input after "
-        f"{PIPE_SECONDS // 60} minutes.",
+        f"cases a file that gives nothing for {FILE_SECONDS} seconds is an error, as is standard "
+        f"input after {PIPE_SECONDS // 60} minutes.",
     ),
     section_option(
         _READING,
