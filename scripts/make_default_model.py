@@ -1,0 +1,89 @@
+"""Make the default model from a trained checkpoint: settle how it is read out, measure it, ship it.
+
+    filmcolor train photos/ -o runs/default --recipe film --init mobilenet_v2_imagenet.safetensors
+    python scripts/make_default_model.py runs/default/best.safetensors --val val/ --look
+    python scripts/make_default_model.py runs/default/best.safetensors --val val/ \\
+        --share 0.5 --temperature 0.38 --gain 1.1 --card card.toml
+
+`--look` prints the gain in PSNR over the grey photographs against colourfulness for several shares
+of the class head, temperatures and gains of chroma. Without it the chosen ones are written into the
+checkpoint with their figures and the texts of the card, and the result replaces the model that
+comes with the package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+
+from filmcolor.evaluate.report import evaluate_photos, spread_indices
+from filmcolor.models.checkpoint import LoadedModel, load_generator, save_generator
+from filmcolor.models.mobilenet_unet import MobileNetUNet
+from filmcolor.train.data import PhotoSet, load_photos
+
+DEFAULT = Path(__file__).parents[1] / "filmcolor" / "weights" / "default.safetensors"
+SHARES = ((0.0, 0.38), (0.3, 0.38), (0.5, 0.38), (0.7, 0.38), (0.5, 0.3))
+GAINS = (1.0, 1.1, 1.2, 1.3, 1.45)
+
+
+def read_out(model: LoadedModel, share: float, temperature: float, gain: float) -> LoadedModel:
+    """The same weights, mixed otherwise."""
+    generator = model.generator
+    if not isinstance(generator, MobileNetUNet):
+        raise SystemExit("only checkpoints of recipe film have two heads to be mixed")
+    config = replace(generator.config, class_share=share, temperature=temperature, chroma_gain=gain)
+    generator.config = config
+    return replace(model, card=replace(model.card, config=asdict(config)))
+
+
+def look(model: LoadedModel, photos: PhotoSet) -> Iterator[str]:
+    """Lines of gain against colourfulness."""
+    for share, temperature in SHARES:
+        report = evaluate_photos(
+            read_out(model, share, temperature, 1.0), photos.photos, saturations=GAINS
+        )
+        points = ", ".join(
+            f"{point.saturation:.2f}: {point.psnr_gain:+.3f} @ {point.colorfulness_ratio:.3f}"
+            for point in report.curve
+        )
+        yield f"share {share}, temperature {temperature}: {points}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("checkpoint")
+    parser.add_argument("--val", required=True, help="photographs never trained on")
+    parser.add_argument("--pictures", type=int, help="measure on so many of them (all)")
+    parser.add_argument("--look", action="store_true", help="only try ways to read it out")
+    parser.add_argument("--share", type=float, default=0.5, help="of the class head (0.5)")
+    parser.add_argument("--temperature", type=float, default=0.38, help="of the classes (0.38)")
+    parser.add_argument("--gain", type=float, default=1.0, help="of chroma (1)")
+    parser.add_argument("--card", type=Path, help="TOML file with texts for the card")
+    parser.add_argument("-o", "--output", type=Path, default=DEFAULT)
+    chosen = parser.parse_args()
+    model = load_generator(chosen.checkpoint, torch.device("cpu"))
+    photos = load_photos([chosen.val])
+    if chosen.pictures is not None:
+        photos = photos.take(spread_indices(len(photos), chosen.pictures))
+    if chosen.look:
+        for line in look(model, photos):
+            print(line, flush=True)
+        return 0
+    model = read_out(model, chosen.share, chosen.temperature, chosen.gain)
+    report = evaluate_photos(model, photos.photos)
+    texts = tomllib.loads(chosen.card.read_text(encoding="utf-8")) if chosen.card else {}
+    card = replace(model.card, name=chosen.output.stem, metrics=report.card_metrics(), **texts)
+    save_generator(model.generator, card, chosen.output)
+    print(f"{chosen.output}: {card.metrics}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
