@@ -66,10 +66,11 @@ def _label(model: LoadedModel) -> str:
 def color_film(source: str, target: str, options: RunOptions) -> Generator[Event, None, None]:
     """Colour a film: `source` and `target` are file names, or "-" for Y4M on stdin or stdout.
 
-    Yields `Notice`s and one `Planned`, then `Progress` a few times a second, then one `Finished`.
-    The target appears under its name only when it is whole; closing the generator early leaves
-    nothing behind. Raises `FilmcolorError`; of these, `PipeClosedError` is a normal end: the reader
-    of standard output has gone.
+    Yields `Notice`s and one `Planned`, then `Looking`, `Progress` and `Joining` a few times a
+    second, then one `Finished`. The target appears under its name only when it is whole. From file
+    to file, parts that are done when the generator is closed or fails stay in the work folder, for
+    the next call with the same arguments; nothing else is left behind. Raises `FilmcolorError`; of
+    these, `PipeClosedError` is a normal end: the reader of standard output has gone.
     """
     started = time.monotonic()
     device = resolve_device(options.color.device)

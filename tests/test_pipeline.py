@@ -16,7 +16,7 @@ from PIL import Image
 
 from filmcolor import __version__
 from filmcolor.errors import JobError, MediaError, OptionError
-from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Smoothing
+from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.pipeline import StageClock, color_film, color_pictures
 from filmcolor.types import (
     Event,
@@ -256,9 +256,8 @@ def test_a_film_that_has_colour_is_said_to_and_recoloured(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("method", "length"), [("ema", 8_000), ("flow", 3_000)])
-def test_memory_does_not_grow_with_length(tmp_path: Path, method: Smoothing, length: int) -> None:
-    """Peak resident memory of a long run, beside one of 500 frames in the same process."""
+def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
+    """Peak resident memory of a run of 20,000 frames, beside one of 500 in the same process."""
 
     def peak_after(frames: int) -> int:
         source = tmp_path / f"{frames}.mkv"
@@ -270,14 +269,14 @@ def test_memory_does_not_grow_with_length(tmp_path: Path, method: Smoothing, len
                 frame = av.VideoFrame.from_ndarray(picture[index % 48], "gray")
                 film.mux(stream.encode(frame))
             film.mux(stream.encode(None))
-        options = replace(QUICK, color=ColorOptions(device="cpu", size=64, smooth=method))
+        options = replace(QUICK, color=ColorOptions(device="cpu", size=64))
         for event in color_film(str(source), str(tmp_path / f"{frames}.mp4"), options):
             if isinstance(event, Finished):
                 assert event.done == frames
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     short = peak_after(500)
-    assert peak_after(length) < short + 24_000  # 3 KB a frame, or less
+    assert peak_after(20_000) < short + 60_000
 
 
 def pictures(folder: Path) -> dict[str, Plane]:
