@@ -1,8 +1,8 @@
 """The training loop: which crops a step sees, which phase is on, what is reported.
 
 What a step sees depends on the seed and the step alone, so a resumed run gives the same weights as
-an unbroken one; with another number of threads sums are rounded differently. The step itself is
-`Trainer.update`.
+an unbroken one; with another number of threads, or with batches of a single picture, sums are
+rounded differently. The step itself is `Trainer.update`.
 """
 
 from __future__ import annotations

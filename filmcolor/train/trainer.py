@@ -33,6 +33,9 @@ _REGRESSION_SCALE = 20.0
 """Lab units: errors below count quadratically, above linearly."""
 _STABILITY_SHARE = 0.25
 """Share of a batch that is painted a second time for the stability term."""
+_LEAST_STABILITY = 2
+"""Pictures of it, where the batch has so many: a single picture's pointwise convolutions go to BLAS
+on the CPU, which splits its sums over whichever threads are free, so no two runs would agree."""
 _STABILITY_SHIFT = 2
 """Px by which it is moved at most."""
 _STALL_STEPS = 500
@@ -220,7 +223,7 @@ class Trainer:
 
     def _instability(self, rgb: Tensor, painting: Painting, rng: torch.Generator) -> Tensor:
         """How far colours go astray when some of the pictures are moved and worn anew."""
-        count = max(1, round(_STABILITY_SHARE * rgb.shape[0]))
+        count = max(_LEAST_STABILITY, round(_STABILITY_SHARE * rgb.shape[0]))
         size = 2 * _STABILITY_SHIFT + 1
         move = torch.randint(size, (2,), generator=rng, device=rgb.device) - _STABILITY_SHIFT
         down, right = (int(value) for value in move)
