@@ -191,7 +191,8 @@ def make_clip(
         for number, track in enumerate(sounds):
             for tone in tone_frames(float(seconds), 220.0 * (number + 1)):
                 film.mux(track.encode(tone))
-            film.mux(track.encode(None))
+            # FLAC ends with a packet of nothing but its header, which AVI refuses.
+            film.mux([packet for packet in track.encode(None) if packet.size])
     return lumas
 
 

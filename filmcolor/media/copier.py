@@ -199,8 +199,11 @@ class StreamCopier:
             return
         pts = packet.pts if packet.pts is not None else dts
         # Muxers refuse a dts that does not grow; broken sources have them.
-        dts = max(dts + shift, self._last_dts.get(index, dts + shift - 1) + 1)
+        last = self._last_dts.get(index, dts + shift - 1)
+        dts = max(dts + shift, last + 1)
         self._last_dts[index] = dts
+        if not packet.duration and packet.stream.type == "audio":
+            packet.duration = dts - last  # AVI tells none for FLAC, and mp4 hides what lasts no time
         packet.dts, packet.pts = dts, max(pts + shift, dts)
         packet.stream = self._outputs[index]
         self._mux(packet)

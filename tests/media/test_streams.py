@@ -49,6 +49,17 @@ def test_sound_is_copied_byte_for_byte(tmp_path: Path, suffix: str, sound_codec:
     assert languages == ["eng", "ger" if suffix == ".mov" else "deu"]
 
 
+def test_sound_whose_packets_tell_no_length_is_kept_to_its_last(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.avi", tmp_path / "out.mp4"
+    make_clip(source, frames=24, codec="mpeg4", sound=1, sound_codec="flac")
+    with av.open(str(source)) as film:
+        assert not any(packet.duration for packet in film.demux(audio=0))
+    color(source, target, options())
+    before, after = packets_of(source, "audio", 0), packets_of(target, "audio", 0)
+    assert [packet.content for packet in after] == [packet.content for packet in before]
+    assert len(before) > 5
+
+
 def test_sound_keeps_its_exact_times_from_mp4_to_mp4(tmp_path: Path) -> None:
     source, target = tmp_path / "in.mp4", tmp_path / "out.mp4"
     make_clip(source, frames=24, codec="libx264", sound=2)
