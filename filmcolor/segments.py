@@ -57,6 +57,19 @@ def color_in_segments(job: Coloring, folder: WorkFolder, label: str) -> Generato
     Yields `Looking`, `Progress` and `Joining`, and a `Notice` when earlier work is gone on with or
     does not fit any more. The folder keeps what is done whatever happens. Raises `FilmcolorError`.
     """
+    try:
+        return (yield from _color_in_segments(job, folder, label))
+    except OSError as error:
+        place = error.filename or folder.path
+        raise JobError(
+            f"{place}: {error.strerror or error}; see to its folder and disk, then run the same "
+            "command again"
+        ) from error
+
+
+def _color_in_segments(
+    job: Coloring, folder: WorkFolder, label: str
+) -> Generator[Event, None, int]:
     film, looked = yield from _plan(job, folder)
     segments = film.segments()
     folder.check()

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections import namedtuple
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,10 +15,10 @@ import pytest
 
 from filmcolor import disk_room
 from filmcolor.disk_room import check_room, least_bytes, missing_room, size_text
-from filmcolor.errors import JobError
+from filmcolor.errors import FilmcolorError, JobError
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.pipeline import color_film
-from filmcolor.types import Event, Notice
+from filmcolor.types import Event, Notice, Progress
 from filmcolor.workfolder import default_folder
 from tests.cli.play import ONE_THREAD
 from tests.clips import decode_film, make_clip
@@ -26,6 +27,8 @@ Usage = namedtuple("Usage", "total used free")
 OPTIONS = RunOptions(
     color=ColorOptions(device="cpu", size=64, smooth="none"), encode=EncodeOptions(codec="ffv1")
 )
+
+SMALL_DISK = 512 << 10
 
 
 def with_free(monkeypatch: pytest.MonkeyPatch, free: float) -> None:
@@ -73,8 +76,49 @@ def test_a_film_that_grows_too_large_is_told_of_once(
     assert len(decode_film(target)[1]) == 100
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of its own, which `grow` makes larger."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", str(place)],
+        capture_output=True,
+    )
+    if mounted.returncode:
+        pytest.skip("needs the right to mount a tmpfs")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_full_disk_loses_nothing(small_disk: Path, tmp_path: Path) -> None:
+    """It fills up among the parts; then among the film's own bytes; then there is room."""
+    source, target = tmp_path / "in.mkv", small_disk / "out.mkv"
+    make_clip(source, frames=100, width=96, height=80, rate=Fraction(4), cuts=[25, 50, 75])
+    folder = default_folder(str(target))
+    with pytest.raises(FilmcolorError, match="make room on the disk"):
+        list(color_film(str(source), str(target), OPTIONS))
+    assert not target.exists()
+    done = [path.stat().st_size for path in folder.glob("segment-*.seg")]
+    assert 1 <= len(done) < 4
+    assert not list(folder.glob(".*.part"))
+
+    whole = 6 * sum(done) // len(done)
+    subprocess.run(["mount", "-o", f"remount,size={whole}", str(small_disk)], check=True)
+    with pytest.raises(FilmcolorError, match="make room"):
+        list(color_film(str(source), str(target), OPTIONS))
+    assert len(list(folder.glob("segment-*.seg"))) == 4
+    assert [path.name for path in small_disk.iterdir()] == [folder.name]
+
+    subprocess.run(["mount", "-o", f"remount,size={4 * whole}", str(small_disk)], check=True)
+    events = list(color_film(str(source), str(target), OPTIONS))
+    assert any("4 of 4 parts are done" in e.text for e in events if isinstance(e, Notice))
+    assert len(decode_film(target)[1]) == 100
+    assert not folder.exists()
+
+
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="needs prlimit (util-linux)")
-def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
+def test_the_command_says_that_what_is_done_is_kept(tmp_path: Path) -> None:
     """A limit on the size of files stands in for the disk: the parts fit, the film does not."""
     source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
     make_clip(source, frames=100, width=96, height=80, rate=Fraction(4), cuts=[25, 50, 75])
@@ -83,7 +127,6 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     largest = max(path.stat().st_size for path in folder.iterdir())
     whole = target.stat().st_size
     assert largest < 0.5 * whole
-    shutil.rmtree(folder)
     target.unlink()
     limit = (largest + whole) // 2
     run = [sys.executable, "-m", "filmcolor", "run", str(source), "-o", str(target)]
@@ -92,9 +135,33 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
         ["prlimit", f"--fsize={limit}", *run], capture_output=True, text=True, env=ONE_THREAD
     )
     assert full.returncode == 3
-    assert "make room on the disk" in full.stderr
+    assert "4 of 4 parts are done" in full.stderr
+    assert f"what is done is kept in {folder}" in full.stderr
+    assert "make room on the disk" in full.stderr.splitlines()[-1]
     assert not target.exists()
-    events = list(color_film(str(source), str(target), OPTIONS))
-    assert any("4 of 4 parts are done" in e.text for e in events if isinstance(e, Notice))
-    assert target.stat().st_size == whole
-    assert not folder.exists()
+    assert len(list(folder.glob("segment-*.seg"))) == 4
+
+
+@pytest.mark.parametrize("gone", ["out", "work"])
+def test_a_folder_that_goes_in_the_middle_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    source, target = tmp_path / "in.mkv", tmp_path / "out" / "film.mkv"
+    make_clip(source, frames=100, rate=Fraction(4), cuts=[25, 50, 75])
+    monkeypatch.setattr("filmcolor.segment_making._REPORT_SECONDS", 0.0)
+    options = replace(OPTIONS, work=str(tmp_path / "work"))
+    target.parent.mkdir()
+    job = color_film(str(source), str(target), options)
+    for event in job:
+        if isinstance(event, Progress) and event.done > 40:
+            shutil.rmtree(tmp_path / gone)
+            break
+    with pytest.raises(FilmcolorError) as caught:
+        list(job)
+    assert str(tmp_path / gone) in str(caught.value) and "\n" not in str(caught.value)
+    target.parent.mkdir(exist_ok=True)
+    events = list(color_film(str(source), str(target), options))
+    going_on = any("parts are done" in e.text for e in events if isinstance(e, Notice))
+    assert going_on == (gone == "out")
+    assert len(decode_film(target)[1]) == 100
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out"]

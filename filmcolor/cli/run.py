@@ -120,6 +120,7 @@ def run_command(
             raise Interrupted(_left_behind(display), signal_number=number) from None
         except Exception as error:
             if code := exit_code(error):
+                _tell_what_is_kept(display)
                 display.failed(error, code)
             raise
         if options.verify and is_film:
@@ -200,6 +201,16 @@ def _check_target(source: str, target: str | None, options: RunOptions, *, is_fi
     if is_film and source != "-" and Path(target).is_dir():
         return str(Path(target, Path(default_target(source, options.encode.codec)).name))
     return target
+
+
+def _tell_what_is_kept(display: Display) -> None:
+    """Say that a run that failed need not begin anew."""
+    from filmcolor.types import Notice
+
+    if display.work and Path(display.work).is_dir():
+        display.show(
+            Notice(f"what is done is kept in {display.work}: the same command goes on from there")
+        )
 
 
 def _left_behind(display: Display) -> str:

@@ -139,8 +139,8 @@ class SegmentWriter:
                     f"{self._given} frames; use another --codec"
                 )
             container.close()
-        self._container = None
-        size = os.path.getsize(self._part.path)
+            self._container = None
+            size = os.path.getsize(self._part.path)
         self._part.commit()
         return SegmentFacts(self._given, size, self._reorder)
 

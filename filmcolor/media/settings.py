@@ -19,6 +19,9 @@ from filmcolor.media.encoders import ENCODERS, Encoder, available_formats
 from filmcolor.options import EncodeOptions
 from filmcolor.types import Chroma, ColorTags, Notice, PixelLayout, Siting
 
+ENCODER_THREADS = 4
+"""Always so many: what x264 and FFV1 write depends on it, and segments of one film may be made on
+different machines. Faster machines take several segments at a time."""
 GOP_SECONDS = 2
 """Longest distance between key frames."""
 
@@ -203,7 +206,7 @@ class EncoderSettings:
             context.sample_aspect_ratio = self.sample_aspect_ratio
         if self.field_order:
             context.field_order = self.field_order
-        context.thread_count = 0
+        context.thread_count = ENCODER_THREADS
         context.options = dict(self.options)
 
     def add_stream(self, container: OutputContainer) -> VideoStream:
