@@ -151,7 +151,8 @@ def _work(number: int, task: _Task, told: Queue[_Report]) -> None:
         if film is None:
             raise JobError(f"{task.folder}: its plan cannot be used ({', '.join(changed)})")
         with FilmReader(task.source, task.options.on_error) as reader:
-            model = load_generator(task.options.color.model, task.device)
+            color = task.options.color
+            model = load_generator(color.model, task.device, color.look)
             job = Coloring(reader, task.output, model, task.view, film.stride, task.options, clock)
             for done in make_segments(job, folder, film, film.segments()):
                 told.put(_Report(number, done, clock.seconds()))

@@ -17,6 +17,7 @@ Codec = Literal[
 ]
 SitingChoice = Literal["auto", "left", "center"]
 Precision = Literal["auto", "fp32", "bf16"]
+Look = Literal["restrained", "natural", "vivid"]
 OnError = Literal["stop", "repeat"]
 
 LONGEST_STRIDE = 8
@@ -31,7 +32,8 @@ class ColorOptions:
     device: str = "auto"  # auto, cpu, cuda, cuda:N, mps
     size: int | None = None  # side in px of the square whose area the model sees; None: its own
     batch_size: int | None = None  # frames a forward pass; None: settled by the device
-    saturation: float = 1.0  # factor on ab; 1 is the model's own
+    look: Look = "natural"  # how boldly the model paints: restrained errs least, vivid is richest
+    saturation: float = 1.0  # factor on ab; 1 is the look's own
     smooth: Smoothing = "flow"  # temporal smoothing of ab
     stability: float = 0.7  # its strength: 0 none, 1 the most
     stride: int | Literal["auto"] = 1  # the network sees every n-th frame of a shot
@@ -162,6 +164,7 @@ class FilmMeasureOptions:
     truth: str | None = None  # the film in colour; None: a film whose colours nobody knows
     results: tuple[str, ...] = ()  # films coloured before
     models: tuple[str, ...] = (ColorOptions().model,)  # shipped names, or .safetensors files
+    look: Look = "natural"  # that they paint in
     files_only: bool = False  # colour nothing here: measure truth and results alone
     device: str = "auto"
     short_side: int = 256  # pictures are reduced to this before they are measured, px

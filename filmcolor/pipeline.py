@@ -78,7 +78,7 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
         info = reader.info
         refuse_hdr(info)
         output = plan_output(info, target, options)
-        model = load_generator(options.color.model, device)
+        model = load_generator(options.color.model, device, options.color.look)
         samples = reader.sample(_SAMPLES)
         told = reader.notices
         yield from told
@@ -199,7 +199,7 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
     pairs = _picture_pairs(folder, Path(target), single=single)
     if single and pairs[0][1].exists() and not options.overwrite:
         raise OptionError(f"{target}: is there already; choose another name or give --overwrite")
-    model = load_generator(options.color.model, device)
+    model = load_generator(options.color.model, device, options.color.look)
     yield Planned(
         source,
         target,

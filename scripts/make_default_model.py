@@ -65,7 +65,9 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=0.5, help="of the class head (0.5)")
     parser.add_argument("--temperature", type=float, default=0.38, help="of the classes (0.38)")
     parser.add_argument("--gain", type=float, default=1.0, help="of chroma (1)")
-    parser.add_argument("--card", type=Path, help="TOML file with texts for the card")
+    parser.add_argument(
+        "--card", type=Path, help="TOML file with texts for the card, and its [looks.NAME]"
+    )
     parser.add_argument("-o", "--output", type=Path, default=DEFAULT)
     chosen = parser.parse_args()
     model = load_generator(chosen.checkpoint, torch.device("cpu"))
@@ -79,7 +81,11 @@ def main() -> int:
     model = read_out(model, chosen.share, chosen.temperature, chosen.gain)
     report = evaluate_photos(model, photos.photos)
     texts = tomllib.loads(chosen.card.read_text(encoding="utf-8")) if chosen.card else {}
-    card = replace(model.card, name=chosen.output.stem, metrics=report.card_metrics(), **texts)
+    looks = texts.pop("looks", model.card.descriptor.looks)
+    descriptor = replace(model.card.descriptor, looks=looks)
+    metrics = report.card_metrics()
+    name = chosen.output.stem
+    card = replace(model.card, name=name, metrics=metrics, descriptor=descriptor, **texts)
     save_generator(model.generator, card, chosen.output)
     print(f"{chosen.output}: {card.metrics}")
     return 0

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from filmcolor.cli.arguments import (
     SectionedCommand,
+    choices,
     debug_option,
     device_option,
     given_options,
@@ -20,7 +22,7 @@ from filmcolor.cli.arguments import (
     signals_interrupt,
 )
 from filmcolor.errors import OptionError
-from filmcolor.options import FilmMeasureOptions
+from filmcolor.options import FilmMeasureOptions, Look
 
 _FILMS = FilmMeasureOptions(truth="film")
 
@@ -173,6 +175,14 @@ _FILM_ONLY = ("files_only", "start_seconds", "duration_seconds", "plot", "by_sho
 )
 @section_option(
     _BOTH,
+    "--look",
+    type=choices(get_args(Look)),
+    default=_FILMS.look,
+    show_default=True,
+    help="The look that the models paint in, as of `filmcolor run`.",
+)
+@section_option(
+    _BOTH,
     "--short-side",
     type=click.IntRange(min=32),
     default=_FILMS.short_side,
@@ -199,6 +209,7 @@ def evaluate_command(
     by_shot: bool,
     plot: str | None,
     models: tuple[str, ...],
+    look: Look,
     short_side: int,
     device: str,
     quiet: bool,
@@ -234,6 +245,7 @@ def evaluate_command(
                 truth=truth,
                 results=results,
                 models=models,
+                look=look,
                 files_only=files_only,
                 device=device,
                 short_side=short_side,
@@ -244,6 +256,7 @@ def evaluate_command(
         else:
             run_photos(
                 models,
+                look,
                 val,
                 limit,
                 short_side,

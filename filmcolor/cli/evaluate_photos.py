@@ -13,11 +13,14 @@ import click
 if TYPE_CHECKING:
     from filmcolor.evaluate.report import PhotoReport
     from filmcolor.evaluate.sheets import Picture
+    from filmcolor.models.checkpoint import LoadedModel
+    from filmcolor.options import Look
     from filmcolor.train.data import PhotoSet
 
 
 def run_photos(
     models: Sequence[str],
+    look: Look,
     val: Sequence[str],
     limit: int | None,
     short_side: int,
@@ -31,10 +34,13 @@ def run_photos(
     """Measure, draw the sheet, and show a table or JSON."""
     from filmcolor.evaluate.labels import distinct_names
     from filmcolor.evaluate.sheets import make_sheet, write_png
+    from filmcolor.models.checkpoint import load_generator
+    from filmcolor.models.device import resolve_device
 
     photos = _load(val, limit, short_side)
     names = distinct_names(models)
-    reports, rows = _measure(models, photos, short_side, device, sheet_pictures, quiet=quiet)
+    loaded = [load_generator(name, resolve_device(device), look) for name in models]
+    reports, rows = _measure(models, loaded, photos, short_side, sheet_pictures, quiet=quiet)
     if sheet is not None:
         write_png(Path(sheet), make_sheet(rows, titles=["grey", *names, "truth"]))
     if as_json:
@@ -61,9 +67,9 @@ def _load(val: Sequence[str], limit: int | None, short_side: int) -> PhotoSet:
 
 def _measure(
     models: Sequence[str],
+    loaded: Sequence[LoadedModel],
     photos: PhotoSet,
     short_side: int,
-    device: str,
     sheet_pictures: int,
     *,
     quiet: bool,
@@ -71,10 +77,7 @@ def _measure(
     """A report for each model; rows of grey, every model's and true pictures."""
     from filmcolor.cli.screen import Bar, count, terminal
     from filmcolor.evaluate.report import evaluate_photos, spread_indices
-    from filmcolor.models.checkpoint import load_generator
-    from filmcolor.models.device import resolve_device
 
-    loaded = [load_generator(name, resolve_device(device)) for name in models]
     keep = spread_indices(len(photos), sheet_pictures)
     console = None if quiet else terminal()
     bar = None if console is None else Bar(console)

@@ -115,6 +115,15 @@ _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
     ),
     section_option(
         _COLOUR,
+        "--look",
+        type=choices(get_args(words.Look)),
+        default=_COLOR.look,
+        show_default=True,
+        help="How boldly the model paints where it is not sure: restrained is paler and errs "
+        "least, vivid is richest in colour.",
+    ),
+    section_option(
+        _COLOUR,
         "--saturation",
         type=float,
         default=_COLOR.saturation,

@@ -203,7 +203,8 @@ class StreamCopier:
         dts = max(dts + shift, last + 1)
         self._last_dts[index] = dts
         if not packet.duration and packet.stream.type == "audio":
-            packet.duration = dts - last  # AVI tells none for FLAC, and mp4 hides what lasts no time
+            # AVI tells none for FLAC, and mp4 hides what lasts no time.
+            packet.duration = dts - last
         packet.dts, packet.pts = dts, max(pts + shift, dts)
         packet.stream = self._outputs[index]
         self._mux(packet)

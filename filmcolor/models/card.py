@@ -14,7 +14,8 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from filmcolor.errors import CheckpointError
+from filmcolor.errors import CheckpointError, OptionError
+from filmcolor.options import Look
 
 FORMAT = "filmcolor-checkpoint-1"
 
@@ -28,6 +29,8 @@ class Descriptor:
     returns: str = "ab"  # what the network paints: "ab", "lab" or "rgb"; only its ab is used
     accepts_hints: bool = False  # whether it was trained to follow hints
     half_precision: bool = True  # whether bfloat16 is safe
+    looks: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """What of the config is different in each look but the natural one, by the look's name."""
 
     def model_size(
         self, height: int, width: int, size: int | None = None, pixel_aspect: float = 1.0
@@ -62,6 +65,16 @@ class ModelCard:
     config: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     descriptor: Descriptor = field(default_factory=Descriptor)
+
+    def config_for(self, look: Look) -> Mapping[str, Any]:
+        """The config that paints a look; `OptionError` if the model has no such."""
+        if look == "natural":
+            return self.config
+        if look not in self.descriptor.looks:
+            raise OptionError(
+                f"--look {look}: model {self.name} paints in one way only; use --saturation instead"
+            )
+        return {**self.config, **self.descriptor.looks[look]}
 
     def to_header(self) -> dict[str, str]:
         """The safetensors header entries that hold this card."""
@@ -101,6 +114,8 @@ class ModelCard:
             and isinstance(d.multiple, int)
             and 1 <= d.multiple <= 256
             and 32 <= d.native_size <= 4096
+            and isinstance(d.looks, dict)
+            and all(isinstance(values, dict) for values in d.looks.values())
         )
         if not sound:
             raise CheckpointError(f"{where}: the checkpoint's header holds impossible values")

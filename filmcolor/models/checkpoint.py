@@ -19,6 +19,7 @@ from filmcolor.errors import CheckpointError
 from filmcolor.models.base import Generator
 from filmcolor.models.card import ModelCard, read_card
 from filmcolor.models.registry import build_generator, find_checkpoint
+from filmcolor.options import Look
 
 __all__ = ["LoadedModel", "load_generator", "read_card", "save_generator"]
 
@@ -71,14 +72,18 @@ def save_generator(generator: Generator, card: ModelCard, path: str | Path) -> N
     part.replace(target)
 
 
-def load_generator(name_or_path: str, device: torch.device | str = "cpu") -> LoadedModel:
-    """Load a shipped model by name, or a checkpoint by its .safetensors path.
+def load_generator(
+    name_or_path: str, device: torch.device | str = "cpu", look: Look = "natural"
+) -> LoadedModel:
+    """Load a shipped model by name, or a checkpoint by its .safetensors path, to paint in a look.
 
     The header is checked first, then every tensor's name, shape and kind of number against the
-    architecture's, and only then is anything allocated. Raises `CheckpointError`.
+    architecture's, and only then is anything allocated. Raises `CheckpointError`, and `OptionError`
+    for a look that the model does not have.
     """
     path = find_checkpoint(name_or_path)
     card = read_card(path)
+    card = replace(card, config=card.config_for(look))
     with torch.device("meta"), _Unfilled():
         wanted = {
             name: (_KINDS[value.is_floating_point()], value.shape)

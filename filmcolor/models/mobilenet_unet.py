@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from filmcolor.models.base import Generator, Hint
+from filmcolor.models.card import Descriptor
 
 _STAGES = (  # expansion, channels, blocks, stride (table 2 of the paper)
     (1, 16, 1, 1),
@@ -32,6 +33,11 @@ _TAPS = {2: 24, 5: 32, 12: 96}
 """Channels by the block whose output is the last at stride 4, 8 and 16."""
 _STEM, _DEEPEST, _HEAD = 32, 320, 1280
 _AB_SCALE = 110.0
+_LOOKS = {
+    "restrained": {"class_share": 0.0, "chroma_gain": 1.0},
+    "vivid": {"class_share": 0.6, "chroma_gain": 1.2},
+}
+"""Until they are measured: the regression alone errs least, the classes are richer in colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +220,10 @@ class MobileNetUNet(Generator):
         nn.init.zeros_(self.regression.weight)
         nn.init.zeros_(_bias(self.regression))
         self.register_buffer("bin_centers", torch.zeros(self.config.bins, 2))
+
+    @property
+    def descriptor(self) -> Descriptor:
+        return Descriptor(looks=_LOOKS)
 
     def encode(self, lightness: Tensor, hint: Hint | None = None) -> list[Tensor]:
         """Lightness (N, 1, H, W), L* 0..100, to encoder features at stride 4, 8, 16, 32."""

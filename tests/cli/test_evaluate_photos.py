@@ -27,9 +27,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for user in ("filmcolor.train.build", "filmcolor.pipeline", "filmcolor.evaluate.film_report"):
         importlib.import_module(user)  # or it would keep the substitute for good
     colors = iter([(5.0, 5.0), (10.0, 10.0), (-10.0, 5.0)])
-    monkeypatch.setattr(
-        checkpoint, "load_generator", lambda _name, _device: one_color(*next(colors))
-    )
+    monkeypatch.setattr(checkpoint, "load_generator", lambda *_: one_color(*next(colors)))
     folder = write_photographs(tmp_path / "photos", 2, 48, 64)
     given = [word for path in MODELS for word in ("--model", path)]
     return ["evaluate", "--device", "cpu", "--val", str(folder), *given]

@@ -33,7 +33,7 @@ NTSC = Fraction(24000, 1001)
 @pytest.fixture
 def models_waver(monkeypatch: pytest.MonkeyPatch) -> None:
     """Puts a model of known colours in the place of all models."""
-    monkeypatch.setattr(film_report, "load_generator", lambda _name, _device: wavering())
+    monkeypatch.setattr(film_report, "load_generator", lambda *_: wavering())
 
 
 @pytest.fixture(scope="module")

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import json
 import struct
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from typing import get_args
 
+import av
+import cv2
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from filmcolor.errors import CheckpointError
+from filmcolor.color import lightness as lightness_of
+from filmcolor.color import normalize_luma
+from filmcolor.errors import CheckpointError, OptionError
 from filmcolor.models.card import Descriptor, ModelCard, read_card
 from filmcolor.models.checkpoint import load_generator, save_generator
 from filmcolor.models.mobilenet_unet import MobileNetUNet, MobileNetUNetConfig
 from filmcolor.models.registry import available_models, build_generator, find_checkpoint
+from filmcolor.options import Look
+from tests.clips import plane_codes
 
 SMALL = {"widths": [16, 16, 16], "bins": 5}
 
@@ -62,6 +71,39 @@ def test_the_shipped_models_load_and_colour() -> None:
         ab = load_generator(path.stem).generator(torch.rand(1, 1, 64, 64) * 100)
         assert ab.isfinite().all()
         assert ab.abs().max() > 1
+
+
+def test_a_look_changes_the_config_it_names(tmp_path: Path, checkpoint: Path) -> None:
+    with pytest.raises(OptionError, match="--look vivid: model small paints in one way only"):
+        load_generator(str(checkpoint), look="vivid")
+    made = load_generator(str(checkpoint)).generator
+    looks = {"vivid": {"chroma_gain": 2.0}}
+    card = replace(read_card(checkpoint), descriptor=Descriptor(looks=looks))
+    path = tmp_path / "looks.safetensors"
+    save_generator(made, card, path)
+    lightness = torch.rand(1, 1, 64, 64) * 100
+    natural = load_generator(str(path)).generator(lightness)
+    assert torch.equal(natural, made(lightness))
+    vivid = load_generator(str(path), look="vivid")
+    assert torch.allclose(vivid.generator(lightness), 2 * natural)
+    assert vivid.card.config["chroma_gain"] == 2.0
+
+
+def test_the_default_models_looks_are_each_richer_than_the_one_before() -> None:
+    with av.open(str(Path(__file__).parents[2] / "samples" / "old_film.mp4")) as film:
+        decoded = islice(film.decode(video=0), 0, None, 48)
+        frames = [plane_codes(frame, 0) for frame in decoded]
+    chroma = []
+    for look in get_args(Look):
+        generator = load_generator("default", look=look).generator
+        painted = []
+        for codes in frames:
+            small = torch.from_numpy(cv2.resize(codes, (256, 192), interpolation=cv2.INTER_AREA))
+            shown = lightness_of(normalize_luma(small[None, None], 8, full_range=False))
+            painted.append(float(generator(shown).square().sum(dim=1).sqrt().mean()))
+        chroma.append(sum(painted) / len(painted))
+    restrained, natural, vivid = chroma
+    assert 1.05 * restrained < natural < vivid / 1.05
 
 
 @pytest.mark.parametrize("name", ["no-such-model", "../default", "default.pth", ""])
