@@ -158,6 +158,19 @@ class TrainOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class PreviewOptions:
+    """What a preview of a film shows."""
+
+    color: ColorOptions = field(default_factory=ColorOptions)
+    shots: int = 8  # at most so many, spread over the film
+    overwrite: bool = False  # replace what stands under the target's name
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.shots <= 64:
+            raise OptionError(f"--shots {self.shots}: must be 1 to 64")
+
+
+@dataclass(frozen=True, slots=True)
 class FilmMeasureOptions:
     """Which films are measured, and what they are compared with."""
 

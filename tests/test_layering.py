@@ -48,8 +48,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "film_workers": WORDS | BASE | STAGES,
     "segments": WORDS | BASE | STAGES | {"planning", "film_workers"},
     "pipeline": WORDS | BASE | STAGES | {"planning", "segments"},
+    "preview": WORDS | BASE | STAGES | {"evaluate", "picture_box"},
     "verify": WORDS | {"media"},
-    "cli": WORDS | BASE | STAGES | {"train", "evaluate", "pipeline", "verify"},
+    "cli": WORDS | BASE | STAGES | {"train", "evaluate", "pipeline", "preview", "verify"},
     "__main__": {"cli"},
 }
 """For every module or package of filmcolor, those it may import; its own inside and above all."""

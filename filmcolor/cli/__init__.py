@@ -25,6 +25,7 @@ from filmcolor.cli.extract import extract_command
 from filmcolor.cli.info import info_command
 from filmcolor.cli.jobs import jobs_command
 from filmcolor.cli.models import models_command
+from filmcolor.cli.preview import preview_command
 from filmcolor.cli.run import run_command
 from filmcolor.cli.train import train_command
 from filmcolor.cli.verify import verify_command
@@ -35,6 +36,8 @@ Examples:
       colour a film; the result is old_film.color.mp4, beside it
   filmcolor run old_film.mp4 -o try.mp4 --start 1:00 --duration 10
       try ten seconds first
+  filmcolor preview old_film.mp4
+      a sheet of its shots in three looks, for choosing one
   filmcolor verify old_film.mp4 old_film.color.mp4
       prove that the result is the same film
   filmcolor run photos/ -o colored/
@@ -89,6 +92,7 @@ def commands(ctx: click.Context, /) -> None:
 
 
 commands.add_command(run_command)
+commands.add_command(preview_command)
 commands.add_command(verify_command)
 commands.add_command(extract_command)
 commands.add_command(train_command)

@@ -31,13 +31,18 @@ def make_sheet(
     *,
     cell_height: int = 192,
     titles: Sequence[str] | None = None,
+    labels: Sequence[str] | None = None,
 ) -> Picture:
     """Rows of pictures, every one brought to `cell_height` px, on a dark ground.
 
-    `titles` stand above the columns, which are as wide as their widest picture, or the title.
-    Raises `ValueError` if there is no picture.
+    `titles` stand above the columns, which are as wide as their widest picture, or the title;
+    `labels` stand before the rows. Raises `ValueError` if there is no picture.
     """
     cells = [[_fit(picture, cell_height) for picture in row] for row in rows]
+    if labels is not None:
+        heads = [_label(text, cell_height) for text in labels]
+        cells = [[head, *row] for head, row in zip(heads, cells, strict=True)]
+        titles = ["", *titles] if titles is not None else None
     columns = max((len(row) for row in cells), default=0)
     if columns == 0:
         raise ValueError("a sheet of no pictures")
@@ -84,6 +89,14 @@ def _title(text: str) -> Picture:
     place = (width / 2, _TITLE_HEIGHT / 2)
     ImageDraw.Draw(image).text(place, text, _TITLE_COLOR, font, anchor="mm")
     return np.asarray(image, np.uint8)
+
+
+def _label(text: str, height: int) -> Picture:
+    """A line of text halfway down a cell."""
+    line = _title(text)
+    above = (height - _TITLE_HEIGHT) // 2
+    rows = (above, height - _TITLE_HEIGHT - above)
+    return np.pad(line, (rows, (0, 0), (0, 0)), constant_values=_BACKGROUND)
 
 
 def _fit(picture: Picture, height: int) -> Picture:

@@ -7,7 +7,7 @@ pipe is read once. Colour is not its concern, nor are the other streams.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from fractions import Fraction
 from itertools import chain
@@ -26,6 +26,7 @@ from filmcolor.media.decoding import repeating, strictly
 from filmcolor.media.patience import FILE_SECONDS, PIPE_SECONDS, Pulse, watched
 from filmcolor.media.planes import PlaneReader
 from filmcolor.media.probe import describe, first_frames
+from filmcolor.media.sampling import is_short, nearest, sample_reach, sample_times, strided
 from filmcolor.media.source import PIPE, film_stream, media_errors, open_source
 from filmcolor.options import OnError
 from filmcolor.types import Frame, Notice, VideoInfo
@@ -43,8 +44,6 @@ _ONE_A_PACKET = {
     *("dnxhd", "huffyuv", "rawvideo"),
 }
 _LEAD_SECONDS = 2  # how much earlier than asked for a seek goes
-_SAMPLE_PIXELS = 25_000_000  # decoded at most on the way from a key frame to a sample
-_STRIDE_PIXELS = 200_000_000  # decoded at most for samples taken in one pass from the beginning
 _SHORTFALL_SECONDS = 1  # by which a film may end before its header says so, without a word
 
 
@@ -332,45 +331,29 @@ class FilmReader:
 
     def _sampled(self, count: int) -> list[Timed]:
         """Frames at the middle of `count` equal parts, or as near as a few decoded frames come."""
-        pixels = self.info.width * self.info.height
-        frames = self.info.frame_count
-        is_short = frames is not None and frames * pixels <= _STRIDE_PIXELS
-        if is_short or not self._can_seek or self.info.duration is None:
+        info = self.info
+        if info.duration is None or info.container in UNTIMED or is_short(info):
             return self._strided(count)
-        reach = max(1, _SAMPLE_PIXELS // pixels)
+        reach = sample_reach(info)
         found: dict[int, Timed] = {}
         with open_source(self._path) as container:
             stream = film_stream(container, self._path, self._threads)
-            origin = stream.start_time or 0
-            for part in range(count):
-                moment = self.info.duration * (2 * part + 1) / (2 * count)
-                wanted = origin + int(moment / self.info.time_base)
-                damage, landed = Damage(self.info.time_base), None
+            for wanted in sample_times(info, stream.start_time or 0, count):
+                damage, landed = Damage(info.time_base), None
                 # Where there is damage nothing is seen; `frames` tells its true place.
                 with suppress(MediaError):
                     with media_errors(self._path):
                         container.seek(wanted, stream=stream)
                     decoded = self._decoded(container, stream, damage)
-                    with closing(stamp(decoded, self.info)) as timed:
-                        landed = _nearest(timed, wanted, reach)
+                    with closing(stamp(decoded, info)) as timed:
+                        landed = nearest(timed, wanted, reach)
                 if landed is not None:
                     found[landed.pts] = landed
         return [found[pts] for pts in sorted(found)] or self._strided(count)
 
     def _strided(self, count: int) -> list[Timed]:
-        """Frames evenly spread over a short film, or over the beginning of one without seeking."""
-        reach = max(count, _STRIDE_PIXELS // (self.info.width * self.info.height))
-        if self.info.frame_count is not None:
-            reach = min(reach, max(count, self.info.frame_count))
-        step = max(1, reach // count)
-        found: list[Timed] = []
         with closing(self._timed(None, Damage(self.info.time_base))) as timed:
-            for number, entry in zip(range(step * count), timed, strict=False):
-                if number == step // 2:
-                    found.clear()  # the film is at least so long: its first frame is not needed
-                if number == 0 or number % step == step // 2:
-                    found.append(entry)
-        return found
+            return strided(timed, count, self.info)
 
 
 def _rejoin(
@@ -382,16 +365,6 @@ def _rejoin(
         yield from rest
     finally:
         rest.close()
-
-
-def _nearest(timed: Iterable[Timed], wanted: int, reach: int) -> Timed | None:
-    """The last of at most `reach` entries that is not after `wanted`, or the first one."""
-    best: Timed | None = None
-    for number, entry in enumerate(timed):
-        if best is not None and (entry.pts > wanted or number >= reach):
-            break
-        best = entry
-    return best
 
 
 def _shortfall(info: VideoInfo, seconds: Fraction) -> Iterator[Notice]:

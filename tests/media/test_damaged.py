@@ -261,7 +261,7 @@ def test_a_change_of_size_is_scaled_and_counted(tmp_path: Path) -> None:
 def test_damage_where_samples_are_taken_is_left_to_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("filmcolor.media.decode._STRIDE_PIXELS", 1)
+    monkeypatch.setattr("filmcolor.media.sampling._STRIDE_PIXELS", 1)
     film = tmp_path / "in.mkv"
     make_clip(tmp_path / "a.mkv", codec="libx264", frames=60, rate=RATE, options={"g": "6"})
     rewrite(tmp_path / "a.mkv", film, lambda n, p: [noise(p) if 24 <= n < 36 else p])

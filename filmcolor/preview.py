@@ -1,0 +1,167 @@
+"""A look at a film before hours are spent on it: some of its shots, grey and in every look.
+
+Only a few frames are decoded, so it takes as long for a long film as for a short one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import get_args
+
+from filmcolor.color import ChromaTable, resolve_tags
+from filmcolor.compose import compose
+from filmcolor.errors import OptionError
+from filmcolor.evaluate.film_frames import with_neutral_chroma
+from filmcolor.evaluate.frame_rgb import PictureMaker, Rgb
+from filmcolor.evaluate.sheets import make_sheet, write_png
+from filmcolor.infer import infer
+from filmcolor.media.decode import FilmReader
+from filmcolor.media.probe import refuse_hdr
+from filmcolor.models.checkpoint import LoadedModel, load_generator
+from filmcolor.models.device import resolve_device
+from filmcolor.options import Look, PreviewOptions
+from filmcolor.picture_box import find_picture_box
+from filmcolor.shot_measures import frame_distance, look_at
+from filmcolor.types import (
+    Box,
+    Event,
+    Finished,
+    Frame,
+    Planned,
+    Progress,
+    VideoInfo,
+)
+from filmcolor.views import film_view
+
+_SAMPLES_PER_SHOT = 4
+_FEWEST_SAMPLES = 32
+_OTHER_SHOT = 0.35
+"""Distance (see `frame_distance`) from which two samples are taken to be of different shots."""
+_BLANK_CONTRAST = 6.0
+"""Standard deviation (8-bit codes) below which a frame shows nothing: leader, fades."""
+_CELL_HEIGHT = 240
+
+
+def preview_film(source: str, target: str, options: PreviewOptions) -> Generator[Event, None, None]:
+    """Write a sheet (PNG) of shots spread over the film: grey, and coloured in each look that the
+    model has.
+
+    Yields `Notice`s, one `Planned`, `Progress` and one `Finished`, counted in pictures. The target
+    appears when it is whole. Raises `FilmcolorError`.
+    """
+    started = time.monotonic()
+    if Path(target).suffix.lower() != ".png":
+        raise OptionError(f"-o {target}: give a name that ends in .png")
+    if Path(target).exists() and not options.overwrite:
+        raise OptionError(f"{target}: is there already; choose another name or give --overwrite")
+    device = resolve_device(options.color.device)
+    models = _models(options, str(device))
+    with FilmReader(source) as reader:
+        info = reader.info
+        refuse_hdr(info)
+        samples = reader.sample(max(_FEWEST_SAMPLES, _SAMPLES_PER_SHOT * options.shots))
+        origin = _first_pts(reader, samples)
+        yield from reader.notices
+    frames = telling_frames(samples, info.layout.bit_depth, options.shots)
+    total = len(frames) * len(models)
+    names = ", ".join(models)
+    yield Planned(
+        source,
+        target,
+        models["natural"].card.name,
+        str(device),
+        f"{len(frames)} shots: {names}",
+        total,
+        "pictures",
+    )
+    full_range = bool(resolve_tags(info.tags, info.height).full_range)
+    box = find_picture_box(samples, info.layout, full_range)
+    maker = PictureMaker(replace(info, layout=info.layout.colored), box, _CELL_HEIGHT)
+    shown = (with_neutral_chroma(frame, info.layout) for frame in frames)
+    columns = [[maker.picture(frame) for frame in shown]]
+    for model in models.values():
+        columns.append(_colored(frames, model, info, box, maker, options))
+        yield Progress(len(frames) * (len(columns) - 1), total, {})
+    labels = [_clock((frame.pts - origin) * info.time_base) for frame in frames]
+    sheet = make_sheet(
+        list(zip(*columns, strict=True)),
+        cell_height=_CELL_HEIGHT,
+        titles=["as it is", *models],
+        labels=labels,
+    )
+    write_png(Path(target), sheet)
+    yield Finished(target, total, time.monotonic() - started, {}, unit="pictures")
+
+
+def telling_frames(samples: Sequence[Frame], bit_depth: int, count: int) -> list[Frame]:
+    """At most `count` of some frames in order, one of each shot as far as samples tell, spread
+    evenly; blank ones only if there is nothing else.
+    """
+    looks = [(frame, look_at(frame.luma, bit_depth)) for frame in samples]
+    full = [pair for pair in looks if pair[1].contrast >= _BLANK_CONTRAST] or looks
+    shots = [[full[0]]]
+    for pair in full[1:]:
+        if frame_distance(shots[-1][0][1], pair[1]) >= _OTHER_SHOT:
+            shots.append([])
+        shots[-1].append(pair)
+    picked = [shot[len(shot) // 2][0] for shot in shots]
+    if len(picked) <= count:
+        return picked
+    return [picked[(2 * part + 1) * len(picked) // (2 * count)] for part in range(count)]
+
+
+def _models(options: PreviewOptions, device: str) -> dict[Look, LoadedModel]:
+    """The model in each look that it has."""
+    name = options.color.model
+    looks = load_generator(name, device).card.descriptor.looks
+    return {
+        look: load_generator(name, device, look)
+        for look in get_args(Look)
+        if look == "natural" or look in looks
+    }
+
+
+def _first_pts(reader: FilmReader, samples: Sequence[Frame]) -> int:
+    if reader.info.is_pipe:
+        return samples[0].pts
+    frames = reader.frames()
+    try:
+        return next(frames).pts
+    finally:
+        frames.close()
+
+
+def _colored(
+    frames: Sequence[Frame],
+    model: LoadedModel,
+    info: VideoInfo,
+    box: Box | None,
+    maker: PictureMaker,
+    options: PreviewOptions,
+) -> list[Rgb]:
+    """The frames as `filmcolor run` colours them, each by itself."""
+    tags = resolve_tags(info.tags, info.height)
+    composed = compose(
+        infer(frames, model, film_view(info, model, box, options.color), options.color.batch_size),
+        source_layout=info.layout,
+        layout=info.layout.colored,
+        tags=tags,
+        siting=info.siting,
+        box=box,
+        saturation=options.color.saturation,
+        table=ChromaTable.build(tags.matrix, tags.primaries).to(model.device),
+        device=model.device,
+    )
+    return [
+        maker.picture(replace(frame, chroma=(colored.cb, colored.cr)))
+        for frame, colored in zip(frames, composed, strict=True)
+    ]
+
+
+def _clock(seconds: Fraction) -> str:
+    whole = int(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
