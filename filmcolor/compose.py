@@ -118,6 +118,7 @@ class _Composer:
         down, across = layout.subsampling
         if self._box.top % down or self._box.left % across:
             raise ValueError(f"{self._box} does not begin on the {layout.chroma} chroma grid")
+        self._starts_with_top_field = self._box.top % (2 * down) == 0
 
     @torch.inference_mode()
     def start(self, frame: Frame, colors: ColorField, *, key: bool) -> _Started:
@@ -125,8 +126,12 @@ class _Composer:
         if frame.luma.shape != self._size:
             raise ValueError(f"frame {frame.index} is {frame.luma.shape}, the film {self._size}")
         box, depth = self._box, self._source_layout.bit_depth
+        if frame.interlaced and not self._starts_with_top_field:
+            raise ValueError(f"{box} does not begin with a row of the top field's chroma")
         inside = frame.luma[box.top : box.bottom, box.left : box.right]
-        sums, divisor = luma_on_chroma_grid(inside, self._layout, depth, self._siting)
+        sums, divisor = luma_on_chroma_grid(
+            inside, self._layout, depth, self._siting, by_field=frame.interlaced
+        )
         sent = torch.from_numpy(np.ascontiguousarray(sums))[None, None]
         on_cuda = self._device.type == "cuda"
         if on_cuda:
@@ -159,7 +164,14 @@ class _Composer:
         frame = started.frame
         cb, cr = planes
         return ColorFrame(
-            frame.index, frame.pts, frame.luma, cb, cr, duration=frame.duration, key=started.key
+            frame.index,
+            frame.pts,
+            frame.luma,
+            cb,
+            cr,
+            duration=frame.duration,
+            key=started.key,
+            interlaced=frame.interlaced,
         )
 
 

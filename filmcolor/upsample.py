@@ -84,31 +84,54 @@ def fit_guide(ab: Tensor, lightness: Tensor, settings: GuideSettings) -> Tensor:
 
 
 def _widened(luma: Luma, bit_depth: int, extra: tuple[int, int]) -> Sums:
-    """Codes in a type that holds the sum of eight; `extra` rows and columns repeat the last."""
+    """Codes in a type that holds the sum of sixteen; `extra` rows and columns repeat the last."""
     rim = ((0, extra[0]), (0, extra[1]))
     padded = np.pad(luma, rim, mode="edge") if any(extra) else luma
-    if bit_depth <= 12:
+    if bit_depth <= 11:
         return padded.astype(np.int16)
     return padded.astype(np.int32)
 
 
+def _pairs_within_fields(rows: Sums) -> Sums:
+    """Four times the luma at each row of 4:2:0 chroma of an interlaced picture.
+
+    Chroma row i belongs to the field of the rows of its own parity. It lies, as in a whole picture,
+    half a row below luma row 2 i: a quarter of the way between two rows of the top field, three
+    quarters between two of the bottom field (ITU-T H.262, figure 6-2; H.264, figure 6-3). At the
+    lower rim a field's own last row is repeated.
+    """
+    found = np.empty((-(-rows.shape[0] // 2), rows.shape[1]), rows.dtype)
+    for parity, (near, far) in enumerate(((3, 1), (1, 3))):
+        field = rows[parity::2]
+        upper, count = field[0::2], found[parity::2].shape[0]
+        lower = (
+            field[1::2] if field.shape[0] % 2 == 0 else np.concatenate([field[1::2], field[-1:]])
+        )
+        found[parity::2] = (near * upper + far * lower)[:count]
+    return found
+
+
 def luma_on_chroma_grid(
-    luma: Luma, layout: PixelLayout, bit_depth: int, siting: Siting
+    luma: Luma, layout: PixelLayout, bit_depth: int, siting: Siting, *, by_field: bool = False
 ) -> tuple[Sums, int]:
     """Luma where the chroma samples sit: sums of codes, and what to divide them by.
 
     `luma` (height, width) of `bit_depth`, `layout` says the chroma grid. Vertically a 4:2:0
-    sample lies between two rows (their mean); horizontally a left-sited one lies on an even
-    column (1 2 1), a centred one between two (their mean). At the rim the last sample is
-    repeated.
+    sample lies between two rows (their mean), `by_field` between two of its own field, nearer to
+    one of them; horizontally a left-sited one lies on an even column (1 2 1), a centred one between
+    two (their mean). At the rim the last sample is repeated.
     """
     down, across = layout.subsampling
     height, width = luma.shape
-    rows = _widened(luma, bit_depth, (height % down, width % across))
+    is_paired = down == 2 and not by_field
+    rows = _widened(luma, bit_depth, (height % 2 if is_paired else 0, width % across))
     divisor = 1
-    if down == 2:
+    if is_paired:
         rows = rows[0::2] + rows[1::2]
         divisor = 2
+    elif down == 2:
+        rows = _pairs_within_fields(rows)
+        divisor = 4
     if across == 1:
         return rows, divisor
     if siting == "center":

@@ -185,7 +185,10 @@ _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
         "--deinterlace",
         is_flag=True,
         default=_RUN.deinterlace,
-        help="Make whole frames of an interlaced film first. This alone changes the film's luma.",
+        help="Make one whole frame of the two fields of each interlaced frame first. It gives up "
+        "exact luma (no other option changes the film's luma) and every second moment: the number "
+        "of frames stays, that of the pictures a viewer sees is halved. Without it fields stay as "
+        "they are, and each is coloured by its own luma.",
     ),
     section_option(
         _READING,

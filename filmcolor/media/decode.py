@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from types import TracebackType
@@ -169,7 +170,8 @@ class FilmReader:
                 last = entry.pts
                 if seconds < start:
                     continue
-                yield self._frame(reader, entry, index, with_chroma=with_chroma)
+                frame = self._frame(reader, entry, index, with_chroma=with_chroma)
+                yield replace(frame, interlaced=False) if is_whole else frame
                 index += 1
         finally:
             timed.close()
@@ -205,7 +207,8 @@ class FilmReader:
         try:
             for entry in timed:
                 if entry.pts >= pts:
-                    yield self._frame(reader, entry, index, with_chroma=False)
+                    frame = self._frame(reader, entry, index, with_chroma=False)
+                    yield replace(frame, interlaced=False) if is_whole else frame
                     index += 1
         finally:
             timed.close()
@@ -248,7 +251,9 @@ class FilmReader:
             luma, chroma = reader.read(picture, with_chroma=with_chroma)
         except ValueError as error:
             raise changed(self.info, index, picture.format.name, self.info.source_format) from error
-        return Frame(index, entry.pts, luma, entry.duration, chroma)
+        info = self.info
+        has_fields = info.interlaced and (picture.interlaced_frame or not info.frames_state_fields)
+        return Frame(index, entry.pts, luma, entry.duration, chroma, interlaced=has_fields)
 
     def _timed_from(
         self, start: Fraction, damage: Damage
