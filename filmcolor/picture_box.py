@@ -67,9 +67,9 @@ def find_picture_box(
 
     `frames` are samples spread over the film. A bar is at least 2 % of the height or width, stays
     black and flat (grain allowed) in every sample that is not black altogether, and ends in a
-    step; the two sides need not be alike. The box is rounded inward to even numbers (of an
-    `interlaced` film it begins at a multiple of four rows, where both fields' 4:2:0 chroma does) and
-    keeps at least half of the frame's area.
+    step; the two sides need not be alike. The box is rounded inward to even numbers and keeps at
+    least half of the frame's area. In an `interlaced` film it begins at a multiple of four rows,
+    so that its 4:2:0 chroma, too, begins with the top field.
     """
     scale = 1.0 / (1 << (layout.bit_depth - 8))
     black = 0.0 if full_range else 16.0

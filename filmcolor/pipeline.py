@@ -176,8 +176,8 @@ def _film_notices(info: VideoInfo, samples: list[Frame], options: RunOptions) ->
         )
     if options.deinterlace and info.interlaced:
         yield Notice(
-            "--deinterlace: one whole frame is made of the two fields of each, which gives up exact "
-            "luma and every second moment; the number of frames stays",
+            "--deinterlace: the two fields of each frame become one whole picture, which gives up "
+            "exact luma and every second moment; the number of frames stays",
             warning=True,
         )
     if options.deinterlace and not info.interlaced:

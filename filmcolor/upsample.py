@@ -104,9 +104,7 @@ def _pairs_within_fields(rows: Sums) -> Sums:
     for parity, (near, far) in enumerate(((3, 1), (1, 3))):
         field = rows[parity::2]
         upper, count = field[0::2], found[parity::2].shape[0]
-        lower = (
-            field[1::2] if field.shape[0] % 2 == 0 else np.concatenate([field[1::2], field[-1:]])
-        )
+        lower = np.concatenate([field[1::2], field[-1:]])[: len(upper)]
         found[parity::2] = (near * upper + far * lower)[:count]
     return found
 

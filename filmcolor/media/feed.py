@@ -52,7 +52,7 @@ def _with_fields(picture: VideoFrame, field_order: int) -> VideoFrame:
     source = graph.add_buffer(
         width=picture.width,
         height=picture.height,
-        format=picture.format.name,
+        format=picture.format,
         time_base=picture.time_base,
     )
     mark = graph.add("setfield", f"mode={'tff' if field_order == TOP_FIRST else 'bff'}")
