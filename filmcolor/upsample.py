@@ -97,7 +97,7 @@ def _pairs_within_fields(rows: Sums) -> Sums:
 
     Chroma row i belongs to the field of the rows of its own parity. It lies, as in a whole picture,
     half a row below luma row 2 i: a quarter of the way between two rows of the top field, three
-    quarters between two of the bottom field (ITU-T H.262, figure 6-2; H.264, figure 6-3). At the
+    quarters between two of the bottom field (ITU-T H.262, 6.1.1.8; H.264, 6.2). At the
     lower rim a field's own last row is repeated.
     """
     found = np.empty((-(-rows.shape[0] // 2), rows.shape[1]), rows.dtype)

@@ -161,7 +161,7 @@ class FilmReader:
         if is_whole:
             timed = deinterlaced(timed, self.info)
         reader = PlaneReader(self.info.layout, self.info.tags.matrix)
-        index, last = 0, origin
+        index, last, unexpected = 0, origin, 0
         try:
             for entry in timed:
                 seconds = (entry.pts - origin) * self.info.time_base
@@ -173,6 +173,7 @@ class FilmReader:
                 frame = self._frame(reader, entry, index, with_chroma=with_chroma)
                 yield replace(frame, interlaced=False) if is_whole else frame
                 index += 1
+                unexpected += entry.picture.interlaced_frame and not self.info.interlaced
         finally:
             timed.close()
         length_seconds = (last - origin) * self.info.time_base
@@ -182,6 +183,14 @@ class FilmReader:
                 f"its last frame is at {float(length_seconds):.2f} s, choose an earlier --start"
             )
         self._notices.extend(damage.notices())
+        if unexpected:
+            self._notices.append(
+                Notice(
+                    f"{unexpected} frames are interlaced, but the film does not begin so: their "
+                    "fields are not told apart",
+                    warning=True,
+                )
+            )
         if stop is None:
             self._notices.extend(_shortfall(self.info, length_seconds))
 
