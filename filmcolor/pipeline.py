@@ -170,9 +170,9 @@ def _write_frames(
 def _film_notices(info: VideoInfo, samples: list[Frame], options: RunOptions) -> Iterator[Notice]:
     if info.interlaced and not options.deinterlace:
         yield Notice(
-            "the film is interlaced: its fields are kept, and each is coloured by its own luma; "
-            "--deinterlace makes whole frames instead, which gives up exact luma and every second "
-            "moment"
+            "the film is interlaced: its fields are kept, and each is coloured by itself (--stride "
+            "2 shows the model every second field only); --deinterlace makes whole frames instead, "
+            "which gives up exact luma and every second moment"
         )
     if options.deinterlace and info.interlaced:
         yield Notice(

@@ -209,6 +209,17 @@ class ColorField:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class FieldColors:
+    """The colours of a frame's two fields: of its even rows and of its odd ones.
+
+    Each is that of the field alone, seen at the frame's height.
+    """
+
+    top: ColorField
+    bottom: ColorField
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Uncolored:
     """A frame that the network was not shown: `smooth` carries colour to it from its neighbours."""
 

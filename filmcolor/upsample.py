@@ -21,6 +21,8 @@ from torch import Tensor
 
 from filmcolor.types import ColorField, Luma, PixelLayout, Siting
 
+_ALL_ROWS = slice(None)
+
 Sums = NDArray[np.int16] | NDArray[np.int32]
 
 
@@ -178,13 +180,12 @@ class GuideLines:
     """(1, 4, h, chroma width): two slopes, two offsets."""
     down: _Lerp
 
-    def ab(self, lightness: Tensor, first_row: int = 0) -> Tensor:
+    def ab(self, lightness: Tensor, rows: slice = _ALL_ROWS) -> Tensor:
         """ab (1, 2, rows, chroma width) where the film's own lightness is (1, 1, rows, chroma
         width).
 
-        `first_row` is the chroma row that the first row given is.
+        `rows` says which of the chroma grid's rows are given.
         """
-        rows = slice(first_row, first_row + lightness.shape[2])
         full = torch.lerp(
             self.values.index_select(2, self.down.lower[rows]),
             self.values.index_select(2, self.down.upper[rows]),
@@ -213,20 +214,21 @@ class Upsampler:
         self._siting = siting
         self._device = device
         self._settings = settings or GuideSettings()
-        self._known: dict[tuple[int, int], tuple[_Lerp, Tensor]] = {}
+        self._known: dict[tuple[int, int, float], tuple[_Lerp, Tensor]] = {}
 
-    def lines(self, colors: ColorField) -> GuideLines:
-        """Fit one field's lines."""
+    def lines(self, colors: ColorField, offset: float = 0.0) -> GuideLines:
+        """Fit one field's lines; it was seen so many rows of the picture lower than the picture."""
         ab = torch.from_numpy(colors.ab)[None].to(self._device)
         lightness = torch.from_numpy(colors.lightness)[None, None].to(self._device)
-        down, across = self._positions((ab.shape[2], ab.shape[3]))
+        down, across = self._positions((ab.shape[2], ab.shape[3]), offset)
         return GuideLines(fit_guide(ab, lightness, self._settings) @ across, down)
 
-    def _positions(self, grid: tuple[int, int]) -> tuple[_Lerp, Tensor]:
-        if grid not in self._known:
+    def _positions(self, grid: tuple[int, int], offset: float) -> tuple[_Lerp, Tensor]:
+        key = (*grid, offset)
+        if key not in self._known:
             (height, width), (down, across) = self._size, self._steps
             left = self._siting == "left" and across == 2
-            rows = _Lerp.of(grid[0], height, down, down / 2).to(self._device)
+            rows = _Lerp.of(grid[0], height, down, down / 2 - offset).to(self._device)
             columns = _Lerp.of(grid[1], width, across, 0.5 if left else across / 2)
-            self._known[grid] = rows, columns.matrix(grid[1]).to(self._device)
-        return self._known[grid]
+            self._known[key] = rows, columns.matrix(grid[1]).to(self._device)
+        return self._known[key]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,6 +25,7 @@ from filmcolor.types import (
     ColorField,
     ColorFrame,
     ColorTags,
+    FieldColors,
     Frame,
     PixelLayout,
     Siting,
@@ -51,7 +52,7 @@ def frame(
 
 
 def composed(
-    pairs: list[tuple[Frame, ColorField]],
+    pairs: Sequence[tuple[Frame, ColorField | FieldColors]],
     *,
     source: PixelLayout = EIGHT,
     layout: PixelLayout = EIGHT,
@@ -185,6 +186,23 @@ def test_interlaced_and_whole_frames_in_turn() -> None:
     assert [frame.interlaced for frame in came] == marks
     assert np.array_equal(came[0].cb, came[3].cb) and np.array_equal(came[1].cb, came[2].cb)
     assert not np.array_equal(came[0].cb, came[1].cb)
+
+
+@pytest.mark.parametrize("chroma", ["420", "422", "444"])
+def test_each_field_has_its_own_color(chroma: str) -> None:
+    layout = PixelLayout(8, chroma)  # type: ignore[arg-type]
+    red, blue = field(a=30, b=20), field(a=5, b=-30)
+    woven = replace(frame(size=(50, 64)), interlaced=True)
+    colors = FieldColors(red, blue)
+    (got,) = composed([(woven, colors)], layout=layout)
+    (top,) = composed([(woven, red)], layout=layout)
+    (bottom,) = composed([(woven, blue)], layout=layout)
+    for name in ("cb", "cr"):
+        made = getattr(got, name)
+        assert np.array_equal(made[0::2], getattr(top, name)[0::2])
+        assert np.array_equal(made[1::2], getattr(bottom, name)[1::2])
+    (whole,) = composed([(replace(woven, interlaced=False), colors)], layout=layout)
+    assert np.array_equal(whole.cb, top.cb) and np.array_equal(whole.cr, top.cr)
 
 
 def test_box_that_would_swap_the_fields_is_refused() -> None:

@@ -215,11 +215,27 @@ def test_any_size(size: tuple[int, int], chroma: str) -> None:
         assert bool(got.isfinite().all())
 
 
+@pytest.mark.parametrize("parity", [0, 1])
+def test_colors_seen_in_a_field_land_where_they_were(parity: int) -> None:
+    """A field's rows are half a row above (top) or below (bottom) the middle of the frame's."""
+    layout = PixelLayout(8, "420")
+    rows = np.arange(parity, 96.0, 2)  # of the frame; three to one row of ab
+    ramp = np.broadcast_to(rows.reshape(16, 3).mean(axis=1)[:, None], (16, 16))
+    field = ColorField(0, np.stack([ramp, ramp]).astype(np.float32), np.full((48, 48), 50, "f4"))
+    lines = Upsampler((96, 96), layout, "left", CPU).lines(field, parity - 0.5)
+    chosen = slice(parity, None, 2)
+    got = lines.ab(torch.full((1, 1, 24, 48), 50.0), chosen)[0, 0].numpy()
+    want = (np.arange(48) * 2 + 0.5)[chosen, None]
+    assert np.abs(got - want)[3:-3].max() < 0.02
+
+
 def test_bands_equal_the_whole() -> None:
     ab, film = photo("coffee")
     lines = Upsampler((256, 384), PixelLayout(8, "444"), "left", CPU).lines(
         field_of(ab, film, (192, 288))
     )
     whole = torch.from_numpy(film)[None, None]
-    bands = [lines.ab(whole[:, :, top : top + 50], top) for top in range(0, 256, 50)]
+    bands = [
+        lines.ab(whole[:, :, top : top + 50], slice(top, top + 50)) for top in range(0, 256, 50)
+    ]
     assert torch.equal(torch.cat(bands, dim=2), lines.ab(whole))

@@ -158,7 +158,7 @@ def _verdict(info: VideoInfo) -> tuple[str, list[str]]:
     notices = [notice.text for notice in plan.notices]
     if info.interlaced:
         notices.append(
-            "interlaced: `run` keeps its fields and colours each by its own luma; --deinterlace "
+            "interlaced: `run` keeps its fields and colours each by itself; --deinterlace "
             "makes whole frames instead, which gives up exact luma and every second moment"
         )
     where = "Y4M on standard output" if info.is_pipe else click.format_filename(target)
