@@ -156,7 +156,7 @@ def _colored(
 def _steadied(
     job: Coloring, frames: Iterable[Frame], film: FilmPlan | None
 ) -> Iterator[tuple[Frame, ColorField | FieldColors]]:
-    """Every frame with its colours, steadied in time; of interlaced film, with those of each field."""
+    """Every frame with its colours, steadied in time: of interlaced film, those of each field."""
     info = job.reader.info
     drift = None if film is None else film.drift
     if not keeps_fields(info, job.options):

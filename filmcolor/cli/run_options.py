@@ -157,8 +157,8 @@ _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
         show_default=True,
         metavar="N|auto",
         help="Let the model see every Nth frame of a shot and carry its colours to those between: "
-        f"quicker, 1 to {words.LONGEST_STRIDE}; of an interlaced film every Nth field. auto chooses what this machine gains from (films "
-        "only).",
+        f"quicker, 1 to {words.LONGEST_STRIDE}; of an interlaced film every Nth field. auto "
+        "chooses what this machine gains from (films only).",
     ),
     section_option(
         _READING,
