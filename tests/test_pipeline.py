@@ -245,6 +245,22 @@ def test_telecined_film_keeps_its_fields(tmp_path: Path, options: RunOptions, su
     assert min(chroma_spread(target)) > 1.0
 
 
+def test_the_color_of_a_field_does_not_depend_on_the_other(tmp_path: Path) -> None:
+    """From file to file: whatever stands in the odd rows, the even ones have the same chroma."""
+    alone = replace(FFV1, color=replace(FFV1.color, smooth="none"))
+    planes = []
+    for scene in (1, 2):
+        source, target = tmp_path / f"{scene}.mkv", tmp_path / f"{scene}-color.mkv"
+        woven_film(source, second_scene=scene)
+        color(source, target, alone)
+        with av.open(str(target)) as film:
+            frames = list(film.decode(video=0))
+        planes.append(np.stack([plane_codes(frame, at) for frame in frames for at in (1, 2)]))
+    first, second = planes
+    assert np.array_equal(first[:, 0::2], second[:, 0::2])
+    assert (first[:, 1::2] != second[:, 1::2]).mean() > 0.5
+
+
 def test_deinterlacing_says_what_it_gives_up(tmp_path: Path) -> None:
     source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
     woven_film(source)

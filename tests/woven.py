@@ -25,11 +25,12 @@ def woven_film(
     whole: Collection[int] = (),
     size: tuple[int, int] = (64, 96),
     order: int | None = None,
+    second_scene: int = 0,
 ) -> list[Plane]:
     """A film of two moments a frame, but for the frames in `whole`; its luma as encoded.
 
     Every frame says what it is, as far as the codec has words for it; the file says `order`, or
-    which field comes first.
+    which field comes first. The later field may be of another scene.
     """
     lumas = []
     depth = av.VideoFormat(pix_fmt).components[0].bits
@@ -42,7 +43,9 @@ def woven_film(
         for index in range(FRAMES):
             luma = luma_picture(4 * index, *size, depth)
             if index not in whole:
-                luma[top_first::2] = luma_picture(4 * index + 2, *size, depth)[top_first::2]
+                luma[top_first::2] = luma_picture(4 * index + 2, *size, depth, scene=second_scene)[
+                    top_first::2
+                ]
             lumas.append(luma)
             frame = make_frame(luma, pix_fmt)
             frame.pts, frame.time_base = index, Fraction(1, 25)
