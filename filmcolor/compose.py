@@ -22,6 +22,7 @@ from filmcolor.types import (
     ColorFrame,
     ColorTags,
     Field,
+    FieldColors,
     Frame,
     Luma,
     PixelLayout,
@@ -31,15 +32,19 @@ from filmcolor.upsample import GuideLines, Upsampler, luma_on_chroma_grid
 
 _IN_FLIGHT = 2
 """Frames that a CUDA device may still be working on when the next one is started."""
+_FIELD_OFFSET = 0.5
+"""Rows by which the middle of a field's rows is above (top) or below that of the frame's."""
 _BAND_SAMPLES = 1 << 20
 """Samples of a picture that are worked on at once, so that a large one needs little memory."""
 
 
 def _find_chroma(
-    lines: GuideLines, luma: Tensor, saturation: float, table: ChromaTable, first_row: int = 0
+    lines: GuideLines, luma: Tensor, saturation: float, table: ChromaTable, rows: slice
 ) -> Tensor:
-    """(Cb, Cr) (1, 2, h, w) in -0.5..0.5 for Y' (1, 1, h, w) 0..1 on the chroma grid."""
-    ab = lines.ab(lightness(luma), first_row)
+    """(Cb, Cr) (1, 2, h, w) in -0.5..0.5 for Y' (1, 1, h, w) 0..1 on these rows of the chroma
+    grid.
+    """
+    ab = lines.ab(lightness(luma), rows)
     if saturation != 1.0:
         ab = ab * saturation
     return table(luma, ab)
@@ -67,7 +72,7 @@ def chroma_at(
     for top in range(0, height, step):
         codes = torch.from_numpy(luma[top : top + step].astype(np.int32)).to(device)
         band = normalize_luma(codes[None, None], bit_depth, full_range=True)
-        found = _find_chroma(lines, band, saturation, table, top)
+        found = _find_chroma(lines, band, saturation, table, slice(top, top + step))
         result[:, top : top + step] = found[0].cpu().numpy()
     return result[0], result[1]
 
@@ -118,23 +123,27 @@ class _Composer:
         down, across = layout.subsampling
         if self._box.top % down or self._box.left % across:
             raise ValueError(f"{self._box} does not begin on the {layout.chroma} chroma grid")
+        self._starts_with_top_field = self._box.top % (2 * down) == 0
 
     @torch.inference_mode()
-    def start(self, frame: Frame, colors: ColorField, *, key: bool) -> _Started:
+    def start(self, frame: Frame, colors: ColorField | FieldColors, *, key: bool) -> _Started:
         """Begin one frame; on CUDA its codes are valid only after `finish` has waited for them."""
         if frame.luma.shape != self._size:
             raise ValueError(f"frame {frame.index} is {frame.luma.shape}, the film {self._size}")
         box, depth = self._box, self._source_layout.bit_depth
+        if frame.interlaced and not self._starts_with_top_field:
+            raise ValueError(f"{box} does not begin with a row of the top field's chroma")
         inside = frame.luma[box.top : box.bottom, box.left : box.right]
-        sums, divisor = luma_on_chroma_grid(inside, self._layout, depth, self._siting)
+        sums, divisor = luma_on_chroma_grid(
+            inside, self._layout, depth, self._siting, by_field=frame.interlaced
+        )
         sent = torch.from_numpy(np.ascontiguousarray(sums))[None, None]
         on_cuda = self._device.type == "cuda"
         if on_cuda:
             sent = sent.pin_memory()
         codes = sent.to(self._device, non_blocking=on_cuda).to(torch.float32) / divisor
         luma = normalize_luma(codes, depth, self._full_range)
-        lines = self._upsampler.lines(colors)
-        found = _find_chroma(lines, luma, self._saturation, self._table)
+        found = self._chroma(colors, luma, by_field=frame.interlaced)
         made = quantize_chroma(found[0], self._layout.bit_depth, self._full_range).to(torch.int16)
         if not on_cuda:
             return _Started(frame, made.cpu(), None, key)
@@ -143,6 +152,25 @@ class _Composer:
         done = torch.cuda.Event()  # type: ignore[no-untyped-call]
         done.record(torch.cuda.current_stream(self._device))
         return _Started(frame, host, done, key)
+
+    def _chroma(self, colors: ColorField | FieldColors, luma: Tensor, *, by_field: bool) -> Tensor:
+        """(Cb, Cr) for Y' on the chroma grid; of a whole frame with the top field's colours."""
+        if isinstance(colors, ColorField) or not by_field:
+            whole = colors if isinstance(colors, ColorField) else colors.top
+            offset = 0.0 if whole is colors else -_FIELD_OFFSET
+            lines = self._upsampler.lines(whole, offset)
+            return _find_chroma(lines, luma, self._saturation, self._table, slice(None))
+        found = luma.new_empty((1, 2, *luma.shape[2:]))
+        for parity, (field, offset) in enumerate(
+            ((colors.top, -_FIELD_OFFSET), (colors.bottom, _FIELD_OFFSET))
+        ):
+            rows = slice(parity, None, 2)
+            if luma.shape[2] > parity:
+                lines = self._upsampler.lines(field, offset)
+                found[:, :, rows] = _find_chroma(
+                    lines, luma[:, :, rows], self._saturation, self._table, rows
+                )
+        return found
 
     def finish(self, started: _Started) -> ColorFrame:
         """Wait for one frame's chroma and lay it into planes that are neutral around the box."""
@@ -159,12 +187,19 @@ class _Composer:
         frame = started.frame
         cb, cr = planes
         return ColorFrame(
-            frame.index, frame.pts, frame.luma, cb, cr, duration=frame.duration, key=started.key
+            frame.index,
+            frame.pts,
+            frame.luma,
+            cb,
+            cr,
+            duration=frame.duration,
+            key=started.key,
+            interlaced=frame.interlaced,
         )
 
 
 def compose(
-    fields: Iterable[tuple[Frame, ColorField]],
+    fields: Iterable[tuple[Frame, ColorField | FieldColors]],
     *,
     source_layout: PixelLayout,
     layout: PixelLayout,
@@ -179,8 +214,9 @@ def compose(
 
     `source_layout` tells the bit depth of the luma, `layout` the chroma that is to be delivered;
     `tags` must be resolved and be those of `table`, which lies on `device`. Colour fields cover
-    the `box`; outside it chroma is exactly neutral. `saturation` scales ab. The first frame of
-    each shot is marked as a key frame. Raises `ValueError` if the frames' size changes.
+    the `box`; an interlaced frame comes with one for both its fields, or with one for each. Outside
+    the box chroma is exactly neutral. `saturation` scales ab. The first frame of each shot is
+    marked as a key frame. Raises `ValueError` if the frames' size changes.
     """
     composer: _Composer | None = None
     waiting: deque[_Started] = deque()

@@ -17,16 +17,18 @@ from typing import TypeVar
 from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.compose import compose
 from filmcolor.errors import MediaError
+from filmcolor.fields import FieldSplitter, field_drift, field_view, keeps_fields
 from filmcolor.infer import View, infer_sparsely
 from filmcolor.job import FilmPlan, Segment
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.encode import OutputPlan
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.options import RunOptions
+from filmcolor.palette import Drift
 from filmcolor.prefetch import prefetch
 from filmcolor.shots import assign_shots
 from filmcolor.smooth import smooth
-from filmcolor.types import ColorFrame, Frame
+from filmcolor.types import ColorField, ColorFrame, FieldColors, Frame
 from filmcolor.workfolder import Lease
 
 T = TypeVar("T")
@@ -131,14 +133,7 @@ def _colored(
     color, clock = job.options.color, job.clock
     tags = resolve_tags(job.reader.info.tags, job.reader.info.height)
     found = clock.watch("shots", marked, "_wait")
-    fields = infer_sparsely(found, job.model, job.view, color.batch_size, job.stride)
-    steady = smooth(
-        clock.watch("infer", fields, "shots"),
-        color.smooth,
-        stability=color.stability,
-        stride=job.stride,
-        drift=None if film is None else film.drift,
-    )
+    steady = _steadied(job, found, film)
     own = (
         (frame, field)
         for frame, field in clock.watch("smooth", steady, "infer")
@@ -156,6 +151,36 @@ def _colored(
         device=job.model.device,
     )
     yield from clock.watch("compose", composed, "smooth")
+
+
+def _steadied(
+    job: Coloring, frames: Iterable[Frame], film: FilmPlan | None
+) -> Iterator[tuple[Frame, ColorField | FieldColors]]:
+    """Every frame with its colours, steadied in time: of interlaced film, those of each field."""
+    info = job.reader.info
+    drift = None if film is None else film.drift
+    if not keeps_fields(info, job.options):
+        yield from _pictures_steadied(job, frames, job.view, drift)
+        return
+    splitter = FieldSplitter(top_first=info.top_field_first)
+    fields, view = splitter.split(frames), field_view(job.view)
+    drift = None if drift is None else field_drift(drift)
+    yield from splitter.join(_pictures_steadied(job, fields, view, drift))
+
+
+def _pictures_steadied(
+    job: Coloring, pictures: Iterable[Frame], view: View, drift: Drift | None
+) -> Generator[tuple[Frame, ColorField], None, None]:
+    """Every picture, be it a frame or a field, with its colour."""
+    color = job.options.color
+    fields = infer_sparsely(pictures, job.model, view, color.batch_size, job.stride)
+    return smooth(
+        job.clock.watch("infer", fields, "shots"),
+        color.smooth,
+        stability=color.stability,
+        stride=job.stride,
+        drift=drift,
+    )
 
 
 class _PlannedFrames:

@@ -60,13 +60,16 @@ def find_picture_box(
     frames: Sequence[Frame],
     layout: PixelLayout,
     full_range: bool,
+    *,
+    interlaced: bool = False,
 ) -> Box | None:
     """The part of the frame inside letterbox and pillarbox bars, or None if there are no bars.
 
     `frames` are samples spread over the film. A bar is at least 2 % of the height or width, stays
     black and flat (grain allowed) in every sample that is not black altogether, and ends in a
     step; the two sides need not be alike. The box is rounded inward to even numbers and keeps at
-    least half of the frame's area.
+    least half of the frame's area. In an `interlaced` film it begins at a multiple of four rows,
+    so that its 4:2:0 chroma, too, begins with the top field.
     """
     scale = 1.0 / (1 << (layout.bit_depth - 8))
     black = 0.0 if full_range else 16.0
@@ -83,7 +86,7 @@ def find_picture_box(
     before, after = _margins(inner)
     if not any((above, below, before, after)):
         return None
-    top, left = (count + count % 2 for count in (above, before))
+    top, left = above + -above % (4 if interlaced else 2), before + before % 2
     bottom = (height - below) // 2 * 2 if below else height
     right = (width - after) // 2 * 2 if after else width
     box = Box(top, left, bottom, right)

@@ -98,7 +98,9 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
             work=str(folder or ""),
         )
         tags = resolve_tags(info.tags, info.height)
-        box = find_picture_box(samples, info.layout, bool(tags.full_range))
+        box = find_picture_box(
+            samples, info.layout, bool(tags.full_range), interlaced=info.interlaced
+        )
         if box is not None:
             yield Notice(
                 f"the picture is {box.size[1]}x{box.size[0]} inside black bars, which stay neutral"
@@ -168,8 +170,14 @@ def _write_frames(
 def _film_notices(info: VideoInfo, samples: list[Frame], options: RunOptions) -> Iterator[Notice]:
     if info.interlaced and not options.deinterlace:
         yield Notice(
-            "the film is interlaced: colour is laid over both fields together, which may smear on "
-            "fast motion; --deinterlace makes whole frames first (and gives up exact luma)",
+            "the film is interlaced: its fields are kept, and each is coloured by itself (--stride "
+            "2 shows the model every second field only); --deinterlace makes whole frames instead, "
+            "which gives up exact luma and every second moment"
+        )
+    if options.deinterlace and info.interlaced:
+        yield Notice(
+            "--deinterlace: the two fields of each frame become one whole picture, which gives up "
+            "exact luma and every second moment; the number of frames stays",
             warning=True,
         )
     if options.deinterlace and not info.interlaced:

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from filmcolor.fields import field_view, fields_of, keeps_fields
 from filmcolor.infer import View, infer
 from filmcolor.job import FilmPlan
 from filmcolor.media.decode import FilmReader
@@ -47,6 +48,8 @@ def look_through(
             duration_seconds=options.duration_seconds,
             deinterlace=options.deinterlace,
         )
+        split = keeps_fields(info, options)
+        seen_view = field_view(view) if split else view
         finder, meter = ShotFinder(info.layout.bit_depth), DriftMeter()
         samples: dict[int, ColorField] = {}
         times = array("q")
@@ -65,7 +68,8 @@ def look_through(
                 done, last = frame.index + 1, frame.duration
                 times.append(frame.pts)
                 if steadied and frame.index % SPACING == 0:
-                    ((_, samples[frame.index]),) = infer([frame], model, view, 1)
+                    seen = fields_of(frame, top_first=info.top_field_first)[0] if split else frame
+                    ((_, samples[frame.index]),) = infer([seen], model, seen_view, 1)
                 if known := finder.add(frame.luma):
                     settle(*known)
                 if time.monotonic() - reported > _REPORT_SECONDS:

@@ -79,7 +79,7 @@ def preview_film(source: str, target: str, options: PreviewOptions) -> Generator
         "pictures",
     )
     full_range = bool(resolve_tags(info.tags, info.height).full_range)
-    box = find_picture_box(samples, info.layout, full_range)
+    box = find_picture_box(samples, info.layout, full_range, interlaced=info.interlaced)
     maker = PictureMaker(replace(info, layout=info.layout.colored), box, _CELL_HEIGHT)
     shown = (with_neutral_chroma(frame, info.layout) for frame in frames)
     columns = [[maker.picture(frame) for frame in shown]]

@@ -130,6 +130,10 @@ class VideoInfo:
     """Degrees counter-clockwise that a player turns the picture by: 0, 90, 180, 270."""
     interlaced: bool = False
     top_field_first: bool = True
+    frames_state_fields: bool = False
+    """Whether its decoder says of each frame whether it is interlaced; if not, all of an
+    interlaced film's are.
+    """
     conversion: str | None = None
     """One line for people when the planes are not the decoder's own, else None."""
     streams: tuple[StreamInfo, ...] = ()
@@ -186,6 +190,8 @@ class Frame:
     """Number of the frame's shot, counted from 0; set by `shots`."""
     place: int = 0
     """Number of the frame in its shot, counted from 0; set by `shots`."""
+    interlaced: bool = False
+    """Its even and its odd rows are two fields, taken at different moments."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -200,6 +206,17 @@ class ColorField:
     """Shape (H, W), L* 0..100: what the network was shown; guides flow and upsampling."""
     confidence: Field | None = None
     """Shape (h, w), 0..1, where the model states it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FieldColors:
+    """The colours of a frame's two fields: of its even rows and of its odd ones.
+
+    Each is that of the field alone, seen at the frame's height.
+    """
+
+    top: ColorField
+    bottom: ColorField
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -226,6 +243,8 @@ class ColorFrame:
     duration: int = 0
     key: bool = False
     """The encoder must make this a key frame (first of a shot)."""
+    interlaced: bool = False
+    """As in `Frame`; then even and odd rows of 4:2:0 chroma belong to the field of that parity."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from torch import Tensor
 
 from filmcolor.types import ColorField, Luma, PixelLayout, Siting
 
+_ALL_ROWS = slice(None)
+
 Sums = NDArray[np.int16] | NDArray[np.int32]
 
 
@@ -84,31 +86,52 @@ def fit_guide(ab: Tensor, lightness: Tensor, settings: GuideSettings) -> Tensor:
 
 
 def _widened(luma: Luma, bit_depth: int, extra: tuple[int, int]) -> Sums:
-    """Codes in a type that holds the sum of eight; `extra` rows and columns repeat the last."""
+    """Codes in a type that holds the sum of sixteen; `extra` rows and columns repeat the last."""
     rim = ((0, extra[0]), (0, extra[1]))
     padded = np.pad(luma, rim, mode="edge") if any(extra) else luma
-    if bit_depth <= 12:
+    if bit_depth <= 11:
         return padded.astype(np.int16)
     return padded.astype(np.int32)
 
 
+def _pairs_within_fields(rows: Sums) -> Sums:
+    """Four times the luma at each row of 4:2:0 chroma of an interlaced picture.
+
+    Chroma row i belongs to the field of the rows of its own parity. It lies, as in a whole picture,
+    half a row below luma row 2 i: a quarter of the way between two rows of the top field, three
+    quarters between two of the bottom field (ITU-T H.262, 6.1.1.8; H.264, 6.2). At the
+    lower rim a field's own last row is repeated.
+    """
+    found = np.empty((-(-rows.shape[0] // 2), rows.shape[1]), rows.dtype)
+    for parity, (near, far) in enumerate(((3, 1), (1, 3))):
+        field = rows[parity::2]
+        upper, count = field[0::2], found[parity::2].shape[0]
+        lower = np.concatenate([field[1::2], field[-1:]])[: len(upper)]
+        found[parity::2] = (near * upper + far * lower)[:count]
+    return found
+
+
 def luma_on_chroma_grid(
-    luma: Luma, layout: PixelLayout, bit_depth: int, siting: Siting
+    luma: Luma, layout: PixelLayout, bit_depth: int, siting: Siting, *, by_field: bool = False
 ) -> tuple[Sums, int]:
     """Luma where the chroma samples sit: sums of codes, and what to divide them by.
 
     `luma` (height, width) of `bit_depth`, `layout` says the chroma grid. Vertically a 4:2:0
-    sample lies between two rows (their mean); horizontally a left-sited one lies on an even
-    column (1 2 1), a centred one between two (their mean). At the rim the last sample is
-    repeated.
+    sample lies between two rows (their mean), `by_field` between two of its own field, nearer to
+    one of them; horizontally a left-sited one lies on an even column (1 2 1), a centred one between
+    two (their mean). At the rim the last sample is repeated.
     """
     down, across = layout.subsampling
     height, width = luma.shape
-    rows = _widened(luma, bit_depth, (height % down, width % across))
+    is_paired = down == 2 and not by_field
+    rows = _widened(luma, bit_depth, (height % 2 if is_paired else 0, width % across))
     divisor = 1
-    if down == 2:
+    if is_paired:
         rows = rows[0::2] + rows[1::2]
         divisor = 2
+    elif down == 2:
+        rows = _pairs_within_fields(rows)
+        divisor = 4
     if across == 1:
         return rows, divisor
     if siting == "center":
@@ -157,13 +180,12 @@ class GuideLines:
     """(1, 4, h, chroma width): two slopes, two offsets."""
     down: _Lerp
 
-    def ab(self, lightness: Tensor, first_row: int = 0) -> Tensor:
+    def ab(self, lightness: Tensor, rows: slice = _ALL_ROWS) -> Tensor:
         """ab (1, 2, rows, chroma width) where the film's own lightness is (1, 1, rows, chroma
         width).
 
-        `first_row` is the chroma row that the first row given is.
+        `rows` says which of the chroma grid's rows are given.
         """
-        rows = slice(first_row, first_row + lightness.shape[2])
         full = torch.lerp(
             self.values.index_select(2, self.down.lower[rows]),
             self.values.index_select(2, self.down.upper[rows]),
@@ -192,20 +214,21 @@ class Upsampler:
         self._siting = siting
         self._device = device
         self._settings = settings or GuideSettings()
-        self._known: dict[tuple[int, int], tuple[_Lerp, Tensor]] = {}
+        self._known: dict[tuple[int, int, float], tuple[_Lerp, Tensor]] = {}
 
-    def lines(self, colors: ColorField) -> GuideLines:
-        """Fit one field's lines."""
+    def lines(self, colors: ColorField, offset: float = 0.0) -> GuideLines:
+        """Fit one field's lines; it was seen so many rows of the picture lower than the picture."""
         ab = torch.from_numpy(colors.ab)[None].to(self._device)
         lightness = torch.from_numpy(colors.lightness)[None, None].to(self._device)
-        down, across = self._positions((ab.shape[2], ab.shape[3]))
+        down, across = self._positions((ab.shape[2], ab.shape[3]), offset)
         return GuideLines(fit_guide(ab, lightness, self._settings) @ across, down)
 
-    def _positions(self, grid: tuple[int, int]) -> tuple[_Lerp, Tensor]:
-        if grid not in self._known:
+    def _positions(self, grid: tuple[int, int], offset: float) -> tuple[_Lerp, Tensor]:
+        key = (*grid, offset)
+        if key not in self._known:
             (height, width), (down, across) = self._size, self._steps
             left = self._siting == "left" and across == 2
-            rows = _Lerp.of(grid[0], height, down, down / 2).to(self._device)
+            rows = _Lerp.of(grid[0], height, down, down / 2 - offset).to(self._device)
             columns = _Lerp.of(grid[1], width, across, 0.5 if left else across / 2)
-            self._known[grid] = rows, columns.matrix(grid[1]).to(self._device)
-        return self._known[grid]
+            self._known[key] = rows, columns.matrix(grid[1]).to(self._device)
+        return self._known[key]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,6 +25,7 @@ from filmcolor.types import (
     ColorField,
     ColorFrame,
     ColorTags,
+    FieldColors,
     Frame,
     PixelLayout,
     Siting,
@@ -51,7 +52,7 @@ def frame(
 
 
 def composed(
-    pairs: list[tuple[Frame, ColorField]],
+    pairs: Sequence[tuple[Frame, ColorField | FieldColors]],
     *,
     source: PixelLayout = EIGHT,
     layout: PixelLayout = EIGHT,
@@ -148,6 +149,68 @@ def test_box_up_to_an_odd_rim() -> None:
 def test_box_off_the_chroma_grid_is_refused() -> None:
     with pytest.raises(ValueError, match="420 chroma grid"):
         composed([(frame(), field())], box=Box(3, 0, 40, 64))
+
+
+@pytest.mark.parametrize("bit_depth", [8, 10, 12])
+@pytest.mark.parametrize("chroma", ["420", "422", "444"])
+def test_chroma_of_a_field_comes_from_its_own_luma_alone(bit_depth: int, chroma: str) -> None:
+    """Whatever the other field holds; in a whole 4:2:0 frame it would matter."""
+    layout = PixelLayout(bit_depth, chroma)  # type: ignore[arg-type]
+    rng = np.random.default_rng(2)
+    lumas = [rng.integers(40, 200, (50, 64)).astype(layout.dtype) << (bit_depth - 8) for _ in "ab"]
+    mixed = lumas[0].copy()
+    mixed[1::2] = lumas[1][1::2]
+    guide = rng.uniform(20, 80, (64, 64)).astype(np.float32)
+    colors = ColorField(0, rng.normal(0, 30, (2, 16, 16)).astype(np.float32), guide)
+    made = {}
+    for interlaced in (True, False):
+        for name, luma in (("first", lumas[0]), ("second", lumas[1]), ("mixed", mixed)):
+            one = Frame(0, 0, luma.astype(layout.dtype), interlaced=interlaced)
+            (got,) = composed([(one, colors)], source=layout, layout=layout)
+            assert got.interlaced is interlaced and got.luma is one.luma
+            made[name, interlaced] = np.stack([got.cb, got.cr])
+    fields = made["mixed", True]
+    assert np.array_equal(fields[:, 0::2], made["first", True][:, 0::2])
+    assert np.array_equal(fields[:, 1::2], made["second", True][:, 1::2])
+    assert (fields[:, 1::2] != made["first", True][:, 1::2]).mean() > 0.5
+    of_whole = (made["mixed", False][:, 0::2] != made["first", False][:, 0::2]).mean()
+    assert of_whole > 0.5 if chroma == "420" else of_whole == 0
+
+
+def test_interlaced_and_whole_frames_in_turn() -> None:
+    rng = np.random.default_rng(3)
+    luma = rng.integers(40, 200, (48, 64)).astype(np.uint8)
+    marks = [True, False, False, True]
+    pairs = [(Frame(n, n, luma, interlaced=mark), field(n)) for n, mark in enumerate(marks)]
+    came = composed(pairs)
+    assert [frame.interlaced for frame in came] == marks
+    assert np.array_equal(came[0].cb, came[3].cb) and np.array_equal(came[1].cb, came[2].cb)
+    assert not np.array_equal(came[0].cb, came[1].cb)
+
+
+@pytest.mark.parametrize("chroma", ["420", "422", "444"])
+def test_each_field_has_its_own_color(chroma: str) -> None:
+    layout = PixelLayout(8, chroma)  # type: ignore[arg-type]
+    red, blue = field(a=30, b=20), field(a=5, b=-30)
+    woven = replace(frame(size=(50, 64)), interlaced=True)
+    colors = FieldColors(red, blue)
+    (got,) = composed([(woven, colors)], layout=layout)
+    (top,) = composed([(woven, red)], layout=layout)
+    (bottom,) = composed([(woven, blue)], layout=layout)
+    for name in ("cb", "cr"):
+        made = getattr(got, name)
+        assert np.array_equal(made[0::2], getattr(top, name)[0::2])
+        assert np.array_equal(made[1::2], getattr(bottom, name)[1::2])
+    (whole,) = composed([(replace(woven, interlaced=False), colors)], layout=layout)
+    assert np.array_equal(whole.cb, top.cb) and np.array_equal(whole.cr, top.cr)
+
+
+def test_box_that_would_swap_the_fields_is_refused() -> None:
+    woven = replace(frame(), interlaced=True)
+    with pytest.raises(ValueError, match="top field"):
+        composed([(woven, field())], box=Box(2, 0, 40, 64))
+    (got,) = composed([(woven, field())], box=Box(4, 0, 40, 64))
+    assert (got.cr[:2] == 128).all() and (got.cr[2:20] > 132).all()
 
 
 def test_black_and_white_stay_neutral_and_nothing_is_nan() -> None:

@@ -24,6 +24,7 @@ STAGES = {
     "flow_average",
     "palette",
     "infer",
+    "fields",
     "views",
     "smooth",
     "upsample",

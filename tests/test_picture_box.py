@@ -39,6 +39,13 @@ def test_bars_are_found_and_rounded_inward(grain: float) -> None:
     assert box(top=10, bottom=10, left=13, right=13) == Box(10, 14, 110, 146)
 
 
+def test_bars_of_an_interlaced_film_leave_the_top_field_first() -> None:
+    for top, expected in ((13, 16), (14, 16), (16, 16), (17, 20)):
+        frames = samples(top=top, bottom=14, left=13)
+        box = find_picture_box(frames, GREY, False, interlaced=True)
+        assert box == Box(expected, 14, 106, 160)
+
+
 def test_no_bars() -> None:
     assert find_picture_box(samples(), GREY, False) is None
     assert find_picture_box(samples(grain=6), GREY, False) is None

@@ -29,6 +29,7 @@ from filmcolor.types import (
     Progress,
 )
 from tests.clips import Plane, decode_film, luma_picture, make_clip, plane_codes
+from tests.woven import WHOLE, marks, woven_film
 
 QUICK = RunOptions(color=ColorOptions(device="cpu", size=96))
 FFV1 = replace(QUICK, encode=EncodeOptions(codec="ffv1"))
@@ -223,6 +224,51 @@ def boxed(tmp_path: Path) -> tuple[Path, list[Plane]]:
             film.mux(stream.encode(av.VideoFrame.from_ndarray(luma, "gray")))
         film.mux(stream.encode(None))
     return source, lumas
+
+
+@pytest.mark.parametrize(
+    ("options", "suffix"), [(FFV1, ".mkv"), (LOSSLESS, ".mp4")], ids=["ffv1", "x264-lossless"]
+)
+def test_telecined_film_keeps_its_fields(tmp_path: Path, options: RunOptions, suffix: str) -> None:
+    """Frames of two moments and whole ones in turn come out as they went in."""
+    source, target = tmp_path / "in.mkv", tmp_path / f"out{suffix}"
+    lumas = woven_film(source, whole=WHOLE)
+    events = color(source, target, options)
+    (planned,) = (event for event in events if isinstance(event, Planned))
+    assert "fields kept (top first)" in planned.summary
+    said = [event for event in events if isinstance(event, Notice) and "fields" in event.text]
+    assert len(said) == 1 and not said[0].warning
+    assert all(map(np.array_equal, decode_film(target)[1], lumas))
+    order, frames = marks(target)
+    assert order == 2
+    assert frames == [options is LOSSLESS or index not in WHOLE for index in range(len(lumas))]
+    assert min(chroma_spread(target)) > 1.0
+
+
+def test_the_color_of_a_field_does_not_depend_on_the_other(tmp_path: Path) -> None:
+    """From file to file: whatever stands in the odd rows, the even ones have the same chroma."""
+    alone = replace(FFV1, color=replace(FFV1.color, smooth="none"))
+    planes = []
+    for scene in (1, 2):
+        source, target = tmp_path / f"{scene}.mkv", tmp_path / f"{scene}-color.mkv"
+        woven_film(source, second_scene=scene)
+        color(source, target, alone)
+        with av.open(str(target)) as film:
+            frames = list(film.decode(video=0))
+        planes.append(np.stack([plane_codes(frame, at) for frame in frames for at in (1, 2)]))
+    first, second = planes
+    assert np.array_equal(first[:, 0::2], second[:, 0::2])
+    assert (first[:, 1::2] != second[:, 1::2]).mean() > 0.5
+
+
+def test_deinterlacing_says_what_it_gives_up(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    woven_film(source)
+    events = color(source, target, replace(FFV1, deinterlace=True))
+    (said,) = (event for event in events if isinstance(event, Notice) and event.warning)
+    assert "gives up exact luma and every second moment" in said.text
+    order, frames = marks(target)
+    assert order not in (2, 3) and not any(frames) and len(frames) == 8
 
 
 def test_letterbox_bars_stay_neutral_and_are_not_shown_to_the_network(tmp_path: Path) -> None:

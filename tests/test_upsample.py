@@ -150,6 +150,38 @@ def test_siting(chroma: str, siting: Siting, x: float, y: float) -> None:
         sums, divisor = luma_on_chroma_grid(luma, layout, 8, siting)
         assert sums.shape == (rows, columns)
         assert np.array_equal((sums / divisor)[inner], want[inner])
+        by_field, divisor = luma_on_chroma_grid(luma, layout, 8, siting, by_field=True)
+        assert np.array_equal((by_field / divisor)[inner], want[inner])
+
+
+@pytest.mark.parametrize("bit_depth", [8, 10, 12, 16])
+@pytest.mark.parametrize("height", [1, 2, 3, 4, 5, 6, 7, 8, 30])
+def test_siting_within_fields(height: int, bit_depth: int) -> None:
+    """Each row of chroma is read off the rows of its own field, at half a row below luma row 2 i.
+
+    In rows of the field, that is a quarter below one of the top field's and three quarters below
+    one of the bottom field's: what FFmpeg's scale filter, too, takes for interlaced 4:2:0.
+    """
+    layout = PixelLayout(bit_depth, "420")
+    rng = np.random.default_rng(height)
+    luma = rng.integers(0, 1 << bit_depth, (height, 6)).astype(layout.dtype)
+    luma[0, 0] = (1 << bit_depth) - 1
+    sums, divisor = luma_on_chroma_grid(luma, layout, bit_depth, "center", by_field=True)
+    assert sums.shape == layout.chroma_size(height, 6)
+    across = (luma[:, 0::2].astype(np.float64) + luma[:, 1::2]) / 2
+    for row, found in enumerate(sums / divisor):
+        places = np.arange(row % 2, height, 2)
+        want = [np.interp(2 * row + 0.5, places, column[places]) for column in across.T]
+        np.testing.assert_allclose(found, want, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("chroma", ["422", "444"])
+def test_fields_are_no_matter_where_every_row_has_its_own_chroma(chroma: str) -> None:
+    layout = PixelLayout(8, chroma)  # type: ignore[arg-type]
+    luma = np.random.default_rng(0).integers(0, 256, (7, 9)).astype(np.uint8)
+    whole = luma_on_chroma_grid(luma, layout, 8, "left")
+    fields = luma_on_chroma_grid(luma, layout, 8, "left", by_field=True)
+    assert whole[1] == fields[1] and np.array_equal(whole[0], fields[0])
 
 
 @pytest.mark.parametrize("bit_depth", [8, 10, 12, 16])
@@ -159,9 +191,10 @@ def test_luma_sums_do_not_overflow_and_keep_flat_pictures(bit_depth: int, siting
     for chroma in ("420", "422", "444"):
         layout = PixelLayout(bit_depth, chroma)  # type: ignore[arg-type]
         luma = np.full((5, 7), white, layout.dtype)
-        sums, divisor = luma_on_chroma_grid(luma, layout, bit_depth, siting)
-        assert sums.shape == layout.chroma_size(5, 7)
-        assert (sums == white * divisor).all()
+        for by_field in (False, True):
+            sums, divisor = luma_on_chroma_grid(luma, layout, bit_depth, siting, by_field=by_field)
+            assert sums.shape == layout.chroma_size(5, 7)
+            assert (sums == white * divisor).all()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (7, 5), (33, 64)])
@@ -182,11 +215,27 @@ def test_any_size(size: tuple[int, int], chroma: str) -> None:
         assert bool(got.isfinite().all())
 
 
+@pytest.mark.parametrize("parity", [0, 1])
+def test_colors_seen_in_a_field_land_where_they_were(parity: int) -> None:
+    """A field's rows are half a row above (top) or below (bottom) the middle of the frame's."""
+    layout = PixelLayout(8, "420")
+    rows = np.arange(parity, 96.0, 2)  # of the frame; three to one row of ab
+    ramp = np.broadcast_to(rows.reshape(16, 3).mean(axis=1)[:, None], (16, 16))
+    field = ColorField(0, np.stack([ramp, ramp]).astype(np.float32), np.full((48, 48), 50, "f4"))
+    lines = Upsampler((96, 96), layout, "left", CPU).lines(field, parity - 0.5)
+    chosen = slice(parity, None, 2)
+    got = lines.ab(torch.full((1, 1, 24, 48), 50.0), chosen)[0, 0].numpy()
+    want = (np.arange(48) * 2 + 0.5)[chosen, None]
+    assert np.abs(got - want)[3:-3].max() < 0.02
+
+
 def test_bands_equal_the_whole() -> None:
     ab, film = photo("coffee")
     lines = Upsampler((256, 384), PixelLayout(8, "444"), "left", CPU).lines(
         field_of(ab, film, (192, 288))
     )
     whole = torch.from_numpy(film)[None, None]
-    bands = [lines.ab(whole[:, :, top : top + 50], top) for top in range(0, 256, 50)]
+    bands = [
+        lines.ab(whole[:, :, top : top + 50], slice(top, top + 50)) for top in range(0, 256, 50)
+    ]
     assert torch.equal(torch.cat(bands, dim=2), lines.ab(whole))

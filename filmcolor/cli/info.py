@@ -157,7 +157,10 @@ def _verdict(info: VideoInfo) -> tuple[str, list[str]]:
         return f"would stop with: {error}", []
     notices = [notice.text for notice in plan.notices]
     if info.interlaced:
-        notices.append("interlaced: think of --deinterlace")
+        notices.append(
+            "interlaced: `run` keeps its fields and colours each by itself; --deinterlace "
+            "makes whole frames instead, which gives up exact luma and every second moment"
+        )
     where = "Y4M on standard output" if info.is_pipe else click.format_filename(target)
     return f"would write {where}: {plan.summary}", notices
 

@@ -157,8 +157,8 @@ _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
         show_default=True,
         metavar="N|auto",
         help="Let the model see every Nth frame of a shot and carry its colours to those between: "
-        f"quicker, 1 to {words.LONGEST_STRIDE}. auto chooses what this machine gains from (films "
-        "only).",
+        f"quicker, 1 to {words.LONGEST_STRIDE}; of an interlaced film every Nth field. auto "
+        "chooses what this machine gains from (films only).",
     ),
     section_option(
         _READING,
@@ -185,7 +185,10 @@ _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
         "--deinterlace",
         is_flag=True,
         default=_RUN.deinterlace,
-        help="Make whole frames of an interlaced film first. This alone changes the film's luma.",
+        help="Make one whole frame of the two fields of each interlaced frame first. It gives up "
+        "exact luma (no other option changes the film's luma) and every second moment: the number "
+        "of frames stays, that of the pictures a viewer sees is halved. Without it fields stay as "
+        "they are, and each is coloured by itself.",
     ),
     section_option(
         _READING,

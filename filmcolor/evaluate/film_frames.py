@@ -62,7 +62,9 @@ class SideBySide:
             states.append(has_color(samples, reader.info.layout))
             if len(self._readers) == 1:
                 full_range = bool(resolve_tags(self.info.tags, self.info.height).full_range)
-                box = find_picture_box(samples, self.info.layout, full_range)
+                box = find_picture_box(
+                    samples, self.info.layout, full_range, interlaced=self.info.interlaced
+                )
         self.box = box
         """The part of the picture inside black bars, None for all of it."""
         self.colors = tuple(states)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from types import TracebackType
@@ -160,7 +161,7 @@ class FilmReader:
         if is_whole:
             timed = deinterlaced(timed, self.info)
         reader = PlaneReader(self.info.layout, self.info.tags.matrix)
-        index, last = 0, origin
+        index, last, unexpected = 0, origin, 0
         try:
             for entry in timed:
                 seconds = (entry.pts - origin) * self.info.time_base
@@ -169,8 +170,10 @@ class FilmReader:
                 last = entry.pts
                 if seconds < start:
                     continue
-                yield self._frame(reader, entry, index, with_chroma=with_chroma)
+                frame = self._frame(reader, entry, index, with_chroma=with_chroma)
+                yield replace(frame, interlaced=False) if is_whole else frame
                 index += 1
+                unexpected += entry.picture.interlaced_frame and not self.info.interlaced
         finally:
             timed.close()
         length_seconds = (last - origin) * self.info.time_base
@@ -180,6 +183,14 @@ class FilmReader:
                 f"its last frame is at {float(length_seconds):.2f} s, choose an earlier --start"
             )
         self._notices.extend(damage.notices())
+        if unexpected:
+            self._notices.append(
+                Notice(
+                    f"{unexpected} frames are interlaced, but the film does not begin so: their "
+                    "fields are not told apart",
+                    warning=True,
+                )
+            )
         if stop is None:
             self._notices.extend(_shortfall(self.info, length_seconds))
 
@@ -205,7 +216,8 @@ class FilmReader:
         try:
             for entry in timed:
                 if entry.pts >= pts:
-                    yield self._frame(reader, entry, index, with_chroma=False)
+                    frame = self._frame(reader, entry, index, with_chroma=False)
+                    yield replace(frame, interlaced=False) if is_whole else frame
                     index += 1
         finally:
             timed.close()
@@ -248,7 +260,9 @@ class FilmReader:
             luma, chroma = reader.read(picture, with_chroma=with_chroma)
         except ValueError as error:
             raise changed(self.info, index, picture.format.name, self.info.source_format) from error
-        return Frame(index, entry.pts, luma, entry.duration, chroma)
+        info = self.info
+        has_fields = info.interlaced and (picture.interlaced_frame or not info.frames_state_fields)
+        return Frame(index, entry.pts, luma, entry.duration, chroma, interlaced=has_fields)
 
     def _timed_from(
         self, start: Fraction, damage: Damage

@@ -20,12 +20,13 @@ from filmcolor.media.feed import Pacer, encoder_picture, plan_luma
 from filmcolor.media.muxer import FilmMuxer
 from filmcolor.media.partfile import PartFile
 from filmcolor.media.plan import PIPE, OutputPlan, plan_output
+from filmcolor.media.settings import BOTTOM_FIRST, TOP_FIRST
 from filmcolor.media.y4m import PipeClosedError, Y4mWriter, y4m_header
 from filmcolor.types import ColorFrame
 
 __all__ = ["FilmWriter", "OutputPlan", "PipeClosedError", "plan_output"]
 
-_INTERLACING = {2: "t", 3: "b"}
+_INTERLACING = {TOP_FIRST: "t", BOTTOM_FIRST: "b"}
 
 
 class FilmWriter:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal
 
 from av.codec import Codec as FFmpegCodec
 from av.codec.codec import UnknownCodecError
@@ -70,10 +71,22 @@ class Encoder:
     NUT gives every packet and the codec's headers back byte for byte; Matroska rewrites those of
     H.264, HEVC and AV1. (NUT drops x265's mark of frames that no other needs, a hint for players.)
     """
+    marks_fields: Literal["", "film", "frame"] = ""
+    """What its bitstream says to be interlaced: nothing, the whole film, or each frame for itself.
+    """
+    field_params: tuple[str, str] = ("", "")
+    """What `params` need for the top and for the bottom field first."""
+    needs_even_fields: bool = False
+    """Whether it marks fields only where both have as many rows of luma and of chroma."""
     holds_full_range: bool = True
     """Whether players learn from it that the codes use the full range."""
     mp4_tag: str | None = None
     """Code of the sample entry in mp4 and mov where FFmpeg's own choice is not the playable one."""
+
+    def can_mark_fields(self, layout: PixelLayout, height: int) -> bool:
+        """Whether its bitstream can say that a film of so many rows is interlaced."""
+        rows = 2 * layout.subsampling[0] if self.needs_even_fields else 1
+        return bool(self.marks_fields) and height % rows == 0
 
     @property
     def always_lossless(self) -> bool:
@@ -105,6 +118,9 @@ ENCODERS: Mapping[Codec, Encoder] = MappingProxyType(
             params_option="x264-params",
             params="open-gop=0",
             tags_siting=True,
+            marks_fields="film",
+            field_params=("tff=1", "bff=1"),
+            needs_even_fields=True,
         ),
         "libx265": Encoder(
             codec="libx265",
@@ -144,6 +160,7 @@ ENCODERS: Mapping[Codec, Encoder] = MappingProxyType(
             # Apple's decoders look for their own vendor code.
             fixed={"vendor": "apl0"},
             intra_only=True,
+            marks_fields="film",
             # NUT does not take it; Matroska gives every packet back as it was.
             segment_format="matroska",
         ),
@@ -156,6 +173,7 @@ ENCODERS: Mapping[Codec, Encoder] = MappingProxyType(
             lossless={},
             fixed={"level": "3", "slicecrc": "1"},  # checksums: what archives ask for
             intra_only=True,
+            marks_fields="frame",
         ),
         "h264_nvenc": Encoder(
             codec="h264_nvenc",

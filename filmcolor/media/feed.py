@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from av.filter import Graph
 from av.video.frame import PictureType, VideoFrame
 
 from filmcolor.media.packing import convert_depth, pack_frame
 from filmcolor.media.plan import OutputPlan
+from filmcolor.media.settings import TOP_FIRST
 from filmcolor.types import ColorFrame, Luma
 
 
@@ -35,7 +37,29 @@ def encoder_picture(frame: ColorFrame, plan: OutputPlan) -> VideoFrame:
     tags = plan.tags
     picture.colorspace, picture.color_trc = tags.matrix, tags.transfer
     picture.color_primaries = tags.primaries
-    return picture
+    settings = plan.settings
+    if settings is None or not settings.marks_fields:
+        return picture
+    # A frame that is not marked counts as bottom field first where the whole film is interlaced.
+    if settings.encoder.marks_fields == "frame" and not frame.interlaced:
+        return picture
+    return _with_fields(picture, settings.field_order)
+
+
+def _with_fields(picture: VideoFrame, field_order: int) -> VideoFrame:
+    """The same picture, marked as interlaced, which PyAV can do only by a filter."""
+    graph = Graph()
+    source = graph.add_buffer(
+        width=picture.width,
+        height=picture.height,
+        format=picture.format,
+        time_base=picture.time_base,
+    )
+    mark = graph.add("setfield", f"mode={'tff' if field_order == TOP_FIRST else 'bff'}")
+    graph.link_nodes(source, mark, graph.add("buffersink"))
+    graph.configure()
+    graph.vpush(picture)
+    return graph.vpull()
 
 
 def last_duration(plan: OutputPlan, stated: int, before: int) -> int:

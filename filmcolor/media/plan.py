@@ -28,9 +28,12 @@ from filmcolor.media.containers import (
 from filmcolor.media.encoders import find_encoder
 from filmcolor.media.partfile import PartFile
 from filmcolor.media.settings import (
+    BOTTOM_FIRST,
+    TOP_FIRST,
     EncoderSettings,
     describe_layout,
     encoder_options,
+    field_notices,
     settle_layout,
 )
 from filmcolor.media.source import media_errors, open_source
@@ -84,7 +87,7 @@ class OutputPlan:
     """Of the film's stream in the result."""
     sample_aspect_ratio: Fraction = Fraction(1)
     field_order: int = 0
-    """FFmpeg's AVFieldOrder: 0 unknown or progressive, 2 top field first, 3 bottom field first."""
+    """`TOP_FIRST`, `BOTTOM_FIRST` (see `settings`), or 0 for a film without fields."""
     container: Container | None = None
     """None for Y4M."""
     settings: EncoderSettings | None = None
@@ -167,7 +170,7 @@ def _siting(info: VideoInfo, options: RunOptions) -> Siting:
 def _field_order(info: VideoInfo, options: RunOptions) -> int:
     if not info.interlaced or options.deinterlace:
         return 0
-    return 2 if info.top_field_first else 3
+    return TOP_FIRST if info.top_field_first else BOTTOM_FIRST
 
 
 def _check_target(info: VideoInfo, target: str, options: RunOptions) -> None:
@@ -199,6 +202,8 @@ def _plan_encoder(
             ".mp4 and .mov keep this film's exactly"
         )
         notices.append(Notice(text))
+    marks_fields = plan.field_order != 0 and encoder.can_mark_fields(layout, info.height)
+    marked_order = plan.field_order if marks_fields else 0
     settings = EncoderSettings(
         encoder=encoder,
         pixel_format=encoder.formats[layout],
@@ -207,11 +212,13 @@ def _plan_encoder(
         time_base=time_base,
         rate=plan.rate,
         tags=info.tags,
-        options=encoder_options(encoder, options.encode, layout, plan.siting),
+        options=encoder_options(encoder, options.encode, layout, plan.siting, marked_order),
         sample_aspect_ratio=info.sample_aspect_ratio,
         field_order=plan.field_order,
+        marks_fields=marks_fields,
     )
     settings.check()
+    notices += field_notices(settings)
     if not _holds_film(container, settings):
         able = [other for other in CONTAINERS if _holds_film(other, settings)]
         names = " or ".join(other.suffixes[0] for other in able)
@@ -357,7 +364,10 @@ def _source_notices(
 
 def _picture(plan: OutputPlan) -> str:
     rate = f"{float(plan.rate):.6g}"
-    return f"{plan.width}x{plan.height}, {rate} fps, {describe_layout(plan.layout)}"
+    picture = f"{plan.width}x{plan.height}, {rate} fps, {describe_layout(plan.layout)}"
+    if not plan.field_order:
+        return picture
+    return f"{picture}, fields kept ({'top' if plan.field_order == TOP_FIRST else 'bottom'} first)"
 
 
 def _summary(plan: OutputPlan, container: Container, options: RunOptions) -> str:

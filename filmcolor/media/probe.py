@@ -106,6 +106,7 @@ def describe(
     duration = _duration(container, stream)
     rate = _rate(stream)
     order = context.field_order
+    states_fields = any(frame.interlaced_frame for frame in frames)
     matrix = display_matrix(first) if first else None
     return VideoInfo(
         path=path,
@@ -124,9 +125,9 @@ def describe(
         sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
         rotation=_quarter_turns(first.rotation) if first else 0,
         display_matrix=matrix,
-        interlaced=order in _TOP_SHOWN_FIRST | _BOTTOM_SHOWN_FIRST
-        or any(frame.interlaced_frame for frame in frames),
+        interlaced=order in _TOP_SHOWN_FIRST | _BOTTOM_SHOWN_FIRST or states_fields,
         top_field_first=order not in _BOTTOM_SHOWN_FIRST and context.name != "dvvideo",
+        frames_state_fields=states_fields,
         conversion=conversion,
         streams=tuple(_stream_info(each) for each in container.streams),
         metadata=dict(container.metadata),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import av
+from av.codec.context import Flags
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
@@ -24,6 +25,9 @@ ENCODER_THREADS = 4
 different machines. Faster machines take several segments at a time."""
 GOP_SECONDS = 2
 """Longest distance between key frames."""
+
+TOP_FIRST, BOTTOM_FIRST = 2, 3
+"""FFmpeg's AVFieldOrder of interlaced films; 0 is unknown or progressive."""
 
 _FINENESS: dict[Chroma, int] = {"400": 0, "420": 1, "422": 2, "444": 3}
 
@@ -113,11 +117,20 @@ def gop_frames(rate: Fraction | None) -> int:
 
 
 def encoder_options(
-    encoder: Encoder, options: EncodeOptions, layout: PixelLayout, siting: Siting
+    encoder: Encoder,
+    options: EncodeOptions,
+    layout: PixelLayout,
+    siting: Siting,
+    field_order: int = 0,
 ) -> dict[str, str]:
-    """FFmpeg options for `encoder`; `OptionError` for a setting it does not have."""
+    """FFmpeg options for `encoder`; `OptionError` for a setting it does not have.
+
+    `field_order` is that of a film whose fields the encoder is to mark, else 0.
+    """
     result = dict(encoder.fixed)
     params = [encoder.params] if encoder.params else []
+    if field_order and (marks := encoder.field_params[field_order == BOTTOM_FIRST]):
+        params.append(marks)
     result |= _preset_options(encoder, options, layout)
     if options.lossless:
         if encoder.lossless is None:
@@ -136,6 +149,21 @@ def encoder_options(
     if encoder.tags_siting and siting == "center" and layout.chroma == "420":
         result["chroma_sample_location"] = "center"
     return result
+
+
+def field_notices(settings: EncoderSettings) -> list[Notice]:
+    """What to say where the fields of a film are kept, but not marked in its bitstream."""
+    if not settings.field_order or settings.marks_fields:
+        return []
+    name = settings.encoder.codec
+    what = f"a height of {settings.height}" if settings.encoder.marks_fields else "interlaced film"
+    return [
+        Notice(
+            f"{name} cannot mark the fields of {what}: they are kept, but at most the file's "
+            "header says so, and players may show them as whole frames; --codec ffv1 marks them",
+            warning=True,
+        )
+    ]
 
 
 def _preset_options(
@@ -188,7 +216,9 @@ class EncoderSettings:
     options: Mapping[str, str]
     sample_aspect_ratio: Fraction = Fraction(1)
     field_order: int = 0
-    """FFmpeg's AVFieldOrder: 0 unknown, 2 top field first, 3 bottom field first."""
+    """`TOP_FIRST`, `BOTTOM_FIRST`, or 0."""
+    marks_fields: bool = False
+    """Whether the bitstream says it, too, and not only the file."""
 
     def apply(self, context: av.VideoCodecContext) -> None:
         """Set it all on `context`, which is not open yet."""
@@ -206,6 +236,8 @@ class EncoderSettings:
             context.sample_aspect_ratio = self.sample_aspect_ratio
         if self.field_order:
             context.field_order = self.field_order
+        if self.marks_fields:
+            context.flags |= Flags.interlaced_dct | Flags.interlaced_me
         context.thread_count = ENCODER_THREADS
         context.options = dict(self.options)
 

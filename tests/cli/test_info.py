@@ -59,6 +59,15 @@ def test_info_on_a_film_with_colour(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert json.loads(capsys.readouterr().out)["has_color"] == "color"
 
 
+def test_info_on_an_interlaced_film(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_clip(tmp_path / "tape.mkv", frames=4, interlaced=True)
+    assert main(["info", str(tmp_path / "tape.mkv")]) == 0
+    text = capsys.readouterr().out
+    assert "interlaced, top field first" in text
+    assert "8-bit 4:2:0, fields kept (top first), libx264" in text
+    assert "--deinterlace makes whole frames instead, which gives up exact luma" in text
+
+
 def test_info_on_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), luma_picture(0, 48, 64, 10))
     assert main(["info", str(tmp_path / "a.png")]) == 0

@@ -31,7 +31,9 @@ def color_frame(frame: Frame, layout: PixelLayout, *, key: bool = False) -> Colo
     size = layout.chroma_size(*frame.luma.shape)
     cb = np.full(size, CB_8BIT * scale, layout.dtype)
     cr = np.full(size, CR_8BIT * scale, layout.dtype)
-    return ColorFrame(frame.index, frame.pts, frame.luma, cb, cr, frame.duration, key)
+    return ColorFrame(
+        frame.index, frame.pts, frame.luma, cb, cr, frame.duration, key, frame.interlaced
+    )
 
 
 def color(
