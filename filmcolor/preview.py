@@ -20,6 +20,7 @@ from filmcolor.evaluate.frame_rgb import PictureMaker, Rgb
 from filmcolor.evaluate.sheets import make_sheet, write_png
 from filmcolor.infer import infer
 from filmcolor.media.decode import FilmReader
+from filmcolor.media.partfile import PartFile
 from filmcolor.media.probe import refuse_hdr
 from filmcolor.models.checkpoint import LoadedModel, load_generator
 from filmcolor.models.device import resolve_device
@@ -58,6 +59,7 @@ def preview_film(source: str, target: str, options: PreviewOptions) -> Generator
         raise OptionError(f"-o {target}: give a name that ends in .png")
     if Path(target).exists() and not options.overwrite:
         raise OptionError(f"{target}: is there already; choose another name or give --overwrite")
+    PartFile(target).check()
     device = resolve_device(options.color.device)
     models = _models(options, str(device))
     with FilmReader(source) as reader:
