@@ -9,10 +9,11 @@ is new fades to unknown. It knows neither films nor where colours come from.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ from filmcolor.flow_average import likeness, reduced
 from filmcolor.types import Field
 
 Scratch = NDArray[np.float16]
+
+_NO_TIME = 0.02
+"""Frames: what stands for the distance of a known frame from itself."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,82 +52,85 @@ AnchorAt = Callable[[int, Field], Anchor | None]
 """What is known of a frame, by its place in the shot; its lightness (h, w) on the ab grid."""
 
 
-def carry(
-    lights: Iterable[Field],
-    count: int,
-    grid: tuple[int, int],
-    anchor_at: AnchorAt,
-    scratch: Path,
-    settings: CarrySettings | None = None,
-) -> Generator[Anchor, None, None]:
-    """For each of a shot's `count` frames, in order, what is known of it in the end.
+class ShotCarry:
+    """Takes the frames of one shot in order, then tells what is known of each. A context manager.
 
-    `lights` are the frames' lightness (H, W), L*. Where several frames are known, the nearer in
-    time counts for more. Holds one frame and the known ones; the rest lies in a file without a name
-    in the folder `scratch`, some 70 kB a frame.
+    Where several frames are known, the nearer in time counts for more. Holds one frame and the
+    known ones; the rest lies in files without a name in the folder `scratch`, some 16 bytes a place
+    of the grid and frame.
     """
-    settings = settings or CarrySettings()
-    with ExitStack() as files:
 
-        def store(channels: int) -> Scratch:
-            file = files.enter_context(tempfile.TemporaryFile(dir=scratch))
-            shape = (count, *grid, channels)
-            return np.memmap(file, np.float16, "w+", shape=shape)
-
-        light, ahead, sums = store(1), store(3), store(4)
-        carrier = _Carrier(grid, settings)
-        known: dict[int, _Known] = {}
-        estimator: FlowEstimator | None = None
-        before: NDArray[np.uint8] | None = None
-        for place, lightness in enumerate(lights):
-            estimator = estimator or FlowEstimator(lightness.shape, grid, settings.flow)
-            picture = estimator.prepare(lightness)
-            own = reduced(lightness, grid)
-            light[place, ..., 0] = own
-            if before is not None:
-                motion = estimator.between(before, picture)
-                ahead[place - 1] = motion.forward
-                for each in known.values():
-                    each.chain = carrier.extended(each.chain, motion.backward)
-            before = picture
-            if (anchor := anchor_at(place, own)) is not None:
-                known[place] = _Known(np.dstack([*anchor.ab, anchor.confidence, own]))
-            for start, each in known.items():
-                carrier.add(sums, place, start, each, own)
-        for each in known.values():
-            each.chain = None
-        last = max(known, default=0)
-        for place in range(last - 1, -1, -1):
-            link = ahead[place].astype(np.float32)
-            own = light[place, ..., 0].astype(np.float32)
-            for start, each in known.items():
-                if start > place:
-                    each.chain = carrier.extended(each.chain, link)
-                    carrier.add(sums, place, start, each, own)
-        for place in range(count):
-            found = sums[place].astype(np.float32)
-            ab = found[..., :2] / np.maximum(found[..., 2:3], 1e-6)
-            yield Anchor(np.ascontiguousarray(ab.transpose(2, 0, 1)), found[..., 3].copy())
-
-
-@dataclass(slots=True, eq=False)
-class _Known:
-    """A frame that is known, and the way there from the frame that is looked at."""
-
-    color: Field
-    """(h, w, 4): a, b, confidence and lightness."""
-    chain: Field | None = None
-    """(h, w, 3): dx, dy and trust; None at the frame itself."""
-
-
-class _Carrier:
-    """Chains of motion, and the sums they add to."""
-
-    def __init__(self, grid: tuple[int, int], settings: CarrySettings) -> None:
+    def __init__(
+        self,
+        count: int,
+        grid: tuple[int, int],
+        anchor_at: AnchorAt,
+        scratch: Path,
+        settings: CarrySettings | None = None,
+    ) -> None:
+        """`count` is the number of the shot's frames."""
+        self._count, self._grid, self._anchor_at = count, grid, anchor_at
+        self._settings = settings or CarrySettings()
         self._columns, self._rows = sampling_grid(*grid)
-        self._settings = settings
+        self._known: dict[int, _Known] = {}
+        self._estimator: FlowEstimator | None = None
+        self._before: NDArray[np.uint8] | None = None
+        self._place = 0
+        with ExitStack() as files:
 
-    def extended(self, chain: Field | None, link: Field) -> Field:
+            def store(channels: int) -> Scratch:
+                file = files.enter_context(tempfile.TemporaryFile(dir=scratch))
+                return np.memmap(file, np.float16, "w+", shape=(count, *grid, channels))
+
+            self._light, self._ahead, self._sums = store(1), store(3), store(4)
+            self._files = files.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._files.close()
+
+    def add(self, lightness: Field) -> None:
+        """Take the lightness (H, W), L*, of the next frame."""
+        place = self._place
+        self._place += 1
+        if self._estimator is None:
+            size = lightness.shape[0], lightness.shape[1]
+            self._estimator = FlowEstimator(size, self._grid, self._settings.flow)
+        picture = self._estimator.prepare(lightness)
+        own = reduced(lightness, self._grid)
+        self._light[place, ..., 0] = own
+        if self._before is not None:
+            motion = self._estimator.between(self._before, picture)
+            self._ahead[place - 1] = motion.forward
+            for each in self._known.values():
+                each.chain = self._extended(each.chain, motion.backward)
+        self._before = picture
+        if (anchor := self._anchor_at(place, own)) is not None:
+            self._known[place] = _Known(np.dstack([*anchor.ab, anchor.confidence, own]))
+        for start, each in self._known.items():
+            self._tell(place, start, each, own)
+
+    def found(self) -> Generator[Anchor, None, None]:
+        """What is known of each frame, in order; once, after the last was added."""
+        if self._place != self._count:
+            raise ValueError(f"{self._place} frames of a shot of {self._count}")
+        for each in self._known.values():
+            each.chain = None
+        for place in range(max(self._known, default=0) - 1, -1, -1):
+            link = self._ahead[place].astype(np.float32)
+            own = self._light[place, ..., 0].astype(np.float32)
+            for start, each in self._known.items():
+                if start > place:
+                    each.chain = self._extended(each.chain, link)
+                    self._tell(place, start, each, own)
+        for place in range(self._count):
+            sums = self._sums[place].astype(np.float32)
+            ab = sums[..., :2] / np.maximum(sums[..., 2:3], 1e-6)
+            yield Anchor(np.ascontiguousarray(ab.transpose(2, 0, 1)), sums[..., 3].copy())
+
+    def _extended(self, chain: Field | None, link: Field) -> Field:
         """The chain of a frame's neighbour with the step there put before it."""
         low, high = self._settings.trust
         trust = np.clip((link[..., 2] - low) / (high - low), 0, 1)
@@ -134,18 +141,27 @@ class _Carrier:
         longer[..., 2] *= trust
         return longer
 
-    def add(self, sums: Scratch, place: int, start: int, known: _Known, own: Field) -> None:
-        """Add what a known frame says of another, whose lightness is `own`, to the sums (a, b,
+    def _tell(self, place: int, start: int, known: _Known, own: Field) -> None:
+        """Add what a known frame says of another, whose lightness is `own`, to its sums (a, b,
         weight, largest confidence)."""
-        if known.chain is None:
-            seen, confidence = known.color, known.color[..., 2]
-        else:
+        seen, confidence = known.color, known.color[..., 2]
+        if known.chain is not None:
             chain, lost = known.chain, self._settings.lost
-            x, y = self._columns + chain[..., 0], self._rows + chain[..., 1]
-            seen = sample(known.color, x, y)
+            seen = sample(known.color, self._columns + chain[..., 0], self._rows + chain[..., 1])
             like = likeness(own, seen[..., 3], chain[..., 2], self._settings.tolerance)
             confidence = seen[..., 2] * like * (lost + (1 - lost) * chain[..., 2])
-        weight = confidence / np.float32(abs(place - start) + 0.02)
-        sums[place, ..., :2] += seen[..., :2] * weight[..., None]
-        sums[place, ..., 2] += weight
-        sums[place, ..., 3] = np.maximum(sums[place, ..., 3], confidence)
+        weight = confidence / np.float32(abs(place - start) + _NO_TIME)
+        sums = self._sums[place]
+        sums[..., :2] += seen[..., :2] * weight[..., None]
+        sums[..., 2] += weight
+        np.maximum(sums[..., 3], confidence, out=sums[..., 3])
+
+
+@dataclass(slots=True, eq=False)
+class _Known:
+    """A frame that is known, and the way there from the frame that is looked at."""
+
+    color: Field
+    """(h, w, 4): a, b, confidence and lightness."""
+    chain: Field | None = None
+    """(h, w, 3): dx, dy and trust; None at the frame itself."""

@@ -125,9 +125,7 @@ def find_given(
     return Given(by_shot, tuple(notices))
 
 
-def _frames(
-    stills: Iterable[GivenStill], strokes: Iterable[tuple[int, Stroke]]
-) -> Iterable[int]:
+def _frames(stills: Iterable[GivenStill], strokes: Iterable[tuple[int, Stroke]]) -> Iterable[int]:
     yield from (still.frame for still in stills)
     yield from (frame for frame, _ in strokes)
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,9 +77,12 @@ class KnownFile:
 class KnownFiles:
     """The known colours of a film: called with a frame, what is known of it; None for nothing."""
 
-    def __init__(self, paths: dict[int, Path]) -> None:
-        """`paths` by number of the shot; each is read when it is first asked for."""
-        self._paths = paths
+    def __init__(self, paths: dict[int, Path], saturation: float = 1.0) -> None:
+        """`paths` by number of the shot; each is read when it is first asked for.
+
+        `saturation` is what all ab will be multiplied by later: known ones come divided by it.
+        """
+        self._paths, self._saturation = paths, saturation
         self._open: tuple[int, KnownFile] | None = None
 
     def __call__(self, frame: Frame) -> KnownColors | None:
@@ -86,7 +90,10 @@ class KnownFiles:
             return None
         if self._open is None or self._open[0] != frame.shot:
             self._open = frame.shot, KnownFile(self._paths[frame.shot])
-        return self._open[1].at(frame.index)
+        found = self._open[1].at(frame.index)
+        if found is None or self._saturation in (0, 1):
+            return found
+        return replace(found, ab=found.ab / np.float32(self._saturation))
 
 
 def _sum(body: bytes | bytearray) -> str:

@@ -6,13 +6,13 @@ decode -> lightness -> what is given for its frame, carried through the shot -> 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 
 from filmcolor.errors import JobError
 from filmcolor.film_stages import Coloring, PlannedFrames
-from filmcolor.guide.carry import Anchor, carry
+from filmcolor.guide.carry import Anchor, ShotCarry
 from filmcolor.guide.given import Given, GivenShot
 from filmcolor.guide.known_file import KnownFile, write_known
 from filmcolor.guide.screen import Screen
@@ -39,41 +39,30 @@ def make_known(
         if path not in paths.values():
             path.unlink(missing_ok=True)
     missing = {number: path for number, path in paths.items() if not _is_whole(path)}
-    shots = {number: film.shots[number] for number in missing}
-    total = sum(shot.stop - shot.start for shot in shots.values())
+    total = sum(film.shots[number].stop - film.shots[number].start for number in missing)
     looked, reported = 0, time.monotonic()
     with closing(PlannedFrames(job, film)) as source:
-        for number, shot in shots.items():
+        for number, path in missing.items():
+            shot, told = film.shots[number], given.shots[number]
 
-            def lights(start: int = shot.start, stop: int = shot.stop) -> Iterator[Field]:
-                nonlocal looked
-                for frame in source.between(start, stop):
+            def anchor_at(
+                place: int, lightness: Field, told: GivenShot = told, start: int = shot.start
+            ) -> Anchor | None:
+                return told.anchor(screen, start + place, lightness)
+
+            with ShotCarry(shot.stop - shot.start, screen.grid, anchor_at, folder) as carried:
+                for frame in source.between(shot.start, shot.stop):
+                    carried.add(show_lightness(frame, job.view, job.model.device))
                     looked += 1
-                    yield show_lightness(frame, job.view, job.model.device)
-
-            colors = _carried(given.shots[number], screen, film, lights(), folder)
-            kept = []
-            for each in colors:
-                kept.append(each)
-                if time.monotonic() - reported > _REPORT_SECONDS:
-                    reported = time.monotonic()
-                    yield Looking(looked, total)
-            whole = bool(given.shots[number].stills)
-            write_known(missing[number], kept, start=shot.start, grid=screen.grid, whole=whole)
+                    if time.monotonic() - reported > _REPORT_SECONDS:
+                        reported = time.monotonic()
+                        yield Looking(looked, total)
+                known = carried.found()
+                whole = bool(told.stills)
+                write_known(path, known, start=shot.start, grid=screen.grid, whole=whole)
     if total:
         yield Looking(total, total)
     return paths
-
-
-def _carried(
-    given: GivenShot, screen: Screen, film: FilmPlan, lights: Iterator[Field], folder: Path
-) -> Generator[Anchor, None, None]:
-    shot = film.shots[given.shot]
-
-    def anchor_at(place: int, lightness: Field) -> Anchor | None:
-        return given.anchor(screen, shot.start + place, lightness)
-
-    return carry(lights, shot.stop - shot.start, screen.grid, anchor_at, folder)
 
 
 def _is_whole(path: Path) -> bool:

@@ -55,7 +55,8 @@ class Screen:
         inside = self._inside(turned)
         rows, columns = (_DETAIL * side for side in self.grid)
         if inside.shape[0] > rows and inside.shape[1] > columns:
-            inside = cv2.resize(inside, (columns, rows), interpolation=cv2.INTER_AREA)
+            small = cv2.resize(inside, (columns, rows), interpolation=cv2.INTER_AREA)
+            inside = small.astype(np.uint8, copy=False)
         pixels = torch.from_numpy(np.ascontiguousarray(inside.transpose(2, 0, 1)))
         ab = rgb_to_lab(pixels[None].float() / 255)[0, 1:].numpy()
         return np.stack([self._on_grid(plane) for plane in ab]).astype(np.float32, copy=False)
@@ -82,9 +83,9 @@ class Screen:
         inside = self._inside(np.ascontiguousarray(np.rot90(canvas, -self.turns)))
         rows, columns = np.nonzero(inside)
         found = np.zeros(self.grid, np.bool_)
-        found[
-            rows * self.grid[0] // inside.shape[0], columns * self.grid[1] // inside.shape[1]
-        ] = True
+        found[rows * self.grid[0] // inside.shape[0], columns * self.grid[1] // inside.shape[1]] = (
+            True
+        )
         if not found.any():
             raise ValueError("it touches nothing but the black bars around the picture")
         return found

@@ -29,7 +29,9 @@ class SpreadSettings:
     blending: float = 0.5  # distance by which another stroke is farther when it counts for 1 / e
 
 
-def geodesic_distance(seeds: NDArray[np.bool_], lightness: Field, settings: SpreadSettings) -> Field:
+def geodesic_distance(
+    seeds: NDArray[np.bool_], lightness: Field, settings: SpreadSettings
+) -> Field:
     """Shortest way from each of n sets of places, (n, h, w), over lightness (h, w), L*."""
     found = np.where(seeds, np.float32(0), _FAR)
     scaled = lightness / np.float32(settings.lightness)
