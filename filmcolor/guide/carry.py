@@ -42,8 +42,8 @@ class Anchor:
 class CarrySettings:
     """When carried colour is believed; the values were measured, see docs/experiments.md."""
 
-    tolerance: float = 8.0  # L*: lightness this far off means another surface
-    lost: float = 0.3  # what is left of the confidence where the forward-backward test fails
+    tolerance: float = 10.0  # L*: lightness this far off means another surface
+    lost: float = 0.15  # what is left of the confidence where the forward-backward test fails
     trust: tuple[float, float] = (0.02, 0.12)  # of one step: fails below, holds above
     flow: FlowSettings = field(default_factory=FlowSettings)
 

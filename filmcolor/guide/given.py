@@ -109,8 +109,8 @@ def find_given(
         stills = _stills(options.stills, moments, screen, notices)
     strokes = _strokes(options.strokes, moments, screen)
     if moments.outside:
-        what = f"{moments.outside} stills and strokes are outside of the part that is coloured"
-        notices.append(Notice(what))
+        what = "stills and strokes left out, being outside of the part that is coloured"
+        notices.append(Notice(f"{what}: {moments.outside}"))
     by_shot: dict[int, GivenShot] = {}
     for number in sorted({film.shot_at(frame) for frame in _frames(stills, strokes)}):
         shot = film.shots[number]
@@ -120,8 +120,8 @@ def find_given(
             tuple(pair for pair in strokes if shot.start <= pair[0] < shot.stop),
         )
     if by_shot:
-        what = f"{len(stills)} stills and {len(strokes)} strokes"
-        notices.append(Notice(f"{what} guide {len(by_shot)} of {len(film.shots)} shots"))
+        what = f"stills: {len(stills)}, strokes: {len(strokes)}"
+        notices.append(Notice(f"{len(by_shot)} of {len(film.shots)} shots are guided ({what})"))
     return Given(by_shot, tuple(notices))
 
 
@@ -204,7 +204,7 @@ def _stills(
             raise OptionError(f"{path}: shows the same frame as {found[frame].path}; remove one")
         found[frame] = GivenStill(frame, path, _digest(rgb.tobytes()))
     if untouched:
-        notices.append(Notice(f"{untouched} stills are as they were written: left out"))
+        notices.append(Notice(f"stills left out, being as they were written: {untouched}"))
     return [found[frame] for frame in sorted(found)]
 
 

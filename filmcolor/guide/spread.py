@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,8 +25,9 @@ class SpreadSettings:
 
     step: float = 0.05  # distance of two neighbouring places of one lightness
     lightness: float = 6.0  # L*: a difference that is as far as 1
-    reach: float = 1.6  # distance at which a colour counts for half
-    sharpness: float = 6.0  # how suddenly it ends there
+    texture: float = 10.0  # L*: smaller differences are evened out first, within two places
+    reach: float = 1.4  # distance at which a colour counts for half
+    sharpness: float = 8.0  # how suddenly it ends there
     blending: float = 0.5  # distance by which another stroke is farther when it counts for 1 / e
 
 
@@ -67,13 +69,16 @@ def spread(
     """What n strokes say of a frame: ab (2, h, w), and how far they reach, (h, w) 0..1.
 
     `seeds` (n, h, w) are the places of each stroke, none of them empty, `colors` (n, 2) their ab,
-    `lightness` (h, w) is L* of the frame.
+    `lightness` (h, w) is L* of the frame. A stroke's own places have its colour for certain.
     """
     settings = settings or SpreadSettings()
-    distance = geodesic_distance(seeds, lightness, settings)
+    even = cv2.bilateralFilter(lightness, 5, settings.texture, 2.5).astype(np.float32, copy=False)
+    distance = geodesic_distance(seeds, even, settings)
     nearest = distance.min(axis=0)
     reach = 1.0 / (1.0 + (nearest / settings.reach) ** settings.sharpness)
+    reach = cv2.medianBlur(reach.astype(np.float32), 3)  # no lone holes
     weights = np.exp((nearest - distance) / settings.blending) / (distance + 2 * settings.step)
     weights /= weights.sum(axis=0)
     ab = np.einsum("nhw,nc->chw", weights, colors)
-    return ab.astype(np.float32), reach.astype(np.float32)
+    touched = seeds.any(axis=0)
+    return ab.astype(np.float32), np.where(touched, np.float32(1), reach).astype(np.float32)
