@@ -26,6 +26,8 @@ from filmcolor.moments import name_of, seconds_in
 from filmcolor.options import RunOptions, Stroke
 from filmcolor.types import Field, Notice
 
+_SLACK = Fraction(1, 1000)
+"""Seconds by which a time in a name may be off."""
 _PALEST = 2.0
 """Lab units: a still whose strongest colours (0.5 % of its places) are paler has none."""
 
@@ -146,7 +148,7 @@ class _Moments:
         near = range(max(0, after - 1), min(film.frames, after + 1))
         best = min(near, key=lambda index: abs(int(film.pts[index]) - ticks))
         start, end = int(film.pts[0]), int(film.pts[-1]) + max(1, self._last_ticks())
-        if start - 1 <= ticks < end:
+        if start - _SLACK / film.time_base <= ticks < end:
             return best
         whole = (end - self._origin) * film.time_base
         if seconds >= max(whole, self._length or whole):

@@ -50,6 +50,7 @@ def test_help_explains_and_gives_examples(capsys: pytest.CaptureFixture[str]) ->
         "run",
         "preview",
         "verify",
+        "stills",
         "extract",
         "train",
         "evaluate",

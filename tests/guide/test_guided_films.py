@@ -220,6 +220,19 @@ def test_saturation_leaves_the_truth_alone(film: Path, corrected: Path, tmp_path
     assert difference(doubled, plain)[0] > 2
 
 
+@pytest.mark.parametrize("way", [{"stride": 4}, {"smooth": "none"}, {"stability": 0.0}])
+def test_stills_are_followed_however_colors_are_steadied(
+    film: Path, corrected: Path, tmp_path: Path, way: dict[str, object]
+) -> None:
+    color = replace(OPTIONS.color, **way)  # type: ignore[arg-type]
+    part = replace(
+        OPTIONS, color=color, start_seconds=Fraction(11, 2), duration_seconds=Fraction(7)
+    )
+    guided = colored(film, tmp_path / "out.mkv", replace(part, stills=str(corrected)))
+    assert len(guided) == 28
+    assert (guided.mean(axis=(2, 3)) < 122).all()
+
+
 @pytest.mark.parametrize("as_file", [False, True])
 def test_strokes_change_their_shot_alone(
     film: Path, automatic: Film, tmp_path: Path, as_file: bool
