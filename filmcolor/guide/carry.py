@@ -3,7 +3,8 @@
 Motion between neighbours is chained from every frame back, or ahead, to the frame that is known,
 whose colours are then read once: nothing is blurred on the way. A place is believed as far as it
 has the lightness it had there (exposure apart), less where the forward-backward test lost it; what
-is new fades to unknown. It knows neither films nor where colours come from.
+was not found again takes from what is around it and of its lightness, and fades to unknown. It
+knows neither films nor where colours come from.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from filmcolor.flow import FlowEstimator, FlowSettings, sample, sampling_grid
 from filmcolor.flow_average import likeness, reduced
+from filmcolor.guide.spread import fill
 from filmcolor.types import Field
 
 Scratch = NDArray[np.float16]
@@ -45,6 +47,9 @@ class CarrySettings:
     tolerance: float = 10.0  # L*: lightness this far off means another surface
     lost: float = 0.15  # what is left of the confidence where the forward-backward test fails
     trust: tuple[float, float] = (0.02, 0.12)  # of one step: fails below, holds above
+    enough: tuple[float, float] = (0.35, 0.6)
+    """Share of the picture that must be found again for the rest to be filled: not at all below,
+    wholly above."""
     flow: FlowSettings = field(default_factory=FlowSettings)
 
 
@@ -56,7 +61,7 @@ class ShotCarry:
     """Takes the frames of one shot in order, then tells what is known of each. A context manager.
 
     Where several frames are known, the nearer in time counts for more. Holds one frame and the
-    known ones; the rest lies in files without a name in the folder `scratch`, some 16 bytes a place
+    known ones; the rest lies in files without a name in the folder `scratch`, some 18 bytes a place
     of the grid and frame.
     """
 
@@ -82,7 +87,7 @@ class ShotCarry:
                 file = files.enter_context(tempfile.TemporaryFile(dir=scratch))
                 return np.memmap(file, np.float16, "w+", shape=(count, *grid, channels))
 
-            self._light, self._ahead, self._sums = store(1), store(3), store(4)
+            self._light, self._ahead, self._sums = store(1), store(3), store(5)
             self._files = files.pop_all()
 
     def __enter__(self) -> Self:
@@ -126,9 +131,22 @@ class ShotCarry:
                     each.chain = self._extended(each.chain, link)
                     self._tell(place, start, each, own)
         for place in range(self._count):
-            sums = self._sums[place].astype(np.float32)
-            ab = sums[..., :2] / np.maximum(sums[..., 2:3], 1e-6)
-            yield Anchor(np.ascontiguousarray(ab.transpose(2, 0, 1)), sums[..., 3].copy())
+            yield self._settled(
+                self._sums[place].astype(np.float32), self._light[place, ..., 0].astype(np.float32)
+            )
+
+    def _settled(self, sums: Field, own: Field) -> Anchor:
+        """What the sums of a frame come to; places not found again take from those around them."""
+        found = sums[..., 4]
+        values = sums[..., 1:4].copy()
+        values[..., :2] = sums[..., :2] / np.maximum(sums[..., 2:3], 1e-6)
+        values[..., 2] = sums[..., 3] / np.maximum(found, 1e-6)
+        if found.min() < 1:
+            values, belief = fill(values, found, own)
+            low, high = self._settings.enough
+            share = np.clip((found.mean() - low) / (high - low), 0, 1)
+            values[..., 2] *= np.maximum(found, belief * share)
+        return Anchor(np.stack([values[..., 0], values[..., 1]]), values[..., 2])
 
     def _extended(self, chain: Field | None, link: Field) -> Field:
         """The chain of a frame's neighbour with the step there put before it."""
@@ -143,18 +161,20 @@ class ShotCarry:
 
     def _tell(self, place: int, start: int, known: _Known, own: Field) -> None:
         """Add what a known frame says of another, whose lightness is `own`, to its sums (a, b,
-        weight, largest confidence)."""
-        seen, confidence = known.color, known.color[..., 2]
+        weight; the largest confidence, and how well a place was found again at best)."""
+        seen, found = known.color, np.ones_like(own)
         if known.chain is not None:
             chain, lost = known.chain, self._settings.lost
             seen = sample(known.color, self._columns + chain[..., 0], self._rows + chain[..., 1])
             like = likeness(own, seen[..., 3], chain[..., 2], self._settings.tolerance)
-            confidence = seen[..., 2] * like * (lost + (1 - lost) * chain[..., 2])
+            found = like * (lost + (1 - lost) * chain[..., 2])
+        confidence = seen[..., 2] * found
         weight = confidence / np.float32(abs(place - start) + _NO_TIME)
         sums = self._sums[place]
         sums[..., :2] += seen[..., :2] * weight[..., None]
         sums[..., 2] += weight
         np.maximum(sums[..., 3], confidence, out=sums[..., 3])
+        np.maximum(sums[..., 4], found, out=sums[..., 4])
 
 
 @dataclass(slots=True, eq=False)

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from filmcolor.types import Field
 
+_Part = tuple[slice, slice]
+
 _FAR = np.float32(1e6)
 
 
@@ -28,6 +30,8 @@ class SpreadSettings:
     texture: float = 10.0  # L*: smaller differences are evened out first, within two places
     reach: float = 1.4  # distance at which a colour counts for half
     sharpness: float = 8.0  # how suddenly it ends there
+    doubt: float = 3.0  # distance that a place stands for that was not found again at all
+    fading: float = 3.0  # distance at which a value from elsewhere is believed by 1 / e
     blending: float = 0.5  # distance by which another stroke is farther when it counts for 1 / e
 
 
@@ -36,13 +40,7 @@ def geodesic_distance(
 ) -> Field:
     """Shortest way from each of n sets of places, (n, h, w), over lightness (h, w), L*."""
     found = np.where(seeds, np.float32(0), _FAR)
-    scaled = lightness / np.float32(settings.lightness)
-    steps = []
-    for down, across in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        there, here = _overlap(down, across), _overlap(-down, -across)
-        cost = np.abs(scaled[there] - scaled[here])
-        cost += np.float32(settings.step * np.hypot(down, across))
-        steps += [(here, there, cost), (there, here, cost)]
+    steps = _steps(lightness, settings)
     for _ in range(found.shape[1] * found.shape[2]):
         before = found.copy()
         for start, end, cost in steps:
@@ -53,7 +51,19 @@ def geodesic_distance(
     return found
 
 
-def _overlap(down: int, across: int) -> tuple[slice, slice]:
+def _steps(lightness: Field, settings: SpreadSettings) -> list[tuple[_Part, _Part, Field]]:
+    """From every place to its eight neighbours: those it goes from, those it leads to, how far."""
+    scaled = lightness / np.float32(settings.lightness)
+    steps = []
+    for down, across in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        there, here = _overlap(down, across), _overlap(-down, -across)
+        cost = np.abs(scaled[there] - scaled[here])
+        cost += np.float32(settings.step * np.hypot(down, across))
+        steps += [(here, there, cost), (there, here, cost)]
+    return steps
+
+
+def _overlap(down: int, across: int) -> _Part:
     """The places that have a neighbour so many rows up and columns to the left."""
     rows = slice(down, None) if down >= 0 else slice(None, down)
     columns = slice(across, None) if across >= 0 else slice(None, across)
@@ -72,8 +82,7 @@ def spread(
     `lightness` (h, w) is L* of the frame. A stroke's own places have its colour for certain.
     """
     settings = settings or SpreadSettings()
-    even = cv2.bilateralFilter(lightness, 5, settings.texture, 2.5).astype(np.float32, copy=False)
-    distance = geodesic_distance(seeds, even, settings)
+    distance = geodesic_distance(seeds, _evened(lightness, settings), settings)
     nearest = distance.min(axis=0)
     reach = 1.0 / (1.0 + (nearest / settings.reach) ** settings.sharpness)
     reach = cv2.medianBlur(reach.astype(np.float32), 3)  # no lone holes
@@ -82,3 +91,34 @@ def spread(
     ab = np.einsum("nhw,nc->chw", weights, colors)
     touched = seeds.any(axis=0)
     return ab.astype(np.float32), np.where(touched, np.float32(1), reach).astype(np.float32)
+
+
+def fill(
+    values: Field, found: Field, lightness: Field, settings: SpreadSettings | None = None
+) -> tuple[Field, Field]:
+    """Values (h, w, channels) of places that were not `found` (h, w; 1 found, 0 not) from the
+    nearest ones that were, on the way of least change of lightness (h, w), L*.
+
+    Returns all values, and how far each is to be believed, (h, w) 0..1.
+    """
+    settings = settings or SpreadSettings()
+    distance = settings.doubt * (1 - found)
+    values = values.copy()
+    steps = _steps(_evened(lightness, settings), settings)
+    for _ in range(values.shape[0] + values.shape[1]):
+        changed = False
+        for start, end, cost in steps:
+            reached = distance[start] + cost
+            nearer = reached < distance[end]
+            if nearer.any():
+                changed = True
+                distance[end][nearer] = reached[nearer]
+                values[end][nearer] = values[start][nearer]
+        if not changed:
+            break
+    return values, np.exp(-np.square(distance / np.float32(settings.fading)))
+
+
+def _evened(lightness: Field, settings: SpreadSettings) -> Field:
+    even = cv2.bilateralFilter(lightness, 5, settings.texture, 2.5)
+    return even.astype(np.float32, copy=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from filmcolor.guide.spread import SpreadSettings, geodesic_distance, spread
+from filmcolor.guide.spread import SpreadSettings, fill, geodesic_distance, spread
 from filmcolor.types import Field
 
 
@@ -51,3 +51,24 @@ def test_the_distance_is_the_shortest_way_around() -> None:
     assert np.isclose(distance[0, 4], 51)
     around = 7 + 2 * np.sqrt(2) + 7  # down, through the gap on slanted steps, up again
     assert np.isclose(distance[0, 5], around, atol=1e-3)
+
+
+def test_what_is_missing_comes_from_its_own_side_of_the_edge() -> None:
+    values = np.zeros((24, 32, 1), np.float32)
+    values[:, :16], values[:, 16:] = 10, 20
+    found = np.ones((24, 32), np.float32)
+    found[8:16, 12:20] = 0
+    values[8:16, 12:20] = -99
+    filled, belief = fill(values, found, halves())
+    assert (filled[:, :16] == 10).all() and (filled[:, 16:] == 20).all()
+    assert (belief[found == 1] == 1).all()
+    assert 0.6 < belief[8:16, 12:20].min() < belief[8:16, 12:20].max() < 1
+
+
+def test_a_thing_that_is_new_altogether_is_not_believed() -> None:
+    values = np.full((24, 32, 1), 10, np.float32)
+    found = np.ones((24, 32), np.float32)
+    found[:, 16:] = 0
+    _, belief = fill(values, found, halves())
+    assert belief[:, 17:].max() < 0.4
+    assert (belief[:, :15] == 1).all()
