@@ -53,8 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "preview": WORDS | BASE | STAGES | {"evaluate", "picture_box"},
     "stills": WORDS | BASE | STAGES | {"guide", "planning"},
     "verify": WORDS | {"media"},
-    "cli": WORDS | BASE | STAGES | 
-    | {"train", "evaluate", "pipeline", "preview", "stills", "verify"},
+    "cli": WORDS | BASE | STAGES | {"train", "evaluate", "pipeline", "preview", "stills", "verify"},
     "__main__": {"cli"},
 }
 """For every module or package of filmcolor, those it may import; its own inside and above all."""

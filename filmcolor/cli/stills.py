@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from contextlib import closing
 from fractions import Fraction
+from typing import get_args
 
 import click
 
 from filmcolor.cli.arguments import (
     Interrupted,
     SectionedCommand,
+    choices,
     debug_option,
     device_option,
     exit_code,
@@ -20,7 +22,7 @@ from filmcolor.cli.arguments import (
     signals_interrupt,
 )
 from filmcolor.errors import OptionError
-from filmcolor.options import ColorOptions, RunOptions
+from filmcolor.options import ColorOptions, Look, RunOptions
 
 _COLOR, _RUN = ColorOptions(), RunOptions()
 _RESULT, _COLOUR, _READING, _SHOW = (
@@ -84,6 +86,14 @@ Examples:
 )
 @section_option(
     _COLOUR,
+    "--look",
+    type=choices(get_args(Look)),
+    default=_COLOR.look,
+    show_default=True,
+    help="How boldly the model paints, as in `filmcolor run`.",
+)
+@section_option(
+    _COLOUR,
     "--saturation",
     type=float,
     default=_COLOR.saturation,
@@ -126,6 +136,7 @@ def stills_command(
     model: str,
     device: str,
     size: int | None,
+    look: Look,
     saturation: float,
     start_seconds: Fraction | None,
     duration_seconds: Fraction | None,
@@ -145,7 +156,7 @@ def stills_command(
     if not folder:
         raise OptionError("-o is missing: give a folder for the stills")
     options = RunOptions(
-        color=ColorOptions(model=model, device=device, size=size, saturation=saturation),
+        color=ColorOptions(model=model, device=device, size=size, look=look, saturation=saturation),
         overwrite=overwrite,
         start_seconds=start_seconds,
         duration_seconds=duration_seconds,
