@@ -94,8 +94,8 @@ def commands(ctx: click.Context, /) -> None:
 
 commands.add_command(run_command)
 commands.add_command(preview_command)
-commands.add_command(verify_command)
 commands.add_command(stills_command)
+commands.add_command(verify_command)
 commands.add_command(extract_command)
 commands.add_command(train_command)
 commands.add_command(evaluate_command)

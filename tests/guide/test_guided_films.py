@@ -317,3 +317,14 @@ def refused(film: Path, folder: Path, options: RunOptions, said: str, name: str)
     message = str(caught.value)
     assert said in message and name in message and "\n" not in message
     assert not (folder / "out.mkv").exists()
+
+
+def test_interlaced_film_is_guided_frame_by_frame(tmp_path: Path) -> None:
+    film, folder, target = tmp_path / "in.mkv", tmp_path / "stills", tmp_path / "out.mkv"
+    make_clip(film, frames=10, width=SIZE[1], height=SIZE[0], rate=RATE, interlaced=True)
+    list(write_stills(str(film), str(folder), OPTIONS))
+    (still,) = folder.iterdir()
+    paint(still, (0.7, 1.1, 0.6))
+    guided = colored(film, target, replace(OPTIONS, stills=str(folder)))
+    assert len(guided) == 10
+    assert (guided.mean(axis=(2, 3)) < 122).all()
