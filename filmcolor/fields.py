@@ -51,6 +51,11 @@ def fields_of(frame: Frame, *, top_first: bool) -> tuple[Frame, Frame]:
     return first, second
 
 
+def frame_of(field: Frame) -> Frame:
+    """A field by the numbers of the frame that it is of; its luma stays the field's."""
+    return replace(field, index=field.index // 2, place=field.place // 2)
+
+
 class FieldSplitter:
     """Takes a film's frames apart, and lays the colours of their fields together again.
 

@@ -17,8 +17,8 @@ from typing import TypeVar
 from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.compose import compose
 from filmcolor.errors import MediaError
-from filmcolor.fields import FieldSplitter, field_drift, field_view, keeps_fields
-from filmcolor.infer import View, infer_sparsely
+from filmcolor.fields import FieldSplitter, field_drift, field_view, frame_of, keeps_fields
+from filmcolor.infer import KnownSource, View, infer_sparsely
 from filmcolor.job import FilmPlan, Segment
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.encode import OutputPlan
@@ -89,6 +89,7 @@ class Coloring:
     stride: int
     options: RunOptions
     clock: StageClock
+    known: KnownSource | None = None
 
 
 def color_stream(job: Coloring, film: FilmPlan | None) -> Generator[ColorFrame, None, None]:
@@ -107,6 +108,16 @@ def color_stream(job: Coloring, film: FilmPlan | None) -> Generator[ColorFrame, 
         yield from _colored(job, marked, film, None)
 
 
+def color_frames(
+    job: Coloring, film: FilmPlan, indices: Iterable[int]
+) -> Generator[ColorFrame, None, None]:
+    """Some frames of the film, in order, each with the colours that it has in the whole."""
+    with closing(PlannedFrames(job, film)) as source:
+        for index in indices:
+            segment = Segment(0, index, index + 1)
+            yield from _colored(job, source.needed(segment), film, segment)
+
+
 def color_segments(
     job: Coloring, film: FilmPlan, segments: Iterable[tuple[Segment, Lease]]
 ) -> Generator[tuple[Segment, Lease, ColorFrame], None, None]:
@@ -115,7 +126,7 @@ def color_segments(
     A segment is taken from `segments` only when the one before it has been coloured; its lease is
     given up if it cannot be.
     """
-    with closing(_PlannedFrames(job, film)) as source:
+    with closing(PlannedFrames(job, film)) as source:
         for segment, lease in segments:
             try:
                 for frame in _colored(job, source.needed(segment), film, segment):
@@ -160,20 +171,26 @@ def _steadied(
     info = job.reader.info
     drift = None if film is None else film.drift
     if not keeps_fields(info, job.options):
-        yield from _pictures_steadied(job, frames, job.view, drift)
+        yield from _pictures_steadied(job, frames, job.view, drift, job.known)
         return
     splitter = FieldSplitter(top_first=info.top_field_first)
     fields, view = splitter.split(frames), field_view(job.view)
     drift = None if drift is None else field_drift(drift)
-    yield from splitter.join(_pictures_steadied(job, fields, view, drift))
+    known = job.known
+    told = None if known is None else lambda field: known(frame_of(field))
+    yield from splitter.join(_pictures_steadied(job, fields, view, drift, told))
 
 
 def _pictures_steadied(
-    job: Coloring, pictures: Iterable[Frame], view: View, drift: Drift | None
+    job: Coloring,
+    pictures: Iterable[Frame],
+    view: View,
+    drift: Drift | None,
+    known: KnownSource | None,
 ) -> Generator[tuple[Frame, ColorField], None, None]:
     """Every picture, be it a frame or a field, with its colour."""
     color = job.options.color
-    fields = infer_sparsely(pictures, job.model, view, color.batch_size, job.stride)
+    fields = infer_sparsely(pictures, job.model, view, color.batch_size, job.stride, known)
     return smooth(
         job.clock.watch("infer", fields, "shots"),
         color.smooth,
@@ -183,7 +200,7 @@ def _pictures_steadied(
     )
 
 
-class _PlannedFrames:
+class PlannedFrames:
     """A film's frames by number, decoded in one pass as long as they are wanted in order."""
 
     def __init__(self, job: Coloring, film: FilmPlan) -> None:
@@ -197,6 +214,10 @@ class _PlannedFrames:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
+
+    def between(self, start: int, stop: int) -> Generator[Frame, None, None]:
+        """Frames start..stop, half-open, marked with their shots."""
+        return self._film.mark(map(self._at, range(start, stop)), start)
 
     def needed(self, segment: Segment) -> Generator[Frame, None, None]:
         """The frames that a segment's colours depend on, marked with their shots."""

@@ -22,7 +22,7 @@ import torch
 
 from filmcolor.errors import FilmcolorError, JobError
 from filmcolor.film_stages import Coloring, StageClock
-from filmcolor.infer import View
+from filmcolor.infer import KnownSource, View
 from filmcolor.job import FilmPlan, Segment
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.plan import OutputPlan
@@ -49,6 +49,9 @@ class _Task:
     options: RunOptions
     device: str
     threads: int
+    settings: Mapping[int, str]
+    """As `WorkFolder.settings`."""
+    known: KnownSource | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ def make_with_workers(
         options=job.options,
         device=str(job.model.device),
         threads=max(1, (os.cpu_count() or 1) // count),
+        settings=folder.settings or {},
+        known=job.known,
     )
     for _ in range(_ROUNDS):
         left = len(segments) - len(folder.entries())
@@ -145,6 +150,7 @@ def _work(number: int, task: _Task, told: Queue[_Report]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process decides
     torch.set_num_threads(task.threads)
     folder = WorkFolder(task.folder, task.fingerprint)
+    folder.settings = task.settings
     clock = StageClock()
     try:
         film, changed = folder.plan()
@@ -153,7 +159,16 @@ def _work(number: int, task: _Task, told: Queue[_Report]) -> None:
         with FilmReader(task.source, task.options.on_error) as reader:
             color = task.options.color
             model = load_generator(color.model, task.device, color.look)
-            job = Coloring(reader, task.output, model, task.view, film.stride, task.options, clock)
+            job = Coloring(
+                reader,
+                task.output,
+                model,
+                task.view,
+                film.stride,
+                task.options,
+                clock,
+                task.known,
+            )
             for done in make_segments(job, folder, film, film.segments()):
                 told.put(_Report(number, done, clock.seconds()))
     except FilmcolorError as error:

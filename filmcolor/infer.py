@@ -6,23 +6,28 @@ handed on is at model size.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from collections.abc import Generator as Stage
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import cast
 
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from filmcolor.color import lightness, normalize_luma
 from filmcolor.errors import JobError
+from filmcolor.models.base import Hint
 from filmcolor.models.checkpoint import LoadedModel
-from filmcolor.types import Box, ColorField, Field, Frame, Luma, Uncolored
+from filmcolor.types import Box, ColorField, Field, Frame, KnownColors, Luma, Uncolored
 
 _BATCH = {"cpu": 4, "cuda": 32, "mps": 8}
+
+KnownSource = Callable[[Frame], KnownColors | None]
+"""What people have said of the colours of a frame, None for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +81,14 @@ def infer_sparsely(
     view: View,
     batch_size: int | None = None,
     stride: int = 1,
+    known: KnownSource | None = None,
 ) -> Stage[tuple[Frame, ColorField | Uncolored], None, None]:
     """As `infer`, but only for every `stride`-th frame of a shot, its first one included.
 
     The others come as `Uncolored`, for `smooth` to carry colour to. Every batch is filled up, so
-    that a field is the same, bit for bit, whichever frames come before and after.
+    that a field is the same, bit for bit, whichever frames come before and after. `known` tells
+    what people have said of a frame's colours; a frame of which it knows nothing is coloured
+    exactly as without it.
     """
     size = max(1, (batch_size or _BATCH[model.device.type]) // stride)
     batches = _Batches(model, view, size, filled=True)
@@ -89,6 +97,8 @@ def infer_sparsely(
     while waiting := list(islice(source, size * stride)):
         keys = [frame for frame in waiting if frame.place % stride == 0]
         fields = {field.index: field for field in batches.run(keys)}
+        if known is not None:
+            fields |= batches.guided(keys, fields, known)
         for frame in waiting:
             if field := fields.get(frame.index):
                 grid = (field.ab.shape[1], field.ab.shape[2])
@@ -96,9 +106,14 @@ def infer_sparsely(
             elif grid == (0, 0):
                 raise ValueError(f"frame {frame.index} comes before the first of its shot")
             else:
-                guide = _guide(view.show(frame.luma)[None, None], view, model.device)
-                light = view.restore(guide[0, 0].float().cpu().numpy())
+                light = show_lightness(frame, view, model.device)
                 yield frame, Uncolored(frame.index, light, grid)
+
+
+def show_lightness(frame: Frame, view: View, device: torch.device) -> Field:
+    """L* of a frame (H, W) at model size, as it is stored: that of its `ColorField`."""
+    guide = _guide(view.show(frame.luma)[None, None], view, device)
+    return view.restore(guide[0, 0].float().cpu().numpy())
 
 
 class _Batches:
@@ -111,13 +126,31 @@ class _Batches:
         self.model, self.view, self.filled = model, view, filled
         self.size = batch_size or _BATCH[model.device.type]
 
-    def run(self, frames: list[Frame]) -> list[ColorField]:
+    def guided(
+        self, frames: list[Frame], fields: dict[int, ColorField], known: KnownSource
+    ) -> dict[int, ColorField]:
+        """The fields of those frames of which something is known, with it, by index.
+
+        Known colours stand where they are certain. Around them a model that takes hints is asked
+        again where a whole picture was given; else what it gave without them stays.
+        """
+        told = {frame.index: colors for frame in frames if (colors := known(frame)) is not None}
+        hinted = dict(fields)
+        if self.model.card.descriptor.accepts_hints:
+            asked = [frame for frame in frames if frame.index in told and told[frame.index].whole]
+            hints = [told[frame.index] for frame in asked]
+            hinted |= {field.index: field for field in self.run(asked, hints)}
+        return {index: _with_known(hinted[index], colors) for index, colors in told.items()}
+
+    def run(self, frames: list[Frame], hints: list[KnownColors] | None = None) -> list[ColorField]:
         """A field for every frame; raises `JobError` as `infer` says."""
         fields: list[ColorField] = []
         while len(fields) < len(frames):
-            batch = frames[len(fields) : len(fields) + self.size]
+            part = slice(len(fields), len(fields) + self.size)
+            batch, told = frames[part], None if hints is None else hints[part]
+            least = self.size if self.filled else 0
             try:
-                fields += _run(batch, self.model, self.view, self.size if self.filled else 0)
+                fields += _run(batch, self.model, self.view, least, told)
             except (torch.OutOfMemoryError, MemoryError) as error:
                 device = self.model.device
                 if self.size == 1:
@@ -142,14 +175,21 @@ def _guide(codes: Luma, view: View, device: torch.device) -> Tensor:
 
 
 @torch.inference_mode()
-def _run(frames: list[Frame], model: LoadedModel, view: View, least: int) -> list[ColorField]:
+def _run(
+    frames: list[Frame],
+    model: LoadedModel,
+    view: View,
+    least: int,
+    hints: list[KnownColors] | None = None,
+) -> list[ColorField]:
     pictures = [view.show(frame.luma) for frame in frames]
     pictures += [pictures[-1]] * (least - len(pictures))
     codes = cast("Luma", np.stack(pictures)[:, None])
     shown = _guide(codes, view, model.device)
+    hint = None if hints is None else _hint(hints, len(pictures), view, model.device)
     half = model.device.type == "cuda" and model.card.descriptor.half_precision
     with torch.autocast(model.device.type, torch.bfloat16, enabled=half):
-        ab: Tensor = model.generator(shown.contiguous(memory_format=torch.channels_last))
+        ab: Tensor = model.generator(shown.contiguous(memory_format=torch.channels_last), hint)
     count = len(frames)
     fields, guides = ab[:count].float().cpu().numpy(), shown[:count].float().cpu().numpy()
     if not np.isfinite(fields).all():
@@ -161,3 +201,27 @@ def _run(frames: list[Frame], model: LoadedModel, view: View, least: int) -> lis
         ColorField(frame.index, view.restore(field), view.restore(guide[0]))
         for frame, field, guide in zip(frames, fields, guides, strict=True)
     ]
+
+
+def _hint(known: list[KnownColors], count: int, view: View, device: torch.device) -> Hint:
+    """What is known of some frames as a hint for so many, the last one repeated; at model size."""
+    planes = [
+        np.rot90(np.stack([*each.ab, each.confidence]), view.rotation // 90, axes=(-2, -1))
+        for each in known
+    ]
+    planes += [planes[-1]] * (count - len(planes))
+    small = torch.from_numpy(np.ascontiguousarray(np.stack(planes))).to(device)
+    size = (view.height, view.width)
+    large = F.interpolate(small, size, mode="bilinear", align_corners=False)
+    return Hint(large[:, :2], large[:, 2:])
+
+
+def _with_known(field: ColorField, known: KnownColors) -> ColorField:
+    """The field with the known colours in it, as far as they are certain."""
+    height, width = field.ab.shape[1:]
+    ab, sure = known.ab, known.confidence
+    if sure.shape != (height, width):
+        planes = (*ab, sure)
+        resized = [cv2.resize(plane, (width, height)).astype(np.float32) for plane in planes]
+        ab, sure = np.stack(resized[:2]), resized[2]
+    return replace(field, ab=field.ab + sure * (ab - field.ab), known=sure)

@@ -5,6 +5,7 @@ Words only: imports nothing heavy, so that `filmcolor --help` stays quick.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
@@ -19,6 +20,8 @@ SitingChoice = Literal["auto", "left", "center"]
 Precision = Literal["auto", "fp32", "bf16"]
 Look = Literal["restrained", "natural", "vivid"]
 OnError = Literal["stop", "repeat"]
+
+_COLOR = re.compile("#[0-9a-fA-F]{6}")
 
 LONGEST_STRIDE = 8
 """Frames from one that the network sees to the next, at most."""
@@ -57,6 +60,35 @@ class ColorOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Stroke:
+    """A colour that somebody knows, where it is seen: at points, or all over a box."""
+
+    at: Fraction  # when, in seconds from the film's first frame
+    color: str  # "#rrggbb", sRGB
+    points: tuple[tuple[float, float], ...] = ()  # (x, y) in px of the film as it is displayed
+    box: tuple[float, float, float, float] | None = None  # x0, y0, x1, y1 likewise, half-open
+    radius: float = 1.0  # px around each point that have the colour for certain
+
+    def __post_init__(self) -> None:
+        if self.at < 0:
+            raise OptionError("at: must not be negative")
+        if not _COLOR.fullmatch(self.color):
+            raise OptionError(f"color: {self.color!r} is none; write it as #8b1a1a")
+        if bool(self.points) == (self.box is not None):
+            raise OptionError("give it either points or a box")
+        if self.box is not None and not (self.box[0] < self.box[2] and self.box[1] < self.box[3]):
+            raise OptionError("box: must be x0, y0, x1, y1 with x0 < x1 and y0 < y1")
+        if not 0 < self.radius <= 1000:
+            raise OptionError("radius: must be more than 0, and 1000 px at most")
+
+    @property
+    def rgb(self) -> tuple[int, int, int]:
+        """Red, green and blue, 0..255."""
+        red, green, blue = bytes.fromhex(self.color[1:])
+        return red, green, blue
+
+
+@dataclass(frozen=True, slots=True)
 class EncodeOptions:
     """How the film is written."""
 
@@ -86,6 +118,8 @@ class RunOptions:
     keep_work: bool = False  # leave that folder there afterwards
     workers: int = 1  # processes that colour segments side by side
     verify: bool = False  # compare the result with the source when it is written
+    stills: str | None = None  # folder of coloured stills, named by their times
+    strokes: str | tuple[Stroke, ...] | None = None  # known colours, or a TOML or JSON file of them
 
     def __post_init__(self) -> None:
         if self.start_seconds is not None and self.start_seconds < 0:

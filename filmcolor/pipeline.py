@@ -86,6 +86,15 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
         yield from _film_notices(info, samples, options)
         total = info.expected_frames(options.start_seconds, options.duration_seconds)
         folder = None
+        guided = [
+            name
+            for name, value in (("--stills", options.stills), ("--strokes", options.strokes))
+            if value is not None
+        ]
+        if guided and (info.is_pipe or target == PIPE):
+            raise OptionError(
+                f"{guided[0]}: needs files on both sides; a pipe is not looked through"
+            )
         if not info.is_pipe and target != PIPE:
             folder = Path(options.work) if options.work else default_folder(target)
         yield Planned(

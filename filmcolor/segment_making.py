@@ -88,6 +88,7 @@ class _OpenSegment:
                 reorder=facts.reorder,
                 planes=self._planes.hexdigest(),
                 file=digest_of(self._path),
+                settings=(self._folder.settings or {}).get(segment.number, ""),
             )
         )
         self._lease.release()

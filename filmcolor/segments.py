@@ -9,6 +9,7 @@ import json
 import os
 import time
 from collections.abc import Generator
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from filmcolor.disk_room import check_room, least_bytes, missing_room, size_text
 from filmcolor.errors import JobError
 from filmcolor.film_stages import Coloring
 from filmcolor.film_workers import make_with_workers
+from filmcolor.guide.given import find_given
+from filmcolor.guide.known_file import KnownFiles
+from filmcolor.guide.making import make_known
+from filmcolor.guide.screen import Screen
 from filmcolor.job import FilmPlan
 from filmcolor.media.join import join_film
 from filmcolor.models.registry import find_checkpoint
@@ -37,6 +42,8 @@ def fingerprint(job: Coloring) -> dict[str, str]:
         keep_work=settled.keep_work,
         workers=settled.workers,
         verify=settled.verify,
+        stills=settled.stills,  # these count for the segments of their shots alone
+        strokes=settled.strokes,
     )
     chosen = asdict(options)
     chosen["color"].pop("model")
@@ -72,6 +79,11 @@ def _color_in_segments(
 ) -> Generator[Event, None, int]:
     film, looked = yield from _plan(job, folder)
     segments = film.segments()
+    folder.settings = {}
+    if job.options.stills is not None or job.options.strokes is not None:
+        begun = time.perf_counter()
+        job = yield from _guided(job, folder, film)
+        looked += time.perf_counter() - begun
     folder.check()
     done = sum(entry.frames for entry in folder.entries().values())
     if done:
@@ -105,6 +117,19 @@ def _color_in_segments(
         yield Joining(frames, film.frames)
     job.clock.add("plan", looked)
     return film.frames
+
+
+def _guided(job: Coloring, folder: WorkFolder, film: FilmPlan) -> Generator[Event, None, Coloring]:
+    """The job with what is known of its colours, made ready in the folder."""
+    info = job.reader.info
+    screen = Screen.of(info, job.view)
+    with closing(job.reader.frames()) as frames:
+        origin = next(frames).pts
+    given = find_given(job.options, film, origin, screen, info.duration)
+    yield from given.notices
+    paths = yield from make_known(job, film, given, screen, folder.path)
+    folder.settings = given.settings(film)
+    return replace(job, known=KnownFiles(paths, job.options.color.saturation))
 
 
 def _check_room(job: Coloring, folder: WorkFolder, film: FilmPlan, done: int) -> None:

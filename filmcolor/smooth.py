@@ -123,12 +123,13 @@ def _colored(source: Source) -> tuple[Frame, ColorField]:
 def _evened(
     fields: Iterable[Source], drift: Drift | None, share: float
 ) -> Generator[Source, None, None]:
-    """The fields without the slow drift of their shot's palette."""
+    """The fields without the slow drift of their shot's palette, which known colours have not."""
     for frame, colors in fields:
         if drift is not None and share > 0 and isinstance(colors, ColorField):
             offset = share * drift.at(frame.shot, frame.place)
             if offset.any():
-                colors = replace(colors, ab=colors.ab - offset[:, None, None])
+                guessed = np.float32(1) if colors.known is None else 1 - colors.known
+                colors = replace(colors, ab=colors.ab - offset[:, None, None] * guessed)
         yield frame, colors
 
 

@@ -206,6 +206,24 @@ class ColorField:
     """Shape (H, W), L* 0..100: what the network was shown; guides flow and upsampling."""
     confidence: Field | None = None
     """Shape (h, w), 0..1, where the model states it."""
+    known: Field | None = None
+    """Shape (h, w), 0..1: how much of ab somebody has said; None where nobody has."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KnownColors:
+    """What people have said of the colours of one frame, directly or of another of its shot."""
+
+    index: int
+    """Index of the frame it belongs to."""
+    ab: Field
+    """Shape (2, h, w), CIE Lab a and b, D65, at a quarter of the model's size, as the frame is
+    stored; only read where `confidence` is above 0.
+    """
+    confidence: Field
+    """Shape (h, w), 0 (unknown) to 1 (certain)."""
+    whole: bool = False
+    """A whole picture was given: what is not known may follow it. Else that stays as it is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

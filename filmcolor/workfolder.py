@@ -66,6 +66,8 @@ class Entry:
     """Digest of the composed planes, before they were encoded."""
     file: str
     """Digest of the segment's file."""
+    settings: str = ""
+    """What its frames depend on beside what the whole film depends on; empty for nothing."""
 
 
 class Lease:
@@ -149,6 +151,9 @@ class WorkFolder:
         """`fingerprint` says by name what the work depends on: input, model, options."""
         self.path = path
         self.fingerprint = dict(fingerprint)
+        self.settings: Mapping[int, str] | None = None
+        """By number, what a segment must have been made with, nothing where none stands; None: with
+        anything. To be set once the plan is known."""
         self._lock = Lease(path / _LOCK)
 
     def __enter__(self) -> WorkFolder:
@@ -214,13 +219,17 @@ class WorkFolder:
         write_bytes(self.path / _PLAN, text.encode())
 
     def entries(self) -> dict[int, Entry]:
-        """Finished segments by number: those whose line in the ledger and whose file are whole."""
+        """Finished segments by number: those whose last line in the ledger and whose file are
+        whole, made with what they are to be made with.
+        """
+        latest = {entry.segment: entry for entry in self._lines()}
         found = {}
-        for entry in self._lines():
-            path = self.segment_path(entry.segment)
+        for number, entry in latest.items():
+            if self.settings is not None and entry.settings != self.settings.get(number, ""):
+                continue
             with contextlib.suppress(OSError):
-                if path.stat().st_size == entry.bytes:
-                    found[entry.segment] = entry
+                if self.segment_path(number).stat().st_size == entry.bytes:
+                    found[number] = entry
         return found
 
     def check(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -14,10 +14,10 @@ from filmcolor.color import lightness, normalize_luma
 from filmcolor.errors import JobError, OptionError
 from filmcolor.infer import View, infer, infer_sparsely
 from filmcolor.models.base import Generator, Hint
-from filmcolor.models.card import ModelCard
+from filmcolor.models.card import Descriptor, ModelCard
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.models.device import resolve_device
-from filmcolor.types import Box, ColorField, Frame, Uncolored
+from filmcolor.types import Box, ColorField, Frame, KnownColors, Uncolored
 
 
 class Slope(Generator):
@@ -161,3 +161,70 @@ def test_uncoloured_frames_are_turned_as_the_coloured_ones() -> None:
     assert isinstance(key, ColorField) and isinstance(between, Uncolored)
     assert between.grid == key.ab.shape[1:]
     assert between.lightness.shape == key.lightness.shape
+
+
+class Following(Slope):
+    """Gives what it is told where it is told something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hints: list[Hint] = []
+
+    def forward(self, lightness: Tensor, hint: Hint | None = None) -> Tensor:
+        plain = super().forward(lightness)
+        if hint is None:
+            return plain
+        self.hints.append(hint)
+        return torch.full_like(plain, 33.0)
+
+
+def known_at(*indices: int, whole: bool) -> Callable[[Frame], KnownColors | None]:
+    sure = np.zeros((16, 24), np.float32)
+    sure[4:8, 4:8] = 1
+    sure[8:, :] = 0.5
+    ab = np.full((2, 16, 24), -50, np.float32)
+
+    def known(frame: Frame) -> KnownColors | None:
+        return KnownColors(frame.index, ab, sure, whole) if frame.index in indices else None
+
+    return known
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("accepts", [False, True])
+def test_known_colors_stand_and_other_frames_are_as_without_them(
+    whole: bool, accepts: bool
+) -> None:
+    generator, view = Following(), View(8, True, 64, 96)
+    card = ModelCard(name="t", architecture="none", descriptor=Descriptor(accepts_hints=accepts))
+    model = LoadedModel(generator, card, torch.device("cpu"))
+    known = known_at(2, 3, 6, whole=whole)
+    plain = list(infer_sparsely(two_shots(5, 4), model, view, 4))
+    guided = list(infer_sparsely(two_shots(5, 4), model, view, 4, known=known))
+    for (_, before), (frame, after) in zip(plain, guided, strict=True):
+        assert isinstance(before, ColorField) and isinstance(after, ColorField)
+        if frame.index not in (2, 3, 6):
+            assert np.array_equal(before.ab, after.ab) and after.known is None
+            continue
+        unknown = np.full_like(before.ab, 33.0) if whole and accepts else before.ab
+        assert (after.ab[:, 4:8, 4:8] == -50).all()
+        assert np.array_equal(after.ab[:, :4], unknown[:, :4])
+        assert np.allclose(after.ab[:, 8:], (unknown[:, 8:] - 50) / 2)
+        assert after.known is not None and after.known[0, 0] == 0 and after.known[5, 5] == 1
+    assert len(generator.hints) == (2 if whole and accepts else 0)
+    for hint in generator.hints:  # filled up as every batch is
+        assert hint.ab.shape == (4, 2, 64, 96)
+        assert float(hint.confidence[0, 0, 24, 24]) == 1
+
+
+@pytest.mark.parametrize("rotation", [90, 270])
+def test_a_hint_is_turned_as_the_picture_is(rotation: int) -> None:
+    generator, view = Following(), View(8, True, 96, 64, rotation)
+    card = ModelCard(name="t", architecture="none", descriptor=Descriptor(accepts_hints=True))
+    model = LoadedModel(generator, card, torch.device("cpu"))
+    list(infer_sparsely(frames(1), model, view, 1, known=known_at(0, whole=True)))
+    (hint,) = generator.hints
+    upright = hint.confidence[0, 0].numpy()
+    assert upright.shape == (96, 64)
+    stored = np.rot90(upright, -(rotation // 90))
+    assert stored[24, 24] == 1 and stored[4, 4] == 0 and stored[60, 50] == 0.5

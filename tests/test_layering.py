@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "filmcolor"
 
-WORDS = {"errors", "types", "options", "prefetch"}
+WORDS = {"errors", "types", "options", "moments", "prefetch"}
 BASE = {"color", "media", "models"}
 STAGES = {
     "picture_box",
@@ -45,13 +45,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Training meets inference only in color and models: neither knows the other's parts.
     "train": WORDS | BASE | {"evaluate", "picture_box", "shots"},
     "evaluate": WORDS | BASE | STAGES,
+    "guide": WORDS | BASE | STAGES,
     "planning": WORDS | BASE | STAGES,
     "film_workers": WORDS | BASE | STAGES,
-    "segments": WORDS | BASE | STAGES | {"planning", "film_workers"},
+    "segments": WORDS | BASE | STAGES | {"guide", "planning", "film_workers"},
     "pipeline": WORDS | BASE | STAGES | {"planning", "segments"},
     "preview": WORDS | BASE | STAGES | {"evaluate", "picture_box"},
+    "stills": WORDS | BASE | STAGES | {"guide", "planning"},
     "verify": WORDS | {"media"},
-    "cli": WORDS | BASE | STAGES | {"train", "evaluate", "pipeline", "preview", "verify"},
+    "cli": WORDS | BASE | STAGES | {"train", "evaluate", "pipeline", "preview", "stills", "verify"},
     "__main__": {"cli"},
 }
 """For every module or package of filmcolor, those it may import; its own inside and above all."""

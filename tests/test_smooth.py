@@ -304,6 +304,18 @@ def test_drift_is_taken_out_as_far_as_stability_says() -> None:
         assert np.allclose(error[15], 1.0 * left, atol=1e-4)
 
 
+def test_known_colors_do_not_drift() -> None:
+    pairs, truth = moving_film(20, speed=0.0)
+    known = np.zeros(truth[0].shape[1:], np.float32)
+    known[:, :10] = 1
+    told = [(frame, replace(field, known=known)) for frame, field in pairs]
+    drift = Drift({0: ((0, -2.0, -2.0), (20, 2.0, 2.0))})
+    steady = smooth(told, "none", stability=1.0, drift=drift)
+    change = next(steady)[1].ab - truth[0]
+    assert np.array_equal(change[:, :, :10], np.zeros_like(change[:, :, :10]))
+    assert np.allclose(change[:, :, 10:], 2.0)
+
+
 @pytest.mark.parametrize("method", ["none", "ema"])
 def test_only_flow_carries_colour(method: Smoothing) -> None:
     pairs = sparse(moving_film(3, speed=0.0)[0], 2)

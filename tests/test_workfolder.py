@@ -61,6 +61,28 @@ def test_what_is_finished_is_found_again(tmp_path: Path) -> None:
         assert taken == [1, 3]
 
 
+def test_a_segment_made_with_something_else_is_done_again(tmp_path: Path) -> None:
+    with WorkFolder(tmp_path / "work", PRINT) as folder:
+        folder.begin(PLAN)
+        plain = finished(folder, 0)
+        path = folder.segment_path(1)
+        for content, settings in ((b"packets", "green"), (b"baggage", "red")):
+            path.write_bytes(content)
+            folder.record(Entry(1, 200, 7, 2, "planes", digest_of(path), settings))
+    with WorkFolder(tmp_path / "work", PRINT) as folder:
+        assert set(folder.entries()) == {0, 1}  # whoever only looks
+        folder.settings = {1: "green"}  # its file is the red one's, as long as the other
+        assert folder.entries() == {0: plain}
+        folder.settings = {1: "red"}
+        assert set(folder.entries()) == {0, 1}
+        folder.settings = {0: "red", 1: "red"}
+        assert set(folder.entries()) == {1}
+        folder.settings = {}
+        assert set(folder.entries()) == {0}
+        folder.check()
+        assert not path.exists() and folder.segment_path(0).exists()
+
+
 def test_what_is_different_now_is_told(tmp_path: Path) -> None:
     with WorkFolder(tmp_path / "work", PRINT) as folder:
         folder.begin(PLAN)

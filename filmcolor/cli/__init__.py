@@ -27,6 +27,7 @@ from filmcolor.cli.jobs import jobs_command
 from filmcolor.cli.models import models_command
 from filmcolor.cli.preview import preview_command
 from filmcolor.cli.run import run_command
+from filmcolor.cli.stills import stills_command
 from filmcolor.cli.train import train_command
 from filmcolor.cli.verify import verify_command
 
@@ -93,6 +94,7 @@ def commands(ctx: click.Context, /) -> None:
 
 commands.add_command(run_command)
 commands.add_command(preview_command)
+commands.add_command(stills_command)
 commands.add_command(verify_command)
 commands.add_command(extract_command)
 commands.add_command(train_command)

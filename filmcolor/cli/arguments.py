@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import sys
 import threading
@@ -18,13 +17,13 @@ import click
 from click.core import ParameterSource
 
 from filmcolor.errors import FilmcolorError, MediaError, OptionError
+from filmcolor.moments import parse_seconds
 from filmcolor.options import Codec
 
 EXIT_SYSTEM = 1
 EXIT_BUG = 70
 
 _DEBUG = "filmcolor.debug"
-_TIME = re.compile(r"(?:(?:(?P<hours>\d+):)?(?P<minutes>\d+):)?(?P<seconds>\d+(?:\.\d*)?|\.\d+)")
 
 
 class Interrupted(KeyboardInterrupt):
@@ -62,18 +61,11 @@ def printable(text: str) -> str:
 
 
 def parse_time(text: str) -> Fraction:
-    """A time or a length of time, exactly, in seconds: from `12.5`, `1:02.5` or `1:00:00`.
-
-    Raises `click.BadParameter` if the text is neither.
-    """
-    match = _TIME.fullmatch(text.strip())
-    if match is None:
-        raise click.BadParameter(f"{text!r} is no time: give seconds (12.5) or [HH:]MM:SS (1:02.5)")
-    hours, minutes = int(match["hours"] or 0), int(match["minutes"] or 0)
-    seconds = Fraction(match["seconds"])
-    if (match["hours"] and minutes >= 60) or (match["minutes"] and seconds >= 60):
-        raise click.BadParameter(f"{text!r} is no time: minutes and seconds go up to 59")
-    return 3600 * hours + 60 * minutes + seconds
+    """A time or a length of time, as `parse_seconds`; raises `click.BadParameter`."""
+    try:
+        return parse_seconds(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def parse_stride(text: str | int) -> int | Literal["auto"]:

@@ -38,6 +38,8 @@ _LEAST_SATURATION = 0.25
 """Colours paler than this may pass for none: then --verify does not look for grey frames."""
 
 _FILM_ONLY = (
+    "stills",
+    "strokes",
     "work",
     "keep_work",
     "workers",

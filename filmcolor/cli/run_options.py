@@ -133,6 +133,26 @@ _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
     ),
     section_option(
         _COLOUR,
+        "--stills",
+        type=click.Path(),
+        default=_RUN.stills,
+        show_default="none",
+        metavar="FOLDER",
+        help="Stills with the right colours, named by their times, as `filmcolor stills` writes "
+        "them: each shot follows its own. Those that nobody has changed are left out (films only).",
+    ),
+    section_option(
+        _COLOUR,
+        "--strokes",
+        type=click.Path(),
+        default=_RUN.strokes,
+        show_default="none",
+        metavar="FILE",
+        help="Points and boxes with the right colours, as TOML or JSON: the things they touch "
+        "follow them through their shot (films only).",
+    ),
+    section_option(
+        _COLOUR,
         "--smooth",
         type=choices(get_args(words.Smoothing)),
         default=_COLOR.smooth,

@@ -1,0 +1,183 @@
+"""`filmcolor stills`: one coloured still a shot, to be corrected and given to `run --stills`."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from fractions import Fraction
+from typing import get_args
+
+import click
+
+from filmcolor.cli.arguments import (
+    Interrupted,
+    SectionedCommand,
+    choices,
+    debug_option,
+    device_option,
+    exit_code,
+    json_option,
+    parse_time,
+    quiet_option,
+    section_option,
+    signals_interrupt,
+)
+from filmcolor.errors import OptionError
+from filmcolor.options import ColorOptions, Look, RunOptions
+
+_COLOR, _RUN = ColorOptions(), RunOptions()
+_RESULT, _COLOUR, _READING, _SHOW = (
+    "Where the stills go",
+    "How the colour is made (as in run)",
+    "How the film is read",
+    "What is shown",
+)
+
+_EPILOG = """\b
+Examples:
+  filmcolor stills old_film.mp4 -o stills/
+      one still for each shot, already coloured
+  (correct some of them in any paint program)
+  filmcolor run old_film.mp4 --stills stills/ -o color.mp4
+      their shots follow them; stills that were not changed are left out
+"""
+
+
+@click.command(
+    "stills",
+    cls=SectionedCommand,
+    epilog=_EPILOG,
+    short_help="Write one coloured still a shot, to be corrected.",
+    options_metavar="-o FOLDER [OPTIONS]",
+)
+@click.argument("film", type=click.Path())
+@section_option(
+    _RESULT,
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(),
+    metavar="FOLDER",
+    help="Folder to write them to, as PNG named by their times; is made if it is not there.",
+)
+@section_option(
+    _RESULT,
+    "--overwrite",
+    is_flag=True,
+    help="Write stills anew that are there already, corrected ones too. Without it they are kept.",
+)
+@section_option(
+    _COLOUR,
+    "--model",
+    default=_COLOR.model,
+    show_default=True,
+    metavar="NAME|FILE",
+    help="A name that `filmcolor models` lists, or a .safetensors file.",
+)
+@device_option(_COLOUR, _COLOR.device, "What the model runs on")
+@section_option(
+    _COLOUR,
+    "--size",
+    type=int,
+    default=_COLOR.size,
+    show_default="the model's own",
+    metavar="PIXELS",
+    help="Size at which the model looks at a frame; stills always have the size of the film as it "
+    "is displayed.",
+)
+@section_option(
+    _COLOUR,
+    "--look",
+    type=choices(get_args(Look)),
+    default=_COLOR.look,
+    show_default=True,
+    help="How boldly the model paints, as in `filmcolor run`.",
+)
+@section_option(
+    _COLOUR,
+    "--saturation",
+    type=float,
+    default=_COLOR.saturation,
+    show_default=True,
+    metavar="FACTOR",
+    help="Strength of the colours: below 1 paler, above 1 stronger.",
+)
+@section_option(
+    _READING,
+    "--start",
+    "start_seconds",
+    type=parse_time,
+    default=_RUN.start_seconds,
+    show_default="the beginning",
+    metavar="TIME",
+    help="Where to begin: seconds (12.5) or [HH:]MM:SS (1:02.5).",
+)
+@section_option(
+    _READING,
+    "--duration",
+    "duration_seconds",
+    type=parse_time,
+    default=_RUN.duration_seconds,
+    show_default="to the end",
+    metavar="TIME",
+    help="How much to look at, written likewise.",
+)
+@section_option(
+    _READING,
+    "--deinterlace",
+    is_flag=True,
+    help="Make whole frames of an interlaced film first, as for a run with --deinterlace.",
+)
+@quiet_option(_SHOW)
+@json_option(_SHOW)
+def stills_command(
+    film: str,
+    folder: str | None,
+    overwrite: bool,
+    model: str,
+    device: str,
+    size: int | None,
+    look: Look,
+    saturation: float,
+    start_seconds: Fraction | None,
+    duration_seconds: Fraction | None,
+    deinterlace: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Write one still for each shot of FILM, its middle frame, already coloured.
+
+    Correct the colours of those that are wrong in any paint program, keep their names and their
+    size, and save them as PNG or JPEG: `filmcolor run FILM --stills FOLDER` takes them as truth.
+    Only the colours of a still count, not its brightness.
+    """
+    from filmcolor.cli.display import open_display
+    from filmcolor.stills import write_stills
+
+    if not folder:
+        raise OptionError("-o is missing: give a folder for the stills")
+    options = RunOptions(
+        color=ColorOptions(model=model, device=device, size=size, look=look, saturation=saturation),
+        overwrite=overwrite,
+        start_seconds=start_seconds,
+        duration_seconds=duration_seconds,
+        deinterlace=deinterlace,
+    )
+    with (
+        signals_interrupt(),
+        open_display(quiet=quiet, as_json=as_json, film_on_stdout=False) as display,
+        closing(write_stills(film, folder, options)) as events,
+    ):
+        try:
+            for event in events:
+                display.show(event)
+        except KeyboardInterrupt as stop:
+            number = stop.exit_code - 128 if isinstance(stop, Interrupted) else 2
+            text = "the stills that were written are kept."
+            raise Interrupted(text, signal_number=number) from None
+        except Exception as error:
+            if code := exit_code(error):
+                display.failed(error, code)
+            raise
+
+
+debug_option(stills_command)

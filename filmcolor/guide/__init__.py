@@ -1,0 +1,1 @@
+"""Colours that people know: stills and strokes, carried through the shots that they belong to."""

@@ -1,0 +1,112 @@
+"""Strokes from a TOML or JSON file: points and boxes with the colours that are known there.
+
+    [[stroke]]
+    at = "00:01:12.4"
+    points = [[320, 200], [350, 220]]
+    color = "#8b1a1a"
+
+It must not know films.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from filmcolor.errors import OptionError
+from filmcolor.moments import parse_seconds
+from filmcolor.options import Stroke
+
+_KEYS = ("at", "point", "points", "box", "color", "radius")
+_LARGEST_FILE = 16 << 20
+
+
+def read_strokes(path: str | Path) -> tuple[Stroke, ...]:
+    """The strokes of a file, in its order; what it begins with tells JSON from TOML.
+
+    Raises `OptionError` with the file, and the line or the number of the stroke and its key.
+    """
+    try:
+        with open(path, "rb") as file:
+            text = file.read(_LARGEST_FILE + 1).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise OptionError(f"{path}: not a text file; write strokes as TOML or JSON") from error
+    except OSError as error:
+        raise OptionError(f"{path}: cannot be read ({error.strerror})") from error
+    if len(text) > _LARGEST_FILE:
+        raise OptionError(f"{path}: too large for a file of strokes")
+    try:
+        is_json = text.lstrip().startswith("{")
+        values = json.loads(text) if is_json else tomllib.loads(text)
+    except ValueError as error:
+        raise OptionError(f"{path}: {error}") from error
+    except RecursionError as error:
+        raise OptionError(f"{path}: nested too deeply") from error
+    unknown = values.keys() - {"stroke"}
+    if unknown:
+        raise OptionError(f"{path}: {min(unknown)}: no such key; a file of strokes has 'stroke'")
+    entries = values.get("stroke")
+    if not isinstance(entries, list) or not entries:
+        raise OptionError(f"{path}: no strokes in it; begin each with [[stroke]]")
+    found = []
+    for number, entry in enumerate(entries, 1):
+        try:
+            found.append(_stroke(entry))
+        except (OptionError, ValueError) as error:
+            raise OptionError(f"{path}: stroke {number}: {error}") from error
+    return tuple(found)
+
+
+def _stroke(entry: object) -> Stroke:
+    """One entry; raises `OptionError` or `ValueError` that names the key."""
+    if not isinstance(entry, Mapping):
+        raise ValueError("must be a table of keys and values")
+    unknown = entry.keys() - set(_KEYS)
+    if unknown:
+        raise ValueError(f"{min(unknown)}: no such key (known: {', '.join(_KEYS)})")
+    for key in ("at", "color"):
+        if key not in entry:
+            raise ValueError(f"{key}: missing")
+    if "point" in entry and "points" in entry:
+        raise ValueError("point, points: give one of them")
+    points = [entry["point"]] if "point" in entry else entry.get("points", [])
+    if not isinstance(points, list):
+        raise ValueError("points: must be a list of [x, y]")
+    box = entry.get("box")
+    if not isinstance(entry["color"], str):
+        raise ValueError("color: must be text such as '#8b1a1a'")
+    (radius,) = _numbers("radius", [entry.get("radius", 1.0)], 1)
+    x0, y0, x1, y1 = (0.0,) * 4 if box is None else _numbers("box", box, 4)
+    places = [_numbers("point" if "point" in entry else "points", each, 2) for each in points]
+    return Stroke(
+        at=_time(entry["at"]),
+        color=entry["color"],
+        points=tuple((x, y) for x, y in places),
+        box=None if box is None else (x0, y0, x1, y1),
+        radius=radius,
+    )
+
+
+def _time(value: Any) -> Fraction:
+    if isinstance(value, str):
+        try:
+            return parse_seconds(value)
+        except ValueError as error:
+            raise ValueError(f"at: {error}") from None
+    (seconds,) = _numbers("at", [value], 1)
+    return Fraction(str(seconds))
+
+
+def _numbers(key: str, values: object, count: int) -> list[float]:
+    sound = isinstance(values, list) and len(values) == count
+    for value in values if isinstance(values, list) else []:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        sound = sound and is_number and math.isfinite(value) and abs(value) < 1e9
+    if not sound or not isinstance(values, list):
+        raise ValueError(f"{key}: must be {count} numbers" if count > 1 else f"{key}: no number")
+    return [float(value) for value in values]

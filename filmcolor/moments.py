@@ -1,0 +1,43 @@
+"""Times as people write them: 12.5, 1:02.5, 00:01:12.4; and as they stand in names of files.
+
+Words only: `Fraction` seconds in and out.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+_TIME = re.compile(r"(?:(?:(?P<hours>\d+):)?(?P<minutes>\d+):)?(?P<seconds>\d+(?:\.\d*)?|\.\d+)")
+_IN_NAME = re.compile(r"(\d+)-([0-5]\d)-([0-5]\d(?:\.\d+)?)")
+
+
+def parse_seconds(text: str) -> Fraction:
+    """A time or a length of time, exactly, in seconds: from `12.5`, `1:02.5` or `1:00:00`.
+
+    Raises `ValueError`, with what is wrong, if the text is neither.
+    """
+    match = _TIME.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is no time: give seconds (12.5) or [HH:]MM:SS (1:02.5)")
+    hours, minutes = int(match["hours"] or 0), int(match["minutes"] or 0)
+    seconds = Fraction(match["seconds"])
+    if (match["hours"] and minutes >= 60) or (match["minutes"] and seconds >= 60):
+        raise ValueError(f"{text!r} is no time: minutes and seconds go up to 59")
+    return 3600 * hours + 60 * minutes + seconds
+
+
+def name_of(seconds: Fraction) -> str:
+    """A time for the name of a file, rounded to milliseconds: 00-01-12.400."""
+    thousandths = round(seconds * 1000)
+    minutes, thousandths = divmod(thousandths, 60_000)
+    return f"{minutes // 60:02}-{minutes % 60:02}-{thousandths // 1000:02}.{thousandths % 1000:03}"
+
+
+def seconds_in(name: str) -> Fraction | None:
+    """The time in a file's name as `name_of` writes it, the last if there are several; or None."""
+    found = _IN_NAME.findall(name)
+    if not found:
+        return None
+    hours, minutes, seconds = found[-1]
+    return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds)
