@@ -217,7 +217,11 @@ def test_saturation_leaves_the_truth_alone(film: Path, corrected: Path, tmp_path
     doubled = colored(film, tmp_path / "strong.mkv", strong)
     middle = (SHOTS[1].start + SHOTS[1].stop) // 2
     assert np.abs(doubled[middle] - plain[middle].astype(float)).mean() < 2
-    assert difference(doubled, plain)[0] > 2
+    painted = np.abs(plain[0] - 128.0).mean()
+    assert painted > 0.5
+    assert (
+        difference(doubled, plain)[0] > 0.8 * painted
+    )  # nothing is known there: all of it doubles
 
 
 @pytest.mark.parametrize("way", [{"stride": 4}, {"smooth": "none"}, {"stability": 0.0}])
