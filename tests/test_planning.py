@@ -6,12 +6,14 @@ import time
 from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from filmcolor import planning
 from filmcolor.infer import View
 from filmcolor.job import FilmPlan
 from filmcolor.media.decode import FilmReader
@@ -96,12 +98,27 @@ def test_a_part_of_a_film(tmp_path: Path) -> None:
     assert [(shot.start, shot.stop) for shot in plan.shots] == [(0, 10), (10, 30)]
 
 
-@pytest.mark.parametrize(("seconds", "strides"), [(0.0, {1}), (0.5, {4})])
-def test_the_stride_is_as_long_as_the_network_is_slow(seconds: float, strides: set[int]) -> None:
+@pytest.mark.parametrize(
+    ("network", "carrying", "stride"),
+    [(0.1, 1.0, 1), (1.0, 1.0, 1), (1.9, 1.0, 2), (2.5, 1.0, 3), (3.9, 1.0, 4), (90.0, 1.0, 4)],
+)
+def test_the_stride_is_as_long_as_the_network_is_slow(
+    monkeypatch: pytest.MonkeyPatch, network: float, carrying: float, stride: int
+) -> None:
+    """By a clock that tells what each part is to have taken."""
     rng = np.random.default_rng(3)
     luma = rng.integers(0, 255, (80, 96), np.uint8)
     frames = [Frame(10 * index, index, np.roll(luma, index, axis=1)) for index in range(5)]
-    model = loaded(Wanderer(seconds=seconds))
     view = View(8, True, 96, 96)
-    assert settle_stride(frames, model, view) in strides
-    assert settle_stride(frames[:1], model, view) == 1
+    told = iter([10.0, 10.0 + network, 10.0 + network + carrying])
+    monkeypatch.setattr(planning, "time", SimpleNamespace(perf_counter=lambda: next(told)))
+    assert settle_stride(frames, loaded(Wanderer()), view) == stride
+    assert next(told, None) is None
+    assert settle_stride(frames[:1], loaded(Wanderer()), view) == 1
+
+
+def test_a_slow_network_is_shown_fewer_frames() -> None:
+    """By the true clock, with so slow a network that nothing else can matter."""
+    luma = np.random.default_rng(3).integers(0, 255, (80, 96), np.uint8)
+    frames = [Frame(10 * index, index, np.roll(luma, index, axis=1)) for index in range(5)]
+    assert settle_stride(frames, loaded(Wanderer(seconds=0.5)), View(8, True, 96, 96)) == 4
