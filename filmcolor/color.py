@@ -88,14 +88,26 @@ def normalize_luma(codes: Tensor, bit_depth: int, full_range: bool) -> Tensor:
     return ((codes.to(torch.float32) - black) / span).clamp_(0.0, 1.0)
 
 
+def _chroma_range(bit_depth: int, *, full_range: bool) -> tuple[float, float]:
+    """Code of no colour, and how many codes chroma spans."""
+    span = float((1 << bit_depth) - 1) if full_range else 224.0 * (1 << (bit_depth - 8))
+    return float(1 << (bit_depth - 1)), span
+
+
+def normalize_chroma(codes: Tensor, bit_depth: int, full_range: bool) -> Tensor:
+    """Codes of (Cb, Cr) to about -0.5..0.5, any shape, float32: undoes `quantize_chroma`."""
+    neutral, span = _chroma_range(bit_depth, full_range=full_range)
+    return (codes.to(torch.float32) - neutral) / span
+
+
 def quantize_chroma(chroma: Tensor, bit_depth: int, full_range: bool) -> Tensor:
     """(Cb, Cr) in -0.5..0.5 to codes, any shape; uint8 at 8 bit, int32 above.
 
     Neutral is 2^(n-1) in both ranges. Limited range spans 224 codes at 8 bit (BT.601, BT.709),
     full range 2^n - 1 (JFIF, H.273).
     """
-    span = float((1 << bit_depth) - 1) if full_range else 224.0 * (1 << (bit_depth - 8))
-    codes = (chroma * span + float(1 << (bit_depth - 1))).round_()
+    neutral, span = _chroma_range(bit_depth, full_range=full_range)
+    codes = (chroma * span + neutral).round_()
     codes = codes.clamp_(0, (1 << bit_depth) - 1)
     return codes.to(torch.uint8 if bit_depth == 8 else torch.int32)
 

@@ -22,8 +22,10 @@ from filmcolor.infer import infer
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.partfile import PartFile
 from filmcolor.media.probe import refuse_hdr
+from filmcolor.models.card import read_card
 from filmcolor.models.checkpoint import LoadedModel, load_generator
 from filmcolor.models.device import resolve_device
+from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import Look, PreviewOptions
 from filmcolor.picture_box import find_picture_box
 from filmcolor.shot_measures import frame_distance, look_at
@@ -66,7 +68,7 @@ def preview_film(source: str, target: str, options: PreviewOptions) -> Generator
         info = reader.info
         refuse_hdr(info)
         samples = reader.sample(max(_FEWEST_SAMPLES, _SAMPLES_PER_SHOT * options.shots))
-        origin = _first_pts(reader, samples)
+        origin = reader.first_pts()
         yield from reader.notices
     frames = telling_frames(samples, info.layout.bit_depth, options.shots)
     total = len(frames) * len(models)
@@ -119,22 +121,12 @@ def telling_frames(samples: Sequence[Frame], bit_depth: int, count: int) -> list
 def _models(options: PreviewOptions, device: str) -> dict[Look, LoadedModel]:
     """The model in each look that it has."""
     name = options.color.model
-    looks = load_generator(name, device).card.descriptor.looks
+    looks = read_card(find_checkpoint(name)).descriptor.looks
     return {
         look: load_generator(name, device, look)
         for look in get_args(Look)
         if look == "natural" or look in looks
     }
-
-
-def _first_pts(reader: FilmReader, samples: Sequence[Frame]) -> int:
-    if reader.info.is_pipe:
-        return samples[0].pts
-    frames = reader.frames()
-    try:
-        return next(frames).pts
-    finally:
-        frames.close()
 
 
 def _colored(
@@ -145,7 +137,7 @@ def _colored(
     maker: PictureMaker,
     options: PreviewOptions,
 ) -> list[Rgb]:
-    """The frames as `filmcolor run` colours them, each by itself."""
+    """The frames as `filmcolor run` colours them, but each by itself, and interlaced ones whole."""
     tags = resolve_tags(info.tags, info.height)
     composed = compose(
         infer(frames, model, film_view(info, model, box, options.color), options.color.batch_size),

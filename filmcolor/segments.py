@@ -9,7 +9,6 @@ import json
 import os
 import time
 from collections.abc import Generator
-from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -123,9 +122,7 @@ def _guided(job: Coloring, folder: WorkFolder, film: FilmPlan) -> Generator[Even
     """The job with what is known of its colours, made ready in the folder."""
     info = job.reader.info
     screen = Screen.of(info, job.view)
-    with closing(job.reader.frames()) as frames:
-        origin = next(frames).pts
-    given = find_given(job.options, film, origin, screen, info.duration)
+    given = find_given(job.options, film, job.reader.first_pts(), screen, info.duration)
     yield from given.notices
     paths = yield from make_known(job, film, given, screen, folder.path)
     folder.settings = given.settings(film)

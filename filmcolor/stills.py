@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from filmcolor.color import chroma_to_rgb, normalize_luma, resolve_tags
+from filmcolor.color import chroma_to_rgb, normalize_chroma, normalize_luma, resolve_tags
 from filmcolor.errors import JobError, OptionError
 from filmcolor.film_stages import Coloring, StageClock, color_frames
 from filmcolor.guide.screen import displayed_size
@@ -79,9 +79,7 @@ def write_stills(source: str, folder: str, options: RunOptions) -> Generator[Eve
         )
         view = film_view(info, model, box, options.color)
         film = yield from look_through(source, model, view, options)
-        with closing(reader.frames()) as frames:
-            origin = next(frames).pts
-        stills = _stills(film, origin, _made(folder))
+        stills = _stills(film, reader.first_pts(), _made(folder))
         height, width = displayed_size(info)
         summary = f"{len(stills)} shots, {width}x{height}"
         yield Planned(
@@ -151,12 +149,11 @@ def _picture(frame: ColorFrame, info: VideoInfo) -> NDArray[np.uint8]:
     """R'G'B' (height, width, 3) of a frame with colour at every pixel, as it is displayed."""
     tags, depth = resolve_tags(info.tags, info.height), info.layout.bit_depth
     luma = normalize_luma(torch.from_numpy(frame.luma)[None, None], depth, bool(tags.full_range))
-    span = float((1 << depth) - 1) if tags.full_range else 224.0 * (1 << (depth - 8))
-    planes = np.stack([frame.cb, frame.cr]).astype(np.float32)
-    chroma = (torch.from_numpy(planes)[None] - float(1 << (depth - 1))) / span
+    codes = torch.from_numpy(np.stack([frame.cb, frame.cr]))[None]
+    chroma = normalize_chroma(codes, depth, bool(tags.full_range))
     rgb = chroma_to_rgb(luma, chroma, tags.matrix)[0].clamp_(0, 1) * 255
-    codes = rgb.round_().to(torch.uint8).permute(1, 2, 0).numpy()
-    upright = np.ascontiguousarray(np.rot90(codes, info.rotation // 90))
+    pixels = rgb.round_().to(torch.uint8).permute(1, 2, 0).numpy()
+    upright = np.ascontiguousarray(np.rot90(pixels, info.rotation // 90))
     size = displayed_size(info)
     if upright.shape[:2] == size:
         return upright

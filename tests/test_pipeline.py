@@ -16,7 +16,7 @@ from PIL import Image
 
 from filmcolor import __version__
 from filmcolor.errors import JobError, MediaError, OptionError
-from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
+from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Smoothing
 from filmcolor.pipeline import StageClock, color_film, color_pictures
 from filmcolor.types import (
     Event,
@@ -302,7 +302,8 @@ def test_a_film_that_has_colour_is_said_to_and_recoloured(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["ema", "flow"])
+def test_memory_does_not_grow_with_length(tmp_path: Path, method: Smoothing) -> None:
     """Peak resident memory of a run of 20,000 frames, beside one of 500 in the same process."""
 
     def peak_after(frames: int) -> int:
@@ -315,7 +316,7 @@ def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
                 frame = av.VideoFrame.from_ndarray(picture[index % 48], "gray")
                 film.mux(stream.encode(frame))
             film.mux(stream.encode(None))
-        options = replace(QUICK, color=ColorOptions(device="cpu", size=64))
+        options = replace(QUICK, color=ColorOptions(device="cpu", size=64, smooth=method))
         for event in color_film(str(source), str(tmp_path / f"{frames}.mp4"), options):
             if isinstance(event, Finished):
                 assert event.done == frames

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from filmcolor.color import chroma_to_rgb, normalize_luma, resolve_tags
+from filmcolor.color import chroma_to_rgb, normalize_chroma, normalize_luma, resolve_tags
 from filmcolor.types import Box, Field, Frame, Luma, VideoInfo
 
 Rgb = NDArray[np.uint8]
@@ -37,10 +37,8 @@ class PictureMaker:
             raise ValueError(f"frame {frame.index} has no chroma")
         full_range, depth = bool(self._tags.full_range), self._layout.bit_depth
         luma = normalize_luma(torch.from_numpy(self._cut(frame.luma)), depth, full_range)
-        span = float((1 << depth) - 1) if full_range else 224.0 * (1 << (depth - 8))
-        neutral = float(1 << (depth - 1))
         planes = [self._cut(self._enlarged(plane)) for plane in frame.chroma]
-        chroma = (torch.from_numpy(np.stack(planes)) - neutral) / span
+        chroma = normalize_chroma(torch.from_numpy(np.stack(planes)), depth, full_range)
         rgb = chroma_to_rgb(luma[None, None], chroma[None], self._tags.matrix)[0]
         pixels = rgb.clamp_(0.0, 1.0).permute(1, 2, 0).contiguous().numpy()
         if pixels.shape[:2] != self._size:

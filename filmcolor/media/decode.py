@@ -222,6 +222,17 @@ class FilmReader:
         finally:
             timed.close()
 
+    def first_pts(self) -> int:
+        """When the film begins, in ticks: times that people give count from there.
+
+        Of a pipe only after `sample`, which has read its first frame. Raises `MediaError` as
+        `frames` does.
+        """
+        if self._kept:
+            return next(stamp(iter(self._kept[:1]), self.info)).pts
+        with closing(self.frames()) as frames:
+            return next(frames).pts
+
     def sample(self, count: int) -> list[Frame]:
         """Up to `count` frames spread over the film, with chroma, in order; indices are not the
         film's.

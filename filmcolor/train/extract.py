@@ -115,7 +115,7 @@ def examine(
     box = find_picture_box(samples, info.layout, bool(tags.full_range))
     if box is not None:
         yield Notice(f"the picture is {box.size[1]}x{box.size[0]} inside black bars, cut off")
-    origin = _origin(reader, samples, settings.start_seconds)
+    origin = reader.first_pts() if settings.start_seconds else None
     total = info.expected_frames(settings.start_seconds, settings.duration_seconds)
     judge = FrameJudge(info.layout, tags, box)
     selection = _Selection(
@@ -231,16 +231,6 @@ class _Selection:
         if self._total is None or self._read >= self._total:
             return limit
         return ceil(limit * self._read / self._total)
-
-
-def _origin(reader: FilmReader, samples: list[Frame], start: Fraction | None) -> int | None:
-    """The pts of the film's first frame where it is not the first to be read, else None."""
-    if not start:
-        return None
-    if reader.info.is_pipe:
-        return samples[0].pts
-    with closing(reader.frames()) as frames:
-        return next(frames).pts
 
 
 def _notices(reader: FilmReader) -> Iterator[Notice]:
