@@ -82,10 +82,22 @@ def _code_range(bit_depth: int, *, full_range: bool) -> tuple[float, float]:
     return 16.0 * scale, 219.0 * scale
 
 
-def normalize_luma(codes: Tensor, bit_depth: int, full_range: bool) -> Tensor:
-    """Luma codes to Y' in 0..1, any shape, float32; codes outside the range are clamped."""
+def normalize_luma(
+    codes: Tensor, bit_depth: int, full_range: bool, *, clamped: bool = True
+) -> Tensor:
+    """Luma codes to Y' in 0..1, any shape, float32; codes outside the range are clamped to it, or
+    go beyond.
+    """
     black, span = _code_range(bit_depth, full_range=full_range)
-    return ((codes.to(torch.float32) - black) / span).clamp_(0.0, 1.0)
+    luma = (codes.to(torch.float32) - black) / span
+    return luma.clamp_(0.0, 1.0) if clamped else luma
+
+
+def quantize_luma(luma: Tensor, bit_depth: int, full_range: bool) -> Tensor:
+    """Y' to the nearest luma codes, any shape; uint8 at 8 bit, int32 above."""
+    black, span = _code_range(bit_depth, full_range=full_range)
+    codes = (luma * span + black).round_().clamp_(0, (1 << bit_depth) - 1)
+    return codes.to(torch.uint8 if bit_depth == 8 else torch.int32)
 
 
 def _chroma_range(bit_depth: int, *, full_range: bool) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """The chain of stages from a film's frames to frames for the writer, whole or segment by segment.
 
-    decode -> shots (from the plan) -> infer -> smooth -> compose
+    decode -> shots (from the plan) -> infer -> smooth -> [superres] -> compose
 
 Decoding runs ahead in one bounded thread. Nothing is written here.
 """
@@ -14,11 +14,14 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+import numpy as np
+import torch
+
 from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.compose import compose
 from filmcolor.errors import MediaError
 from filmcolor.fields import FieldSplitter, field_drift, field_view, frame_of, keeps_fields
-from filmcolor.infer import KnownSource, View, infer_sparsely
+from filmcolor.infer import KnownSource, View, infer_sparsely, show_lightness
 from filmcolor.job import FilmPlan, Segment
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.encode import OutputPlan
@@ -28,6 +31,7 @@ from filmcolor.palette import Drift
 from filmcolor.prefetch import prefetch
 from filmcolor.shots import assign_shots
 from filmcolor.smooth import smooth
+from filmcolor.superres import Enlarger, enlarged, enlarged_box
 from filmcolor.types import ColorField, ColorFrame, FieldColors, Frame
 from filmcolor.workfolder import Lease
 
@@ -90,6 +94,14 @@ class Coloring:
     options: RunOptions
     clock: StageClock
     known: KnownSource | None = None
+    enlarger: Enlarger | None = None
+    """Raises the resolution, where that is asked for."""
+
+    @property
+    def queue_depth(self) -> int:
+        """Frames of the result that may wait between two stages."""
+        made = replace(self.reader.info, width=self.output.width, height=self.output.height)
+        return made.queue_depth
 
 
 def color_stream(job: Coloring, film: FilmPlan | None) -> Generator[ColorFrame, None, None]:
@@ -145,23 +157,27 @@ def _colored(
     tags = resolve_tags(job.reader.info.tags, job.reader.info.height)
     found = clock.watch("shots", marked, "_wait")
     steady = _steadied(job, found, film)
-    own = (
+    own: Iterator[tuple[Frame, ColorField | FieldColors]] = (
         (frame, field)
         for frame, field in clock.watch("smooth", steady, "infer")
         if segment is None or segment.start <= frame.index < segment.stop
     )
+    box, before = job.view.box, "smooth"
+    if job.enlarger is not None:
+        own = clock.watch("superres", enlarged(own, job.enlarger), "smooth")
+        box, before = enlarged_box(box, job.enlarger.factor), "superres"
     composed = compose(
         own,
         source_layout=job.reader.info.layout,
         layout=job.output.layout,
         tags=tags,
         siting=job.output.siting,
-        box=job.view.box,
+        box=box,
         saturation=color.saturation,
         table=ChromaTable.build(tags.matrix, tags.primaries).to(job.model.device),
         device=job.model.device,
     )
-    yield from clock.watch("compose", composed, "smooth")
+    yield from clock.watch("compose", composed, before)
 
 
 def _steadied(
@@ -169,6 +185,9 @@ def _steadied(
 ) -> Iterator[tuple[Frame, ColorField | FieldColors]]:
     """Every frame with its colours, steadied in time: of interlaced film, those of each field."""
     info = job.reader.info
+    if job.options.no_color:
+        yield from _left_grey(frames, job.view, job.model.device)
+        return
     drift = None if film is None else film.drift
     if not keeps_fields(info, job.options):
         yield from _pictures_steadied(job, frames, job.view, drift, job.known)
@@ -198,6 +217,15 @@ def _pictures_steadied(
         stride=job.stride,
         drift=drift,
     )
+
+
+def _left_grey(
+    pictures: Iterable[Frame], view: View, device: torch.device
+) -> Generator[tuple[Frame, ColorField], None, None]:
+    """Every picture without colour."""
+    grey = np.zeros((2, 1, 1), np.float32)
+    for picture in pictures:
+        yield picture, ColorField(picture.index, grey, show_lightness(picture, view, device))
 
 
 class PlannedFrames:

@@ -29,6 +29,7 @@ from filmcolor.media.plan import OutputPlan
 from filmcolor.models.checkpoint import load_generator
 from filmcolor.options import RunOptions
 from filmcolor.segment_making import make_segments
+from filmcolor.superres import load_enlarger
 from filmcolor.types import Progress
 from filmcolor.workfolder import WorkFolder
 
@@ -168,6 +169,7 @@ def _work(number: int, task: _Task, told: Queue[_Report]) -> None:
                 task.options,
                 clock,
                 task.known,
+                load_enlarger(reader.info, task.options, task.device),
             )
             for done in make_segments(job, folder, film, film.segments()):
                 told.put(_Report(number, done, clock.seconds()))

@@ -20,6 +20,7 @@ SitingChoice = Literal["auto", "left", "center"]
 Precision = Literal["auto", "fp32", "bf16"]
 Look = Literal["restrained", "natural", "vivid"]
 OnError = Literal["stop", "repeat"]
+UpscaleFor = Literal["clean", "film"]
 
 _COLOR = re.compile("#[0-9a-fA-F]{6}")
 
@@ -120,8 +121,25 @@ class RunOptions:
     verify: bool = False  # compare the result with the source when it is written
     stills: str | None = None  # folder of coloured stills, named by their times
     strokes: str | tuple[Stroke, ...] | None = None  # known colours, or a TOML or JSON file of them
+    upscale: int | None = None  # times as many rows and columns: 2, 3 or 4; None: as they are
+    upscale_for: UpscaleFor = "film"  # what the shipped upscaler was trained for
+    upscale_model: str | None = None  # name of an upscaler, or a .safetensors file; None: by that
+    no_color: bool = False  # only enlarge
+
+    @property
+    def upscaler(self) -> str:
+        """Name or file of the network that enlarges."""
+        return self.upscale_model or {"clean": "sr-fast", "film": "sr-fast-film"}[self.upscale_for]
 
     def __post_init__(self) -> None:
+        if self.upscale is not None and self.upscale not in (2, 3, 4):
+            raise OptionError(f"--upscale {self.upscale}: must be 2, 3 or 4")
+        if self.upscale is None and (self.no_color or self.upscale_model is not None):
+            name = "--no-color" if self.no_color else "--upscale-model"
+            raise OptionError(f"{name}: needs --upscale 2, 3 or 4")
+        if self.no_color and (self.stills is not None or self.strokes is not None):
+            name = "--stills" if self.stills is not None else "--strokes"
+            raise OptionError(f"{name}: says which colours are right; leave --no-color out")
         if self.start_seconds is not None and self.start_seconds < 0:
             raise OptionError("--start: must not be negative")
         if self.duration_seconds is not None and self.duration_seconds <= 0:

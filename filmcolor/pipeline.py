@@ -14,7 +14,10 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from filmcolor import __version__
 from filmcolor.color import ChromaTable, resolve_tags
@@ -33,13 +36,14 @@ from filmcolor.media.images import (
 )
 from filmcolor.media.plan import PIPE
 from filmcolor.media.probe import has_color, refuse_hdr
-from filmcolor.models.checkpoint import LoadedModel, load_generator
+from filmcolor.models.checkpoint import LoadedModel, load_generator, load_upscaler
 from filmcolor.models.device import resolve_device
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.picture_box import find_picture_box
 from filmcolor.planning import look_through, settle_stride
 from filmcolor.prefetch import prefetch
 from filmcolor.segments import color_in_segments, fingerprint
+from filmcolor.superres import enlarged_picture, load_enlarger
 from filmcolor.types import (
     ColorFrame,
     Event,
@@ -59,8 +63,12 @@ _SAMPLES = 24
 _REPORT_SECONDS = 0.2
 
 
-def _label(model: LoadedModel) -> str:
-    return f"colorized by filmcolor {__version__}, {model.card.name}"
+def _label(model: LoadedModel, options: RunOptions) -> str:
+    made = "enlarged" if options.no_color else "colorized"
+    names = [] if options.no_color else [model.card.name]
+    if options.upscale is not None:
+        names.append(f"{Path(options.upscaler).stem} x{options.upscale}")
+    return f"{made} by filmcolor {__version__}, {', '.join(names)}"
 
 
 def color_film(source: str, target: str, options: RunOptions) -> Generator[Event, None, None]:
@@ -74,11 +82,14 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
     """
     started = time.monotonic()
     device = resolve_device(options.color.device)
+    if options.no_color:  # nothing to steady, nothing to carry
+        options = replace(options, color=replace(options.color, stability=0.0, stride=1))
     with FilmReader(source, options.on_error) as reader:
         info = reader.info
         refuse_hdr(info)
         output = plan_output(info, target, options)
         model = load_generator(options.color.model, device, options.color.look)
+        enlarger = load_enlarger(info, options, device)
         samples = reader.sample(_SAMPLES)
         told = reader.notices
         yield from told
@@ -122,11 +133,11 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
             stride = options.color.stride
         del samples
         clock = StageClock()
-        job = Coloring(reader, output, model, view, stride, options, clock)
+        job = Coloring(reader, output, model, view, stride, options, clock, enlarger=enlarger)
         done, looked = 0, 0.0
         if folder is not None:
             with WorkFolder(folder, fingerprint(job)) as work:
-                done = yield from color_in_segments(job, work, _label(model))
+                done = yield from color_in_segments(job, work, _label(model, options))
                 if not options.keep_work:
                     work.remove()
         else:
@@ -159,8 +170,8 @@ def _write_frames(
     """Write the film while its frames are made ahead; yields the count now and then."""
     done, reported = 0, time.monotonic()
     with (
-        FilmWriter(job.output, label=_label(job.model)) as writer,
-        closing(prefetch(frames, job.reader.info.queue_depth)) as ready,
+        FilmWriter(job.output, label=_label(job.model, job.options)) as writer,
+        closing(prefetch(frames, job.queue_depth)) as ready,
     ):
         for frame in ready:
             begun = time.perf_counter()
@@ -226,8 +237,7 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
         len(pairs),
         "pictures",
     )
-    table = ChromaTable.build(6, 1).to(device)
-    clock = StageClock()
+    painter = _Painter(model, options)
     count = {"done": 0, "skipped": 0, "failed": 0}
     for number, (picture, place) in enumerate(pairs, 1):
         if place.exists() and not options.overwrite:
@@ -235,7 +245,7 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
             yield PictureDone(str(picture), str(place), "skipped", "is there already")
         else:
             try:
-                yield from _color_picture(picture, place, model, table, options.color, clock)
+                yield from painter.paint(picture, place)
                 count["done"] += 1
                 yield PictureDone(str(picture), str(place), "done")
             except FilmcolorError as error:
@@ -243,12 +253,12 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
                     raise
                 count["failed"] += 1
                 yield PictureDone(str(picture), str(place), "failed", str(error))
-        yield Progress(number, len(pairs), clock.seconds())
+        yield Progress(number, len(pairs), painter.clock.seconds())
     yield Finished(
         target,
         count["done"],
         time.monotonic() - started,
-        clock.seconds(),
+        painter.clock.seconds(),
         skipped=count["skipped"],
         failed=count["failed"],
         unit="pictures",
@@ -272,41 +282,56 @@ def _picture_pairs(source: Path, target: Path, *, single: bool) -> list[tuple[Pa
     return [(picture, mirror_target(picture, source, target)) for picture in pictures]
 
 
-def _color_picture(
-    source: Path,
-    target: Path,
-    model: LoadedModel,
-    table: ChromaTable,
-    options: ColorOptions,
-    clock: StageClock,
-) -> Iterator[Notice]:
-    """Colour one picture file; yields what its reader and its writer have to say."""
-    begun = time.perf_counter()
-    picture = read_picture(source)
-    for notice in picture.notices:
-        yield Notice(f"{source}: {notice.text}", notice.warning)
-    clock.add("read", time.perf_counter() - begun)
-    begun = time.perf_counter()
-    (pair,) = infer([Frame(0, 0, picture.luma)], model, picture_view(picture, model, options), 1)
-    clock.add("infer", time.perf_counter() - begun)
-    begun = time.perf_counter()
-    cb, cr = chroma_at(
-        pair[1],
-        picture.luma,
-        bit_depth=picture.layout.bit_depth,
-        saturation=options.saturation,
-        table=table,
-        device=model.device,
-    )
-    clock.add("compose", time.perf_counter() - begun)
-    begun = time.perf_counter()
-    if not target.parent.is_dir():
-        try:
-            target.parent.mkdir(parents=True)
-        except OSError as error:
-            raise JobError(
-                f"{target.parent}: cannot make this folder ({error.strerror})"
-            ) from error
-    for notice in write_picture(picture, cb, cr, target, label=_label(model)):
-        yield Notice(f"{target}: {notice.text}", notice.warning)
-    clock.add("write", time.perf_counter() - begun)
+class _Painter:
+    """Colours picture files, one after another."""
+
+    def __init__(self, model: LoadedModel, options: RunOptions) -> None:
+        self._model, self._options = model, options
+        self._table = ChromaTable.build(6, 1).to(model.device)
+        self._upscaler = (
+            None if options.upscale is None else load_upscaler(options.upscaler, model.device)
+        )
+        self.clock = StageClock()
+
+    def paint(self, source: Path, target: Path) -> Iterator[Notice]:
+        """Colour one picture file; yields what its reader and its writer have to say."""
+        color, clock, device = self._options.color, self.clock, self._model.device
+        begun = time.perf_counter()
+        picture = read_picture(source)
+        for notice in picture.notices:
+            yield Notice(f"{source}: {notice.text}", notice.warning)
+        clock.add("read", time.perf_counter() - begun)
+        if not self._options.no_color:
+            begun = time.perf_counter()
+            view = picture_view(picture, self._model, color)
+            ((_, field),) = infer([Frame(0, 0, picture.luma)], self._model, view, 1)
+            clock.add("infer", time.perf_counter() - begun)
+        if self._upscaler is not None and self._options.upscale is not None:
+            begun = time.perf_counter()
+            picture = enlarged_picture(picture, self._upscaler, self._options.upscale)
+            clock.add("superres", time.perf_counter() - begun)
+        begun = time.perf_counter()
+        if self._options.no_color:
+            cb = cr = np.zeros(picture.luma.shape, np.float32)
+        else:
+            cb, cr = chroma_at(
+                field,
+                picture.luma,
+                bit_depth=picture.layout.bit_depth,
+                saturation=color.saturation,
+                table=self._table,
+                device=device,
+            )
+        clock.add("compose", time.perf_counter() - begun)
+        begun = time.perf_counter()
+        if not target.parent.is_dir():
+            try:
+                target.parent.mkdir(parents=True)
+            except OSError as error:
+                raise JobError(
+                    f"{target.parent}: cannot make this folder ({error.strerror})"
+                ) from error
+        label = _label(self._model, self._options)
+        for notice in write_picture(picture, cb, cr, target, label=label):
+            yield Notice(f"{target}: {notice.text}", notice.warning)
+        clock.add("write", time.perf_counter() - begun)

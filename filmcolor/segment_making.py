@@ -36,7 +36,7 @@ def make_segments(
     frames = color_segments(job, film, folder.take(segments))
     current: _OpenSegment | None = None
     try:
-        with closing(prefetch(frames, job.reader.info.queue_depth)) as ready:
+        with closing(prefetch(frames, job.queue_depth)) as ready:
             for segment, lease, frame in ready:
                 begun = time.perf_counter()
                 if current is None:

@@ -48,7 +48,10 @@ def fingerprint(job: Coloring) -> dict[str, str]:
     chosen["color"].pop("model")
     chosen["color"].pop("device")
     chosen["target"] = Path(job.output.target).suffix.lower()
-    return {
+    prints = {}
+    if options.upscale is not None:
+        prints["the upscaler"] = digest_of(find_checkpoint(options.upscaler))
+    return prints | {
         "the film": source_print(job.reader.info.path),
         "the model": digest_of(find_checkpoint(job.options.color.model)),
         "the options": json.dumps(chosen, default=str, sort_keys=True),

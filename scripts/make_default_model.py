@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 
 from filmcolor.evaluate.report import evaluate_photos, spread_indices
-from filmcolor.models.checkpoint import LoadedModel, load_generator, save_generator
+from filmcolor.models.checkpoint import LoadedModel, load_generator, save_network
 from filmcolor.models.mobilenet_unet import MobileNetUNet
 from filmcolor.train.data import PhotoSet, load_photos
 
@@ -86,7 +86,7 @@ def main() -> int:
     metrics = report.card_metrics()
     name = chosen.output.stem
     card = replace(model.card, name=name, metrics=metrics, descriptor=descriptor, **texts)
-    save_generator(model.generator, card, chosen.output)
+    save_network(model.generator, card, chosen.output)
     print(f"{chosen.output}: {card.metrics}")
     return 0
 

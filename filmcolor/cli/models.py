@@ -53,7 +53,7 @@ def card_lines(path: Path, card: ModelCard, title: str) -> list[str]:
     facts = {
         "name": card.name,
         "what": card.description,
-        "network": f"{card.architecture}, {card.parameters / 1e6:.1f} M parameters",
+        "network": f"{card.architecture}, {parameters_text(card.parameters)}",
         "looks at": f"{native}x{native} pixels' worth of each frame",
         "hints": "follows given colours" if card.descriptor.accepts_hints else "",
         "figures": figures_text(card.metrics),
@@ -64,6 +64,12 @@ def card_lines(path: Path, card: ModelCard, title: str) -> list[str]:
         "file": f"{click.format_filename(path)} ({path.stat().st_size / 1e6:.1f} MB)",
     }
     return [title, *fact_lines(facts)]
+
+
+def parameters_text(count: int) -> str:
+    """How many parameters a network has."""
+    size = f"{count / 1e6:.1f} M" if count >= 50_000 else f"{count / 1e3:.0f} k"
+    return f"{size} parameters"
 
 
 def figures_text(metrics: Mapping[str, float]) -> str:

@@ -139,7 +139,7 @@ def _verify(source: str, target: str, options: RunOptions, *, quiet: bool, as_js
         duration_seconds=options.duration_seconds,
         deinterlace=options.deinterlace,
         lossless=options.encode.lossless,
-        expect_color=options.color.saturation >= _LEAST_SATURATION,
+        expect_color=options.color.saturation >= _LEAST_SATURATION and not options.no_color,
     )
     with open_verify_display(quiet=quiet, as_json=as_json) as display:
         try:

@@ -22,9 +22,10 @@ from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 
 _COLOR, _ENCODE, _RUN = ColorOptions(), EncodeOptions(), RunOptions()
 
-_RESULT, _COLOUR, _READING, _ENCODING, _SHOW = (
+_RESULT, _COLOUR, _LARGER, _READING, _ENCODING, _SHOW = (
     "Where the result goes",
     "How the colour is made",
+    "How small films and pictures are made larger",
     "How the film is read (films only)",
     "How the film is encoded (films only)",
     "What is shown",
@@ -179,6 +180,40 @@ _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
         help="Let the model see every Nth frame of a shot and carry its colours to those between: "
         f"quicker, 1 to {words.LONGEST_STRIDE}; of an interlaced film every Nth field. auto "
         "chooses what this machine gains from (films only).",
+    ),
+    section_option(
+        _LARGER,
+        "--upscale",
+        type=click.IntRange(2, 4),
+        default=_RUN.upscale,
+        show_default="the source's own size",
+        metavar="2|3|4",
+        help="Raise the resolution: so many times as many rows and columns. Brought back down, the "
+        "result is the source again; colours are those of a run without it.",
+    ),
+    section_option(
+        _LARGER,
+        "--upscale-for",
+        type=choices(get_args(words.UpscaleFor)),
+        default=_RUN.upscale_for,
+        show_default=True,
+        help="What the source is: film leaves grain and blocks as they are, clean takes every "
+        "detail for real and is sharper.",
+    ),
+    section_option(
+        _LARGER,
+        "--upscale-model",
+        default=_RUN.upscale_model,
+        show_default="by --upscale-for",
+        metavar="NAME|FILE",
+        help="An upscaler that `filmcolor models` lists, or a .safetensors file.",
+    ),
+    section_option(
+        _LARGER,
+        "--no-color",
+        is_flag=True,
+        default=_RUN.no_color,
+        help="Only raise the resolution: the result stays grey.",
     ),
     section_option(
         _READING,

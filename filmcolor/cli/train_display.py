@@ -15,6 +15,7 @@ from rich.console import Console
 
 from filmcolor.cli.arguments import exit_code
 from filmcolor.cli.display import clock_text, file_name
+from filmcolor.cli.models import parameters_text
 from filmcolor.cli.screen import Bar, Screen, terminal
 from filmcolor.train.loop import StepReport
 from filmcolor.train.run import Evaluated, TrainEvent, TrainFinished, TrainStarted
@@ -69,13 +70,16 @@ class TrainDisplay(Screen):
 class TrainLines(TrainDisplay):
     """Plain lines, for a log or a pipe."""
 
+    _is_upscaler = False
+
     def started(self, event: TrainStarted) -> None:
         """What is trained on what, for how long."""
+        self._is_upscaler = event.is_upscaler
         length = f"{event.steps} steps" if event.steps else f"{(event.seconds or 0) / 60:g} minutes"
         begin = f"going on at step {event.step} of" if event.step else "for"
         self.line(
             f"{file_name(str(event.folder))}: recipe {event.recipe} ({event.architecture}, "
-            f"{event.parameters / 1e6:.1f} M parameters) on {event.photos} pictures, checked on "
+            f"{parameters_text(event.parameters)}) on {event.photos} pictures, checked on "
             f"{event.val_photos}, {begin} {length}, on {event.device}"
         )
 
@@ -90,10 +94,11 @@ class TrainLines(TrainDisplay):
     def finished(self, event: TrainFinished) -> None:
         """Where the result lies."""
         if not event.stopped:
-            best = file_name(str(event.folder / "best.safetensors"))
+            best = shlex.quote(file_name(str(event.folder / "best.safetensors")))
+            use = f"--upscale 2 --upscale-model {best}" if self._is_upscaler else f"--model {best}"
             self.line(
                 f"done: {event.step} steps in {clock_text(event.seconds)}; colour with: "
-                f"filmcolor run FILM --model {shlex.quote(best)}"
+                f"filmcolor run FILM {use}"
             )
 
 
@@ -189,11 +194,13 @@ def _step_text(event: StepReport) -> str:
 
 def _evaluation_text(event: Evaluated) -> str:
     figures = event.report.card_metrics()
-    return (
-        f"step {event.step}: PSNR gain {figures['psnr_gain']:+.2f} dB at "
-        f"{figures['colorfulness_ratio']:.2f} of the truth's colourfulness"
-        f"{' (best so far)' if event.is_best else ''}"
+    over = (
+        f"at {figures['colorfulness_ratio']:.2f} of the truth's colourfulness"
+        if "colorfulness_ratio" in figures
+        else "over the bicubic enlargement"
     )
+    best = " (best so far)" if event.is_best else ""
+    return f"step {event.step}: PSNR gain {figures['psnr_gain']:+.2f} dB {over}{best}"
 
 
 def _values(event: Any) -> dict[str, Any]:

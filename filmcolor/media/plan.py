@@ -61,6 +61,10 @@ from filmcolor.options import OnError, RunOptions
 from filmcolor.types import ColorTags, Notice, PixelLayout, Siting, VideoInfo
 
 PIPE = "-"
+UNTAGGED_MATRICES = (0, 2, 3)
+BT601 = 6
+SD_LINES = 576
+"""Most lines of a film that is taken as BT.601 if it does not say."""
 FALLBACK_RATE = Fraction(25)
 """Frames a second assumed where the source states none; only headers and rate control use it."""
 
@@ -125,6 +129,8 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
     Raises `OptionError` for what cannot be carried out as asked, with the way out, and `MediaError`
     for a target that cannot be written or a source that cannot be read.
     """
+    if options.upscale is not None:
+        info = _enlarged(info, options.upscale)
     plan = OutputPlan(
         source=info.path,
         target=target,
@@ -151,13 +157,29 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
         return replace(plan, notices=(notice,), summary=summary)
     container = container_for(target)
     _check_target(info, target, options)
-    plan = _plan_encoder(plan, info, container, options)
+    try:
+        plan = _plan_encoder(plan, info, container, options)
+    except OptionError as error:
+        if options.upscale is None:
+            raise
+        raise OptionError(f"--upscale {options.upscale}: {error}, or a smaller factor") from error
     if info.is_pipe:
         plan = replace(plan, streams=(StreamPlan(0, "film", "the film"),))
     else:
         plan = _plan_source(plan, info, container)
     PartFile(target).check()
     return replace(plan, summary=_summary(plan, container, options))
+
+
+def _enlarged(info: VideoInfo, factor: int) -> VideoInfo:
+    """The film with so many times as many rows and columns, its colours still read as they were.
+
+    An untagged film's matrix goes by its height, which changes.
+    """
+    tags, height = info.tags, info.height * factor
+    if tags.matrix in UNTAGGED_MATRICES and info.height <= SD_LINES < height:
+        tags = replace(tags, matrix=BT601)
+    return replace(info, width=info.width * factor, height=height, tags=tags)
 
 
 def _siting(info: VideoInfo, options: RunOptions) -> Siting:

@@ -1,4 +1,5 @@
-"""What every generator is to its callers: a module from lightness (and hints) to ab.
+"""What every network is to its callers: a generator makes ab of lightness (and hints), an upscaler
+makes luma of luma.
 
 It must not know files, frames or training.
 """
@@ -8,9 +9,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from filmcolor.models.card import Descriptor
+from filmcolor.models.resampling import enlarge
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,16 +37,38 @@ class Hint:
             )
 
 
-class Generator(nn.Module, ABC):
-    """Colours from lightness: the seam between the network and the rest of filmcolor."""
+class Network(nn.Module, ABC):
+    """Whatever a checkpoint can hold."""
 
     @property
     def descriptor(self) -> Descriptor:
         """How this network wants to be fed, before training adds to it."""
         return Descriptor()
 
+
+class Generator(Network):
+    """Colours from lightness: the seam between the network and the rest of filmcolor."""
+
     @abstractmethod
     def forward(self, lightness: Tensor, hint: Hint | None = None) -> Tensor:
         """Lightness (N, 1, H, W), L* 0..100, to ab (N, 2, h, w) in Lab units; h and w may be
         smaller.
         """
+
+
+class Upscaler(Network):
+    """More lines from few: what a bicubic enlargement of the luma lacks."""
+
+    @abstractmethod
+    def detail(self, luma: Tensor) -> Tensor:
+        """Luma (N, 1, h + 2 r, w + 2 r), Y' 0..1, to what its inner (h, w) part lacks, enlarged
+        bicubically: (N, 1, s h, s w).
+
+        s and r are the descriptor's `scale` and `reach`: nothing beyond that rim counts.
+        """
+
+    def forward(self, luma: Tensor) -> Tensor:
+        """Luma (N, 1, H, W), Y' 0..1, to (N, 1, s H, s W), which may lie a little outside 0..1."""
+        facts = self.descriptor
+        framed = F.pad(luma, (facts.reach,) * 4, mode="replicate")
+        return enlarge(luma, facts.scale) + self.detail(framed)

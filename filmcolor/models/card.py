@@ -22,15 +22,22 @@ FORMAT = "filmcolor-checkpoint-1"
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """Facts a caller needs in order to use a generator without knowing its name."""
+    """Facts a caller needs in order to use a network without knowing its name."""
 
     native_size: int = 256  # side in px of the square whose area the pictures are brought to
     multiple: int = 32  # both sides must be divisible by this
-    returns: str = "ab"  # what the network paints: "ab", "lab" or "rgb"; only its ab is used
+    returns: str = "ab"  # "ab", "lab" or "rgb", of which only ab is used; "luma": an upscaler
     accepts_hints: bool = False  # whether it was trained to follow hints
     half_precision: bool = True  # whether bfloat16 is safe
     looks: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """What of the config is different in each look but the natural one, by the look's name."""
+    scale: int = 1  # an upscaler's: times as many rows and columns as it is shown
+    reach: int = 0  # an upscaler's: px on each side, of what it is shown, that a pixel depends on
+
+    @property
+    def is_upscaler(self) -> bool:
+        """Whether the network makes luma, not colour."""
+        return self.returns == "luma"
 
     def model_size(
         self, height: int, width: int, size: int | None = None, pixel_aspect: float = 1.0
@@ -116,10 +123,14 @@ class ModelCard:
             and 32 <= d.native_size <= 4096
             and isinstance(d.looks, dict)
             and all(isinstance(values, dict) for values in d.looks.values())
+            and isinstance(d.scale, int)
+            and isinstance(d.reach, int)
+            and 1 <= d.scale <= 4
+            and 0 <= d.reach <= 256
         )
         if not sound:
             raise CheckpointError(f"{where}: the checkpoint's header holds impossible values")
-        if d.returns not in ("ab", "lab", "rgb"):
+        if d.returns not in ("ab", "lab", "rgb", "luma"):
             raise CheckpointError(
                 f"{where}: the model returns {d.returns!r}, which this version does not know; "
                 "update filmcolor"

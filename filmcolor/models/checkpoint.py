@@ -16,12 +16,19 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from filmcolor.errors import CheckpointError
-from filmcolor.models.base import Generator
+from filmcolor.models.base import Generator, Network, Upscaler
 from filmcolor.models.card import ModelCard, read_card
-from filmcolor.models.registry import build_generator, find_checkpoint
+from filmcolor.models.registry import build_network, find_checkpoint
 from filmcolor.options import Look
 
-__all__ = ["LoadedModel", "load_generator", "read_card", "save_generator"]
+__all__ = [
+    "LoadedModel",
+    "LoadedUpscaler",
+    "load_generator",
+    "load_upscaler",
+    "read_card",
+    "save_network",
+]
 
 
 _FLOATS = ("F16", "BF16", "F32", "F64")
@@ -37,6 +44,15 @@ class LoadedModel:
     """A generator in evaluation mode on its device, with its card."""
 
     generator: Generator
+    card: ModelCard
+    device: torch.device
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedUpscaler:
+    """An upscaler in evaluation mode on its device, with its card."""
+
+    network: Upscaler
     card: ModelCard
     device: torch.device
 
@@ -57,16 +73,16 @@ class _Unfilled(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def save_generator(generator: Generator, card: ModelCard, path: str | Path) -> None:
+def save_network(network: Network, card: ModelCard, path: str | Path) -> None:
     """Write a checkpoint with float16 weights; the file appears under its name only when it is
     whole.
     """
     target = Path(path)
     tensors = {
         name: (value.half() if value.is_floating_point() else value).contiguous().cpu()
-        for name, value in generator.state_dict().items()
+        for name, value in network.state_dict().items()
     }
-    count = sum(parameter.numel() for parameter in generator.parameters())
+    count = sum(parameter.numel() for parameter in network.parameters())
     part = target.with_name(target.name + ".part")
     save_file(tensors, part, metadata=replace(card, parameters=count).to_header())
     part.replace(target)
@@ -83,11 +99,44 @@ def load_generator(
     """
     path = find_checkpoint(name_or_path)
     card = read_card(path)
+    if card.descriptor.is_upscaler:
+        raise CheckpointError(
+            f"{name_or_path}: raises the resolution and makes no colour; give it to "
+            "--upscale-model, and a colour model to --model"
+        )
     card = replace(card, config=card.config_for(look))
+    target = torch.device(device)
+    generator = _filled(path, card, target)
+    if not isinstance(generator, Generator):
+        raise CheckpointError(f"{path}: {card.architecture!r} makes no colour; train it again")
+    return LoadedModel(generator, card, target)
+
+
+def load_upscaler(name_or_path: str, device: torch.device | str = "cpu") -> LoadedUpscaler:
+    """Load what raises the resolution, as `load_generator` loads what makes colour."""
+    path = find_checkpoint(name_or_path)
+    card = read_card(path)
+    if not card.descriptor.is_upscaler:
+        raise CheckpointError(
+            f"{name_or_path}: makes colour and does not raise the resolution; give it to --model, "
+            "and to --upscale-model one that `filmcolor models` lists as an upscaler"
+        )
+    target = torch.device(device)
+    network = _filled(path, card, target)
+    if not isinstance(network, Upscaler):
+        raise CheckpointError(f"{path}: {card.architecture!r} is no upscaler; train it again")
+    facts = network.descriptor
+    if (facts.scale, facts.reach) != (card.descriptor.scale, card.descriptor.reach):
+        raise CheckpointError(f"{path}: the checkpoint's header holds impossible values")
+    return LoadedUpscaler(network, card, target)
+
+
+def _filled(path: Path, card: ModelCard, device: torch.device) -> Network:
+    """The network that a card describes, with the weights of the file, in evaluation mode."""
     with torch.device("meta"), _Unfilled():
         wanted = {
             name: (_KINDS[value.is_floating_point()], value.shape)
-            for name, value in build_generator(card.architecture, card.config).state_dict().items()
+            for name, value in build_network(card.architecture, card.config).state_dict().items()
         }
     try:
         with safe_open(path, framework="pt") as file:
@@ -110,8 +159,8 @@ def load_generator(
     floats = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
     if not all(bool(v.isfinite().all()) for v in floats.values()):
         raise CheckpointError(f"{path}: weights hold infinities or NaN; train the model again")
-    generator = build_generator(card.architecture, card.config)
-    generator.load_state_dict(floats)
-    target = torch.device(device)
-    generator = generator.eval().requires_grad_(False).to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return LoadedModel(generator, card, target)
+    network = build_network(card.architecture, card.config)
+    network.load_state_dict(floats)
+    network.eval().requires_grad_(False)
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network

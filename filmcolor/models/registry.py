@@ -10,23 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from filmcolor.errors import CheckpointError
-from filmcolor.models.base import Generator
+from filmcolor.models.base import Network
 from filmcolor.models.card import ModelCard, read_card
 from filmcolor.models.dcgan import DcganConfig, DcganUNet
 from filmcolor.models.mobilenet_unet import MobileNetUNet, MobileNetUNetConfig
 from filmcolor.models.pix2pix import Pix2PixConfig, Pix2PixUNet
 from filmcolor.models.rgb_gan import RgbGanConfig, RgbGanNet
+from filmcolor.models.subpixel import SubpixelConfig, SubpixelNet
 
-_ARCHITECTURES: dict[str, Callable[[Mapping[str, Any]], Generator]] = {
+_ARCHITECTURES: dict[str, Callable[[Mapping[str, Any]], Network]] = {
     "mobilenet-unet": lambda config: MobileNetUNet(MobileNetUNetConfig.from_mapping(config)),
     "pix2pix-unet": lambda config: Pix2PixUNet(Pix2PixConfig.from_mapping(config)),
     "dcgan-unet": lambda config: DcganUNet(DcganConfig.from_mapping(config)),
     "rgb-gan": lambda config: RgbGanNet(RgbGanConfig.from_mapping(config)),
+    "subpixel": lambda config: SubpixelNet(SubpixelConfig.from_mapping(config)),
 }
 
 
-def build_generator(architecture: str, config: Mapping[str, Any]) -> Generator:
-    """A generator with fresh weights; raises `CheckpointError` for a name or config it does not
+def build_network(architecture: str, config: Mapping[str, Any]) -> Network:
+    """A network with fresh weights; raises `CheckpointError` for a name or config it does not
     know.
     """
     if architecture not in _ARCHITECTURES:

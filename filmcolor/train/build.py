@@ -11,16 +11,16 @@ from safetensors.torch import load_file
 from torch import nn
 
 from filmcolor.errors import CheckpointError, OptionError
-from filmcolor.models.base import Generator
+from filmcolor.models.base import Network
 from filmcolor.models.card import read_card
-from filmcolor.models.checkpoint import load_generator
+from filmcolor.models.checkpoint import load_generator, load_upscaler
 from filmcolor.models.discriminators import (
     DcganDiscriminator,
     PatchDiscriminator,
     RgbDiscriminator,
 )
 from filmcolor.models.mobilenet_unet import MobileNetEncoder, MobileNetUNet
-from filmcolor.models.registry import build_generator, find_checkpoint
+from filmcolor.models.registry import build_network, find_checkpoint
 from filmcolor.options import TrainOptions
 from filmcolor.train.data import PhotoSet
 from filmcolor.train.losses import AbBins
@@ -102,13 +102,13 @@ def build_trainer(
     )
 
 
-def _generator(recipe: Recipe, init: str | None) -> Generator:
-    """A generator with fresh weights, or with those of a checkpoint of the same architecture."""
+def _generator(recipe: Recipe, init: str | None) -> Network:
+    """A network with fresh weights, or with those of a checkpoint of the same architecture."""
     if init is None:
-        return build_generator(recipe.architecture, recipe.generator)
+        return build_network(recipe.architecture, recipe.generator)
     path = find_checkpoint(init)
     if names := _foreign_tensors(path):
-        generator = build_generator(recipe.architecture, recipe.generator)
+        generator = build_network(recipe.architecture, recipe.generator)
         if not isinstance(generator, MobileNetUNet) or "stem.weight" not in names:
             raise CheckpointError(
                 f"--init {init}: neither a filmcolor checkpoint nor MobileNetV2 weights for "
@@ -122,6 +122,8 @@ def _generator(recipe: Recipe, init: str | None) -> Generator:
             f"--init {init}: its network is {card.architecture}, recipe {recipe.name} trains "
             f"{recipe.architecture}; give a checkpoint of that, or another --recipe"
         )
+    if card.descriptor.is_upscaler:
+        return load_upscaler(str(path)).network.requires_grad_(True)
     return load_generator(str(path)).generator.requires_grad_(True)
 
 
@@ -161,9 +163,9 @@ def _foreign_tensors(path: Path) -> list[str]:
         return []  # `read_card` says what is wrong with it
 
 
-def build_discriminator(adversary: Adversary, generator: Generator, recipe: Recipe) -> nn.Module:
+def build_discriminator(adversary: Adversary, generator: Network, recipe: Recipe) -> nn.Module:
     """The discriminator of a recipe, with fresh weights, for what its generator paints."""
-    channels = {"ab": 2, "lab": 3, "rgb": 3}[generator.descriptor.returns]
+    channels = {"ab": 2, "lab": 3, "rgb": 3, "luma": 1}[generator.descriptor.returns]
     channels += adversary.sees_lightness
     sizes = {phase.size for phase in recipe.phases if phase.discriminator}
     if adversary.architecture == "patch":

@@ -30,6 +30,7 @@ class CropSettings:
     scale: tuple[float, float] = (0.6, 1.0)  # share of the short side that a crop spans
     largest_stretch: float = 1.15  # aspect ratio is varied up to this factor
     largest_enlargement: float = 1.6  # a crop is never blown up by more than this
+    native: bool = False  # cut as the pixels are, none resized; scale and stretch do not count
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,9 +67,13 @@ def plan_crops(
     rng = np.random.default_rng([seed, 3, step])
     height, width = sizes[chosen, 0], sizes[chosen, 1]
     short = np.minimum(height, width)
-    span = short * rng.uniform(*settings.scale, batch_size)
-    span = np.minimum(short, np.maximum(span, settings.size / settings.largest_enlargement))
-    stretch = settings.largest_stretch ** rng.uniform(-0.5, 0.5, batch_size)
+    if settings.native:
+        span = np.minimum(short, settings.size).astype(np.float64)
+        stretch = np.ones(batch_size)
+    else:
+        span = short * rng.uniform(*settings.scale, batch_size)
+        span = np.minimum(short, np.maximum(span, settings.size / settings.largest_enlargement))
+        stretch = settings.largest_stretch ** rng.uniform(-0.5, 0.5, batch_size)
     crop_height = np.clip(np.rint(span * stretch).astype(np.int64), 1, height)
     crop_width = np.clip(np.rint(span / stretch).astype(np.int64), 1, width)
     top = rng.integers(0, height - crop_height + 1)

@@ -8,6 +8,7 @@ the print's tone, grain, fading, scratches and dust, then copying at lower resol
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +17,7 @@ from kornia.filters import gaussian_blur2d
 from torch import Tensor
 
 from filmcolor.color import luma_from_rgb
+from filmcolor.models.resampling import enlarge, reduce
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,16 @@ class DegradeSettings:
 
 
 NO_DEGRADATION = DegradeSettings(chance=0.0)
+SMALL_FILM = DegradeSettings(
+    chance=0.85,
+    blur=1.0,
+    grain=0.06,
+    reduction=1.6,
+    reduction_chance=0.3,
+    jpeg_quality=30,
+    jpeg_chance=0.5,
+)
+"""For `degrade_small`, which looks at these alone."""
 
 _GRAIN_SOFTNESS = 0.9
 _BLOCK = 8
@@ -97,6 +109,46 @@ def degrade(rgb: Tensor, settings: DegradeSettings, rng: torch.Generator) -> Ten
     if not len(chosen):
         return luma
     return luma.index_copy(0, chosen, _harm(rgb[chosen], luma[chosen], settings, rng))
+
+
+def degrade_small(
+    rgb: Tensor, settings: DegradeSettings, factor: int, rng: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """R'G'B' (N, 3, H, W), 0..1, to what an upscaler is shown and what it should make of it.
+
+    Shown is luma (N, 1, H / factor, W / factor), reduced bicubically, with the faults of a small
+    file of old film; strengths count in its pixels. Wanted is luma (N, 1, H, W): the picture as
+    soft as the lens and the scanner left it, and over it grain and blocks exactly as a bicubic
+    enlargement has them. So detail is learnt, and neither to sharpen faults nor to smear them.
+    """
+    luma = luma_from_rgb(rgb)
+    if settings.chance <= 0:
+        return reduce(luma, factor), luma
+    dice = _Dice(len(rgb), rng)
+    chosen = dice.chosen(settings.chance)
+    soft = luma
+    if settings.blur > 0:
+        soft = _soften(luma, chosen * factor * settings.blur * dice.uniform(0, 1) ** 2)
+    if settings.reduction > 1:
+        scanned = chosen * dice.chosen(settings.reduction_chance)
+        soft = soft + scanned * (_reduce(soft, factor * settings.reduction, rng) - soft)
+    small = reduce(soft, factor)
+    strength = chosen * settings.grain * dice.uniform(0, 1) ** 2
+    worn = small + strength * (0.5 + 2 * small * (1 - small)) * _grain(small, dice)
+    worn = torch.where(chosen > 0, worn.clamp(0, 1), worn)
+    packed = chosen * dice.chosen(settings.jpeg_chance)
+    worn = worn + packed * (_jpeg(worn, settings.jpeg_quality, dice) - worn)
+    return worn, soft + enlarge(worn - small, factor)
+
+
+def worn_half(settings: DegradeSettings, seed: int) -> Callable[[int, Tensor, int], Tensor]:
+    """What `degrade_small` shows of photographs, for `evaluate_enlarging`: the same each time."""
+
+    def smaller(number: int, rgb: Tensor, factor: int) -> Tensor:
+        rng = torch.Generator(rgb.device).manual_seed((seed << 20) + number)
+        return degrade_small(rgb, settings, factor, rng)[0]
+
+    return smaller
 
 
 def _harm(rgb: Tensor, luma: Tensor, settings: DegradeSettings, rng: torch.Generator) -> Tensor:

@@ -11,11 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from filmcolor.color import rgb_to_lab
-from filmcolor.models.base import Generator, Hint
+from filmcolor.color import lightness, rgb_to_lab
+from filmcolor.models.base import Hint, Network, Upscaler
 from filmcolor.models.dcgan import DcganUNet
 from filmcolor.models.mobilenet_unet import MobileNetUNet
 from filmcolor.models.rgb_gan import RgbGanNet
+from filmcolor.train.degrade import DegradeSettings, degrade, degrade_small
 
 AB_SCALE = 110.0
 """ab in Lab units over this is what losses and discriminators see."""
@@ -26,11 +27,11 @@ class Painting:
     """The generator's answer to a batch."""
 
     color: Tensor
-    """(N, C, h, w) as losses and discriminators see it: ab / 110; with L / 50 - 1 before it; or
-    R'G'B' 0..1.
+    """(N, C, h, w) as losses and discriminators see it: ab / 110; with L / 50 - 1 before it;
+    R'G'B' 0..1; or an upscaler's Y' 0..1.
     """
-    ab: Tensor
-    """(N, 2, h, w), Lab units."""
+    ab: Tensor | None = None
+    """(N, 2, h, w), Lab units; None of an upscaler."""
     logits: Tensor | None = None
     """(N, bins, h, w) of the class head, where there is one."""
     regression: Tensor | None = None
@@ -39,10 +40,22 @@ class Painting:
     """(N, C, h, w): what the encoder of the default architecture sees at its last stage."""
 
 
+def pose(
+    network: Network, rgb: Tensor, settings: DegradeSettings, rng: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What a network is shown of R'G'B' (N, 3, H, W): lightness, or an upscaler a smaller Y' 0..1;
+    then the (color, ab) that it should paint, of which an upscaler's ab means nothing.
+    """
+    if isinstance(network, Upscaler):
+        shown, luma = degrade_small(rgb, settings, network.descriptor.scale, rng)
+        return shown, luma, luma
+    return lightness(degrade(rgb, settings, rng)), *target_colors(network, rgb)
+
+
 def paint(
-    generator: Generator, shown: Tensor, hint: Hint | None, *, half: bool, half_heads: bool
+    generator: Network, shown: Tensor, hint: Hint | None, *, half: bool, half_heads: bool
 ) -> Painting:
-    """Let the generator paint lightness (N, 1, H, W), with gradients.
+    """Let the network paint what `pose` shows, with gradients.
 
     half: in bfloat16; half_heads: only the decoder of the default architecture, which is quickest
     on a CPU.
@@ -56,6 +69,9 @@ def paint(
         logits, regression = logits.float(), regression.float()
         ab = generator.decode(logits, regression)
         return Painting(ab / AB_SCALE, ab, logits, regression, features[-1].float())
+    if isinstance(generator, Upscaler):
+        with torch.autocast(device, torch.bfloat16, enabled=half):
+            return Painting(generator(shown).float())
     with torch.autocast(device, torch.bfloat16, enabled=half):
         if isinstance(generator, DcganUNet):
             lab = generator.lab(shown).float()
@@ -67,7 +83,7 @@ def paint(
     return Painting(ab / AB_SCALE, ab)
 
 
-def target_colors(generator: Generator, rgb: Tensor) -> tuple[Tensor, Tensor]:
+def target_colors(generator: Network, rgb: Tensor) -> tuple[Tensor, Tensor]:
     """(color, ab) that the generator should paint for R'G'B' (N, 3, H, W), at its output's size."""
     lab = rgb_to_lab(rgb)
     if isinstance(generator, MobileNetUNet):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from filmcolor.errors import OptionError
-from filmcolor.train.degrade import NO_DEGRADATION, DegradeSettings
+from filmcolor.train.degrade import NO_DEGRADATION, SMALL_FILM, DegradeSettings
 from filmcolor.train.hints import HintSettings
 
 
@@ -38,7 +38,7 @@ class Losses:
     classes: float = 0.0  # rebalanced soft classification of ab
     regression: float = 0.0  # smooth L1 of ab, in units of 20
     picture: float = 0.0  # log of each picture's mean squared error of the regressed ab
-    l1: float = 0.0  # of what is painted, each channel scaled to -1..1 (RGB: 0..1)
+    l1: float = 0.0  # of what is painted, each channel scaled to -1..1 (RGB and Y': 0..1)
     l2: float = 0.0
     adversarial: float = 0.0
     semantics: float = 0.0  # the encoder sees in grey what ImageNet's sees in colour
@@ -54,6 +54,7 @@ class Phase:
     size: int = 256  # side of a crop, px
     scale: tuple[float, float] = (0.6, 1.0)  # share of a photo's short side that a crop spans
     stretch: float = 1.15  # largest change of a crop's aspect ratio, a factor
+    native: bool = False  # crops of a photo's own pixels, neither scaled nor stretched
     losses: Losses = field(default_factory=Losses)
     optimizer: Literal["adam", "adamw"] = "adam"
     rate: float = 2e-4  # learning rate at its height
@@ -94,6 +95,12 @@ class Recipe:
         names = [phase.name for phase in self.phases]
         if not names or len(set(names)) != len(names):
             raise OptionError(f"recipe {self.name}: every phase needs a name of its own")
+        adversary = self.adversary
+        if self.architecture == "subpixel" and adversary is not None and adversary.sees_lightness:
+            raise OptionError(
+                f"recipe {self.name}: an upscaler's adversary sees its luma alone; set "
+                "sees_lightness = false"
+            )
         for phase in self.phases:
             if (phase.losses.adversarial or phase.discriminator) and self.adversary is None:
                 raise OptionError(
@@ -104,6 +111,13 @@ class Recipe:
                 raise OptionError(
                     f"recipe {self.name}, phase {phase.name}: an adversarial loss needs "
                     "discriminator = true"
+                )
+            losses = phase.losses
+            of_colors = losses.semantics, losses.stability, phase.hints.chance
+            if any(of_colors) and self.architecture == "subpixel":
+                raise OptionError(
+                    f"recipe {self.name}, phase {phase.name}: an upscaler makes no colour, so that "
+                    "semantics, stability and hints mean nothing to it; use l1 or l2"
                 )
             of_heads = phase.losses.classes, phase.losses.regression, phase.losses.picture
             if any(of_heads) and self.architecture != "mobilenet-unet":
@@ -290,6 +304,48 @@ RGB_GAN_B = replace(
     phases=tuple(replace(phase, rate=1e-3) for phase in RGB_GAN.phases),
 )
 
+SR = Recipe(
+    name="sr",
+    summary="raises the resolution: sub-pixel convolutions on luma, added to the bicubic "
+    "enlargement; L1 on photographs reduced to half",
+    architecture="subpixel",
+    phases=(
+        Phase(
+            name="l1",
+            size=96,
+            native=True,
+            losses=Losses(l1=1.0),
+            rate=2e-3,
+            schedule="cosine",
+            rate_shares=(1.0, 0.005),
+            warmup_steps=200,
+            beta1=0.9,
+        ),
+    ),
+    batch_size=16,
+    epochs=30.0,
+    ema=0.999,
+    gradient_norm=0.1,
+    tuning_share=0.4,
+)
+
+SR_FILM = replace(
+    SR,
+    name="sr-film",
+    summary="as sr, on photographs worn as small files of old film are, whose grain and blocks are "
+    "neither sharpened nor smeared",
+    phases=tuple(replace(phase, degrade=SMALL_FILM) for phase in SR.phases),
+)
+
+SR_FINE = replace(
+    SR,
+    name="sr-fine",
+    summary="as sr, with a network of 0.6 M parameters for people who can wait",
+    generator={"width": 64, "layers": 0, "blocks": 8},
+    phases=tuple(replace(phase, rate=5e-4) for phase in SR.phases),
+)
+
 RECIPES: Mapping[str, Recipe] = {
-    recipe.name: recipe for recipe in (FILM, PIX2PIX, DCGAN, RGB_GAN, RGB_GAN_B)
+    recipe.name: recipe
+    for recipe in (FILM, PIX2PIX, DCGAN, RGB_GAN, RGB_GAN_B, SR, SR_FILM, SR_FINE)
 }

@@ -15,17 +15,20 @@ from typing import Any
 
 from filmcolor import __version__
 from filmcolor.errors import OptionError
+from filmcolor.evaluate.coloring import Photo
+from filmcolor.evaluate.enlarging import EnlargeReport, evaluate_enlarging
 from filmcolor.evaluate.report import PhotoReport, evaluate_photos, spread_indices
 from filmcolor.evaluate.sheets import Picture, make_sheet
-from filmcolor.models.base import Generator
+from filmcolor.models.base import Generator, Network, Upscaler
 from filmcolor.models.card import ModelCard
-from filmcolor.models.checkpoint import LoadedModel, save_generator
+from filmcolor.models.checkpoint import LoadedModel, LoadedUpscaler, save_network
 from filmcolor.models.device import resolve_device
-from filmcolor.models.registry import build_generator
+from filmcolor.models.registry import build_network
 from filmcolor.options import TrainOptions
 from filmcolor.train.build import build_trainer, resolve_recipe, teacher_of
 from filmcolor.train.crops import CropSource
 from filmcolor.train.data import PhotoSet, load_photos, repeat_palest, split_photos
+from filmcolor.train.degrade import worn_half
 from filmcolor.train.extract import film_reader
 from filmcolor.train.loop import Schedule, StepReport, train
 from filmcolor.train.recipes import Recipe
@@ -60,6 +63,8 @@ class TrainStarted:
     seconds: float | None
     step: int
     """Where it goes on; 0 for a new one."""
+    is_upscaler: bool = False
+    """Whether it learns to raise the resolution, not to colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ class Evaluated:
     """The averaged weights were measured and written as `last`."""
 
     step: int
-    report: PhotoReport
+    report: PhotoReport | EnlargeReport
     score: float
     is_best: bool
 
@@ -205,6 +210,7 @@ def _drive(
             steps=schedule.steps,
             seconds=schedule.seconds,
             step=at.step,
+            is_upscaler=isinstance(trainer.generator, Upscaler),
         )
     source = CropSource(repeat_palest(photos, recipe.pale_share), trainer.device)
     about = _card(trainer, options, folder, len(photos))
@@ -231,7 +237,7 @@ def _drive(
             saved = time.monotonic()
         elif stopped or time.monotonic() - saved > _SAVE_SECONDS:
             save_state(trainer, folder.state)
-            save_generator(*_checkpoint(trainer, about), folder.last)
+            save_network(*_checkpoint(trainer, about), folder.last)
             saved = time.monotonic()
         phase = at.phase
     if log is not None:
@@ -243,22 +249,33 @@ def _drive(
 def _evaluate(trainer: Trainer, folder: RunFolder, about: ModelCard, val: PhotoSet) -> Evaluated:
     """Measure the averaged weights, write `last`, `best` if they are, sheets and curves."""
     at = trainer.standing
-    generator, card = _checkpoint(trainer, about)
-    model = LoadedModel(generator.eval().requires_grad_(False), card, trainer.device)
+    network, card = _checkpoint(trainer, about)
+    network = network.eval().requires_grad_(False)
     pictures: list[tuple[Picture, Picture, Picture]] = []
-    report = evaluate_photos(
-        model,
-        val.photos,
-        keep=spread_indices(len(val), _SHEET_PICTURES),
-        on_picture=lambda grey, ours, truth: pictures.append((grey, ours, truth)),
-    )
-    score = report.gain_at(SCORE_COLORFULNESS)
+    keep = spread_indices(len(val), _SHEET_PICTURES)
+
+    def on_picture(before: Photo, ours: Photo, truth: Photo) -> None:
+        pictures.append((before, ours, truth))
+
+    report: PhotoReport | EnlargeReport
+    if isinstance(network, Upscaler):
+        upscaler = LoadedUpscaler(network, card, trainer.device)
+        smaller = worn_half(trainer.phase.degrade, trainer.seed)
+        report = evaluate_enlarging(
+            upscaler, val.photos, smaller=smaller, keep=keep, on_picture=on_picture
+        )
+        score = report.psnr_gain
+    else:
+        assert isinstance(network, Generator)
+        model = LoadedModel(network, card, trainer.device)
+        report = evaluate_photos(model, val.photos, keep=keep, on_picture=on_picture)
+        score = report.gain_at(SCORE_COLORFULNESS)
     is_best = score > at.best_score or not folder.best.exists()
     at.best_score = max(score, at.best_score)
     card = replace(card, metrics=report.card_metrics())
-    save_generator(generator, card, folder.last)
+    save_network(network, card, folder.last)
     if is_best:
-        save_generator(generator, card, folder.best)
+        save_network(network, card, folder.best)
     folder.append({"step": at.step, "score": score, "best": is_best, **report.card_metrics()})
     columns = [
         make_sheet([[column] for column in one], cell_height=_CELL_HEIGHT)
@@ -269,9 +286,9 @@ def _evaluate(trainer: Trainer, folder: RunFolder, about: ModelCard, val: PhotoS
     return Evaluated(at.step, report, score, is_best)
 
 
-def _checkpoint(trainer: Trainer, about: ModelCard) -> tuple[Generator, ModelCard]:
-    """A generator with the averaged weights, and the card that says how far they were trained."""
-    generator = build_generator(about.architecture, about.config)
+def _checkpoint(trainer: Trainer, about: ModelCard) -> tuple[Network, ModelCard]:
+    """A network with the averaged weights, and the card that says how far they were trained."""
+    generator = build_network(about.architecture, about.config)
     generator.load_state_dict(trainer.averaged())
     at = trainer.standing
     images = at.step * trainer.recipe.batch_size

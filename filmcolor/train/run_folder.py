@@ -142,8 +142,9 @@ class RunFolder:
         scores = [entry for entry in entries if "psnr_gain" in entry]
         steps = [entry["step"] for entry in scores]
         axes[2].plot(steps, [entry["psnr_gain"] for entry in scores], "o-", label="PSNR gain, dB")
-        ratios = [entry["colorfulness_ratio"] for entry in scores]
-        axes[2].plot(steps, ratios, "s-", label="colourfulness / truth's")
+        if all("colorfulness_ratio" in entry for entry in scores):
+            ratios = [entry["colorfulness_ratio"] for entry in scores]
+            axes[2].plot(steps, ratios, "s-", label="colourfulness / truth's")
         axes[2].set_xlabel("step")
         axes[2].set_ylabel("validation")
         axes[2].grid(alpha=0.3)

@@ -18,14 +18,14 @@ from torch import Tensor, nn
 
 from filmcolor.color import lightness, rgb_to_lab
 from filmcolor.errors import OptionError
-from filmcolor.models.base import Generator, Hint
+from filmcolor.models.base import Hint, Network
 from filmcolor.models.mobilenet_unet import MobileNetEncoder, MobileNetUNet
 from filmcolor.options import Precision
 from filmcolor.train import losses
 from filmcolor.train.data import PhotoSet
 from filmcolor.train.degrade import degrade
 from filmcolor.train.hints import random_hints
-from filmcolor.train.painting import Painting, judged, paint, shifted, target_colors
+from filmcolor.train.painting import Painting, judged, paint, pose, shifted
 from filmcolor.train.recipes import Phase, Recipe
 from filmcolor.train.workers import Workers
 
@@ -67,7 +67,7 @@ class Trainer:
 
     def __init__(
         self,
-        generator: Generator,
+        generator: Network,
         discriminator: nn.Module | None,
         recipe: Recipe,
         *,
@@ -144,8 +144,7 @@ class Trainer:
         if self.discriminator is not None:
             self.discriminator.train()
         with torch.no_grad():
-            shown = lightness(degrade(rgb, phase.degrade, rng))
-            truth, truth_ab = target_colors(generator, rgb)
+            shown, truth, truth_ab = pose(generator, rgb, phase.degrade, rng)
             hint = random_hints(rgb_to_lab(rgb)[:, 1:], phase.hints, rng)
         self._set_rates()
         painting = self._paint(shown, hint)
@@ -229,6 +228,7 @@ class Trainer:
         down, right = (int(value) for value in move)
         worn = degrade(rgb[:count], self.phase.degrade, rng)
         again = self._paint(lightness(shifted(worn, down, right)))
+        assert again.ab is not None and painting.ab is not None
         scale = again.ab.shape[-1] / rgb.shape[-1]
         expected = shifted(painting.ab[:count], down * scale, right * scale)
         return F.smooth_l1_loss(again.ab / _REGRESSION_SCALE, expected / _REGRESSION_SCALE)

@@ -16,6 +16,7 @@ from filmcolor.errors import OptionError
 from filmcolor.media.containers import Container, container_of
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.encoders import ENCODERS
+from filmcolor.media.plan import BT601, SD_LINES, UNTAGGED_MATRICES
 from filmcolor.media.source import PIPE, media_errors, open_source
 from filmcolor.media.streams import plan_streams, survey_streams
 from filmcolor.media.timeline import MATROSKA_TIME_BASE
@@ -31,8 +32,11 @@ from filmcolor.verify.streams import (
     has_packets,
     pair_streams,
 )
+from filmcolor.verify.tally import whole_factor
 
 _REPORT_SECONDS = 0.2
+_LARGEST = 4
+"""Times as many rows and columns that `filmcolor run --upscale` makes at most."""
 
 
 def verify_film(
@@ -50,9 +54,15 @@ def verify_film(
     with FilmReader(source) as before, FilmReader(result) as after:
         yield from before.notices
         container = _container(result)
-        if (before.info.width, before.info.height) != (after.info.width, after.info.height):
+        factor = whole_factor(before.info, after.info)
+        if factor is None or factor > _LARGEST:
             findings.fault("size", _sizes(before.info, after.info))
             return _report(source, result, None, findings, started)
+        if factor > 1:
+            findings.note(
+                f"the result has {factor} times as many rows and columns: its luma was brought "
+                "back down and compared with the source's"
+            )
         strict = replace(options, lossless=options.lossless or _is_lossless(after.info.codec))
         comparison = FilmComparison(
             before, after, strict, findings, exact_times=container.exact_times
@@ -117,7 +127,7 @@ def _compare_pictures(
             "rotation",
             f"the rotation of {before.rotation} degrees has become {after.rotation} degrees",
         )
-    for name, code, other in _tag_pairs(before.tags, after.tags):
+    for name, code, other in _tag_pairs(_enlarged_tags(before, after), after.tags):
         if code != other:
             findings.fault("colour tags", f"the colour tag {name} {code} has become {other}")
     is_woven = before.interlaced and not options.deinterlace
@@ -132,6 +142,13 @@ def _compare_pictures(
         findings.note(
             f"the luma is rounded from {before.layout.bit_depth} to {after.layout.bit_depth} bits"
         )
+
+
+def _enlarged_tags(before: VideoInfo, after: VideoInfo) -> ColorTags:
+    """The source's tags; where it has no matrix and goes by its height, enlarging states one."""
+    if before.tags.matrix in UNTAGGED_MATRICES and before.height <= SD_LINES < after.height:
+        return replace(before.tags, matrix=BT601)
+    return before.tags
 
 
 def _matrix(info: VideoInfo) -> tuple[int, ...] | None:

@@ -11,6 +11,7 @@ import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 import cv2
 import numpy as np
@@ -81,6 +82,8 @@ class Difference:
     square_at: tuple[int, int] = (0, 0)
     is_related: bool = True
     """Whether they show the same thing at all."""
+    absolute: float = 0.0
+    """Mean difference."""
 
     @property
     def psnr(self) -> float:
@@ -123,7 +126,8 @@ def compare_luma(source: Luma, result: Luma, bit_depth: int) -> Difference:
     square, square_at = place(squares)
     rms = math.sqrt(float(np.mean(np.square(difference))))
     is_related = rms <= _MEAN_BASE or _is_related(source, result, np.float32(scale))
-    return Difference(False, rms, mean, mean_at, square, square_at, is_related)
+    absolute = float(np.mean(np.abs(difference)))
+    return Difference(False, rms, mean, mean_at, square, square_at, is_related, absolute)
 
 
 def _is_related(source: Luma, result: Luma, scale: np.float32) -> bool:
@@ -131,6 +135,35 @@ def _is_related(source: Luma, result: Luma, scale: np.float32) -> bool:
     if min(float(first.std()), float(second.std())) < _FLAT_CODES:
         return bool(abs(float(first.mean()) - float(second.mean())) <= _FRAME_RMS)
     return float(np.corrcoef(first.ravel(), second.ravel())[0, 1]) >= _RELATED
+
+
+def brought_down(luma: Luma, factor: int) -> Luma:
+    """A plane (factor H, factor W) reduced to (H, W) as `filmcolor run --upscale` undoes itself.
+
+    Keys' cubic kernel, a = -0.5, widened by the factor; at the rim by what of it is there.
+    """
+    rows = _reduced(luma.astype(np.float32), factor)
+    plane = _reduced(np.ascontiguousarray(rows.T), factor).T
+    most = np.iinfo(luma.dtype).max
+    return cast("Luma", np.clip(np.rint(plane), 0, most).astype(luma.dtype))
+
+
+def _reduced(plane: Field, factor: int) -> Field:
+    """(factor H, W) to (H, W)."""
+    height = plane.shape[0] // factor
+    first = np.arange(height) * factor + factor // 2 - 2 * factor
+    taps = first[:, None] + np.arange(4 * factor + factor % 2)
+    distance = np.abs((taps + 0.5) / factor - 0.5 - np.arange(height)[:, None])
+    near = 1.5 * distance**3 - 2.5 * distance**2 + 1
+    far = -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2
+    weights = np.where(distance < 1, near, np.where(distance < 2, far, 0.0))
+    weights *= (taps >= 0) & (taps < plane.shape[0])
+    weights /= weights.sum(axis=1, keepdims=True)
+    taps = taps.clip(0, plane.shape[0] - 1)
+    made = np.zeros((height, plane.shape[1]), np.float32)
+    for tap, weight in zip(taps.T, weights.T.astype(np.float32), strict=True):
+        made += weight[:, None] * plane[tap]
+    return made
 
 
 def is_textured(luma: Luma) -> bool:

@@ -16,6 +16,7 @@ from filmcolor.verify.picture import (
     EQUAL,
     Difference,
     LumaJudge,
+    brought_down,
     can_have_color,
     compare_luma,
     is_neutral,
@@ -24,6 +25,8 @@ from filmcolor.verify.picture import (
 
 _FIRST_FRAMES = 48
 """Frames after which two films that have nothing in common are given up."""
+TRUE_CODES = 1.0
+"""Mean difference, in 8-bit codes, of a frame that was enlarged and is brought back down."""
 _STRANGERS = 0.9
 """Share of them that must be unlike each other."""
 
@@ -42,6 +45,13 @@ class PictureVerdict:
     """Of the frame with the block that fits least."""
 
 
+def whole_factor(source: VideoInfo, result: VideoInfo) -> int | None:
+    """How many times as many rows and columns the result has; None if they do not agree."""
+    factor = result.width // source.width
+    grown = source.width * factor, source.height * factor
+    return factor if factor >= 1 and grown == (result.width, result.height) else None
+
+
 class PictureTally:
     """Adds up pairs of frames; `end` says what they show."""
 
@@ -49,8 +59,10 @@ class PictureTally:
         """`options.lossless`: every code has to be equal; else only if the film turns out so."""
         self.judge = LumaJudge()
         self._source, self._result = source, result
+        self._factor = whole_factor(source, result) or 1
         self._options = options
         self._rough, self._changed, self._grey = Findings(), Findings(), Findings()
+        self._untrue = Findings()
         self._pairs = self._unrelated = self._colorable = self._colorless = 0
         self._busy_exact = self._busy_inexact = 0
         self._worst, self._worst_mean = EQUAL, 0.0
@@ -64,11 +76,14 @@ class PictureTally:
             bits,
             full_range=self._source.tags.full_range is True,
         )
-        return compare_luma(expected, found.luma, bits)
+        luma = found.luma if self._factor == 1 else brought_down(found.luma, self._factor)
+        return compare_luma(expected, luma, bits)
 
     def add(self, wanted: Frame, found: Frame, difference: Difference) -> None:
         """Take a pair that belongs together."""
         self._pairs += 1
+        if self._factor > 1:
+            self._add_enlarged(wanted, difference)
         self._unrelated += not difference.is_related
         seconds = wanted.pts * self._source.time_base
         if not difference.is_exact:
@@ -90,7 +105,8 @@ class PictureTally:
     def end(self, findings: Findings) -> PictureVerdict:
         """Say what was found, into `findings`."""
         self._blame(self.judge.rest())
-        is_exact = self._options.lossless or self._busy_exact > self._busy_inexact
+        is_lossless = self._options.lossless or self._busy_exact > self._busy_inexact
+        is_exact = is_lossless and self._factor == 1
         if self._mostly_unrelated:
             findings.only(
                 "another film",
@@ -98,6 +114,8 @@ class PictureTally:
             )
         else:
             findings.extend(self._changed if is_exact else self._rough)
+            if self._options.lossless:
+                findings.extend(self._untrue)
             if not self._options.expect_color:
                 pass
             elif 1 < self._colorless == self._colorable:
@@ -109,6 +127,13 @@ class PictureTally:
     @property
     def _mostly_unrelated(self) -> bool:
         return self._unrelated >= max(1.0, _STRANGERS * self._pairs)
+
+    def _add_enlarged(self, wanted: Frame, difference: Difference) -> None:
+        """Hold a frame that was enlarged, and not coded with loss, to what is promised of it."""
+        if difference.absolute > TRUE_CODES:
+            detail = f"off by {difference.absolute:.2f} of 255 codes on average"
+            place = Place(wanted.pts * self._source.time_base, wanted.index, detail)
+            self._untrue.fault("luma", "brought back down, it is not the source", place)
 
     def _blame(self, failed: list[tuple[Place, Difference]]) -> None:
         for place, difference in failed:

@@ -19,9 +19,9 @@ from filmcolor.color import lightness as lightness_of
 from filmcolor.color import normalize_luma
 from filmcolor.errors import CheckpointError, OptionError
 from filmcolor.models.card import Descriptor, ModelCard, read_card
-from filmcolor.models.checkpoint import load_generator, save_generator
+from filmcolor.models.checkpoint import load_generator, save_network
 from filmcolor.models.mobilenet_unet import MobileNetUNet, MobileNetUNetConfig
-from filmcolor.models.registry import available_models, build_generator, find_checkpoint
+from filmcolor.models.registry import available_models, build_network, find_checkpoint
 from filmcolor.options import Look
 from tests.clips import plane_codes
 
@@ -36,7 +36,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     card = ModelCard(
         name="small", architecture="mobilenet-unet", config=SMALL, metrics={"psnr": 21.5}
     )
-    save_generator(made, card, path)
+    save_network(made, card, path)
     return path
 
 
@@ -80,7 +80,7 @@ def test_a_look_changes_the_config_it_names(tmp_path: Path, checkpoint: Path) ->
     looks = {"vivid": {"chroma_gain": 2.0}}
     card = replace(read_card(checkpoint), descriptor=Descriptor(looks=looks))
     path = tmp_path / "looks.safetensors"
-    save_generator(made, card, path)
+    save_network(made, card, path)
     lightness = torch.rand(1, 1, 64, 64) * 100
     natural = load_generator(str(path)).generator(lightness)
     assert torch.equal(natural, made(lightness))
@@ -183,11 +183,11 @@ def test_headers_that_do_not_fit(
 
 
 def test_weights_that_are_not_finite(checkpoint: Path, tmp_path: Path) -> None:
-    made = build_generator("mobilenet-unet", SMALL)
+    made = build_network("mobilenet-unet", SMALL)
     with torch.no_grad():
         next(made.parameters()).fill_(float("nan"))
     path = tmp_path / "nan.safetensors"
-    save_generator(made, ModelCard(name="x", architecture="mobilenet-unet", config=SMALL), path)
+    save_network(made, ModelCard(name="x", architecture="mobilenet-unet", config=SMALL), path)
     with pytest.raises(CheckpointError, match="NaN"):
         load_generator(str(path))
 

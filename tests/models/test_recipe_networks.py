@@ -11,7 +11,7 @@ from torch import nn
 from filmcolor.errors import CheckpointError
 from filmcolor.models.base import Generator
 from filmcolor.models.card import ModelCard
-from filmcolor.models.checkpoint import load_generator, save_generator
+from filmcolor.models.checkpoint import load_generator, save_network
 from filmcolor.models.dcgan import DcganConfig, DcganUNet
 from filmcolor.models.discriminators import (
     DcganDiscriminator,
@@ -19,7 +19,7 @@ from filmcolor.models.discriminators import (
     RgbDiscriminator,
 )
 from filmcolor.models.pix2pix import Pix2PixConfig, Pix2PixUNet
-from filmcolor.models.registry import build_generator
+from filmcolor.models.registry import build_network
 from filmcolor.models.rgb_gan import RgbGanConfig, RgbGanNet
 
 
@@ -178,7 +178,7 @@ def test_a_checkpoint_gives_the_same_colours_back(generator: Generator, tmp_path
     architecture = names[type(generator)]
     config = {name: getattr(generator.config, name) for name in generator.config.__slots__}
     card = ModelCard("m", architecture, config=config, descriptor=generator.descriptor)
-    save_generator(generator, card, tmp_path / "m.safetensors")
+    save_network(generator, card, tmp_path / "m.safetensors")
     model = load_generator(str(tmp_path / "m.safetensors"))
     assert model.card.descriptor == generator.descriptor
     height, width = generator.descriptor.model_size(480, 640)
@@ -192,4 +192,4 @@ def test_a_checkpoint_gives_the_same_colours_back(generator: Generator, tmp_path
 @pytest.mark.parametrize("entry", [{"width": 0}, {"width": "64"}, {"width": 1.5}, {"wings": 2}])
 def test_impossible_configs_are_refused(architecture: str, entry: dict[str, object]) -> None:
     with pytest.raises(CheckpointError, match=architecture):
-        build_generator(architecture, entry)
+        build_network(architecture, entry)

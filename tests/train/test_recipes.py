@@ -11,7 +11,7 @@ import pytest
 from filmcolor.cli import main
 from filmcolor.errors import OptionError
 from filmcolor.models.card import read_card
-from filmcolor.models.registry import build_generator
+from filmcolor.models.registry import build_network
 from filmcolor.train.recipes import (
     FILM,
     PIX2PIX,
@@ -62,7 +62,7 @@ def test_the_settings_of_rgb_gan_differ_in_their_rate_alone() -> None:
 
 def test_the_depth_of_pix2pix_follows_its_size() -> None:
     small = PIX2PIX.with_size(64)
-    assert build_generator(small.architecture, small.generator).descriptor.native_size == 64
+    assert build_network(small.architecture, small.generator).descriptor.native_size == 64
     assert {phase.size for phase in small.phases} == {64}
     with pytest.raises(OptionError, match="--size 96"):
         PIX2PIX.with_size(96)

@@ -1,0 +1,89 @@
+"""The upscalers: convolutions at the small size, then every pixel becomes a square of pixels.
+
+Shi et al. 2016, "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel
+Convolutional Neural Network", on luma, added to the bicubic enlargement; with `blocks`, the
+residual blocks of Lim et al. 2017, "Enhanced Deep Residual Networks for Single Image
+Super-Resolution" (without batch norm), in between. No convolution is padded, so a tile with a rim
+as wide as the reach gives exactly what the whole picture gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from filmcolor.models.base import Upscaler
+from filmcolor.models.card import Descriptor
+from filmcolor.models.config import number_config
+
+
+@dataclass(frozen=True, slots=True)
+class SubpixelConfig:
+    """Shape of the network."""
+
+    scale: int = 2  # times as many rows and columns
+    width: int = 32  # channels
+    layers: int = 4  # 3x3 convolutions between the first and the last
+    blocks: int = 0  # residual blocks of two more each
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, object]) -> SubpixelConfig:
+        """From a checkpoint's header; raises `ValueError` on what does not fit."""
+        config = number_config(cls(), values)
+        if not (
+            2 <= config.scale <= 4
+            and 1 <= config.width <= 256
+            and 0 <= config.layers <= 32
+            and 0 <= config.blocks <= 64
+        ):
+            raise ValueError(f"out of range: {config}")
+        return config
+
+
+class _Block(nn.Module):
+    """Features (N, C, h, w) to (N, C, h - 4, w - 4): themselves, and what two convolutions add."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(width, width, 3), nn.Conv2d(width, width, 3)
+        self.bend = nn.PReLU(width)
+
+    def forward(self, features: Tensor) -> Tensor:
+        added: Tensor = self.second(self.bend(self.first(features)))
+        return features[..., 2:-2, 2:-2] + added
+
+
+class SubpixelNet(Upscaler):
+    """Luma to luma of `scale` times as many rows and columns; begins as the bicubic enlargement."""
+
+    def __init__(self, config: SubpixelConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or SubpixelConfig()
+        width = self.config.width
+        parts: list[nn.Module] = [nn.Conv2d(1, width, 3), nn.PReLU(width)]
+        for _ in range(self.config.layers):
+            parts += [nn.Conv2d(width, width, 3), nn.PReLU(width)]
+        parts += [_Block(width) for _ in range(self.config.blocks)]
+        self.body = nn.Sequential(*parts)
+        self.head = nn.Conv2d(width, self.config.scale**2, 3)
+        for name, weight in self.body.named_parameters():
+            if weight.ndim == 4:
+                nn.init.kaiming_normal_(weight, a=0.25)
+                if name.endswith("second.weight"):
+                    nn.init.zeros_(weight)
+        nn.init.zeros_(self.head.weight)
+        if self.head.bias is not None:
+            nn.init.zeros_(self.head.bias)
+
+    @property
+    def descriptor(self) -> Descriptor:
+        config = self.config
+        reach = 2 + config.layers + 2 * config.blocks
+        return Descriptor(returns="luma", scale=config.scale, reach=reach)
+
+    def detail(self, luma: Tensor) -> Tensor:
+        features = self.body(2 * luma - 1)
+        return F.pixel_shuffle(self.head(features), self.config.scale)

@@ -1,0 +1,206 @@
+"""The stage that raises the resolution: a film's luma gets more lines, and stays true to its own.
+
+decode -> infer -> smooth -> superres -> compose
+
+It comes after the colours are found: the network that makes colour sees its own size anyway, frames
+that are only looked at for their neighbours' sake need not be enlarged, and colours are exactly
+those of a run without it. What is added is what the film may have lost; brought back down
+bicubically, the result is the film again. It knows neither colour nor files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from dataclasses import replace
+from itertools import pairwise
+from math import ceil, gcd
+from typing import TypeVar, cast
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from filmcolor.color import normalize_luma, quantize_luma
+from filmcolor.errors import JobError, OptionError
+from filmcolor.media.picture import Picture
+from filmcolor.models.checkpoint import LoadedUpscaler, load_upscaler
+from filmcolor.models.resampling import enlarge, reduce
+from filmcolor.options import RunOptions
+from filmcolor.types import Box, Frame, Luma, VideoInfo
+
+T = TypeVar("T")
+
+_TILE = 256
+"""Side of the part of a picture that the network sees at once, px of the source, at most."""
+_TRUE_CODES = 0.9
+"""Mean difference to the source, in codes of 8 bits, that the result may have when it is brought
+back down: what is rounded afterwards takes it to less than one.
+"""
+_PARTS = (0.25, 0.5, 0.75, 1.0)
+_ROUNDS = 4
+_FULL_SPAN = 255.0
+
+
+class Enlarger:
+    """Enlarges luma planes by one whole factor, with one network, on its device."""
+
+    def __init__(
+        self,
+        model: LoadedUpscaler,
+        factor: int,
+        bit_depth: int,
+        *,
+        full_range: bool,
+        tile: int = _TILE,
+    ) -> None:
+        """Raises `OptionError` for a factor that the network cannot be brought to."""
+        scale = model.card.descriptor.scale
+        if scale == 3 and factor != 3:
+            raise OptionError(
+                f"--upscale {factor}: model {model.card.name} enlarges three times; use "
+                "--upscale 3, or another --upscale-model"
+            )
+        self.factor = factor
+        self._model, self._scale, self._tile = model, scale, tile
+        self._bit_depth, self._full_range = bit_depth, full_range
+
+    @torch.inference_mode()
+    def enlarge(self, luma: Luma) -> Luma:
+        """Codes (height, width) to codes (factor height, factor width) of the same depth and range.
+
+        Raises `JobError` when memory runs out or the network returns no numbers.
+        """
+        codes = torch.from_numpy(luma.astype(np.int32, copy=False)).to(self._model.device)
+        small = normalize_luma(codes[None, None], self._bit_depth, self._full_range, clamped=False)
+        try:
+            found = self._true(small, self._repeated(small))
+        except torch.OutOfMemoryError as error:
+            raise JobError(
+                "--upscale: out of memory on the graphics card; use a smaller factor, or "
+                "--device cpu"
+            ) from error
+        if not bool(found.isfinite().all()):
+            raise JobError(
+                f"--upscale: model {self._model.card.name} returned no numbers; use another "
+                "--upscale-model"
+            )
+        low, high = min(0.0, float(small.min())), max(1.0, float(small.max()))
+        made = quantize_luma(found.clamp_(low, high), self._bit_depth, self._full_range)
+        return cast("Luma", made[0, 0].cpu().numpy().astype(luma.dtype))
+
+    def _repeated(self, small: Tensor) -> Tensor:
+        """Y' as the network makes it: as often as it takes, then reduced to the factor."""
+        large, reached = small, 1
+        while reached < self.factor:
+            large, reached = self._once(large), reached * self._scale
+        return large if reached == self.factor else area_reduced(large, reached, self.factor)
+
+    def _once(self, luma: Tensor) -> Tensor:
+        """Y' (1, 1, H, W) to (1, 1, s H, s W), tile by tile."""
+        network, scale = self._model.network, self._scale
+        reach = self._model.card.descriptor.reach
+        height, width = luma.shape[-2:]
+        framed = F.pad(luma, (reach,) * 4, mode="replicate")
+        large = enlarge(luma, scale)
+        on_card = luma.device.type != "cpu"
+        half = on_card and self._model.card.descriptor.half_precision
+        for top, bottom in _spans(height, self._tile):
+            for left, right in _spans(width, self._tile):
+                tile = framed[..., top : bottom + 2 * reach, left : right + 2 * reach]
+                with torch.autocast(luma.device.type, torch.bfloat16, enabled=half):
+                    detail = network.detail(tile)
+                large[..., scale * top : scale * bottom, scale * left : scale * right] += detail
+        return large
+
+    def _true(self, small: Tensor, large: Tensor) -> Tensor:
+        """Back-projection (Irani and Peleg 1991, "Improving Resolution by Image Registration").
+
+        What the result lacks when it is reduced again is added, enlarged; only as much of it as
+        the bound asks for, since it sharpens grain.
+        """
+        for _ in range(_ROUNDS):
+            lack = small - reduce(large, self.factor)
+            if _codes(lack) <= _TRUE_CODES:
+                break
+            added = enlarge(lack, self.factor)
+            again = reduce(added, self.factor)
+            part = next((p for p in _PARTS if _codes(lack - p * again) <= _TRUE_CODES), 1.0)
+            large = large + part * added
+        return large
+
+
+def _codes(difference: Tensor) -> float:
+    return _FULL_SPAN * float(difference.abs().mean())
+
+
+def _spans(length: int, longest: int) -> list[tuple[int, int]]:
+    """0..length in parts of equal length, but for one px, none longer than `longest`."""
+    count = ceil(length / longest)
+    ends = [length * number // count for number in range(count + 1)]
+    return list(pairwise(ends))
+
+
+def area_reduced(planes: Tensor, source: int, target: int) -> Tensor:
+    """(N, C, source H, source W) to (N, C, target H, target W), averaged by area."""
+    divisor = gcd(source, target)
+    source, target = source // divisor, target // divisor
+    count, channels, height, width = planes.shape
+    edges = torch.arange(target + 1, dtype=torch.float64) * source / target
+    cells = torch.arange(source, dtype=torch.float64)
+    shared = torch.minimum(edges[1:, None], cells + 1) - torch.maximum(edges[:-1, None], cells)
+    weights = (shared.clamp(min=0) * target / source).to(planes)
+    parts = planes.reshape(count, channels, height // source, source, width // source, source)
+    made = torch.einsum("nchiwj,ai,bj->nchawb", parts, weights, weights)
+    return made.reshape(count, channels, height // source * target, width // source * target)
+
+
+def load_enlarger(
+    info: VideoInfo, options: RunOptions, device: torch.device | str
+) -> Enlarger | None:
+    """What raises this film's resolution as the options say; None if they do not ask for it.
+
+    Raises `CheckpointError` for a network that cannot be used, and `OptionError` for interlaced
+    film: its rows belong to two moments.
+    """
+    if options.upscale is None:
+        return None
+    if info.interlaced and not options.deinterlace:
+        raise OptionError(
+            f"--upscale {options.upscale}: the film is interlaced, and rows of two moments cannot "
+            "be enlarged together; add --deinterlace"
+        )
+    model = load_upscaler(options.upscaler, device)
+    return Enlarger(
+        model, options.upscale, info.layout.bit_depth, full_range=bool(info.tags.full_range)
+    )
+
+
+def enlarged(
+    frames: Iterable[tuple[Frame, T]], enlarger: Enlarger
+) -> Generator[tuple[Frame, T], None, None]:
+    """Every frame with its luma enlarged; what comes with it goes on with it. A lone stage."""
+    for frame, along in frames:
+        yield replace(frame, luma=enlarger.enlarge(frame.luma)), along
+
+
+def enlarged_picture(picture: Picture, model: LoadedUpscaler, factor: int) -> Picture:
+    """A still picture of so many times as many rows and columns, as large on paper as before."""
+    enlarger = Enlarger(model, factor, picture.layout.bit_depth, full_range=True)
+    alpha, dpi = picture.alpha, picture.dpi
+    if alpha is not None:
+        height, width = alpha.shape
+        size = (width * factor, height * factor)
+        larger = cv2.resize(alpha, size, interpolation=cv2.INTER_LINEAR)
+        alpha = cast("Luma", larger)
+    if dpi is not None:
+        dpi = (dpi[0] * factor, dpi[1] * factor)
+    return replace(picture, luma=enlarger.enlarge(picture.luma), alpha=alpha, dpi=dpi)
+
+
+def enlarged_box(box: Box | None, factor: int) -> Box | None:
+    """Where the picture lies in a frame that was enlarged."""
+    if box is None:
+        return None
+    return Box(box.top * factor, box.left * factor, box.bottom * factor, box.right * factor)
