@@ -39,7 +39,7 @@ _TRUE_CODES = 0.9
 back down: what is rounded afterwards takes it to less than one.
 """
 _PARTS = (0.25, 0.5, 0.75, 1.0)
-_ROUNDS = 4
+_ROUNDS = 8
 _FULL_SPAN = 255.0
 
 
@@ -75,7 +75,8 @@ class Enlarger:
         codes = torch.from_numpy(luma.astype(np.int32, copy=False)).to(self._model.device)
         small = normalize_luma(codes[None, None], self._bit_depth, self._full_range, clamped=False)
         try:
-            found = self._true(small, self._repeated(small))
+            low, high = min(0.0, float(small.min())), max(1.0, float(small.max()))
+            found = self._true(small, self._repeated(small), low, high)
         except torch.OutOfMemoryError as error:
             raise JobError(
                 "--upscale: out of memory on the graphics card; use a smaller factor, or "
@@ -86,8 +87,7 @@ class Enlarger:
                 f"--upscale: model {self._model.card.name} returned no numbers; use another "
                 "--upscale-model"
             )
-        low, high = min(0.0, float(small.min())), max(1.0, float(small.max()))
-        made = quantize_luma(found.clamp_(low, high), self._bit_depth, self._full_range)
+        made = quantize_luma(found, self._bit_depth, self._full_range)
         return cast("Luma", made[0, 0].cpu().numpy().astype(luma.dtype))
 
     def _repeated(self, small: Tensor) -> Tensor:
@@ -114,12 +114,13 @@ class Enlarger:
                 large[..., scale * top : scale * bottom, scale * left : scale * right] += detail
         return large
 
-    def _true(self, small: Tensor, large: Tensor) -> Tensor:
+    def _true(self, small: Tensor, large: Tensor, low: float, high: float) -> Tensor:
         """Back-projection (Irani and Peleg 1991, "Improving Resolution by Image Registration").
 
         What the result lacks when it is reduced again is added, enlarged; only as much of it as
-        the bound asks for, since it sharpens grain.
+        the bound asks for, since it sharpens grain. What comes out is within low..high.
         """
+        large = large.clamp_(low, high)
         for _ in range(_ROUNDS):
             lack = small - reduce(large, self.factor)
             if _codes(lack) <= _TRUE_CODES:
@@ -127,7 +128,7 @@ class Enlarger:
             added = enlarge(lack, self.factor)
             again = reduce(added, self.factor)
             part = next((p for p in _PARTS if _codes(lack - p * again) <= _TRUE_CODES), 1.0)
-            large = large + part * added
+            large = (large + part * added).clamp_(low, high)
         return large
 
 

@@ -219,8 +219,10 @@ def evaluate_command(
 
     Photographs are made grey and coloured as `filmcolor run` does: PSNR in dB over R'G'B'; ab error
     as distance in CIELAB; CIEDE2000; colourfulness after Hasler and Süsstrunk; chroma where the
-    truth has none. Beside every model stand two that need no model: the grey picture, and one mean
-    colour everywhere. Pictures without colour and damaged ones are left out and named.
+    truth has none. Upscalers are given the photographs at half size, grey: PSNR in dB of their
+    luma, beside that of a bicubic enlargement. Beside every colour model stand two that need no
+    model: the grey picture, and one mean colour everywhere. Pictures without colour and damaged
+    ones are left out and named.
 
     Films of the same pictures are measured frame by frame: PSNR and colourfulness as above; CDC,
     how far the distribution of colours changes over 1, 2 and 4 frames; warp error, the squared
@@ -231,6 +233,7 @@ def evaluate_command(
     """
     from filmcolor.cli.evaluate_films import run_films
     from filmcolor.cli.evaluate_photos import run_photos
+    from filmcolor.cli.evaluate_upscalers import are_upscalers, run_upscalers
 
     is_film = truth is not None or bool(results)
     _check(ctx, is_photo=bool(val), is_film=is_film)
@@ -253,6 +256,10 @@ def evaluate_command(
                 duration_seconds=duration_seconds,
             )
             run_films(options, plot, by_shot=by_shot, quiet=quiet, as_json=as_json)
+        elif are_upscalers(models):
+            run_upscalers(
+                models, val, limit, short_side, device, sheet, sheet_pictures, as_json=as_json
+            )
         else:
             run_photos(
                 models,

@@ -37,7 +37,7 @@ def run_photos(
     from filmcolor.models.checkpoint import load_generator
     from filmcolor.models.device import resolve_device
 
-    photos = _load(val, limit, short_side)
+    photos = load_val(val, limit, short_side)
     names = distinct_names(models)
     loaded = [load_generator(name, resolve_device(device), look) for name in models]
     reports, rows = _measure(models, loaded, photos, short_side, sheet_pictures, quiet=quiet)
@@ -53,7 +53,8 @@ def run_photos(
         _print_table(names, reports)
 
 
-def _load(val: Sequence[str], limit: int | None, short_side: int) -> PhotoSet:
+def load_val(val: Sequence[str], limit: int | None, short_side: int) -> PhotoSet:
+    """The photographs that models are measured on; says which were left out."""
     from filmcolor.cli.train_display import left_out_lines
     from filmcolor.evaluate.report import spread_indices
     from filmcolor.train.data import load_photos

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def models_command(as_json: bool) -> None:
     """List the models that came with filmcolor: what each is, its licence, its measured figures.
 
-    Use one with `filmcolor run --model NAME`. A checkpoint of your own is given by its file name,
-    and `filmcolor info FILE` shows its card.
+    Use one with `filmcolor run --model NAME`, an upscaler with `--upscale-model NAME`. A checkpoint
+    of your own is given by its file name, and `filmcolor info FILE` shows its card.
     """
     from filmcolor.models.registry import available_models
 
@@ -49,12 +49,13 @@ def card_fields(path: Path, card: ModelCard) -> dict[str, Any]:
 
 def card_lines(path: Path, card: ModelCard, title: str) -> list[str]:
     """A model's card for people: its name, then one indented line a fact."""
-    native = card.descriptor.native_size
+    native, upscales = card.descriptor.native_size, card.descriptor.is_upscaler
     facts = {
         "name": card.name,
         "what": card.description,
         "network": f"{card.architecture}, {parameters_text(card.parameters)}",
-        "looks at": f"{native}x{native} pixels' worth of each frame",
+        "looks at": "" if upscales else f"{native}x{native} pixels' worth of each frame",
+        "makes": f"{card.descriptor.scale} times as many rows and columns" if upscales else "",
         "hints": "follows given colours" if card.descriptor.accepts_hints else "",
         "figures": figures_text(card.metrics),
         "weak at": card.weaknesses,

@@ -26,6 +26,7 @@ from filmcolor.verify.film import FilmComparison, FilmSpan
 from filmcolor.verify.findings import Findings, VerifyReport
 from filmcolor.verify.packets import Part, StreamPair, compare_packets
 from filmcolor.verify.streams import (
+    LABEL_GREY,
     compare_chapters,
     compare_covers,
     compare_tags,
@@ -63,6 +64,8 @@ def verify_film(
                 f"the result has {factor} times as many rows and columns: its luma was brought "
                 "back down and compared with the source's"
             )
+            if any(LABEL_GREY in text for text in after.info.metadata.values()):
+                options = replace(options, expect_color=False)
         strict = replace(options, lossless=options.lossless or _is_lossless(after.info.codec))
         comparison = FilmComparison(
             before, after, strict, findings, exact_times=container.exact_times

@@ -39,6 +39,8 @@ from filmcolor.verify.packets import Part, StreamPair
 
 LABEL = "colorized by filmcolor"
 """What the comment of every result says, before version and model."""
+LABEL_GREY = "enlarged by filmcolor"
+"""And that of one which was made larger and was left grey."""
 
 _SAME_IN_MP4 = {"mp2": "mp3"}
 """MPEG audio, whose layer mp4 does not tell."""
@@ -197,7 +199,7 @@ def compare_tags(
     """Compare the tags of the files, and what the comment says; `films` are the films' streams."""
     found = {key.lower(): text for key, text in result.metadata.items()}
     comment = found.get("comment", "")
-    if LABEL not in comment:
+    if LABEL not in comment and LABEL_GREY not in comment:
         findings.fault("comment", f"the comment does not say that it is {LABEL}")
     wanted = film_metadata(source.metadata)
     if container.is_mov and any(each.name == COVER for each in plan.kept):

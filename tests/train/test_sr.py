@@ -1,0 +1,123 @@
+"""Training of upscalers: what they are shown and should make of it, and that they learn it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from filmcolor.color import luma_from_rgb
+from filmcolor.errors import OptionError
+from filmcolor.evaluate.enlarging import evaluate_enlarging
+from filmcolor.models.checkpoint import load_upscaler
+from filmcolor.models.resampling import enlarge, reduce
+from filmcolor.options import TrainOptions
+from filmcolor.train.crops import CropSettings, CropSource, plan_crops
+from filmcolor.train.degrade import NO_DEGRADATION, SMALL_FILM, degrade_small, worn_half
+from filmcolor.train.loop import StepReport
+from filmcolor.train.recipes import RECIPES, SR, Losses
+from filmcolor.train.run import Evaluated, TrainStarted, train_run
+from tests.train.scenes import photographs, write_photographs
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def pictures(count: int = 4, size: int = 48) -> torch.Tensor:
+    torch.manual_seed(0)
+    return enlarge(torch.rand(count, 3, size // 4, size // 4), 4).clamp(0, 1)
+
+
+def test_clean_pictures_are_only_reduced() -> None:
+    rgb = pictures()
+    small, wanted = degrade_small(rgb, NO_DEGRADATION, 2, rng())
+    assert torch.equal(wanted, luma_from_rgb(rgb))
+    assert torch.equal(small, reduce(wanted, 2))
+
+
+def test_grain_is_wanted_as_a_bicubic_enlargement_has_it() -> None:
+    """In a flat picture there is nothing but grain: the network should add nothing at all."""
+    settings = replace(SMALL_FILM, chance=1.0, jpeg_chance=0.0, reduction_chance=0.0, blur=0.0)
+    small, wanted = degrade_small(torch.full((3, 3, 48, 48), 0.5), settings, 2, rng())
+    assert small.std() > 1e-3
+    assert torch.allclose(wanted, enlarge(small, 2), atol=1e-5)
+
+
+def test_detail_is_wanted_whatever_lies_over_it() -> None:
+    rgb, settings = pictures(8), replace(SMALL_FILM, chance=1.0, blur=0.0, reduction_chance=0.0)
+    small, wanted = degrade_small(rgb, settings, 2, rng())
+    luma = luma_from_rgb(rgb)
+    assert (small - reduce(luma, 2)).abs().mean() > 1e-3
+    lost = luma - enlarge(reduce(luma, 2), 2)
+    assert torch.allclose(wanted - enlarge(small, 2), lost, atol=1e-5)
+
+
+def test_what_was_soft_stays_soft() -> None:
+    rgb, settings = pictures(8), replace(SMALL_FILM, chance=1.0, grain=0.0, jpeg_chance=0.0)
+    _, wanted = degrade_small(rgb, replace(settings, blur=3.0), 2, rng())
+    luma = luma_from_rgb(rgb)
+    assert wanted.diff(dim=-1).abs().mean() < 0.9 * luma.diff(dim=-1).abs().mean()
+
+
+def test_it_is_seeded() -> None:
+    smaller = worn_half(SMALL_FILM, 3)
+    rgb = pictures(1)
+    assert torch.equal(smaller(5, rgb, 2), smaller(5, rgb, 2))
+    assert not torch.equal(smaller(5, rgb, 2), smaller(6, rgb, 2))
+
+
+def test_native_crops_are_the_photos_own_pixels() -> None:
+    photos = photographs(3)
+    source = CropSource(photos, torch.device("cpu"))
+    settings = CropSettings(size=24, native=True)
+    plan = plan_crops(source.sizes, settings, 5, seed=0, step=2)
+    crops = (source.cut(plan, 24) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    for crop, number, box, mirrored in zip(crops, plan.photo, plan.box, plan.mirrored, strict=True):
+        top, left, height, width = box
+        assert (height, width) == (24, 24)
+        own = photos.photos[number][top : top + 24, left : left + 24]
+        assert np.array_equal(crop, own[:, ::-1] if mirrored else own)
+
+
+def test_a_recipe_that_asks_an_upscaler_for_colours() -> None:
+    for phase in (
+        replace(SR.phases[0], losses=Losses(l1=1.0, stability=1.0)),
+        replace(SR.phases[0], losses=Losses(classes=1.0)),
+    ):
+        with pytest.raises(OptionError, match="l1 or l2"):
+            replace(SR, phases=(phase,))
+
+
+def test_the_recipes_names() -> None:
+    assert {"sr", "sr-film", "sr-fine"} <= set(RECIPES)
+    assert RECIPES["sr-film"].phases[0].degrade == SMALL_FILM
+
+
+def test_a_run_learns_and_its_checkpoint_enlarges(tmp_path: Path) -> None:
+    data = write_photographs(tmp_path / "photos", 6, 64, 64)
+    options = TrainOptions(
+        recipe="sr",
+        steps=40,
+        evaluations=1,
+        batch_size=4,
+        size=32,
+        device="cpu",
+        val=(str(data),),
+        precision="fp32",
+    )
+    events = list(train_run([str(data)], str(tmp_path / "run"), options))
+    started = next(event for event in events if isinstance(event, TrainStarted))
+    assert started.is_upscaler
+    losses = [event.losses["l1"] for event in events if isinstance(event, StepReport)]
+    assert losses[-1] < losses[0]
+    report = next(event for event in events if isinstance(event, Evaluated)).report
+    model = load_upscaler(str(tmp_path / "run" / "best.safetensors"))
+    assert model.card.metrics == report.card_metrics()
+    assert model.card.metrics["psnr_gain"] > 0.05
+    again = evaluate_enlarging(model, photographs(6, 64, 64).photos)
+    assert again.psnr_gain == pytest.approx(report.psnr_gain, abs=0.02)
+    assert (tmp_path / "run" / "curves.png").exists()
