@@ -72,6 +72,7 @@ def evaluate_enlarging(
     *,
     smaller: Smaller = bicubic_half,
     enlarged: Callable[[Tensor], Tensor] | None = None,
+    factor: int | None = None,
     short_side: int = SHORT_SIDE,
     keep: Collection[int] = (),
     on_picture: Callable[[Photo, Photo, Photo], None] | None = None,
@@ -80,11 +81,11 @@ def evaluate_enlarging(
     """Measure an upscaler on photographs, uint8 RGB (height, width, 3), at its own factor.
 
     What is enlarged has codes of 8 bits, as a film's frame has. `enlarged` does it otherwise than
-    by the bare network: Y' (1, 1, h, w) 0..1 to Y' of the network's scale. `on_picture` is given
+    by the bare network, and may by another `factor`: Y' (1, 1, h, w) 0..1 to Y'. `on_picture` gets
     bicubic, enlarged and true luma as pictures. Raises `MediaError` if there are no photographs.
     """
-    network, factor = model.network, model.card.descriptor.scale
-    enlarging = enlarged or network
+    factor = factor or model.card.descriptor.scale
+    enlarging = enlarged or model.network
     rows: list[tuple[float, float, float, float]] = []
     for number, photo in enumerate(reduce_photo(photo, short_side) for photo in photos):
         height, width = (side - side % factor for side in photo.shape[:2])
