@@ -49,8 +49,9 @@ def fingerprint(job: Coloring) -> dict[str, str]:
     chosen["color"].pop("device")
     chosen["target"] = Path(job.output.target).suffix.lower()
     prints = {}
-    if options.upscale is not None:
+    if job.enlarger is not None:
         prints["the upscaler"] = digest_of(find_checkpoint(options.upscaler))
+        prints["the upscaler's precision"] = "bfloat16" if job.enlarger.half else "float32"
     return prints | {
         "the film": source_print(job.reader.info.path),
         "the model": digest_of(find_checkpoint(job.options.color.model)),

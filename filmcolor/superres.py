@@ -26,6 +26,7 @@ from filmcolor.color import normalize_luma, quantize_luma
 from filmcolor.errors import JobError, OptionError
 from filmcolor.media.picture import Picture
 from filmcolor.models.checkpoint import LoadedUpscaler, load_upscaler
+from filmcolor.models.device import quick_in_bfloat16
 from filmcolor.models.resampling import enlarge, reduce
 from filmcolor.options import RunOptions
 from filmcolor.types import Box, Frame, Luma, VideoInfo
@@ -63,6 +64,8 @@ class Enlarger:
                 "--upscale 3, or another --upscale-model"
             )
         self.factor = factor
+        self.half = model.card.descriptor.half_precision and quick_in_bfloat16(model.device)
+        """Whether the network computes in bfloat16."""
         self._model, self._scale, self._tile = model, scale, tile
         self._bit_depth, self._full_range = bit_depth, full_range
 
@@ -104,12 +107,10 @@ class Enlarger:
         height, width = luma.shape[-2:]
         framed = F.pad(luma, (reach,) * 4, mode="replicate")
         large = enlarge(luma, scale)
-        on_card = luma.device.type != "cpu"
-        half = on_card and self._model.card.descriptor.half_precision
         for top, bottom in _spans(height, self._tile):
             for left, right in _spans(width, self._tile):
                 tile = framed[..., top : bottom + 2 * reach, left : right + 2 * reach]
-                with torch.autocast(luma.device.type, torch.bfloat16, enabled=half):
+                with torch.autocast(luma.device.type, torch.bfloat16, enabled=self.half):
                     detail = network.detail(tile)
                 large[..., scale * top : scale * bottom, scale * left : scale * right] += detail
         return large

@@ -8,7 +8,8 @@
 
 `photos` prints the PSNR of luma over a bicubic enlargement at each factor, on clean photographs and
 on worn ones, and how far the result is off when it is brought back down. `grain` prints how much
-stronger grain is than a bicubic enlargement has it, where the photograph is flat. `cascade` makes
+stronger grain is than a bicubic enlargement has it, where the photograph is flat, and how much
+more of it changes from frame to frame. `cascade` makes
 the sample film 320x240, colours it made larger by the stage and made larger bicubically, and
 measures both against the true colours. `speed` times the stage and the run it is in.
 """
@@ -72,12 +73,18 @@ def _roughness(luma: Luma, flat: np.ndarray) -> float:
     return float((values - cv2.GaussianBlur(values, (0, 0), 3))[flat].std())
 
 
+def _regrained(still: np.ndarray, seed: int) -> Luma:
+    """A picture, codes as floats, with grain of four codes, as codes."""
+    noise = cv2.GaussianBlur(np.random.default_rng(seed).normal(size=still.shape), (0, 0), 0.6)
+    return np.clip(still + 4.0 / noise.std() * noise, 0, 255).round().astype(np.uint8)
+
+
 def grain(chosen: argparse.Namespace) -> None:
     val = load_val(chosen.val, chosen.pictures)
     settings = replace(SMALL_FILM, chance=1.0)
     for name in chosen.model:
         enlarger = Enlarger(load_upscaler(name), 2, 8, full_range=True)
-        ratios = []
+        ratios, shimmer = [], []
         for number, photo in enumerate(val.photos):
             height, width = (side - side % 2 for side in photo.shape[:2])
             rgb = to_rgb([photo[:height, :width]], torch.device("cpu"))
@@ -85,17 +92,25 @@ def grain(chosen: argparse.Namespace) -> None:
             mean = cv2.GaussianBlur(truth, (0, 0), 4)
             spread = np.sqrt(np.maximum(cv2.GaussianBlur(truth**2, (0, 0), 4) - mean**2, 0))
             flat = spread < FLAT_CODES
+            still = reduce(luma_from_rgb(rgb), 2)[0, 0].numpy() * 255
+            moments = [_regrained(still, seed) for seed in (number, number + 1)]
+            ours, plain = (
+                np.subtract(*(enlarging(each).astype(np.float32) for each in moments)).std()
+                for enlarging in (enlarger.enlarge, lambda codes: bicubic(codes, 2))
+            )
+            shimmer.append(float(ours / plain))
             if flat.mean() < 0.02:
                 continue
             rng = torch.Generator().manual_seed(number)
             small, _ = degrade_small(rgb, settings, 2, rng)
             codes = (small[0, 0] * 255).round().clamp(0, 255).to(torch.uint8).numpy()
-            plain = _roughness(bicubic(codes, 2), flat)
-            if plain > 1.0:  # codes: else there is no grain to speak of
-                ratios.append(_roughness(enlarger.enlarge(codes), flat) / plain)
+            rough = _roughness(bicubic(codes, 2), flat)
+            if rough > 1.0:  # codes: else there is no grain to speak of
+                ratios.append(_roughness(enlarger.enlarge(codes), flat) / rough)
         print(
             f"{name}: grain {np.mean(ratios):.3f} times bicubic's (worst of {len(ratios)} "
-            f"photographs: {max(ratios):.3f})",
+            f"photographs: {max(ratios):.3f}); between two frames of a still scene "
+            f"{np.mean(shimmer):.3f} times bicubic's (worst of {len(shimmer)}: {max(shimmer):.3f})",
             flush=True,
         )
 

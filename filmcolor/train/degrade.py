@@ -123,7 +123,7 @@ def degrade_small(
     """
     luma = luma_from_rgb(rgb)
     if settings.chance <= 0:
-        return reduce(luma, factor), luma
+        return _in_codes(reduce(luma, factor)), luma
     dice = _Dice(len(rgb), rng)
     chosen = dice.chosen(settings.chance)
     soft = luma
@@ -135,10 +135,14 @@ def degrade_small(
     small = reduce(soft, factor)
     strength = chosen * settings.grain * dice.uniform(0, 1) ** 2
     worn = small + strength * (0.5 + 2 * small * (1 - small)) * _grain(small, dice)
-    worn = torch.where(chosen > 0, worn.clamp(0, 1), worn)
     packed = chosen * dice.chosen(settings.jpeg_chance)
-    worn = worn + packed * (_jpeg(worn, settings.jpeg_quality, dice) - worn)
+    worn = _in_codes(worn + packed * (_jpeg(worn, settings.jpeg_quality, dice) - worn))
     return worn, soft + enlarge(worn - small, factor)
+
+
+def _in_codes(luma: Tensor) -> Tensor:
+    """As 8 bits hold it."""
+    return (luma.clamp(0, 1) * 255).round() / 255
 
 
 def worn_half(settings: DegradeSettings, seed: int) -> Callable[[int, Tensor, int], Tensor]:

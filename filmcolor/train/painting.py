@@ -103,9 +103,9 @@ def scale_lab(lab: Tensor) -> Tensor:
 
 def judged(color: Tensor, shown: Tensor, *, with_lightness: bool) -> Tensor:
     """What a discriminator is shown: colour at the input's size, after the lightness if it sees
-    that.
+    that; an upscaler's luma, which is larger, as it is.
     """
-    if color.shape[-2:] != shown.shape[-2:]:
+    if color.shape[-1] < shown.shape[-1]:
         color = F.interpolate(color, size=shown.shape[-2:], mode="bilinear", align_corners=False)
     return torch.cat([shown / 50 - 1, color], dim=1) if with_lightness else color
 

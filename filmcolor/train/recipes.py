@@ -312,7 +312,7 @@ SR = Recipe(
     phases=(
         Phase(
             name="l1",
-            size=96,
+            size=64,
             native=True,
             losses=Losses(l1=1.0),
             rate=2e-3,
@@ -321,8 +321,21 @@ SR = Recipe(
             warmup_steps=200,
             beta1=0.9,
         ),
+        Phase(
+            name="adversarial",
+            share=0.0,
+            size=96,
+            native=True,
+            losses=Losses(l1=1.0, adversarial=0.003),
+            rate=1e-4,
+            discriminator_rate=4e-4,
+            beta1=0.5,
+            discriminator=True,
+            head_start=100,
+        ),
     ),
-    batch_size=16,
+    adversary=Adversary("patch", norm="spectral", width=32, sees_lightness=False, loss="hinge"),
+    batch_size=8,
     epochs=30.0,
     ema=0.999,
     gradient_norm=0.1,
@@ -342,7 +355,7 @@ SR_FINE = replace(
     name="sr-fine",
     summary="as sr, with a network of 0.6 M parameters for people who can wait",
     generator={"width": 64, "layers": 0, "blocks": 8},
-    phases=tuple(replace(phase, rate=5e-4) for phase in SR.phases),
+    phases=(replace(SR.phases[0], rate=5e-4), *SR.phases[1:]),
 )
 
 RECIPES: Mapping[str, Recipe] = {
