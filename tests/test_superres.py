@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,18 +14,20 @@ import pytest
 import torch
 from PIL import Image
 
+from filmcolor import disk_room
 from filmcolor.errors import JobError, OptionError
 from filmcolor.models.checkpoint import load_upscaler
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, VerifyOptions
 from filmcolor.pipeline import color_film, color_pictures
 from filmcolor.superres import Enlarger, area_reduced
-from filmcolor.types import Luma
+from filmcolor.types import Luma, Notice
 from filmcolor.verify.check import verify_film
 from filmcolor.verify.findings import VerifyReport
 from filmcolor.verify.picture import brought_down
 from tests.clips import decode_film, luma_picture, make_clip, plane_codes
 from tests.upscalers import write_upscaler
 
+Usage = namedtuple("Usage", "total used free")
 QUICK = RunOptions(color=ColorOptions(device="cpu", size=96), encode=EncodeOptions(codec="ffv1"))
 
 
@@ -238,3 +241,50 @@ def test_a_picture_made_larger(tmp_path: Path, upscaler: str, *, no_color: bool)
     assert np.array_equal(red, blue) == no_color
     grey = np.rint(0.299 * red + 0.587 * green + 0.114 * blue.astype(float)).astype(np.uint8)
     assert off(luma, grey, 2) <= 1.2
+
+
+def test_too_little_room_for_the_larger_film_is_told_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, upscaler: str
+) -> None:
+    """ffv1 takes a quarter of a byte a pixel at least: 15 kB of the film as it is, 61 kB of it
+    enlarged.
+    """
+    source = tmp_path / "in.mkv"
+    make_clip(source, frames=4, width=96, height=80)
+    usage = Usage(10**12, 0, 30_000)
+    monkeypatch.setattr(disk_room.shutil, "disk_usage", lambda _: usage)
+    options = replace(QUICK, upscale=2, upscale_model=upscaler)
+    with pytest.raises(JobError, match="the disk is too small for this film"):
+        run(source, tmp_path / "out.mkv", options)
+
+
+def test_what_the_work_folder_goes_by(tmp_path: Path, upscaler: str) -> None:
+    """Work of another factor or another upscaler is not gone on with; that of the same is."""
+    source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    make_clip(source, frames=3, width=64, height=48)
+    options = replace(
+        QUICK, upscale=2, upscale_model=upscaler, no_color=True, keep_work=True, overwrite=True
+    )
+    other = write_upscaler(tmp_path / "other.safetensors", strength=0.02)
+
+    def said(options: RunOptions) -> str:
+        events = list(color_film(str(source), str(target), options))
+        return " ".join(event.text for event in events if isinstance(event, Notice))
+
+    said(options)
+    assert "going on with earlier work" in said(options)
+    assert "the upscaler" in said(replace(options, upscale_model=other))
+    assert "the options" in said(replace(options, upscale_model=other, upscale=3))
+
+
+@pytest.mark.slow
+def test_workers_make_the_same_film(tmp_path: Path, upscaler: str) -> None:
+    source = tmp_path / "in.mkv"
+    cuts = [30, 60]
+    make_clip(source, frames=90, rate=Fraction(5), width=64, height=48, cuts=cuts)
+    options = replace(QUICK, upscale=2, upscale_model=upscaler, no_color=True)
+    run(source, tmp_path / "one.mkv", options)
+    run(source, tmp_path / "two.mkv", replace(options, workers=2))
+    one, two = (decode_film(tmp_path / name) for name in ("one.mkv", "two.mkv"))
+    assert one[0] == two[0]
+    assert all(np.array_equal(a, b) for a, b in zip(one[1], two[1], strict=True))

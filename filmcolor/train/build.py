@@ -23,6 +23,7 @@ from filmcolor.models.mobilenet_unet import MobileNetEncoder, MobileNetUNet
 from filmcolor.models.registry import build_network, find_checkpoint
 from filmcolor.options import TrainOptions
 from filmcolor.train.data import PhotoSet
+from filmcolor.train.features import VggFeatures, load_features
 from filmcolor.train.losses import AbBins
 from filmcolor.train.recipes import RECIPES, Adversary, Recipe
 from filmcolor.train.settings import from_mapping, read_toml
@@ -93,6 +94,7 @@ def build_trainer(
         recipe,
         bins=bins,
         teacher=_teacher(recipe, options),
+        features=_features(recipe, options),
         device=device,
         precision=options.precision,
         seed=options.seed,
@@ -143,6 +145,12 @@ def _teacher(recipe: Recipe, options: TrainOptions) -> MobileNetEncoder | None:
     teacher = MobileNetEncoder(channels=3)
     _load_imagenet(teacher, find_checkpoint(name), f"--teacher {name}")
     return teacher
+
+
+def _features(recipe: Recipe, options: TrainOptions) -> VggFeatures | None:
+    """What judges an upscaler's texture, if it is asked for and its weights are named."""
+    wanted = any(phase.losses.features for phase in recipe.default_phases)
+    return load_features(options.teacher) if wanted and options.teacher is not None else None
 
 
 def _load_imagenet(encoder: MobileNetEncoder, path: Path, named: str) -> None:

@@ -24,6 +24,7 @@ from filmcolor.options import Precision
 from filmcolor.train import losses
 from filmcolor.train.data import PhotoSet
 from filmcolor.train.degrade import degrade
+from filmcolor.train.features import VggFeatures, feature_loss
 from filmcolor.train.hints import random_hints
 from filmcolor.train.painting import Painting, judged, paint, pose, shifted
 from filmcolor.train.recipes import Phase, Recipe
@@ -73,6 +74,7 @@ class Trainer:
         *,
         bins: losses.AbBins | None = None,
         teacher: MobileNetEncoder | None = None,
+        features: VggFeatures | None = None,
         device: torch.device | None = None,
         precision: Precision = "auto",
         seed: int = 0,
@@ -95,6 +97,7 @@ class Trainer:
             if teacher is None
             else teacher.eval().requires_grad_(False).to(self.device, memory_format=layout)  # type: ignore[call-overload]
         )
+        self.features = None if features is None else features.to(self.device)
         self.frozen = freeze_layers(self.generator, freeze)
         self.bins = None if bins is None else bins.to(self.device)
         if self.bins is not None:
@@ -180,6 +183,8 @@ class Trainer:
                 terms["l1"] = F.l1_loss(painting.color, truth)
             if weights.l2:
                 terms["l2"] = F.mse_loss(painting.color, truth)
+            if weights.features and self.features is not None:
+                terms["features"] = feature_loss(self.features, painting.color, truth)
             if weights.semantics and self.teacher is not None and painting.coarsest is not None:
                 terms["semantics"] = self._forgetting(rgb, painting.coarsest)
             if weights.stability:

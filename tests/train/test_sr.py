@@ -8,19 +8,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from filmcolor.color import luma_from_rgb
-from filmcolor.errors import OptionError
+from filmcolor.errors import CheckpointError, OptionError
 from filmcolor.evaluate.enlarging import evaluate_enlarging
 from filmcolor.models.checkpoint import load_upscaler
 from filmcolor.models.resampling import enlarge, reduce
 from filmcolor.options import TrainOptions
+from filmcolor.train.build import build_trainer
 from filmcolor.train.crops import CropSettings, CropSource, plan_crops
 from filmcolor.train.degrade import NO_DEGRADATION, SMALL_FILM, degrade_small, worn_half
-from filmcolor.train.loop import StepReport
+from filmcolor.train.features import VggFeatures, feature_loss, load_features
+from filmcolor.train.loop import Schedule, StepReport, train
 from filmcolor.train.recipes import RECIPES, SR, Losses
 from filmcolor.train.run import Evaluated, TrainStarted, train_run
+from filmcolor.train.workers import Workers
 from tests.train.scenes import photographs, write_photographs
+from tests.upscalers import write_upscaler
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -122,3 +127,35 @@ def test_a_run_learns_and_its_checkpoint_enlarges(tmp_path: Path) -> None:
     again = evaluate_enlarging(model, photographs(6, 64, 64).photos)
     assert again.psnr_gain == pytest.approx(report.psnr_gain, abs=0.02)
     assert (tmp_path / "run" / "curves.png").exists()
+
+
+def test_features_tell_texture_from_its_average(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    path = tmp_path / "vgg.safetensors"
+    save_file(VggFeatures().state_dict(), path)
+    features = load_features(path)
+    truth = pictures(2, 32)[:, :1]
+    assert features(truth).shape == (2, 256, 8, 8)
+    assert float(feature_loss(features, truth, truth)) == 0.0
+    near, far = truth + 0.01 * torch.rand_like(truth), truth.mean().expand_as(truth)
+    near.requires_grad_(True)
+    loss = feature_loss(features, near, truth)
+    assert 0 < float(loss.detach()) < float(feature_loss(features, far, truth))
+    loss.backward()
+    assert near.grad is not None and near.grad.abs().max() > 0
+    with pytest.raises(CheckpointError, match="no VGG-19 up to conv3_1"):
+        load_features(write_upscaler(tmp_path / "mine.safetensors"))
+
+
+def test_the_adversarial_phase_plays_on_luma(tmp_path: Path) -> None:
+    path = tmp_path / "vgg.safetensors"
+    save_file(VggFeatures().state_dict(), path)
+    recipe = replace(SR.only("adversarial").with_size(64), batch_size=2)
+    recipe = replace(recipe, phases=(replace(recipe.phases[0], head_start=1),))
+    options = TrainOptions(device="cpu", precision="fp32", teacher=str(path))
+    photos = photographs(4, 64, 64)
+    trainer = build_trainer(recipe, options, photos, Workers(), torch.device("cpu"))
+    source = CropSource(photos, trainer.device)
+    reports = list(train(trainer, source, Schedule(steps=2), every=1))
+    assert set(reports[0].losses) == {"discriminator"}
+    assert set(reports[1].losses) == {"discriminator", "l1", "features", "adversarial"}

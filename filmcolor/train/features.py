@@ -1,0 +1,68 @@
+"""How far two pictures are apart in what the first layers of VGG-19 see of them.
+
+The content loss of Ledig et al. 2017, "Photo-Realistic Single Image Super-Resolution Using a
+Generative Adversarial Network" (SRGAN), at an early layer, where it is about texture.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from filmcolor.errors import CheckpointError
+
+_LAYERS = {"conv1_1": (3, 64), "conv1_2": (64, 64), "conv2_1": (64, 128), "conv2_2": (128, 128)}
+_LAST = {"conv3_1": (128, 256)}
+_POOLED = ("conv2_1", "conv3_1")
+"""Layers that come after a maximum over 2x2."""
+_MEANS = (103.939, 116.779, 123.68)
+"""Of the channels of ImageNet's pictures, codes of 255, in the order of Caffe's models."""
+
+
+class VggFeatures(nn.Module):
+    """Luma (N, 1, H, W), 0..1, to features (N, 256, H / 4, W / 4): conv3_1, before its ReLU."""
+
+    means: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name, (before, after) in (_LAYERS | _LAST).items():
+            self.add_module(name, nn.Conv2d(before, after, 3, padding=1))
+        self.register_buffer("means", torch.tensor(_MEANS).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, luma: Tensor) -> Tensor:
+        features = 255 * luma - self.means
+        for name, layer in self.named_children():
+            if name in _POOLED:
+                features = F.max_pool2d(features, 2)
+            features = layer(features)
+            if name not in _LAST:
+                features = F.relu(features)
+        return features
+
+
+def load_features(path: str | Path) -> VggFeatures:
+    """VGG-19 up to conv3_1 from a safetensors file; raises `CheckpointError` if it is none."""
+    features = VggFeatures()
+    try:
+        features.load_state_dict(load_file(path))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        why = " ".join(str(error).split())[:120]
+        raise CheckpointError(f"--teacher {path}: no VGG-19 up to conv3_1 ({why})") from error
+    features.eval().requires_grad_(False)
+    return features
+
+
+def feature_loss(features: VggFeatures, made: Tensor, truth: Tensor) -> Tensor:
+    """Mean absolute difference of features of two luma planes (N, 1, H, W), 0..1, over their mean
+    size in the truth: a scalar.
+    """
+    with torch.no_grad():
+        wanted: Tensor = features(truth)
+    difference: Tensor = (features(made) - wanted).abs().mean()
+    return difference / wanted.abs().mean().clamp(min=1e-6)
