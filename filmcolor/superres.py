@@ -35,11 +35,11 @@ T = TypeVar("T")
 
 _TILE = 256
 """Side of the part of a picture that the network sees at once, px of the source, at most."""
-_TRUE_CODES = 0.9
+_TRUE_CODES = 0.97
 """Mean difference to the source, in codes of 8 bits, that the result may have when it is brought
 back down: what is rounded afterwards takes it to less than one.
 """
-_PARTS = (0.25, 0.5, 0.75, 1.0)
+_PARTS = tuple(step / 20 for step in range(1, 21))
 _ROUNDS = 8
 _FULL_SPAN = 255.0
 

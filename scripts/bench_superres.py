@@ -117,7 +117,7 @@ def grain(chosen: argparse.Namespace) -> None:
 
 def _write_small(source: Path, target: Path, factor: int, seconds: Fraction) -> None:
     """A grey film with luma reduced by a factor, or reduced and enlarged bicubically again if the
-    factor is negative.
+    factor is negative; with 1 the film itself, in colour.
     """
     options = RunOptions(encode=EncodeOptions(codec="ffv1"), overwrite=True)
     with FilmReader(str(source)) as reader:
@@ -128,7 +128,10 @@ def _write_small(source: Path, target: Path, factor: int, seconds: Fraction) -> 
         chroma = plan.layout.chroma_size(info.height, info.width)
         neutral = np.full(chroma, 128, np.uint8)
         with FilmWriter(plan, label="bench") as writer:
-            for frame in reader.frames(duration_seconds=seconds):
+            for frame in reader.frames(duration_seconds=seconds, with_chroma=factor == 1):
+                if factor == 1 and frame.chroma is not None:
+                    writer.write(ColorFrame(frame.index, frame.pts, frame.luma, *frame.chroma))
+                    continue
                 luma = torch.from_numpy(frame.luma.astype(np.float32))[None, None]
                 small = reduce(luma, abs(factor)).round().clamp(0, 255).to(torch.uint8)[0, 0]
                 codes = small.numpy() if factor > 0 else bicubic(small.numpy(), -factor)
@@ -145,10 +148,12 @@ def _run(source: Path, target: Path, options: RunOptions) -> Finished:
 
 def cascade(chosen: argparse.Namespace) -> None:
     chosen.out.mkdir(parents=True, exist_ok=True)
-    truth, seconds = SAMPLES / "old_film_truth.mp4", Fraction(chosen.seconds)
+    sample, seconds = SAMPLES / "old_film_truth.mp4", Fraction(chosen.seconds)
+    truth = chosen.out / "truth.mkv"
+    _write_small(sample, truth, 1, seconds)
     small, plain = chosen.out / "small.mkv", chosen.out / "bicubic.mkv"
-    _write_small(truth, small, 2, seconds)
-    _write_small(truth, plain, -2, seconds)
+    _write_small(sample, small, 2, seconds)
+    _write_small(sample, plain, -2, seconds)
     options = RunOptions(encode=EncodeOptions(codec="ffv1"), overwrite=True)
     results = [chosen.out / "bicubic-color.mkv"]
     print(f"bicubic: {_run(plain, results[0], options).seconds:.1f} s")
@@ -158,10 +163,7 @@ def cascade(chosen: argparse.Namespace) -> None:
         print(f"{name}: {done.seconds:.1f} s", flush=True)
         results.append(target)
     shown = " ".join(f"--result {result}" for result in results)
-    print(
-        f"filmcolor evaluate --truth {truth} {shown} --files-only --short-side 480 "
-        f"--duration {chosen.seconds}"
-    )
+    print(f"filmcolor evaluate --truth {truth} {shown} --files-only --short-side 480")
 
 
 def speed(chosen: argparse.Namespace) -> None:

@@ -9,18 +9,27 @@ from typing import TYPE_CHECKING
 
 import click
 
-from filmcolor.errors import OptionError
+from filmcolor.errors import CheckpointError, OptionError
 
 if TYPE_CHECKING:
     from filmcolor.evaluate.enlarging import EnlargeReport
 
 
 def are_upscalers(models: Sequence[str]) -> bool:
-    """Whether the models raise the resolution; `OptionError` if some do and others colour."""
+    """Whether the models raise the resolution; `OptionError` if some do and others colour.
+
+    What cannot be read counts as a colour model: loading it will say what is wrong.
+    """
     from filmcolor.models.checkpoint import read_card
     from filmcolor.models.registry import find_checkpoint
 
-    found = {read_card(find_checkpoint(name)).descriptor.is_upscaler for name in models}
+    def is_upscaler(name: str) -> bool:
+        try:
+            return read_card(find_checkpoint(name)).descriptor.is_upscaler
+        except CheckpointError:
+            return False
+
+    found = {is_upscaler(name) for name in models}
     if len(found) > 1:
         raise OptionError("--model: upscalers and colour models are measured apart")
     return found.pop()

@@ -68,6 +68,8 @@ def test_the_shipped_models_load_and_colour() -> None:
     for path, card in shipped:
         assert path.stat().st_size <= 16_000_000
         assert card.license and card.training_data and card.description and card.metrics
+        if card.descriptor.is_upscaler:
+            continue  # tests/models/test_subpixel.py
         ab = load_generator(path.stem).generator(torch.rand(1, 1, 64, 64) * 100)
         assert ab.isfinite().all()
         assert ab.abs().max() > 1

@@ -16,7 +16,7 @@ from filmcolor.models.checkpoint import (
     read_card,
     save_network,
 )
-from filmcolor.models.registry import build_network
+from filmcolor.models.registry import available_models, build_network
 from filmcolor.models.resampling import enlarge, reduce
 from filmcolor.models.subpixel import SubpixelConfig, SubpixelNet
 from tests.upscalers import made_up, write_upscaler
@@ -73,6 +73,21 @@ def test_an_upscaler_comes_back_from_its_checkpoint(tmp_path: Path) -> None:
     assert loaded.card.descriptor == Descriptor(returns="luma", scale=3, reach=4)
     luma = torch.rand(1, 1, 9, 9)
     assert torch.allclose(loaded.network(luma), made_up(3)(luma), atol=1e-3)
+
+
+def test_the_shipped_upscalers_add_detail_and_stay_true() -> None:
+    """An edge comes out steeper than bicubic's, and reduced again it is the edge."""
+    luma = torch.full((1, 1, 32, 32), 0.2)
+    luma[..., 16:] = 0.8
+    plain = enlarge(luma, 2)
+    shipped = [card for _, card in available_models() if card.descriptor.is_upscaler]
+    assert {card.name for card in shipped} == {"sr-fast", "sr-fast-film"}
+    for card in shipped:
+        found = load_upscaler(card.name).network(luma)
+        assert found[..., 32].mean() - found[..., 31].mean() > 1.05 * (
+            plain[..., 32].mean() - plain[..., 31].mean()
+        )
+        assert (reduce(found, 2) - luma).abs().mean() < 1.0 / 255
 
 
 def test_each_kind_is_refused_where_the_other_belongs(tmp_path: Path) -> None:
