@@ -2,9 +2,10 @@
 
     filmcolor train photos/ -o runs/sr --recipe sr --val val/ --minutes 48 --precision bf16
     filmcolor train photos/ -o runs/film --recipe sr-film --init runs/sr/best.safetensors --val val/
-    python scripts/make_upscalers.py sr-fast runs/sr/best.safetensors --val val/ --card clean.toml
+    python scripts/make_upscalers.py sr-fast runs/sr/best.safetensors --val val/ \\
+        --card scripts/recipes/sr-fast-card.toml
     python scripts/make_upscalers.py sr-fast-film runs/film/best.safetensors --val val/ \\
-        --card film.toml --film
+        --card scripts/recipes/sr-fast-film-card.toml --film
 
 What is measured is the whole stage, with its correction, on photographs made half size. With
 `--film` they are worn as small files of old film are first.

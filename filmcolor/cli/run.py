@@ -64,6 +64,8 @@ Examples:
       the same again after a stop: goes on where it was
   filmcolor run scan.mov -o archive.mkv --codec ffv1
       keep every code of the original's luma: lossless
+  filmcolor run small.mp4 -o large.mp4 --upscale 2
+      twice as many rows and columns, and colour
   filmcolor run photos/ -o colored/
       colour a folder of pictures, with its subfolders
   ffmpeg -i old.vob -f yuv4mpegpipe - | filmcolor run - -o - | ffmpeg -i - new.webm

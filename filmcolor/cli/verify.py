@@ -46,7 +46,8 @@ What is compared: the number of frames and the time of each (exactly in .mp4 and
 millisecond in .mkv), size, shape, rotation and colour tags; the luma of every frame, block by
 block; whether a frame is left grey that shows something; sound, subtitles and data byte for
 byte; chapters, attachments, cover pictures and tags. What the container cannot hold, and text
-that had to change its format, is said and is no fault.
+that had to change its format, is said and is no fault. The luma of a film that was made larger (run
+--upscale) is brought back down first.
 
 \b
 Exit codes: 0 all of it holds, 1 something does not (each kind in a line), 2 wrong options,
