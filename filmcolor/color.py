@@ -216,10 +216,11 @@ class _Solver:
             slope_f = torch.where(f > _DELTA, 3 * f**2, 3 * _DELTA**2)
             linear = self.to_rgb @ _lab_f_inverse(f)
             encoded = linear_to_srgb(linear)
+            # d encoded / d linear: 12.92 where it is straight, else from the power law itself.
             slope = torch.where(
                 linear <= 0.0031308,
                 12.92,
-                (1.055 / 2.4) * linear.clamp(min=0.0031308) ** (1 / 2.4 - 1),
+                (encoded + 0.055) / (2.4 * linear.clamp(min=0.0031308)),
             )
             value = self.weights @ encoded
             gradient = self.weights @ (slope * (self.to_rgb @ slope_f))
@@ -233,7 +234,7 @@ class _Solver:
         surface at the same Y' and the same hue.
         """
         start = (lightness(luma) + 16) / 116
-        fy = self.newton(start, luma, a, b, 12)
+        fy = self.newton(start, luma, a, b, 8)
         rgb = self.linear_rgb(fy, a, b)
         share = torch.ones_like(luma)
         outside = ~self._found(rgb, luma)
@@ -243,7 +244,9 @@ class _Solver:
             best = guess.clone()
             for step in range(1, 15):
                 trial = low + 0.5**step
-                fy_trial = self.newton(best, y, oa * trial, ob * trial, 5)
+                # The nearer the trials come to each other, the better a start the last one is.
+                steps = 5 if step <= 4 else 3
+                fy_trial = self.newton(best, y, oa * trial, ob * trial, steps)
                 inside = self._found(self.linear_rgb(fy_trial, oa * trial, ob * trial), y)
                 low = torch.where(inside, trial, low)
                 best = torch.where(inside, fy_trial, best)

@@ -2,7 +2,7 @@
 
     decode -> shots (from the plan) -> infer -> smooth -> compose
 
-Decoding runs ahead in one bounded thread. Nothing is written here.
+Decoding runs ahead in one bounded thread, the network in another. Nothing is written here.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def _colored(
     steady = _steadied(job, found, film)
     own = (
         (frame, field)
-        for frame, field in clock.watch("smooth", steady, "infer")
+        for frame, field in clock.watch("smooth", steady, "_inferred")
         if segment is None or segment.start <= frame.index < segment.stop
     )
     composed = compose(
@@ -188,16 +188,20 @@ def _pictures_steadied(
     drift: Drift | None,
     known: KnownSource | None,
 ) -> Generator[tuple[Frame, ColorField], None, None]:
-    """Every picture, be it a frame or a field, with its colour."""
-    color = job.options.color
+    """Every picture, be it a frame or a field, with its colour; the network runs ahead in a thread
+    of its own.
+    """
+    color, clock = job.options.color, job.clock
     fields = infer_sparsely(pictures, job.model, view, color.batch_size, job.stride, known)
-    return smooth(
-        job.clock.watch("infer", fields, "shots"),
-        color.smooth,
-        stability=color.stability,
-        stride=job.stride,
-        drift=drift,
-    )
+    inferred = clock.watch("infer", fields, "shots")
+    with closing(prefetch(inferred, job.reader.info.queue_depth)) as ahead:
+        yield from smooth(
+            clock.watch("_inferred", ahead),
+            color.smooth,
+            stability=color.stability,
+            stride=job.stride,
+            drift=drift,
+        )
 
 
 class PlannedFrames:

@@ -158,7 +158,7 @@ def _work(number: int, task: _Task, told: Queue[_Report]) -> None:
             raise JobError(f"{task.folder}: its plan cannot be used ({', '.join(changed)})")
         with FilmReader(task.source, task.options.on_error) as reader:
             color = task.options.color
-            model = load_generator(color.model, task.device, color.look)
+            model = load_generator(color.model, task.device, color.look, color.precision)
             job = Coloring(
                 reader,
                 task.output,

@@ -65,9 +65,9 @@ def infer(
 ) -> Stage[tuple[Frame, ColorField], None, None]:
     """Give every frame its ab field, in order; exactly one for each.
 
-    On an accelerator: bfloat16 where the model allows it. When memory runs out the batch is halved
-    and the same frames are tried again; with a single frame that does not fit, `JobError`. A field
-    that is not finite is a `JobError` too: no frame is ever passed on without its colour.
+    When memory runs out the batch is halved and the same frames are tried again; with a single
+    frame that does not fit, `JobError`. A field that is not finite is a `JobError` too: no frame is
+    ever passed on without its colour.
     """
     batches = _Batches(model, view, batch_size)
     source = iter(frames)
@@ -187,8 +187,7 @@ def _run(
     codes = cast("Luma", np.stack(pictures)[:, None])
     shown = _guide(codes, view, model.device)
     hint = None if hints is None else _hint(hints, len(pictures), view, model.device)
-    half = model.device.type == "cuda" and model.card.descriptor.half_precision
-    with torch.autocast(model.device.type, torch.bfloat16, enabled=half):
+    with torch.autocast(model.device.type, torch.bfloat16, enabled=model.half):
         ab: Tensor = model.generator(shown.contiguous(memory_format=torch.channels_last), hint)
     count = len(frames)
     fields, guides = ab[:count].float().cpu().numpy(), shown[:count].float().cpu().numpy()

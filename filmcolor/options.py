@@ -35,6 +35,7 @@ class ColorOptions:
     device: str = "auto"  # auto, cpu, cuda, cuda:N, mps
     size: int | None = None  # side in px of the square whose area the model sees; None: its own
     batch_size: int | None = None  # frames a forward pass; None: settled by the device
+    precision: Precision = "auto"  # of the model; auto: bf16 where device and model gain from it
     look: Look = "natural"  # how boldly the model paints: restrained errs least, vivid is richest
     saturation: float = 1.0  # factor on ab; 1 is the look's own
     smooth: Smoothing = "flow"  # temporal smoothing of ab

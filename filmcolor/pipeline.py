@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from filmcolor import __version__
@@ -78,7 +79,10 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
         info = reader.info
         refuse_hdr(info)
         output = plan_output(info, target, options)
-        model = load_generator(options.color.model, device, options.color.look)
+        model = load_generator(
+            options.color.model, device, options.color.look, options.color.precision
+        )
+        options = replace(options, color=replace(options.color, precision=model.precision))
         samples = reader.sample(_SAMPLES)
         told = reader.notices
         yield from told
@@ -216,7 +220,7 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
     pairs = _picture_pairs(folder, Path(target), single=single)
     if single and pairs[0][1].exists() and not options.overwrite:
         raise OptionError(f"{target}: is there already; choose another name or give --overwrite")
-    model = load_generator(options.color.model, device, options.color.look)
+    model = load_generator(options.color.model, device, options.color.look, options.color.precision)
     yield Planned(
         source,
         target,

@@ -123,7 +123,7 @@ def _models(options: PreviewOptions, device: str) -> dict[Look, LoadedModel]:
     name = options.color.model
     looks = read_card(find_checkpoint(name)).descriptor.looks
     return {
-        look: load_generator(name, device, look)
+        look: load_generator(name, device, look, options.color.precision)
         for look in get_args(Look)
         if look == "natural" or look in looks
     }

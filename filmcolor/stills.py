@@ -70,7 +70,9 @@ def write_stills(source: str, folder: str, options: RunOptions) -> Generator[Eve
     with FilmReader(source, options.on_error) as reader:
         info = reader.info
         refuse_hdr(info)
-        model = load_generator(options.color.model, device, options.color.look)
+        model = load_generator(
+            options.color.model, device, options.color.look, options.color.precision
+        )
         samples = reader.sample(_SAMPLES)
         yield from reader.notices
         tags = resolve_tags(info.tags, info.height)

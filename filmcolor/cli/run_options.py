@@ -105,6 +105,16 @@ _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
     ),
     section_option(
         _COLOUR,
+        "--precision",
+        type=choices(get_args(words.Precision)),
+        default=_COLOR.precision,
+        show_default=True,
+        help="How exactly the model computes: bf16 is about twice as fast where the processor or "
+        "the graphics card has it and differs by less than the eye sees, fp32 is the same on "
+        "every machine but for rounding; auto takes bf16 where it is quicker.",
+    ),
+    section_option(
+        _COLOUR,
         "--workers",
         type=int,
         default=_RUN.workers,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from filmcolor.errors import OptionError
+from filmcolor.options import Precision
 
 _KINDS = ("cpu", "cuda", "mps")
 
@@ -28,3 +29,21 @@ def resolve_device(name: str) -> torch.device:
                 "use --device auto"
             )
     return torch.device(name)
+
+
+def half_is_quicker(device: torch.device) -> bool:
+    """Whether a device computes in bfloat16 by itself, and so faster than in float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        # Older versions of torch than 2.10 cannot tell.
+        capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+        return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+    return False
+
+
+def runs_in_half(precision: Precision, device: torch.device, allowed: bool) -> bool:
+    """Whether a model that allows bfloat16 or not computes in it; `OptionError` if it must not."""
+    if precision == "bf16" and not allowed:
+        raise OptionError("--precision bf16: this model is for float32 only; leave it at auto")
+    return precision == "bf16" or (precision == "auto" and allowed and half_is_quicker(device))

@@ -108,9 +108,11 @@ class _InvertedResidual(nn.Module):
         self.residual = stride == 1 and channels_in == channels_out
 
     def forward(self, features: Tensor) -> Tensor:
-        inner = features if self.expand is None else F.relu6(self.expand(features))
-        projected: Tensor = self.project(F.relu6(self.depthwise(inner)))
-        return features + projected if self.residual else projected
+        inner = features
+        if self.expand is not None:
+            inner = F.relu6(self.expand(features), inplace=True)
+        projected: Tensor = self.project(F.relu6(self.depthwise(inner), inplace=True))
+        return projected.add_(features) if self.residual else projected
 
 
 class MobileNetEncoder(nn.Module):
@@ -136,7 +138,7 @@ class MobileNetEncoder(nn.Module):
         features = self.stem(lightness)
         if stem_bias is not None:
             features = features + stem_bias
-        features = F.relu6(features)
+        features = F.relu6(features, inplace=True)
         taps = []
         for index, block in enumerate(self.blocks):
             features = block(features)
@@ -187,8 +189,8 @@ class _UpBlock(nn.Module):
 
     def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
         up = F.interpolate(coarse, size=skip.shape[-2:], mode="bilinear", align_corners=False)
-        joined = F.relu(self.join(torch.cat([up, skip], dim=1)))
-        return F.relu(joined + self.refine(joined))
+        joined = F.relu(self.join(torch.cat([up, skip], dim=1)), inplace=True)
+        return F.relu(self.refine(joined).add_(joined), inplace=True)
 
 
 def _bias(convolution: nn.Conv2d) -> Tensor:
@@ -251,9 +253,16 @@ class MobileNetUNet(Generator):
     def decode(self, logits: Tensor, regression: Tensor) -> Tensor:
         """Mix the annealed mean of the classes with the regression, in float32, at their gain."""
         share = self.config.class_share
-        weights = torch.softmax(logits.float() / self.config.temperature, dim=1)
-        mean = torch.einsum("nkhw,kc->nchw", weights, self.bin_centers)
+        at_once = len(logits) if logits.is_cuda else 1  # a CPU takes pieces that fit its caches
+        with torch.autocast(logits.device.type, enabled=False):
+            mean = torch.cat([self._mean_color(part) for part in logits.split(at_once)])
         return (share * mean + (1 - share) * regression.float()) * self.config.chroma_gain
+
+    def _mean_color(self, logits: Tensor) -> Tensor:
+        """The annealed mean (N, 2, h, w) of logits (N, bins, h, w)."""
+        # Bins last, as channels-last tensors lie in memory: nothing is moved for the softmax.
+        by_place = logits.permute(0, 2, 3, 1).float() / self.config.temperature
+        return (torch.softmax(by_place, dim=-1) @ self.bin_centers).permute(0, 3, 1, 2)
 
     def forward(self, lightness: Tensor, hint: Hint | None = None) -> Tensor:
         logits, regression = self.read_heads(self.encode(lightness, hint))
