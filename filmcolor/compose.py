@@ -39,12 +39,17 @@ _BAND_SAMPLES = 1 << 20
 
 
 def _find_chroma(
-    lines: GuideLines, luma: Tensor, saturation: float, table: ChromaTable, rows: slice
+    lines: GuideLines,
+    luma: Tensor,
+    light: Tensor,
+    saturation: float,
+    table: ChromaTable,
+    rows: slice,
 ) -> Tensor:
-    """(Cb, Cr) (1, 2, h, w) in -0.5..0.5 for Y' (1, 1, h, w) 0..1 on these rows of the chroma
-    grid.
+    """(Cb, Cr) (1, 2, h, w) in -0.5..0.5 for Y' 0..1 and its L*, both (1, 1, h, w), on these rows
+    of the chroma grid.
     """
-    ab = lines.ab(lightness(luma), rows)
+    ab = lines.ab(light, rows)
     if saturation != 1.0:
         ab = ab * saturation
     return table(luma, ab)
@@ -72,7 +77,8 @@ def chroma_at(
     for top in range(0, height, step):
         codes = torch.from_numpy(luma[top : top + step].astype(np.int32)).to(device)
         band = normalize_luma(codes[None, None], bit_depth, full_range=True)
-        found = _find_chroma(lines, band, saturation, table, slice(top, top + step))
+        light = lightness(band)
+        found = _find_chroma(lines, band, light, saturation, table, slice(top, top + step))
         result[:, top : top + step] = found[0].cpu().numpy()
     return result[0], result[1]
 
@@ -124,6 +130,17 @@ class _Composer:
         if self._box.top % down or self._box.left % across:
             raise ValueError(f"{self._box} does not begin on the {layout.chroma} chroma grid")
         self._starts_with_top_field = self._box.top % (2 * down) == 0
+        self._luma_of, self._light_of = torch.empty(0), torch.empty(0)
+
+    def _look_up(self, sums: Tensor, divisor: int) -> tuple[Tensor, Tensor]:
+        """Y' 0..1 and L* of sums of codes, read from tables of all that a sum can be."""
+        if not len(self._luma_of):
+            depth = self._source_layout.bit_depth
+            codes = torch.arange(((1 << depth) - 1) * divisor + 1, dtype=torch.float32) / divisor
+            self._luma_of = normalize_luma(codes, depth, self._full_range).to(self._device)
+            self._light_of = lightness(self._luma_of)
+        index = sums.long().clamp_(max=len(self._luma_of) - 1)  # pipes may hold any 16 bits
+        return torch.take(self._luma_of, index), torch.take(self._light_of, index)
 
     @torch.inference_mode()
     def start(self, frame: Frame, colors: ColorField | FieldColors, *, key: bool) -> _Started:
@@ -141,9 +158,8 @@ class _Composer:
         on_cuda = self._device.type == "cuda"
         if on_cuda:
             sent = sent.pin_memory()
-        codes = sent.to(self._device, non_blocking=on_cuda).to(torch.float32) / divisor
-        luma = normalize_luma(codes, depth, self._full_range)
-        found = self._chroma(colors, luma, by_field=frame.interlaced)
+        luma, light = self._look_up(sent.to(self._device, non_blocking=on_cuda), divisor)
+        found = self._chroma(colors, luma, light, by_field=frame.interlaced)
         made = quantize_chroma(found[0], self._layout.bit_depth, self._full_range).to(torch.int16)
         if not on_cuda:
             return _Started(frame, made.cpu(), None, key)
@@ -153,13 +169,17 @@ class _Composer:
         done.record(torch.cuda.current_stream(self._device))
         return _Started(frame, host, done, key)
 
-    def _chroma(self, colors: ColorField | FieldColors, luma: Tensor, *, by_field: bool) -> Tensor:
-        """(Cb, Cr) for Y' on the chroma grid; of a whole frame with the top field's colours."""
+    def _chroma(
+        self, colors: ColorField | FieldColors, luma: Tensor, light: Tensor, *, by_field: bool
+    ) -> Tensor:
+        """(Cb, Cr) for Y' and its L* on the chroma grid; of a whole frame with the top field's
+        colours.
+        """
         if isinstance(colors, ColorField) or not by_field:
             whole = colors if isinstance(colors, ColorField) else colors.top
             offset = 0.0 if whole is colors else -_FIELD_OFFSET
             lines = self._upsampler.lines(whole, offset)
-            return _find_chroma(lines, luma, self._saturation, self._table, slice(None))
+            return _find_chroma(lines, luma, light, self._saturation, self._table, slice(None))
         found = luma.new_empty((1, 2, *luma.shape[2:]))
         for parity, (field, offset) in enumerate(
             ((colors.top, -_FIELD_OFFSET), (colors.bottom, _FIELD_OFFSET))
@@ -168,7 +188,12 @@ class _Composer:
             if luma.shape[2] > parity:
                 lines = self._upsampler.lines(field, offset)
                 found[:, :, rows] = _find_chroma(
-                    lines, luma[:, :, rows], self._saturation, self._table, rows
+                    lines,
+                    luma[:, :, rows],
+                    light[:, :, rows],
+                    self._saturation,
+                    self._table,
+                    rows,
                 )
         return found
 

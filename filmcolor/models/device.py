@@ -34,11 +34,11 @@ def resolve_device(name: str) -> torch.device:
 def half_is_quicker(device: torch.device) -> bool:
     """Whether a device computes in bfloat16 by itself, and so faster than in float32."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         # Older versions of torch than 2.10 cannot tell.
-        capabilities = getattr(torch.cpu, "get_capabilities", dict)()
-        return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+        told: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+        return bool(told.get("amx_bf16") or told.get("avx512_bf16"))
     return False
 
 

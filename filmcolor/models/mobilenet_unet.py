@@ -255,7 +255,7 @@ class MobileNetUNet(Generator):
         share = self.config.class_share
         at_once = len(logits) if logits.is_cuda else 1  # a CPU takes pieces that fit its caches
         with torch.autocast(logits.device.type, enabled=False):
-            mean = torch.cat([self._mean_color(part) for part in logits.split(at_once)])
+            mean = torch.cat([self._mean_color(part) for part in torch.split(logits, at_once)])
         return (share * mean + (1 - share) * regression.float()) * self.config.chroma_gain
 
     def _mean_color(self, logits: Tensor) -> Tensor:
