@@ -213,6 +213,7 @@ class FilmMeasureOptions:
     results: tuple[str, ...] = ()  # films coloured before
     models: tuple[str, ...] = (ColorOptions().model,)  # shipped names, or .safetensors files
     look: Look = "natural"  # that they paint in
+    precision: Precision = "fp32"  # that they compute in; auto as in `ColorOptions`
     files_only: bool = False  # colour nothing here: measure truth and results alone
     device: str = "auto"
     short_side: int = 256  # pictures are reduced to this before they are measured, px

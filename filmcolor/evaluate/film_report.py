@@ -130,7 +130,9 @@ def evaluate_films(
     has_truth = options.truth is not None
     paths = [*([options.truth] if options.truth is not None else []), *options.results]
     device = resolve_device(options.device)
-    models = [load_generator(name, device, options.look) for name in _models(options)]
+    models = [
+        load_generator(name, device, options.look, options.precision) for name in _models(options)
+    ]
     with SideBySide(paths, options.short_side) as films:
         for path, state in zip(paths, films.colors, strict=True):
             if state == "grey" and path == options.truth:

@@ -37,6 +37,10 @@ class Hint:
 class Generator(nn.Module, ABC):
     """Colours from lightness: the seam between the network and the rest of filmcolor."""
 
+    exact_parts: tuple[str, ...] = ()
+    """Names of modules that stay in float32 when the rest is in bfloat16; they see to it that
+    autocast leaves them alone."""
+
     @property
     def descriptor(self) -> Descriptor:
         """How this network wants to be fed, before training adds to it."""

@@ -127,7 +127,8 @@ def load_generator(
     generator = generator.eval().requires_grad_(False).to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
     half = runs_in_half(precision, target, card.descriptor.half_precision)
     if half:
-        for module in generator.modules():
-            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+        for name, module in generator.named_modules():
+            exact = any(f"{name}.".startswith(f"{part}.") for part in generator.exact_parts)
+            if not exact and isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
                 module.to(torch.bfloat16)
     return LoadedModel(generator, card, target, half)
