@@ -121,6 +121,7 @@ class RunOptions:
     verify: bool = False  # compare the result with the source when it is written
     stills: str | None = None  # folder of coloured stills, named by their times
     strokes: str | tuple[Stroke, ...] | None = None  # known colours, or a TOML or JSON file of them
+    reference: str | None = None  # colour picture of other things whose colours are followed
 
     def __post_init__(self) -> None:
         if self.start_seconds is not None and self.start_seconds < 0:

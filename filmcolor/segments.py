@@ -43,6 +43,7 @@ def fingerprint(job: Coloring) -> dict[str, str]:
         verify=settled.verify,
         stills=settled.stills,  # these count for the segments of their shots alone
         strokes=settled.strokes,
+        reference=settled.reference,
     )
     chosen = asdict(options)
     chosen["color"].pop("model")
@@ -79,7 +80,8 @@ def _color_in_segments(
     film, looked = yield from _plan(job, folder)
     segments = film.segments()
     folder.settings = {}
-    if job.options.stills is not None or job.options.strokes is not None:
+    chosen = job.options
+    if any(each is not None for each in (chosen.stills, chosen.strokes, chosen.reference)):
         begun = time.perf_counter()
         job = yield from _guided(job, folder, film)
         looked += time.perf_counter() - begun

@@ -49,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "planning": WORDS | BASE | STAGES,
     "film_workers": WORDS | BASE | STAGES,
     "segments": WORDS | BASE | STAGES | {"guide", "planning", "film_workers"},
-    "pipeline": WORDS | BASE | STAGES | {"planning", "segments"},
+    "pipeline": WORDS | BASE | STAGES | {"guide", "planning", "segments"},
     "preview": WORDS | BASE | STAGES | {"evaluate", "picture_box"},
     "stills": WORDS | BASE | STAGES | {"guide", "planning"},
     "verify": WORDS | {"media"},

@@ -1,4 +1,4 @@
-"""What people have given for a film: stills and strokes, found their frames and their shots.
+"""What people have given for a film: stills, strokes, references; found their frames and shots.
 
 What a shot is given is one value with one digest, so that work on it can be told from work on the
 same shot with something else. It decodes nothing.
@@ -16,6 +16,7 @@ import numpy as np
 
 from filmcolor.errors import MediaError, OptionError
 from filmcolor.guide.carry import Anchor
+from filmcolor.guide.reference import read_reference
 from filmcolor.guide.screen import Screen, ab_of
 from filmcolor.guide.spread import spread
 from filmcolor.guide.strokes import read_strokes
@@ -49,17 +50,23 @@ class GivenShot:
     stills: tuple[GivenStill, ...] = ()
     strokes: tuple[tuple[int, Stroke], ...] = ()
     """Each with its frame."""
+    reference: Path | None = None
+    """A picture in colour of other things."""
+    reference_digest: str = ""
+    """Of its pixels."""
 
     @property
     def digest(self) -> str:
         """What it depends on, and nothing else."""
         parts = [repr((still.frame, still.digest)) for still in self.stills]
         parts += [repr(pair) for pair in self.strokes]
+        if self.reference is not None:
+            parts.append(self.reference_digest)
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
 
     def anchor(self, screen: Screen, frame: int, lightness: Field) -> Anchor | None:
         """What is known of a frame, whose lightness (h, w) on the grid this is, by itself: strokes
-        lie over a still; None for nothing.
+        lie over a still; None for nothing. What a reference suggests is not known.
         """
         found: Anchor | None = None
         for still in self.stills:
@@ -99,7 +106,8 @@ class Given:
 def find_given(
     options: RunOptions, film: FilmPlan, origin: int, screen: Screen, length: Fraction | None
 ) -> Given:
-    """The stills and strokes of `options`, put to the frames of a film or of a part of it.
+    """What `options` give for a film or for a part of it: stills and strokes put to their frames, a
+    reference to every shot.
 
     `origin` is the pts of the film's very first frame, `length` its length in seconds if known.
     Raises `OptionError` or `MediaError`, in one line, for what cannot be meant.
@@ -110,19 +118,27 @@ def find_given(
     if options.stills is not None:
         stills = _stills(options.stills, moments, screen, notices)
     strokes = _strokes(options.strokes, moments, screen)
+    reference, digest = None, ""
+    if options.reference is not None:
+        reference, digest = Path(options.reference), read_reference(options.reference)[1]
     if moments.outside:
         what = "stills and strokes left out, being outside of the part that is coloured"
         notices.append(Notice(f"{what}: {moments.outside}"))
     by_shot: dict[int, GivenShot] = {}
-    for number in sorted({film.shot_at(frame) for frame in _frames(stills, strokes)}):
+    told = {film.shot_at(frame) for frame in _frames(stills, strokes)}
+    for number in range(len(film.shots)) if reference else sorted(told):
         shot = film.shots[number]
         by_shot[number] = GivenShot(
             number,
             tuple(still for still in stills if shot.start <= still.frame < shot.stop),
             tuple(pair for pair in strokes if shot.start <= pair[0] < shot.stop),
+            reference,
+            digest,
         )
     if by_shot:
         what = f"stills: {len(stills)}, strokes: {len(strokes)}"
+        if reference:
+            what += f", reference: {reference.name}"
         notices.append(Notice(f"{len(by_shot)} of {len(film.shots)} shots are guided ({what})"))
     return Given(by_shot, tuple(notices))
 
