@@ -33,7 +33,7 @@ from filmcolor.types import Field, Frame, KnownColors
 _Codes = TypeVar("_Codes", NDArray[np.uint8], NDArray[np.float32])
 
 _SIZE = 256
-"""Side in px of the square whose area both pictures are brought to, at most."""
+"""Side in px of the square whose area both pictures are brought to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,7 @@ class Reference:
         settings = self._settings
         light = np.ascontiguousarray(np.rot90(light, turns))
         size = self._model.card.descriptor.model_size(light.shape[0], light.shape[1], _SIZE)
-        if size[0] * size[1] < light.size:
-            light = _resized(light, size)
-        own = self._seen(torch.from_numpy(light)[None, None])
+        own = self._seen(torch.from_numpy(_resized(light, size))[None, None])
         places, others = self._compared(own)
         likeness = places.T @ others
         weights = torch.softmax(likeness / settings.temperature, dim=1).cpu()
