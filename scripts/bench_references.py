@@ -52,7 +52,8 @@ class Figures:
     palette: tuple[float, float]
     warp_error: tuple[float, float]
     """NaN for a photograph."""
-    colorfulness_of_truth: float
+    truth: tuple[float, float]
+    """Its colourfulness and warp error."""
 
 
 def palette_distance(one: Photo, other: Photo) -> float:
@@ -82,7 +83,7 @@ class Photos:
         self._seen_of = self._unit(seen)
 
     def photo(self, index: int) -> Photo:
-        picture = np.asarray(Image.open(self.paths[index]).convert("RGB"))
+        picture = np.array(Image.open(self.paths[index]).convert("RGB"))
         return reduce_photo(picture, SHORT_SIDE)
 
     def near(self, photo: Photo, besides: int | None = None) -> Photo:
@@ -129,7 +130,7 @@ def measure(guided: Guided, reference: Photo) -> tuple[Figures, Photo]:
         (auto.colorfulness, own.colorfulness),
         (palettes[0], palettes[1]),
         (auto.warp_error, own.warp_error),
-        totals["truth"].colorfulness,
+        (totals["truth"].colorfulness, totals["truth"].warp_error),
     )
     shown = sorted({0, middle, count - 1})
     grey = film.picture(middle, None)
@@ -160,17 +161,17 @@ def report(figures: dict[str, list[Figures]], title: str) -> None:
     print(f"\n{title}: automatic, guided")
     print(
         f"{'':8}{'count':>6}{'PSNR':>16}{'error':>15}{'of auto':>9}{'95 %':>7}"
-        f"{'colour':>15}{'palette':>15}{'warp error':>15}"
+        f"{'colour':>15}{'palette':>15}{'warp error':>15}{'truth':>15}"
     )
     for name, each in figures.items():
         ratios = [one.error[1] / one.error[0] for one in each]
         means = np.array(
-            [[o.psnr, o.error, o.colorfulness, o.palette, o.warp_error] for o in each]
+            [[o.psnr, o.error, o.colorfulness, o.palette, o.warp_error, o.truth] for o in each]
         ).mean(axis=0)
-        psnr, error, color, palette, warp = (f"{a:.2f} {b:.2f}" for a, b in means)
+        psnr, error, color, palette, warp, true = (f"{a:.2f} {b:.2f}" for a, b in means)
         print(
             f"{name:8}{len(each):6}{psnr:>16}{error:>15}{np.mean(ratios):9.2f}"
-            f"{np.quantile(ratios, 0.95):7.2f}{color:>15}{palette:>15}{warp:>15}",
+            f"{np.quantile(ratios, 0.95):7.2f}{color:>15}{palette:>15}{warp:>15}{true:>15}",
             flush=True,
         )
 
