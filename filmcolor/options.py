@@ -119,6 +119,7 @@ class RunOptions:
     keep_work: bool = False  # leave that folder there afterwards
     workers: int = 1  # processes that colour segments side by side
     verify: bool = False  # compare the result with the source when it is written
+    sidecar: bool = False  # write a JSON file beside the result: what it was made from, and how
     stills: str | None = None  # folder of coloured stills, named by their times
     strokes: str | tuple[Stroke, ...] | None = None  # known colours, or a TOML or JSON file of them
     reference: str | None = None  # colour picture of other things whose colours are followed
@@ -204,6 +205,14 @@ class PreviewOptions:
     def __post_init__(self) -> None:
         if not 1 <= self.shots <= 64:
             raise OptionError(f"--shots {self.shots}: must be 1 to 64")
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """How a page on a film and its result is made."""
+
+    compared: VerifyOptions = field(default_factory=VerifyOptions)  # the part, and how strictly
+    overwrite: bool = False  # replace what stands under the target's name
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,11 +38,13 @@ from filmcolor.media.plan import PIPE
 from filmcolor.media.probe import has_color, refuse_hdr
 from filmcolor.models.checkpoint import LoadedModel, load_generator
 from filmcolor.models.device import resolve_device
+from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.picture_box import find_picture_box
 from filmcolor.planning import look_through, settle_stride
 from filmcolor.prefetch import prefetch
 from filmcolor.segments import color_in_segments, fingerprint
+from filmcolor.sidecar import check_sidecar, write_sidecar
 from filmcolor.types import (
     ColorFrame,
     Event,
@@ -81,6 +83,8 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
         info = reader.info
         refuse_hdr(info)
         output = plan_output(info, target, options)
+        if options.sidecar:
+            check_sidecar(source, target, overwrite=options.overwrite)
         model = load_generator(
             options.color.model, device, options.color.look, options.color.precision
         )
@@ -152,6 +156,17 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
             clock.add("plan", looked)
             if film is None:
                 yield from reader.notices[len(told) :]
+    if options.sidecar:
+        write_sidecar(
+            source,
+            target,
+            card=model.card,
+            checkpoint=find_checkpoint(options.color.model),
+            options=options,
+            device=str(device),
+            encoding=output.summary,
+            frames=done,
+        )
     yield Finished(target, done, time.monotonic() - started, clock.seconds())
 
 

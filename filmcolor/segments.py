@@ -41,6 +41,7 @@ def fingerprint(job: Coloring) -> dict[str, str]:
         keep_work=settled.keep_work,
         workers=settled.workers,
         verify=settled.verify,
+        sidecar=settled.sidecar,
         stills=settled.stills,  # these count for the segments of their shots alone
         strokes=settled.strokes,
         reference=settled.reference,

@@ -49,11 +49,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "planning": WORDS | BASE | STAGES,
     "film_workers": WORDS | BASE | STAGES,
     "segments": WORDS | BASE | STAGES | {"guide", "planning", "film_workers"},
-    "pipeline": WORDS | BASE | STAGES | {"guide", "planning", "segments"},
+    "pipeline": WORDS | BASE | STAGES | {"guide", "planning", "segments", "sidecar"},
     "preview": WORDS | BASE | STAGES | {"evaluate", "picture_box"},
     "stills": WORDS | BASE | STAGES | {"guide", "planning"},
     "verify": WORDS | {"media"},
-    "cli": WORDS | BASE | STAGES | {"train", "evaluate", "pipeline", "preview", "stills", "verify"},
+    "sidecar": WORDS | BASE,
+    "report": WORDS | BASE | STAGES | {"evaluate", "sidecar", "verify"},
+    "cli": WORDS
+    | BASE
+    | STAGES
+    | {"train", "evaluate", "pipeline", "preview", "stills", "verify", "report"},
     "__main__": {"cli"},
 }
 """For every module or package of filmcolor, those it may import; its own inside and above all."""

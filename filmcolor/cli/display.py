@@ -77,7 +77,8 @@ def clock_text(seconds: float) -> str:
 def plan_line(event: Planned) -> str:
     """What is going to happen, in one line."""
     way = f"{file_name(event.source)} -> {file_name(event.target)}"
-    return f"{way}: {event.summary}, model {event.model} on {event.device}"
+    made = f", model {event.model} on {event.device}" if event.model else ""
+    return f"{way}: {event.summary}{made}"
 
 
 def result_line(event: Finished) -> str:

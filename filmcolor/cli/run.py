@@ -51,6 +51,7 @@ _FILM_ONLY = (
     "start_seconds",
     "duration_seconds",
     "verify",
+    "sidecar",
     *(field.name for field in fields(EncodeOptions)),
 )
 

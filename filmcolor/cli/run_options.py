@@ -75,6 +75,14 @@ _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
         "as `filmcolor verify` does. If it is not, the film is kept and the exit code is 1.",
     ),
     section_option(
+        _RESULT,
+        "--sidecar",
+        is_flag=True,
+        default=_RUN.sidecar,
+        help="Write TARGET.json beside the film: its source, model and options, with SHA-256 of "
+        "all files, for archives (films only).",
+    ),
+    section_option(
         _COLOUR,
         "--model",
         default=_COLOR.model,

@@ -21,7 +21,7 @@ from filmcolor.media.streams import plan_streams, survey_streams
 from filmcolor.media.timeline import MATROSKA_TIME_BASE
 from filmcolor.options import VerifyOptions
 from filmcolor.types import ColorTags, Notice, Progress, VideoInfo
-from filmcolor.verify.film import FilmComparison, FilmSpan
+from filmcolor.verify.film import FilmComparison, FilmSpan, Watcher
 from filmcolor.verify.findings import Findings, VerifyReport
 from filmcolor.verify.packets import Part, StreamPair, compare_packets
 from filmcolor.verify.streams import (
@@ -36,26 +36,28 @@ _REPORT_SECONDS = 0.2
 
 
 def verify_film(
-    source: str, result: str, options: VerifyOptions
+    source: str, result: str, options: VerifyOptions, watch: Watcher | None = None
 ) -> Generator[Notice | Progress, None, VerifyReport]:
     """Compare the film `result` with the `source` that it was made from.
 
     Yields what the reader of the source has to say and `Progress` a few times a second, in frames
-    of the source; returns what was found. Raises `FilmcolorError` where one of the two cannot be
-    read at all, or where the source cannot be decoded.
+    of the source; returns what was found. `watch` is shown every pair of frames. Raises
+    `FilmcolorError` where one of the two cannot be read at all, or where the source cannot be
+    decoded.
     """
-    _check_names(source, result)
+    check_names(source, result)
     started = time.monotonic()
     findings = Findings()
     with FilmReader(source) as before, FilmReader(result) as after:
-        yield from before.notices
+        told = before.notices
+        yield from told
         container = _container(result)
         if (before.info.width, before.info.height) != (after.info.width, after.info.height):
             findings.fault("size", _sizes(before.info, after.info))
             return _report(source, result, None, findings, started)
         strict = replace(options, lossless=options.lossless or _is_lossless(after.info.codec))
         comparison = FilmComparison(
-            before, after, strict, findings, exact_times=container.exact_times
+            before, after, strict, findings, exact_times=container.exact_times, watch=watch
         )
         total = before.info.expected_frames(options.start_seconds, options.duration_seconds)
         reported = started
@@ -67,6 +69,7 @@ def verify_film(
         if span is None:
             raise ValueError("the comparison has not ended")
         yield Progress(span.frames, span.frames, {})
+        yield from before.notices[len(told) :]
         if span.picture.are_strangers:
             return _report(source, result, span, findings, started)
         _compare_pictures(before.info, after.info, options, findings)
@@ -75,7 +78,8 @@ def verify_film(
     return _report(source, result, span, findings, started)
 
 
-def _check_names(source: str, result: str) -> None:
+def check_names(source: str, result: str) -> None:
+    """Raise `OptionError` for names that cannot be a film and its result."""
     if PIPE in (source, result):
         raise OptionError("-: verify compares two files; a pipe cannot be read twice")
     if os.path.exists(source) and os.path.exists(result) and os.path.samefile(source, result):
