@@ -88,6 +88,13 @@ def normalize_luma(codes: Tensor, bit_depth: int, full_range: bool) -> Tensor:
     return ((codes.to(torch.float32) - black) / span).clamp_(0.0, 1.0)
 
 
+def quantize_luma(luma: Tensor, bit_depth: int, full_range: bool) -> Tensor:
+    """Y' in 0..1 to codes, any shape; uint8 at 8 bit, int32 above: undoes `normalize_luma`."""
+    black, span = _code_range(bit_depth, full_range=full_range)
+    codes = (luma.clamp(0.0, 1.0) * span + black).round_()
+    return codes.to(torch.uint8 if bit_depth == 8 else torch.int32)
+
+
 def _chroma_range(bit_depth: int, *, full_range: bool) -> tuple[float, float]:
     """Code of no colour, and how many codes chroma spans."""
     span = float((1 << bit_depth) - 1) if full_range else 224.0 * (1 << (bit_depth - 8))

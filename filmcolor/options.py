@@ -20,6 +20,7 @@ SitingChoice = Literal["auto", "left", "center"]
 Precision = Literal["auto", "fp32", "bf16"]
 Look = Literal["restrained", "natural", "vivid"]
 OnError = Literal["stop", "repeat"]
+CompareMode = Literal["split", "wipe", "side"]
 
 _COLOR = re.compile("#[0-9a-fA-F]{6}")
 
@@ -213,6 +214,19 @@ class ReportOptions:
 
     compared: VerifyOptions = field(default_factory=VerifyOptions)  # the part, and how strictly
     overwrite: bool = False  # replace what stands under the target's name
+
+
+@dataclass(frozen=True, slots=True)
+class CompareOptions:
+    """How two films are shown together."""
+
+    mode: CompareMode = "split"  # divided in the middle, by a line that moves, or side by side
+    period_seconds: Fraction = Fraction(8)  # a wipe goes over and back in so long
+    run: RunOptions = field(default_factory=RunOptions)  # the part, and how the film is written
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.period_seconds <= 3600:
+            raise OptionError(f"--period {float(self.period_seconds):g}: must be 1 to 3600 seconds")
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,12 +53,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "preview": WORDS | BASE | STAGES | {"evaluate", "picture_box"},
     "stills": WORDS | BASE | STAGES | {"guide", "planning"},
     "verify": WORDS | {"media"},
+    "compare": WORDS | BASE | {"evaluate"},
     "sidecar": WORDS | BASE,
     "report": WORDS | BASE | STAGES | {"evaluate", "sidecar", "verify"},
     "cli": WORDS
     | BASE
     | STAGES
-    | {"train", "evaluate", "pipeline", "preview", "stills", "verify", "report"},
+    | {"train", "evaluate", "pipeline", "preview", "stills", "verify", "report", "compare"},
     "__main__": {"cli"},
 }
 """For every module or package of filmcolor, those it may import; its own inside and above all."""

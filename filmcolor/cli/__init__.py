@@ -20,6 +20,7 @@ import click
 
 from filmcolor import __version__
 from filmcolor.cli.arguments import EXIT_BUG, Interrupted, exit_code, printable, wants_debug
+from filmcolor.cli.compare import compare_command
 from filmcolor.cli.evaluate import evaluate_command
 from filmcolor.cli.extract import extract_command
 from filmcolor.cli.info import info_command
@@ -100,6 +101,7 @@ commands.add_command(preview_command)
 commands.add_command(stills_command)
 commands.add_command(verify_command)
 commands.add_command(report_command)
+commands.add_command(compare_command)
 commands.add_command(extract_command)
 commands.add_command(train_command)
 commands.add_command(evaluate_command)

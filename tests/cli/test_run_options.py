@@ -46,11 +46,13 @@ def test_help_explains_and_gives_examples(capsys: pytest.CaptureFixture[str]) ->
     assert "black-and-white" in without
     assert "filmcolor run old_film.mp4" in without
     commands_part = without.partition("Commands:")[2]
-    assert [line.split()[0] for line in commands_part.strip().splitlines()[:10]] == [
+    assert [line.split()[0] for line in commands_part.strip().splitlines()[:12]] == [
         "run",
         "preview",
         "stills",
         "verify",
+        "report",
+        "compare",
         "extract",
         "train",
         "evaluate",
