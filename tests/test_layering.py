@@ -60,6 +60,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | BASE
     | STAGES
     | {"train", "evaluate", "pipeline", "preview", "stills", "verify", "report", "compare"},
+    "api": WORDS | BASE | STAGES | {"pipeline", "verify"},
+    "": {"api", "errors", "options"},
     "__main__": {"cli"},
 }
 """For every module or package of filmcolor, those it may import; its own inside and above all."""
@@ -238,6 +240,10 @@ def test_media_and_words_need_no_torch(module: str) -> None:
         "from filmcolor.cli import main; main(['train', '--help'])",
         "from filmcolor.cli import main; main(['info', '--help'])",
         "from filmcolor.cli import main; main(['models', '--help'])",
+        "from filmcolor.cli import main; main(['report', 'no-such-film.mp4', 'color.mp4'])",
+        "from filmcolor.cli import main; main(['compare', 'no', 'no.mp4', '-o', 'split.mp4'])",
+        "from filmcolor.cli import main; main(['completion', 'zsh'])",
+        "import filmcolor; filmcolor.RunOptions(); dir(filmcolor)",
         "from filmcolor.cli import main; main(['run', 'there-is-no-such-film.mp4'])",
         "from filmcolor.cli import main; main(['extract', 'no-such-film.mp4', '-o', 'frames'])",
         "from filmcolor.cli import main; main(['verify', 'no-such-film.mp4', 'color.mp4'])",

@@ -21,6 +21,7 @@ import click
 from filmcolor import __version__
 from filmcolor.cli.arguments import EXIT_BUG, Interrupted, exit_code, printable, wants_debug
 from filmcolor.cli.compare import compare_command
+from filmcolor.cli.completion import completion_command
 from filmcolor.cli.evaluate import evaluate_command
 from filmcolor.cli.extract import extract_command
 from filmcolor.cli.info import info_command
@@ -108,6 +109,7 @@ commands.add_command(evaluate_command)
 commands.add_command(info_command)
 commands.add_command(jobs_command)
 commands.add_command(models_command)
+commands.add_command(completion_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

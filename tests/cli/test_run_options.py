@@ -46,7 +46,7 @@ def test_help_explains_and_gives_examples(capsys: pytest.CaptureFixture[str]) ->
     assert "black-and-white" in without
     assert "filmcolor run old_film.mp4" in without
     commands_part = without.partition("Commands:")[2]
-    assert [line.split()[0] for line in commands_part.strip().splitlines()[:12]] == [
+    assert [line.split()[0] for line in commands_part.strip().splitlines()[:13]] == [
         "run",
         "preview",
         "stills",
@@ -59,6 +59,7 @@ def test_help_explains_and_gives_examples(capsys: pytest.CaptureFixture[str]) ->
         "info",
         "jobs",
         "models",
+        "completion",
     ]
 
 
