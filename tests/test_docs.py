@@ -17,7 +17,8 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 
 def lines(page: Path) -> list[str]:
     """Commands that the page shows: indented by four, beginning with the program's name."""
-    return re.findall(r"^    (filmcolor .+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    text = re.sub(r"\\\n\s*", "", page.read_text(encoding="utf-8"))
+    return re.findall(r"^    (filmcolor .+)$", text, re.MULTILINE)
 
 
 def unknown(line: str) -> list[str]:
@@ -28,10 +29,8 @@ def unknown(line: str) -> list[str]:
     command = commands.commands.get(words[0])
     if command is None:
         return [words[0]]
-    known = {
-        name for param in command.params if isinstance(param, click.Option) for name in param.opts
-    }
-    known |= {"--help", "-h"}
+    options = [param for param in command.params if isinstance(param, click.Option)]
+    known = {"--help", "-h", *(name for option in options for name in option.opts)}
     return [word for word in words if word.startswith("-") and word != "-" and word not in known]
 
 
