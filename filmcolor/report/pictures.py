@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import cast
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from filmcolor.evaluate.film_frames import with_neutral_chroma
 from filmcolor.evaluate.frame_rgb import PictureMaker, Rgb, reduced_size
 from filmcolor.types import Box, Frame, Luma, PixelLayout, VideoInfo
 
-LARGEST_SIDE = 360
+LARGEST_SIDE = 480
 """Short side of a picture in px, as long as there is room."""
 _SMALLEST_SIDE = 90
 _QUALITY = 78
@@ -44,7 +45,7 @@ class Reducer:
         self._maker = PictureMaker(small, None, None)
 
     def reduce(self, frame: Frame) -> Frame:
-        """The frame with planes (h, w) of the small size, without bars, chroma as large as luma.
+        """The frame with luma (h, w) of the small size and chroma no larger, without bars.
 
         Codes are averaged over areas; where chroma sits between luma samples is not looked at.
         """
@@ -52,22 +53,21 @@ class Reducer:
         assert colored.chroma is not None
         down, across = self._layout.subsampling
         cb, cr = (self._small(plane, down, across) for plane in colored.chroma)
-        return replace(frame, luma=self._small(frame.luma, 1, 1), chroma=(cb, cr))
+        return replace(frame, luma=self._small(frame.luma), chroma=(cb, cr))
 
     def picture(self, small: Frame) -> Rgb:
         """Upright R'G'B' of a frame that `reduce` gave."""
-        return self._maker.picture(small)
+        assert small.chroma is not None
+        cb, cr = (_resized(plane, self._size) for plane in small.chroma)
+        return self._maker.picture(replace(small, chroma=(cb, cr)))
 
-    def _small(self, plane: Luma, down: int, across: int) -> Luma:
+    def _small(self, plane: Luma, down: int = 1, across: int = 1) -> Luma:
         box = self._box
         cut = plane[
             box.top // down : -(-box.bottom // down), box.left // across : -(-box.right // across)
         ]
-        height, width = self._size
-        shrinks = height <= cut.shape[0] and width <= cut.shape[1]
-        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        resized: Luma = cv2.resize(cut, (width, height), interpolation=how)  # type: ignore[assignment]
-        return resized
+        height, width = (min(own, most) for own, most in zip(cut.shape, self._size, strict=True))
+        return _resized(cut, (height, width))
 
 
 @dataclass(slots=True)
@@ -118,6 +118,14 @@ class PictureStore:
             self._step *= 2
             self.pairs = {n: pair for n, pair in self.pairs.items() if n % self._step == 0}
         self._bytes = sum(pair.bytes for pair in self.pairs.values())
+
+
+def _resized(plane: Luma, size: tuple[int, int]) -> Luma:
+    """A copy of a plane, at that size."""
+    height, width = size
+    shrinks = height <= plane.shape[0] and width <= plane.shape[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cast("Luma", cv2.resize(plane, (width, height), interpolation=how))
 
 
 def _encode(pair: Pair, before: Rgb, after: Rgb, side: int) -> None:

@@ -66,7 +66,7 @@ def find_remarks(
             Remark(
                 "Weak colour",
                 f"{_shots(len(weak), len(shots))} little colour for the brightness of the picture; "
-                "the model was not sure what it saw.",
+                "often because the model was not sure what it saw.",
                 "Try --look vivid, or correct the stills of these shots (filmcolor stills) and "
                 "colour the film with --stills.",
                 weak,

@@ -38,10 +38,10 @@ def test_bytes_are_bounded_whatever_comes() -> None:
 
 def test_pictures_that_fit_keep_their_size() -> None:
     store = PictureStore(10_000_000)
-    flat = np.full((480, 640, 3), (200, 40, 90), np.uint8)
+    flat = np.full((720, 960, 3), (200, 40, 90), np.uint8)
     store.add(0, flat, flat)
     pair = store.pairs[0]
-    assert (pair.height, pair.width) == (LARGEST_SIDE, 480)
+    assert (pair.height, pair.width) == (LARGEST_SIDE, 640)
     assert np.abs(_decode(pair.after).astype(int) - (200, 40, 90)).max() < 8
 
 
@@ -70,7 +70,7 @@ def test_two_steps_give_the_picture_that_one_gives(
         assert (small[..., 0] == small[..., 2]).all()
         return
     whole = PictureMaker(info, box, LARGEST_SIDE).picture(frame).astype(int)
-    assert small.shape == whole.shape == ((506, 360, 3) if rotation else (360, 506, 3))
+    assert small.shape == whole.shape == ((675, 480, 3) if rotation else (480, 675, 3))
     assert np.abs(small - whole).mean() < 1.5
 
 
