@@ -21,7 +21,7 @@ _LOWER = 126.0, 190.0
 _STRIP = 197.0, 206.0
 """Of the shots."""
 _MOST_CUTS = 250
-"""Cuts are drawn through the curves up to so many; more would hide them."""
+"""Cuts are drawn, and break the curves, up to so many; more would hide them."""
 
 
 def color_top(shots: Sequence[ShotFacts]) -> float:
@@ -86,17 +86,19 @@ def _curve(
     panel: tuple[float, float],
     name: str,
 ) -> str:
-    """A line over all looks, broken at every cut, and the area under it."""
+    """A line over all looks, and the area under it; broken at the cuts if these are few enough."""
+    runs = [[shot] for shot in shots] if len(shots) <= _MOST_CUTS else [shots]
     lines, areas = [], []
-    for shot in shots:
+    for run in runs:
         points = [
             (across(look.seconds), _down(getattr(look, measure), top, panel))
+            for shot in run
             for look in shot.telling
             if not math.isnan(getattr(look, measure))
         ]
         if not points:
             continue
-        start, stop = across(shot.start), across(shot.stop)
+        start, stop = across(run[0].start), across(run[-1].stop)
         ends = [(start, points[0][1]), *points, (stop, points[-1][1])]
         line = "L".join(f"{x:.1f} {y:.1f}" for x, y in ends)
         lines.append(f"M{line}")

@@ -22,10 +22,10 @@ from filmcolor.types import Box, Frame, VideoInfo
 
 MEASURED_SIDE = 256
 """Short side in px of the pictures that are measured: that of `filmcolor evaluate`."""
-_MOST_LOOKS = 800
+_MOST_LOOKS = 400
 """Looks at a film, beside one a shot."""
 _LOOK_FRAMES = 3
-_LEAST_STEP = 8
+_LEAST_STEP = 12
 """Frames from one look to the next, at least: a look takes as long as decoding some dozen frames.
 """
 _FIRST_PLACE = 1

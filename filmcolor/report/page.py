@@ -70,7 +70,7 @@ def make_page(contents: Contents) -> bytes:
         "flicker_at": level_share(tops[1], tops[1], upper=False),
         "unsteady": f"{FLICKER:g}",
         "unsteady_at": level_share(FLICKER, tops[1], upper=False),
-        "times": "".join(f"<span>{clock(length * part / 4)}</span>" for part in range(5)),
+        "times": "".join(f"<span>{mark}</span>" for mark in _marks(length)),
         "remarks": _remarks(contents.remarks),
         "missing": _missing(contents),
         "shots": "\n".join(_card(shot, contents.pairs.get(shot.number)) for shot in shots),
@@ -94,6 +94,12 @@ def _text(text: str) -> str:
     """Safe between tags and in attributes, whatever bytes or control characters are in it."""
     plain = "".join(c if c.isprintable() or c == " " else "\ufffd" for c in text)
     return escape(plain, quote=True)
+
+
+def _marks(length: float) -> list[str]:
+    """Five moments along the film; whole seconds in a long one."""
+    marks = [clock(length * part / 4) for part in range(5)]
+    return marks if length < 600 else [mark.partition(".")[0] for mark in marks]
 
 
 def _about(films: Films) -> str:

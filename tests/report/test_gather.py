@@ -44,11 +44,11 @@ def test_shots_and_their_times(seen: tuple[Gatherer, PictureStore]) -> None:
     assert len(CUTS) == 3 and sum(shot.interlaced for shot in shots) == 0
 
 
-def test_looks_are_three_frames_every_eight(seen: tuple[Gatherer, PictureStore]) -> None:
+def test_looks_are_three_frames_every_twelve(seen: tuple[Gatherer, PictureStore]) -> None:
     gatherer = seen[0]
-    assert gatherer.step == 8
-    assert [round(look.seconds * 24) for look in gatherer.shots[1].looks] == [26, 34, 42]
-    assert gatherer.measured == 4 * 3 * 3
+    assert gatherer.step == 12
+    assert [round(look.seconds * 24) for look in gatherer.shots[1].looks] == [26, 38]
+    assert gatherer.measured == 4 * 2 * 3
 
 
 def test_measures_are_those_of_evaluate(
@@ -94,7 +94,7 @@ def test_long_films_are_looked_at_more_seldom_but_no_shot_is_left_out(
     films: tuple[Path, Path],
 ) -> None:
     gatherer, _ = gathered(*films, total=172_800)
-    assert gatherer.step == 216
+    assert gatherer.step == 432
     assert [len(shot.looks) for shot in gatherer.shots] == [1, 1, 1, 1]
     gatherer, _ = gathered(*films, total=None)
     assert gatherer.step == 24
