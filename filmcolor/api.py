@@ -80,7 +80,7 @@ def color_frames(
     if chosen.stride == "auto":
         raise OptionError("stride auto: is settled on films alone; give a number")
     device = resolve_device(chosen.device)
-    model = load_generator(chosen.model, device, chosen.look)
+    model = load_generator(chosen.model, device, chosen.look, chosen.precision)
     lumas = _lumas(frames)
     first = next(lumas, None)
     if first is None:
