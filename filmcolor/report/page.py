@@ -188,9 +188,9 @@ def _wipe(shot: ShotFacts, pair: Pair | None) -> str:
     return (
         '<div class="wipe">'
         f'<img {size} src="{before}" alt="Shot {number} at {clock(shot.shown)}, before" '
-        'draggable="false" decoding="async">'
+        'draggable="false" decoding="sync">'
         f'<img class="after" {size} src="{after}" alt="The same frame, coloured" '
-        'draggable="false" decoding="async"><i></i>'
+        'draggable="false" decoding="sync"><i></i>'
         f'<input type="range" min="0" max="100" value="50" step="any" aria-label="Shot {number}: '
         'where the film ends and its colours begin, per cent from the left"></div>'
     )

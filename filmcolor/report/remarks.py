@@ -20,7 +20,7 @@ _USUAL_LEVEL = 100.0
 _BLACK = 16.0
 FLICKER = 1.3
 """ab units from which a shot counts as unsteady. The default model gives 0.7 to 0.9 on the sample
-film as it is shipped, and 1.5 to 3 without smoothing."""
+film as it is shipped, and 1.4 to 3 without smoothing."""
 
 
 @dataclass(frozen=True, slots=True)
