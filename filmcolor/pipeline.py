@@ -22,6 +22,8 @@ from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.compose import chroma_at
 from filmcolor.errors import FilmcolorError, JobError, MediaError, OptionError
 from filmcolor.film_stages import Coloring, StageClock, color_stream
+from filmcolor.guide.choosing import with_film
+from filmcolor.guide.plan_file import read_plan
 from filmcolor.infer import infer
 from filmcolor.job import FilmPlan
 from filmcolor.media.decode import FilmReader
@@ -41,6 +43,7 @@ from filmcolor.picture_box import find_picture_box
 from filmcolor.planning import look_through, settle_stride
 from filmcolor.prefetch import prefetch
 from filmcolor.segments import color_in_segments, fingerprint
+from filmcolor.tone import Tone
 from filmcolor.types import (
     ColorFrame,
     Event,
@@ -74,6 +77,8 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
     these, `PipeClosedError` is a normal end: the reader of standard output has gone.
     """
     started = time.monotonic()
+    plan = None if options.plan is None else read_plan(options.plan)
+    options = options if plan is None else with_film(options, plan)
     device = resolve_device(options.color.device)
     with FilmReader(source, options.on_error) as reader:
         info = reader.info
@@ -92,7 +97,11 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
         folder = None
         guided = [
             name
-            for name, value in (("--stills", options.stills), ("--strokes", options.strokes))
+            for name, value in (
+                ("--plan", options.plan),
+                ("--stills", options.stills),
+                ("--strokes", options.strokes),
+            )
             if value is not None
         ]
         if guided and (info.is_pipe or target == PIPE):
@@ -130,7 +139,7 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
         done, looked = 0, 0.0
         if folder is not None:
             with WorkFolder(folder, fingerprint(job)) as work:
-                done = yield from color_in_segments(job, work, _label(model))
+                done = yield from color_in_segments(job, work, _label(model), plan)
                 if not options.keep_work:
                     work.remove()
         else:
@@ -298,9 +307,9 @@ def _color_picture(
         pair[1],
         picture.luma,
         bit_depth=picture.layout.bit_depth,
-        saturation=options.saturation,
         table=table,
         device=model.device,
+        tone=Tone.of(options),
     )
     clock.add("compose", time.perf_counter() - begun)
     begun = time.perf_counter()

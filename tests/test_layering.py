@@ -28,7 +28,9 @@ STAGES = {
     "views",
     "smooth",
     "upsample",
+    "tone",
     "compose",
+    "shot_colors",
     "job",
     "workfolder",
     "disk_room",
@@ -49,11 +51,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "planning": WORDS | BASE | STAGES,
     "film_workers": WORDS | BASE | STAGES,
     "segments": WORDS | BASE | STAGES | {"guide", "planning", "film_workers"},
-    "pipeline": WORDS | BASE | STAGES | {"planning", "segments"},
+    "pipeline": WORDS | BASE | STAGES | {"guide", "planning", "segments"},
     "preview": WORDS | BASE | STAGES | {"evaluate", "picture_box"},
     "stills": WORDS | BASE | STAGES | {"guide", "planning"},
     "verify": WORDS | {"media"},
-    "cli": WORDS | BASE | STAGES | {"train", "evaluate", "pipeline", "preview", "stills", "verify"},
+    "cli": WORDS
+    | BASE
+    | STAGES
+    | {"guide", "train", "evaluate", "pipeline", "preview", "stills", "verify"},
     "__main__": {"cli"},
 }
 """For every module or package of filmcolor, those it may import; its own inside and above all."""

@@ -18,7 +18,7 @@ from filmcolor.guide.known_file import KnownFile, write_known
 from filmcolor.guide.screen import Screen
 from filmcolor.infer import show_lightness
 from filmcolor.job import FilmPlan
-from filmcolor.types import Field, Looking
+from filmcolor.types import Field, Looking, Shot
 
 _REPORT_SECONDS = 0.2
 
@@ -26,13 +26,13 @@ _REPORT_SECONDS = 0.2
 def make_known(
     job: Coloring, film: FilmPlan, given: Given, screen: Screen, folder: Path
 ) -> Generator[Looking, None, dict[int, Path]]:
-    """See that every guided shot has its file in the folder, which is named by what is given for
-    it; other such files are removed.
+    """See that every guided shot has its file in the folder, which is named by its frames and by
+    what is given for it; other such files are removed.
 
     Yields now and then how many frames were looked at; returns the files by number of the shot.
     """
     paths = {
-        number: folder / f"known-{number:05}-{shot.digest}.colors"
+        number: folder / f"known-{number:05}-{_frames(film.shots[number])}-{shot.digest}.colors"
         for number, shot in given.shots.items()
     }
     for path in folder.glob("known-*.colors"):
@@ -63,6 +63,10 @@ def make_known(
     if total:
         yield Looking(total, total)
     return paths
+
+
+def _frames(shot: Shot) -> str:
+    return f"{shot.start}-{shot.stop}"
 
 
 def _is_whole(path: Path) -> bool:

@@ -10,13 +10,13 @@ It must not know films.
 
 from __future__ import annotations
 
+import datetime
 import json
 import math
 import tomllib
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from filmcolor.errors import OptionError
 from filmcolor.moments import parse_seconds
@@ -56,14 +56,14 @@ def read_strokes(path: str | Path) -> tuple[Stroke, ...]:
     found = []
     for number, entry in enumerate(entries, 1):
         try:
-            found.append(_stroke(entry))
+            found.append(parse_stroke(entry))
         except (OptionError, ValueError) as error:
             raise OptionError(f"{path}: stroke {number}: {error}") from error
     return tuple(found)
 
 
-def _stroke(entry: object) -> Stroke:
-    """One entry; raises `OptionError` or `ValueError` that names the key."""
+def parse_stroke(entry: object) -> Stroke:
+    """One entry of a file; raises `OptionError` or `ValueError` that names the key."""
     if not isinstance(entry, Mapping):
         raise ValueError("must be a table of keys and values")
     unknown = entry.keys() - set(_KEYS)
@@ -84,7 +84,7 @@ def _stroke(entry: object) -> Stroke:
     x0, y0, x1, y1 = (0.0,) * 4 if box is None else _numbers("box", box, 4)
     places = [_numbers("point" if "point" in entry else "points", each, 2) for each in points]
     return Stroke(
-        at=_time(entry["at"]),
+        at=parse_time("at", entry["at"]),
         color=entry["color"],
         points=tuple((x, y) for x, y in places),
         box=None if box is None else (x0, y0, x1, y1),
@@ -92,13 +92,18 @@ def _stroke(entry: object) -> Stroke:
     )
 
 
-def _time(value: Any) -> Fraction:
+def parse_time(key: str, value: object) -> Fraction:
+    """Seconds, from text such as "00:01:12.4", from a number, or from a TOML time; raises
+    `ValueError` that names the key.
+    """
+    if isinstance(value, datetime.time) and value.tzinfo is None:
+        value = value.isoformat()
     if isinstance(value, str):
         try:
             return parse_seconds(value)
         except ValueError as error:
-            raise ValueError(f"at: {error}") from None
-    (seconds,) = _numbers("at", [value], 1)
+            raise ValueError(f"{key}: {error}") from None
+    (seconds,) = _numbers(key, [value], 1)
     return Fraction(str(seconds))
 
 
