@@ -54,11 +54,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline": WORDS | BASE | STAGES | {"guide", "planning", "segments"},
     "preview": WORDS | BASE | STAGES | {"evaluate", "picture_box"},
     "stills": WORDS | BASE | STAGES | {"guide", "planning"},
+    "planner": WORDS | BASE | STAGES | {"guide", "stills"},
     "verify": WORDS | {"media"},
     "cli": WORDS
     | BASE
     | STAGES
-    | {"guide", "train", "evaluate", "pipeline", "preview", "stills", "verify"},
+    | {"guide", "train", "evaluate", "pipeline", "planner", "preview", "stills", "verify"},
     "__main__": {"cli"},
 }
 """For every module or package of filmcolor, those it may import; its own inside and above all."""
@@ -237,6 +238,7 @@ def test_media_and_words_need_no_torch(module: str) -> None:
         "from filmcolor.cli import main; main(['train', '--help'])",
         "from filmcolor.cli import main; main(['info', '--help'])",
         "from filmcolor.cli import main; main(['models', '--help'])",
+        "from filmcolor.cli import main; main(['plan', '--help'])",
         "from filmcolor.cli import main; main(['run', 'there-is-no-such-film.mp4'])",
         "from filmcolor.cli import main; main(['extract', 'no-such-film.mp4', '-o', 'frames'])",
         "from filmcolor.cli import main; main(['verify', 'no-such-film.mp4', 'color.mp4'])",

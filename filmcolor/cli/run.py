@@ -116,7 +116,8 @@ def run_command(
         open_display(quiet=quiet, as_json=as_json, film_on_stdout=target == "-") as display,
     ):
         try:
-            options = _options(chosen, insisted=given_parameters(ctx, _IN_PLANS))
+            insisted = () if chosen["plan"] is None else given_parameters(ctx, _IN_PLANS)
+            options = _options(chosen, insisted)
             is_film = check_source(source)
             place = _check_target(source, target, options, is_film=is_film)
             if options.verify and is_film and "-" in (source, place):
