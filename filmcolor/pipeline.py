@@ -22,7 +22,7 @@ from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.compose import chroma_at
 from filmcolor.errors import FilmcolorError, JobError, MediaError, OptionError
 from filmcolor.film_stages import Coloring, StageClock, color_stream
-from filmcolor.guide.choosing import with_film
+from filmcolor.guide.choosing import check_names, with_film
 from filmcolor.guide.plan_file import read_plan
 from filmcolor.infer import infer
 from filmcolor.job import FilmPlan
@@ -78,7 +78,9 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
     """
     started = time.monotonic()
     plan = None if options.plan is None else read_plan(options.plan)
-    options = options if plan is None else with_film(options, plan)
+    if plan is not None:
+        options = with_film(options, plan)
+        check_names(plan, options)
     device = resolve_device(options.color.device)
     with FilmReader(source, options.on_error) as reader:
         info = reader.info

@@ -16,6 +16,7 @@ from typing import Any
 from filmcolor.errors import CheckpointError, OptionError
 from filmcolor.guide.given import Given, OwnGiven
 from filmcolor.guide.plan_file import COLOR_KEYS, GIVEN_KEYS, Choices, PlanFile
+from filmcolor.guide.strokes import read_strokes
 from filmcolor.guide.times import FilmTimes
 from filmcolor.job import FilmPlan
 from filmcolor.models.card import read_card
@@ -49,6 +50,25 @@ def leaves_pale(plan: PlanFile, options: RunOptions, least: float) -> bool:
     """Whether any shot is left grey, or paler than a saturation of `least`."""
     color = with_film(options, plan).color
     return any(_color(shot.choices, plan.film, color).saturation < least for shot in plan.shots)
+
+
+def check_names(plan: PlanFile, options: RunOptions) -> None:
+    """Raise what `choose` or `find_given` would, for models and files that there are not: before a
+    film is looked through.
+    """
+    models = _Models()
+    for entry, shot in enumerate(plan.shots, 1):
+        choices, where = shot.choices, partial(plan.where, entry)
+        _differences(_color(choices, plan.film, options.color), options.color, models, where)
+        stills = choices.stills if isinstance(choices.stills, tuple) else ()
+        for still in stills:
+            if not Path(still.file).is_file():
+                raise OptionError(f"{where('stills')}: {still.file}: no such file")
+        if isinstance(choices.strokes, str):
+            try:
+                read_strokes(choices.strokes)
+            except OptionError as error:
+                raise OptionError(f"{where('strokes')}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,9 +199,10 @@ class _Finder:
         """A still and its frame; None if it is left out."""
         named = seconds_in(path.stem) if seconds is None else seconds
         if named is None:
+            way = "" if own is None else ", or write { file = ..., at = ... }"
             raise OptionError(
                 f"{path}: its name tells no time; call it as `filmcolor stills` does, such as "
-                "00-01-12.400.png"
+                f"00-01-12.400.png{way}"
             )
         try:
             frame = self._times.frame(named)

@@ -104,6 +104,8 @@ def parse_time(key: str, value: object) -> Fraction:
         except ValueError as error:
             raise ValueError(f"{key}: {error}") from None
     (seconds,) = _numbers(key, [value], 1)
+    if seconds < 0:
+        raise ValueError(f"{key}: must not be negative")
     return Fraction(str(seconds))
 
 
