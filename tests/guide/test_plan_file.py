@@ -31,9 +31,7 @@ def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
     plan = PlanFile(
         Choices(look="restrained", stability=0.25, stills=f"{folder}/stills", strokes=STROKES),
         (
-            PlanShot(
-                Fraction(0), Fraction("1.001"), Choices(skip=True), "ends with a cut", "a.png"
-            ),
+            PlanShot(Fraction(0), Fraction("1.001"), Choices(skip=True), "a cut", "a.png"),
             PlanShot(
                 Fraction("1.001"),
                 Fraction("3600.000000001"),

@@ -17,6 +17,7 @@ from PIL import Image
 
 from filmcolor.errors import FilmcolorError, OptionError
 from filmcolor.guide.plan_file import read_plan
+from filmcolor.models.checkpoint import load_generator, save_generator
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.pipeline import color_film
 from filmcolor.planner import plan_film
@@ -153,14 +154,38 @@ def strength(part: Film) -> float:
     return float(np.hypot(*(part[:, at].astype(float) - 128 for at in (1, 2))).mean())
 
 
+@pytest.fixture
+def other_model(tmp_path: Path) -> Path:
+    """A model that is shown larger pictures."""
+    model = load_generator("default")
+    path = tmp_path / "other.safetensors"
+    descriptor = replace(model.card.descriptor, multiple=96)
+    card = replace(model.card, name="other", descriptor=descriptor)
+    save_generator(model.generator, card, path)
+    return path
+
+
 def test_a_shot_has_the_colors_of_a_film_with_its_settings(
-    film: Path, automatic: Film, plan: Callable[..., RunOptions], tmp_path: Path
+    film: Path,
+    automatic: Film,
+    other_model: Path,
+    plan: Callable[..., RunOptions],
+    tmp_path: Path,
 ) -> None:
-    """The network's look, the drift it has then, the smoothing of a divided shot, and the tone."""
-    color = replace(OPTIONS.color, look="vivid", stability=0.1, hue_shift=75.0, saturation=1.5)
+    """Another network, how it is shown the film, the drift it has then, the smoothing of a divided
+    shot, and the tone.
+    """
+    color = replace(
+        OPTIONS.color,
+        model=str(other_model),
+        look="vivid",
+        stability=0.1,
+        hue_shift=75.0,
+        saturation=1.5,
+    )
     wanted = colored(film, tmp_path / "whole.mkv", replace(OPTIONS, color=color))
-    lines = 'look = "vivid"\nstability = 0.1\nhue_shift = 75\nsaturation = 1.5'
-    options = plan((3, lines), (1, "skip = true"))
+    lines = 'model = "other.safetensors"\nlook = "vivid"\nstability = 0.1'
+    options = plan((3, f"{lines}\nhue_shift = 75\nsaturation = 1.5"), (1, "skip = true"))
     target = tmp_path / "out.mkv"
     made = colored(film, target, options)
     assert np.array_equal(made[SHOTS[2]], wanted[SHOTS[2]])
@@ -168,7 +193,8 @@ def test_a_shot_has_the_colors_of_a_film_with_its_settings(
     assert not np.array_equal(wanted[SHOTS[2]], automatic[SHOTS[2]])
     assert (made[SHOTS[0], 1:] == 128).all()
     assert np.array_equal(made[:, 0], automatic[:, 0])
-    assert len(list(default_folder(str(target)).glob("drift-24-74-vivid-*.json"))) == 1
+    (drift,) = default_folder(str(target)).glob("drift-24-74-vivid-*.json")
+    assert json.loads(drift.read_text(encoding="utf-8"))
 
 
 def test_workers_and_stops_change_nothing(
@@ -258,7 +284,6 @@ def test_a_shot_is_given_a_still_and_strokes(
     cb, cr = (made[:, at].mean(axis=(1, 2)) for at in (1, 2))
     assert (cr[SHOTS[0]] > 140).all() and (cb[SHOTS[0]] < 128).all()
     assert (cb[SHOTS[1]] > 145).all()
-    assert abs(cb[18] - 128 - 0.9 * (cb[18] - 128)) < 20
     assert (cb[SHOTS[2]] > 140).all()
 
 
