@@ -71,7 +71,7 @@ def plan_film(source: str, target: str, options: RunOptions) -> Generator[Event,
             kept = len(stills) - made
             yield Notice(f"{options.stills}: {made} stills written, {kept} were there already")
     names = [_seen_from(target, still, options) for still in stills]
-    plan = PlanFile(_for_film(options), tuple(_shots(film, times, names)))
+    plan = PlanFile(_for_film(options), tuple(_shots(film, times, names, options)))
     title = f"The plan of {Path(source).name}, shot by shot ({len(plan.shots)} in all)."
     write_plan(target, plan, title, _command(source, target, options))
     seconds = time.monotonic() - started
@@ -79,12 +79,14 @@ def plan_film(source: str, target: str, options: RunOptions) -> Generator[Event,
 
 
 def _shots(
-    film: FilmPlan, times: FilmTimes, stills: Sequence[str]
+    film: FilmPlan, times: FilmTimes, stills: Sequence[str], options: RunOptions
 ) -> Generator[PlanShot, None, None]:
     end = _found_again(times, 0)
     for shot, still in zip(film.shots, stills, strict=True):
         start, end = end, _found_again(times, shot.stop)
-        yield PlanShot(start, end, ends_by=_ENDS[shot.ends_by], still=still)
+        is_cut_off = shot.ends_by == "end" and options.duration_seconds is not None
+        why = "ends with the part" if is_cut_off else _ENDS[shot.ends_by]
+        yield PlanShot(start, end, ends_by=why, still=still)
 
 
 def _found_again(times: FilmTimes, edge: int) -> Fraction:

@@ -24,10 +24,9 @@ from filmcolor.moments import time_text
 from filmcolor.options import Stroke
 
 _HEAD = """\
-# colours the film by this plan. Change it in any text editor. What stands under [film] holds for
-# the whole film, what stands under a [[shot]] for that shot alone, and counts more. Options on the
-# command line count more than [film] and less than a [[shot]]. A line that begins with # does
-# nothing: take the # away and write what you want.
+# colours the film by this plan. Change it in any text editor: below the times of a [[shot]] write
+# what holds for that shot, under [film] what holds for all others, a setting a line. Options on the
+# command line count more than [film] and less than a [[shot]]. What stands behind a # does nothing.
 #
 #   skip = true            leave it grey
 #   look = "vivid"         how boldly it is painted: restrained, natural or vivid
