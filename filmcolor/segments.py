@@ -34,6 +34,10 @@ from filmcolor.types import Event, Joining, Notice, Progress
 from filmcolor.workfolder import WorkFolder, digest_of, source_print
 
 
+_LONG_LOOK_SECONDS = 60.0
+"""What a look through a film has to take to be kept, should nothing else be done of the work."""
+
+
 def fingerprint(job: Coloring) -> dict[str, str]:
     """What the work on a film depends on, by names for people."""
     settled = RunOptions()  # for what does not change the frames
@@ -85,6 +89,7 @@ def _color_in_segments(
     job: Coloring, folder: WorkFolder, label: str, plan: PlanFile | None
 ) -> Generator[Event, None, int]:
     film, looked = yield from _plan(job, folder)
+    folder.is_plan_dear = looked >= _LONG_LOOK_SECONDS
     job = replace(job, stride=film.stride)
     segments = film.segments()
     folder.settings = {}

@@ -113,7 +113,7 @@ def read_plan(path: str | Path) -> PlanFile:
     text = _text(path)
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise OptionError(f"{path}: {error}; correct it there, it must be TOML") from error
     except RecursionError as error:
         raise OptionError(f"{path}: nested too deeply") from error

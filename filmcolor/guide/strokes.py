@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import math
 import tomllib
 from collections.abc import Mapping
 from fractions import Fraction
@@ -113,7 +112,7 @@ def _numbers(key: str, values: object, count: int) -> list[float]:
     sound = isinstance(values, list) and len(values) == count
     for value in values if isinstance(values, list) else []:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        sound = sound and is_number and math.isfinite(value) and abs(value) < 1e9
+        sound = sound and is_number and abs(value) < 1e9  # neither infinite nor no number
     if not sound or not isinstance(values, list):
         raise ValueError(f"{key}: must be {count} numbers" if count > 1 else f"{key}: no number")
     return [float(value) for value in values]

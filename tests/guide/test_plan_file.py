@@ -144,6 +144,9 @@ SHOT = '[[shot]]\nstart = "00:00:00.000"\n'
         ),
         (HEAD + SHOT + "color = 3", "color: no such key (known: start, end, skip, "),
         ("x = " + "[" * 5000, "nested too deeply"),
+        ("x = " + "9" * 5000, "it must be TOML"),
+        (HEAD + "[[shot]]\nstart = " + "9" * 400, "start: no number"),
+        (HEAD + SHOT + "saturation = " + "9" * 400, "is not within 0 to 4"),
     ],
 )
 def test_what_cannot_be_meant_is_named(tmp_path: Path, text: str, said: str) -> None:

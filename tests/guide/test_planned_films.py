@@ -302,9 +302,29 @@ def test_a_still_of_another_size_is_refused_with_its_place(
     with pytest.raises(FilmcolorError) as caught:
         list(color_film(str(film), str(tmp_path / "out.mkv"), options))
     message = str(caught.value)
-    place = f"{options.plan}: line 43: shot 2 (start 00:00:06.000): stills: {tmp_path}"
+    lines = Path(str(options.plan)).read_text(encoding="utf-8").splitlines()
+    line = lines.index('stills = "00-00-09.000.png"') + 1
+    place = f"{options.plan}: line {line}: shot 2 (start 00:00:06.000): stills: {tmp_path}"
     assert message.startswith(place) and "10x10, but the film is displayed at 64x48" in message
     assert not (tmp_path / "out.mkv").exists()
+
+
+def test_a_long_look_is_kept_when_the_plan_is_refused(
+    film: Path,
+    plan: Callable[..., RunOptions],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    target = tmp_path / "out.mkv"
+    folder = default_folder(str(target))
+    options = replace(plan(change=('start = "00:00:06.000"', "start = 5")), keep_work=False)
+    for long_look in (60.0, 0.0):
+        monkeypatch.setattr("filmcolor.segments._LONG_LOOK_SECONDS", long_look)
+        with pytest.raises(OptionError, match="but the next one starts at"):
+            list(color_film(str(film), str(target), options))
+        assert folder.is_dir() == (long_look == 0)
+    events = list(color_film(str(film), str(target), plan()))
+    assert not any(isinstance(event, Looking) for event in events)
 
 
 def test_interlaced_film_obeys_too(tmp_path: Path) -> None:
