@@ -33,7 +33,6 @@ from filmcolor.segment_making import make_segments
 from filmcolor.types import Event, Joining, Notice, Progress
 from filmcolor.workfolder import WorkFolder, digest_of, source_print
 
-
 _LONG_LOOK_SECONDS = 60.0
 """What a look through a film has to take to be kept, should nothing else be done of the work."""
 
