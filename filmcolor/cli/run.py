@@ -27,6 +27,7 @@ from filmcolor.cli.run_options import run_options
 from filmcolor.cli.verify import EXIT_FAULTS, show_verification
 from filmcolor.cli.verify_display import open_verify_display
 from filmcolor.errors import OptionError
+from filmcolor.guide.plan_file import FILM_KEYS, read_plan
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, VerifyOptions
 
 if TYPE_CHECKING:
@@ -37,9 +38,6 @@ _COLOR, _ENCODE, _RUN = ColorOptions(), EncodeOptions(), RunOptions()
 
 _LEAST_SATURATION = 0.25
 """Colours paler than this may pass for none: then --verify does not look for grey frames."""
-
-_IN_PLANS = ("look", "saturation", "hue_shift", "stability", "model", "stills", "strokes")
-"""Options that a plan may have for the whole film."""
 
 _FILM_ONLY = (
     "plan",
@@ -116,7 +114,7 @@ def run_command(
         open_display(quiet=quiet, as_json=as_json, film_on_stdout=target == "-") as display,
     ):
         try:
-            insisted = () if chosen["plan"] is None else given_parameters(ctx, _IN_PLANS)
+            insisted = () if chosen["plan"] is None else given_parameters(ctx, FILM_KEYS)
             options = _options(chosen, insisted)
             is_film = check_source(source)
             place = _check_target(source, target, options, is_film=is_film)
@@ -163,7 +161,6 @@ def _leaves_pale(options: RunOptions) -> bool:
     if options.plan is None:
         return options.color.saturation < _LEAST_SATURATION
     from filmcolor.guide.choosing import leaves_pale
-    from filmcolor.guide.plan_file import read_plan
 
     return leaves_pale(read_plan(options.plan), options, _LEAST_SATURATION)
 

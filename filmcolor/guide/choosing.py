@@ -54,21 +54,29 @@ def leaves_pale(plan: PlanFile, options: RunOptions, least: float) -> bool:
 
 def check_names(plan: PlanFile, options: RunOptions) -> None:
     """Raise what `choose` or `find_given` would, for models and files that there are not: before a
-    film is looked through.
+    film is looked through. `options` are those of the film, as `with_film` gives them.
     """
-    models = _Models()
+    models, color = _Models(), options.color
+    if plan.film.model == color.model or plan.film.look == color.look:
+        models.digest(color, partial(plan.where, 0))
+    _check_files(plan.film, partial(plan.where, 0))
     for entry, shot in enumerate(plan.shots, 1):
-        choices, where = shot.choices, partial(plan.where, entry)
-        _differences(_color(choices, plan.film, options.color), options.color, models, where)
-        stills = choices.stills if isinstance(choices.stills, tuple) else ()
-        for still in stills:
-            if not Path(still.file).is_file():
-                raise OptionError(f"{where('stills')}: {still.file}: no such file")
-        if isinstance(choices.strokes, str):
-            try:
-                read_strokes(choices.strokes)
-            except OptionError as error:
-                raise OptionError(f"{where('strokes')}: {error}") from error
+        where = partial(plan.where, entry)
+        _differences(_color(shot.choices, plan.film, color), color, models, where)
+        _check_files(shot.choices, where)
+
+
+def _check_files(choices: Choices, where: Callable[[str], str]) -> None:
+    if isinstance(choices.stills, str) and not Path(choices.stills).is_dir():
+        raise OptionError(f"{where('stills')}: {choices.stills}: no such folder")
+    for still in choices.stills if isinstance(choices.stills, tuple) else ():
+        if not Path(still.file).is_file():
+            raise OptionError(f"{where('stills')}: {still.file}: no such file")
+    if isinstance(choices.strokes, str):
+        try:
+            read_strokes(choices.strokes)
+        except OptionError as error:
+            raise OptionError(f"{where('strokes')}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,8 @@ COLOR_KEYS = ("look", "saturation", "hue_shift", "stability", "model")
 """Choices that are options of `ColorOptions`."""
 GIVEN_KEYS = ("stills", "strokes", "reference")
 """Choices that are things given to guide the colours."""
+FILM_KEYS = COLOR_KEYS + GIVEN_KEYS
+"""Choices that are options of a run."""
 
 
 @dataclass(frozen=True, slots=True)

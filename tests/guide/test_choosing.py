@@ -167,6 +167,16 @@ def test_names_are_checked_first(
     with pytest.raises(kind) as caught:
         check_names(planned(shot(0), shot(4, **choices)), PLAIN)
     assert str(caught.value).startswith(f"film.toml: shot 2 (start 00:00:04.000): {said}")
+    if "stills" not in choices:
+        plan = planned(shot(0), film=Choices(**choices))  # type: ignore[arg-type]
+        with pytest.raises(kind) as caught:
+            check_names(plan, with_film(PLAIN, plan))
+        assert str(caught.value).startswith(f"film.toml: [film]: {said}")
+
+
+def test_a_folder_of_stills_must_be_there() -> None:
+    with pytest.raises(OptionError, match=r"^film.toml: \[film\]: stills: gone: no such folder$"):
+        check_names(planned(shot(0), film=Choices(stills="gone")), PLAIN)
 
 
 @pytest.mark.parametrize(
