@@ -1,0 +1,47 @@
+"""Options of single shots, and the models that they are coloured with."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from filmcolor.models.checkpoint import LoadedModel
+from filmcolor.options import ColorOptions
+from filmcolor.shot_colors import ModelShelf, ShotColors
+from filmcolor.tone import Tone
+from tests.evaluate.networks import one_color
+
+
+def test_shots_are_painted_alike_that_differ_in_tone_alone() -> None:
+    film = ColorOptions(saturation=0.5)
+    own = {
+        1: ColorOptions(saturation=2.0, hue_shift=30.0),
+        2: ColorOptions(saturation=0.0),
+        3: ColorOptions(stability=0.1),
+    }
+    shots = ShotColors(film, own)
+    assert shots.of(0) == film and shots.of(3) == own[3]
+    assert shots.painting(0) == shots.painting(1) == ColorOptions()
+    assert shots.painting(2) == ColorOptions(saturation=0.0)
+    assert shots.painting(3) == own[3]
+    assert [shots.tone(n) for n in range(3)] == [Tone(0.5), Tone(2.0, 30.0), Tone(0.0)]
+
+
+def test_models_are_loaded_once_and_few_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+
+    def load(name: str, device: torch.device, look: str) -> LoadedModel:
+        loaded.append(f"{name} {look}")
+        return one_color(1, 2)
+
+    monkeypatch.setattr("filmcolor.shot_colors.load_generator", load)
+    shelf, cpu = ModelShelf(), torch.device("cpu")
+    first = shelf.get(ColorOptions(model="a"), cpu)
+    for name in ("b", "c", "d", "a"):
+        shelf.get(ColorOptions(model=name), cpu)
+    assert shelf.get(ColorOptions(model="a"), cpu) is first
+    assert loaded == ["a natural", "b natural", "c natural", "d natural"]
+    shelf.get(ColorOptions(model="a", look="vivid"), cpu)  # takes the place of b, unused longest
+    for name in ("a", "c", "d", "b"):
+        shelf.get(ColorOptions(model=name), cpu)
+    assert loaded[4:] == ["a vivid", "b natural"]
