@@ -96,9 +96,7 @@ def look_at_shots(
     info = reader.info
     device = resolve_device(options.color.device)
     refuse_hdr(info)
-    model = load_generator(
-        options.color.model, device, options.color.look, options.color.precision
-    )
+    model = load_generator(options.color.model, device, options.color.look, options.color.precision)
     samples = reader.sample(_SAMPLES)
     yield from reader.notices
     tags = resolve_tags(info.tags, info.height)

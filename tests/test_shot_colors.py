@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
+from filmcolor.models.card import Descriptor, ModelCard
 from filmcolor.models.checkpoint import LoadedModel
-from filmcolor.options import ColorOptions
+from filmcolor.options import ColorOptions, Look
 from filmcolor.shot_colors import ModelShelf, ShotColors
 from filmcolor.tone import Tone
 from tests.evaluate.networks import one_color
@@ -28,20 +31,30 @@ def test_shots_are_painted_alike_that_differ_in_tone_alone() -> None:
 
 
 def test_models_are_loaded_once_and_few_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the film's precision, where they allow it."""
     loaded: list[str] = []
 
-    def load(name: str, device: torch.device, look: str) -> LoadedModel:
-        loaded.append(f"{name} {look}")
+    def load(name: str, device: torch.device, look: str, precision: str) -> LoadedModel:
+        loaded.append(f"{name} {look} {precision}")
         return one_color(1, 2)
 
+    def card(path: Path) -> ModelCard:
+        return ModelCard("a card", "none", descriptor=Descriptor(half_precision=path.name != "b"))
+
     monkeypatch.setattr("filmcolor.shot_colors.load_generator", load)
+    monkeypatch.setattr("filmcolor.shot_colors.find_checkpoint", Path)
+    monkeypatch.setattr("filmcolor.shot_colors.read_card", card)
     shelf, cpu = ModelShelf(), torch.device("cpu")
-    first = shelf.get(ColorOptions(model="a"), cpu)
+
+    def get(name: str, look: Look = "natural") -> LoadedModel:
+        return shelf.get(ColorOptions(model=name, look=look, precision="bf16"), cpu)
+
+    first = get("a")
     for name in ("b", "c", "d", "a"):
-        shelf.get(ColorOptions(model=name), cpu)
-    assert shelf.get(ColorOptions(model="a"), cpu) is first
-    assert loaded == ["a natural", "b natural", "c natural", "d natural"]
-    shelf.get(ColorOptions(model="a", look="vivid"), cpu)  # takes the place of b, unused longest
+        get(name)
+    assert get("a") is first
+    assert loaded == ["a natural bf16", "b natural fp32", "c natural bf16", "d natural bf16"]
+    get("a", "vivid")  # takes the place of b, unused longest
     for name in ("a", "c", "d", "b"):
-        shelf.get(ColorOptions(model=name), cpu)
-    assert loaded[4:] == ["a vivid", "b natural"]
+        get(name)
+    assert loaded[4:] == ["a vivid bf16", "b natural fp32"]
