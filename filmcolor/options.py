@@ -124,6 +124,7 @@ class RunOptions:
     verify: bool = False  # compare the result with the source when it is written
     stills: str | None = None  # folder of coloured stills, named by their times
     strokes: str | tuple[Stroke, ...] | None = None  # known colours, or a TOML or JSON file of them
+    reference: str | None = None  # colour picture of other things whose colours are followed
     plan: str | None = None  # TOML file with the shots, and what is chosen for each
     insisted: tuple[str, ...] = ()  # options that win over the plan's [film] even at their default
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from filmcolor import __version__
@@ -22,7 +23,8 @@ from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.compose import chroma_at
 from filmcolor.errors import FilmcolorError, JobError, MediaError, OptionError
 from filmcolor.film_stages import Coloring, StageClock, color_stream
-from filmcolor.guide.choosing import check_names, with_film
+from filmcolor.guide.choosing import check_names, check_references, with_film
+from filmcolor.guide.match import Reference, reference_for
 from filmcolor.guide.plan_file import read_plan
 from filmcolor.infer import infer
 from filmcolor.job import FilmPlan
@@ -103,6 +105,7 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
                 ("--plan", options.plan),
                 ("--stills", options.stills),
                 ("--strokes", options.strokes),
+                ("--reference", options.reference),
             )
             if value is not None
         ]
@@ -110,6 +113,9 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
             raise OptionError(
                 f"{guided[0]}: needs files on both sides; a pipe is not looked through"
             )
+        reference_for(options.reference, model)  # refused now rather than after the look
+        if plan is not None:
+            check_references(plan, model)
         if not info.is_pipe and target != PIPE:
             folder = Path(options.work) if options.work else default_folder(target)
         yield Planned(
@@ -241,6 +247,7 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
         len(pairs),
         "pictures",
     )
+    reference = reference_for(options.reference, model)
     table = ChromaTable.build(6, 1).to(device)
     clock = StageClock()
     count = {"done": 0, "skipped": 0, "failed": 0}
@@ -250,7 +257,9 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
             yield PictureDone(str(picture), str(place), "skipped", "is there already")
         else:
             try:
-                yield from _color_picture(picture, place, model, table, options.color, clock)
+                yield from _color_picture(
+                    picture, place, model, reference, table, options.color, clock
+                )
                 count["done"] += 1
                 yield PictureDone(str(picture), str(place), "done")
             except FilmcolorError as error:
@@ -291,6 +300,7 @@ def _color_picture(
     source: Path,
     target: Path,
     model: LoadedModel,
+    reference: Reference | None,
     table: ChromaTable,
     options: ColorOptions,
     clock: StageClock,
@@ -302,7 +312,9 @@ def _color_picture(
         yield Notice(f"{source}: {notice.text}", notice.warning)
     clock.add("read", time.perf_counter() - begun)
     begun = time.perf_counter()
-    (pair,) = infer([Frame(0, 0, picture.luma)], model, picture_view(picture, model, options), 1)
+    view = picture_view(picture, model, options)
+    known = None if reference is None else partial(reference.known, view=view)
+    (pair,) = infer([Frame(0, 0, picture.luma)], model, view, 1, known)
     clock.add("infer", time.perf_counter() - begun)
     begun = time.perf_counter()
     cb, cr = chroma_at(

@@ -49,6 +49,7 @@ def fingerprint(job: Coloring) -> dict[str, str]:
         verify=settled.verify,
         stills=settled.stills,  # these and the next count for the segments of their shots alone
         strokes=settled.strokes,
+        reference=settled.reference,
         plan=settled.plan,
         insisted=settled.insisted,
     )
@@ -92,7 +93,9 @@ def _color_in_segments(
     job = replace(job, stride=film.stride)
     segments = film.segments()
     folder.settings = {}
-    if plan or job.options.stills is not None or job.options.strokes is not None:
+    chosen = job.options
+    given = (plan, chosen.stills, chosen.strokes, chosen.reference)
+    if any(each is not None for each in given):
         begun = time.perf_counter()
         job, film = yield from _guided(job, folder, film, plan)
         looked += time.perf_counter() - begun

@@ -184,6 +184,18 @@ _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
     ),
     section_option(
         _COLOUR,
+        "--reference",
+        type=click.Path(),
+        default=_RUN.reference,
+        show_default="none",
+        metavar="PICTURE",
+        help="A photograph in colour of like things, such as another picture of the same people or "
+        "place: what looks alike (skin, uniforms, sky) takes its colours, the rest stays "
+        "automatic. Stills and strokes come before it. Example: filmcolor run old.mp4 --reference "
+        "uniform.jpg --start 1:20 --duration 15.",
+    ),
+    section_option(
+        _COLOUR,
         "--smooth",
         type=choices(get_args(words.Smoothing)),
         default=_COLOR.smooth,

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from filmcolor.errors import CheckpointError, OptionError
-from filmcolor.guide.given import Given, OwnGiven
+from filmcolor.guide.given import Given, OwnGiven, named
+from filmcolor.guide.match import reference_for
 from filmcolor.guide.plan_file import COLOR_KEYS, GIVEN_KEYS, Choices, PlanFile
 from filmcolor.guide.strokes import read_strokes
 from filmcolor.guide.times import FilmTimes
 from filmcolor.job import FilmPlan
 from filmcolor.models.card import read_card
+from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.moments import time_text
 from filmcolor.options import ColorOptions, Look, RunOptions
@@ -66,6 +68,17 @@ def check_names(plan: PlanFile, options: RunOptions) -> None:
         _check_files(shot.choices, where)
 
 
+def check_references(plan: PlanFile, model: LoadedModel) -> None:
+    """Raise, with the place in the plan, what is wrong with references of shots."""
+    checked: set[str] = set()
+    for entry, shot in enumerate(plan.shots, 1):
+        name = shot.choices.reference
+        if name and name not in checked:
+            with named(plan.where(entry, "reference")):
+                reference_for(name, model)
+            checked.add(name)
+
+
 def _check_files(choices: Choices, where: Callable[[str], str]) -> None:
     if isinstance(choices.stills, str) and not Path(choices.stills).is_dir():
         raise OptionError(f"{where('stills')}: {choices.stills}: no such folder")
@@ -73,10 +86,8 @@ def _check_files(choices: Choices, where: Callable[[str], str]) -> None:
         if not Path(still.file).is_file():
             raise OptionError(f"{where('stills')}: {still.file}: no such file")
     if isinstance(choices.strokes, str):
-        try:
+        with named(where("strokes")):
             read_strokes(choices.strokes)
-        except OptionError as error:
-            raise OptionError(f"{where('strokes')}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +123,7 @@ def choose(
         if color != options.color:
             colors[number] = color
             parts += _differences(color, options.color, models, where)
-        if choices.stills is not None or choices.strokes is not None:
+        if any(getattr(choices, key) is not None for key in GIVEN_KEYS):
             given[number] = _own(choices, shot, where)
         if parts:
             digests[number] = ", ".join(parts)
@@ -200,7 +211,7 @@ def _own(choices: Choices, shot: Shot, where: Callable[[str], str]) -> OwnGiven:
     stills = None
     if isinstance(choices.stills, tuple):
         stills = tuple((Path(still.file), still.at) for still in choices.stills)
-    return OwnGiven(shot, where, stills, choices.strokes)
+    return OwnGiven(shot, where, stills, choices.strokes, choices.reference)
 
 
 class _Models:

@@ -1,4 +1,4 @@
-"""What people have given for a film: stills and strokes, found their frames and their shots.
+"""What people have given for a film: stills, strokes, references; found their frames and shots.
 
 What a shot is given is one value with one digest, so that work on it can be told from work on the
 same shot with something else. It decodes nothing.
@@ -17,6 +17,7 @@ import numpy as np
 
 from filmcolor.errors import FilmcolorError, MediaError, OptionError
 from filmcolor.guide.carry import Anchor
+from filmcolor.guide.reference import read_reference
 from filmcolor.guide.screen import Screen, ab_of
 from filmcolor.guide.spread import spread
 from filmcolor.guide.strokes import read_strokes
@@ -49,17 +50,23 @@ class GivenShot:
     stills: tuple[GivenStill, ...] = ()
     strokes: tuple[tuple[int, Stroke], ...] = ()
     """Each with its frame."""
+    reference: Path | None = None
+    """A picture in colour of other things."""
+    reference_digest: str = ""
+    """Of its pixels."""
 
     @property
     def digest(self) -> str:
         """What it depends on, and nothing else."""
         parts = [repr((still.frame, still.digest)) for still in self.stills]
         parts += [repr(pair) for pair in self.strokes]
+        if self.reference is not None:
+            parts.append(self.reference_digest)
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
 
     def anchor(self, screen: Screen, frame: int, lightness: Field) -> Anchor | None:
         """What is known of a frame, whose lightness (h, w) on the grid this is, by itself: strokes
-        lie over a still; None for nothing.
+        lie over a still; None for nothing. What a reference suggests is not known.
         """
         found: Anchor | None = None
         for still in self.stills:
@@ -87,6 +94,8 @@ class OwnGiven:
     stills: tuple[tuple[Path, Fraction | None], ...] | None = None
     """Each with its time, None where its name tells it."""
     strokes: str | tuple[Stroke, ...] | None = None
+    reference: str | None = None
+    """Empty for no reference."""
 
     def check(self, name: str, seconds: Fraction, frame: int | None) -> None:
         """Raise `OptionError` if a frame, None outside of the part, is not of this shot."""
@@ -112,7 +121,8 @@ def find_given(
     screen: Screen,
     own: Mapping[int, OwnGiven] | None = None,
 ) -> Given:
-    """The stills and strokes of `options`, put to the frames of a film or of a part of it.
+    """What `options` give for a film or for a part of it: stills and strokes put to their frames, a
+    reference to every shot.
 
     `own` is what single shots are given, by number, instead of what they have of `options`. Raises
     `OptionError` or `MediaError`, in one line, for what cannot be meant.
@@ -132,20 +142,35 @@ def find_given(
         if told.strokes is not None:
             strokes = [pair for pair in strokes if pair[0] not in _frames(shot)]
             strokes += finder.strokes(told.strokes, told)
+    references = _references(options.reference, len(film.shots), own or {})
     notices = finder.notices()
     by_shot: dict[int, GivenShot] = {}
     touched = [*(still.frame for still in stills), *(frame for frame, _ in strokes)]
-    for number in sorted({film.shot_at(frame) for frame in touched}):
+    for number in sorted({film.shot_at(frame) for frame in touched} | references.keys()):
         frames = _frames(film.shots[number])
         by_shot[number] = GivenShot(
             number,
             tuple(still for still in stills if still.frame in frames),
             tuple(pair for pair in strokes if pair[0] in frames),
+            *references.get(number, (None, "")),
         )
     if by_shot:
         what = f"stills: {len(stills)}, strokes: {len(strokes)}"
+        if references:
+            names = sorted({path.name for path, _ in references.values()})
+            what += f", reference: {', '.join(names)}"
         notices.append(Notice(f"{len(by_shot)} of {len(film.shots)} shots are guided ({what})"))
     return Given(by_shot, tuple(notices))
+
+
+def _references(
+    given: str | None, shots: int, own: Mapping[int, OwnGiven]
+) -> dict[int, tuple[Path, str]]:
+    """By number of the shot: its reference, and a digest of it."""
+    wanted = {} if given is None else dict.fromkeys(range(shots), given)
+    wanted |= {n: told.reference for n, told in own.items() if told.reference is not None}
+    digests = {name: read_reference(name)[1] for name in set(wanted.values()) - {""}}
+    return {number: (Path(name), digests[name]) for number, name in wanted.items() if name}
 
 
 def _frames(shot: Shot) -> range:
@@ -184,7 +209,7 @@ class _Finder:
         """Stills with their frames, in order; of a shot of its own none may be of another."""
         found: dict[int, GivenStill] = {}
         for path, seconds in pictures:
-            with _named("" if own is None else own.where("stills")):
+            with named("" if own is None else own.where("stills")):
                 still = self._still(path, seconds, own)
                 if still is None:
                     continue
@@ -231,7 +256,7 @@ class _Finder:
     ) -> list[tuple[int, Stroke]]:
         """Strokes with their frames; of a shot of its own none may be of another."""
         found = []
-        with _named("" if own is None else own.where("strokes")):
+        with named("" if own is None else own.where("strokes")):
             strokes: Sequence[Stroke] = read_strokes(given) if isinstance(given, str) else given
             where = f"{given}: " if isinstance(given, str) else ""
             for number, stroke in enumerate(strokes, 1):
@@ -253,7 +278,7 @@ class _Finder:
 
 
 @contextmanager
-def _named(where: str) -> Generator[None, None, None]:
+def named(where: str) -> Generator[None, None, None]:
     """Put a place before what goes wrong."""
     try:
         yield

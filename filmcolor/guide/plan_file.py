@@ -62,7 +62,7 @@ class Choices:
     strokes: str | tuple[Stroke, ...] | None = None
     """A file of them, or the strokes themselves."""
     reference: str | None = None
-    """A colour photograph that guides the colours."""
+    """A colour photograph that guides the colours; empty for none."""
 
 
 COLOR_KEYS = ("look", "saturation", "hue_shift", "stability", "model")
@@ -259,9 +259,9 @@ def _value(key: str, value: object, folder: Path, *, is_film: bool) -> object:
         return tuple(_still(entry, folder) for entry in entries)
     if key == "strokes" and isinstance(value, list):
         return tuple(_strokes(value))
-    if key == "reference":
-        raise ValueError("this version follows no reference pictures; take the line out")
-    what = {"stills": "a folder", "strokes": "a file, or strokes"}[key]
+    if key == "reference" and value == "":
+        return value
+    what = {"stills": "a folder", "strokes": "a file, or strokes", "reference": "a picture"}[key]
     return str(folder / _name(value, f"the name of {what}"))
 
 

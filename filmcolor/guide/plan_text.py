@@ -41,6 +41,8 @@ _HEAD = """\
 #   strokes = "file.toml"  points and boxes with the right colours, as for `run --strokes`; or, at
 #                          the end of the shot, a [[shot.strokes]] for each, with at, points or
 #                          box, and color
+#   reference = "a.jpg"    a colour photograph of other things whose colours are followed, as for
+#                          `run --reference`; "" for none
 #
 # Names of files count from the folder of this file.
 #
@@ -159,7 +161,7 @@ def _seen_from(folder: Path, plan: PlanFile) -> PlanFile:
             model=seen(model) if model and is_model_file(model) else model,
             stills=seen(stills) if isinstance(stills, str) else stills,
             strokes=seen(strokes) if isinstance(strokes, str) else strokes,
-            reference=seen(choices.reference) if choices.reference else None,
+            reference=seen(choices.reference) if choices.reference else choices.reference,
         )
 
     shots = (replace(shot, choices=chosen(shot.choices)) for shot in plan.shots)

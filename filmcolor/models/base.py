@@ -51,3 +51,9 @@ class Generator(nn.Module, ABC):
         """Lightness (N, 1, H, W), L* 0..100, to ab (N, 2, h, w) in Lab units; h and w may be
         smaller.
         """
+
+    def features(self, lightness: Tensor) -> list[Tensor]:
+        """What the network sees in pictures (N, 1, H, W), L* 0..100, so that they can be compared:
+        maps (N, C, h, w), finest first; none if it offers none.
+        """
+        return []

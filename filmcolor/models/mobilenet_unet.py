@@ -242,6 +242,10 @@ class MobileNetUNet(Generator):
         encoded: list[Tensor] = self.encoder(lightness / 50.0 - 1.0, stem_bias)
         return encoded
 
+    def features(self, lightness: Tensor) -> list[Tensor]:
+        """At stride 8, 16 and 32: the finer ones tell places apart, the coarser ones things."""
+        return self.encode(lightness)[1:]
+
     def read_heads(self, features: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Encoder features to class logits (N, bins, h, w) and regressed ab (N, 2, h, w)."""
         at4, at8, at16, at32 = features

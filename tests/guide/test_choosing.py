@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from filmcolor.errors import CheckpointError, FilmcolorError, OptionError
 from filmcolor.guide.choosing import (
     check_names,
+    check_references,
     choose,
     leaves_pale,
     segment_settings,
@@ -23,6 +26,7 @@ from filmcolor.guide.plan_file import Choices, PlanFile, PlanShot, PlanStill
 from filmcolor.guide.screen import Screen
 from filmcolor.guide.times import FilmTimes
 from filmcolor.job import FilmPlan
+from filmcolor.models.checkpoint import load_generator
 from filmcolor.options import ColorOptions, RunOptions, Stroke
 from filmcolor.types import Box, Shot
 
@@ -222,6 +226,36 @@ def test_a_shots_own_strokes_take_the_place_of_the_films() -> None:
         0: ((25, everywhere[0]),),
         1: ((150, own),),
     }
+
+
+def test_a_shots_own_reference_takes_the_place_of_the_films(tmp_path: Path) -> None:
+    film = looked_through()
+    for name, color in (("film.png", (40, 70, 200)), ("shot.png", (200, 70, 40))):
+        Image.new("RGB", (80, 64), color).save(tmp_path / name)
+    whole, own = str(tmp_path / "film.png"), str(tmp_path / "shot.png")
+    plan = planned(
+        shot(0), shot(4, reference=own), shot(12, reference=""), film=Choices(reference=whole)
+    )
+    options = with_film(PLAIN, plan)
+    chosen = choose(plan, options, film, times_of(film), is_part=False)
+    given = find_given(options, film, times_of(film), SCREEN, chosen.given)
+    assert {n: str(told.reference) for n, told in given.shots.items()} == {0: whole, 1: own}
+    digests = {told.digest for told in given.shots.values()}
+    assert len(digests) == 2
+    plain = find_given(PLAIN, film, times_of(film), SCREEN, chosen.given)
+    assert {n: str(told.reference) for n, told in plain.shots.items()} == {1: own}
+
+
+def test_references_are_checked_first(tmp_path: Path) -> None:
+    model = load_generator("default")
+    for name, said in (("gone.png", "cannot be read"), ("grey.png", "has no colour")):
+        path = tmp_path / name
+        if name == "grey.png":
+            Image.new("RGB", (80, 64), (90, 90, 90)).save(path)
+        with pytest.raises(FilmcolorError) as caught:
+            check_references(planned(shot(0), shot(4, reference=str(path))), model)
+        place = "film.toml: shot 2 (start 00:00:04.000): reference: "
+        assert str(caught.value).startswith(place) and said in str(caught.value)
 
 
 def test_lines_are_named_where_they_are_known() -> None:

@@ -44,12 +44,18 @@ def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
                     model=f"{folder}/mine.safetensors",
                     stills=(PlanStill(odd, Fraction("2.5")), PlanStill(f"{folder}/b.png")),
                     strokes=STROKES,
+                    reference="",
                 ),
             ),
             PlanShot(
                 Fraction(3601),
                 None,
-                Choices(model="default", stills=(), strokes=f"{folder}/strokes.json"),
+                Choices(
+                    model="default",
+                    stills=(),
+                    strokes=f"{folder}/strokes.json",
+                    reference=f"{folder}/a.jpg",
+                ),
             ),
             PlanShot(Fraction(4000), None, Choices(stills=(PlanStill(odd),), strokes=())),
         ),
@@ -89,7 +95,16 @@ def test_everything_is_explained_in_comments_alone(tmp_path: Path) -> None:
     path.write_text(text, encoding="utf-8")
     assert read_plan(path) == PlanFile(shots=(PlanShot(Fraction(0)),))
     head = text.partition("[film]\n")[0]
-    for key in ("skip", "look", "saturation", "hue_shift", "stability", "model", "stills"):
+    for key in (
+        "skip",
+        "look",
+        "saturation",
+        "hue_shift",
+        "stability",
+        "model",
+        "stills",
+        "reference",
+    ):
         assert f"#   {key} = " in head
     assert max(map(len, text.splitlines())) <= 100
 
