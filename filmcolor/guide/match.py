@@ -107,9 +107,10 @@ class Reference:
         return KnownColors(frame.index, guess.ab, guess.confidence, whole=True)
 
     def _seen(self, light: Tensor) -> list[Tensor]:
-        with torch.inference_mode():
-            generator, device = self._model.generator, self._model.device
-            return [level.float() for level in generator.features(light.to(device))]
+        model = self._model
+        kind = model.device.type
+        with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=model.half):
+            return [level.float() for level in model.generator.features(light.to(model.device))]
 
     def _compared(self, own: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Features (C, places) of a picture and of the reference whose products are cosines,

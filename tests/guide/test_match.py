@@ -124,6 +124,16 @@ def test_a_turned_film_is_matched_upright(model: LoadedModel, turns: int) -> Non
     assert np.array_equal(turned.confidence, np.rot90(upright.confidence, -turns))
 
 
+def test_a_model_in_half_precision_matches_alike(model: LoadedModel) -> None:
+    photo = photographs.chelsea()
+    half = load_generator("default", precision="bf16")
+    part, light = np.ascontiguousarray(photo[:, 100:]), light_of(photo)
+    exact, rounded = (Reference(part, each).guess(light, (40, 60)) for each in (model, half))
+    assert half.half
+    assert np.hypot(*(exact.ab - rounded.ab)).mean() < 1
+    assert np.abs(exact.confidence - rounded.confidence).mean() < 0.03
+
+
 def test_models_that_cannot_be_guided_are_refused() -> None:
     class Blind(Bands):
         def features(self, lightness: Tensor) -> list[Tensor]:
