@@ -25,6 +25,7 @@ from filmcolor.pipeline import color_film as film_events
 from filmcolor.pipeline import color_pictures as picture_events
 from filmcolor.shots import assign_shots
 from filmcolor.smooth import smooth
+from filmcolor.tone import Tone
 from filmcolor.types import ColorTags, Event, Finished, Frame, PixelLayout
 from filmcolor.verify.check import verify_film as verify_events
 from filmcolor.verify.findings import VerifyReport
@@ -81,6 +82,7 @@ def color_frames(
         raise OptionError("stride auto: is settled on films alone; give a number")
     device = resolve_device(chosen.device)
     model = load_generator(chosen.model, device, chosen.look, chosen.precision)
+    tone = Tone.of(chosen)
     lumas = _lumas(frames)
     first = next(lumas, None)
     if first is None:
@@ -96,9 +98,9 @@ def color_frames(
         tags=_TAGS,
         siting="center",
         box=None,
-        saturation=chosen.saturation,
         table=ChromaTable.build(_TAGS.matrix, _TAGS.primaries).to(device),
         device=device,
+        tone_of=lambda shot: tone,
     )
     for frame in composed:
         luma = normalize_luma(torch.from_numpy(frame.luma), 8, True)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from filmcolor.color import ChromaTable, lightness, normalize_luma, quantize_chroma
+from filmcolor.tone import Tone, ToneOf, plain
 from filmcolor.types import (
     Box,
     ColorField,
@@ -34,6 +35,7 @@ _IN_FLIGHT = 2
 """Frames that a CUDA device may still be working on when the next one is started."""
 _FIELD_OFFSET = 0.5
 """Rows by which the middle of a field's rows is above (top) or below that of the frame's."""
+_PLAIN = Tone()
 _BAND_SAMPLES = 1 << 20
 """Samples of a picture that are worked on at once, so that a large one needs little memory."""
 
@@ -42,17 +44,14 @@ def _find_chroma(
     lines: GuideLines,
     luma: Tensor,
     light: Tensor,
-    saturation: float,
+    tone: Tone,
     table: ChromaTable,
     rows: slice,
 ) -> Tensor:
     """(Cb, Cr) (1, 2, h, w) in -0.5..0.5 for Y' 0..1 and its L*, both (1, 1, h, w), on these rows
     of the chroma grid.
     """
-    ab = lines.ab(light, rows)
-    if saturation != 1.0:
-        ab = ab * saturation
-    return table(luma, ab)
+    return table(luma, tone.applied(lines.ab(light, rows)))
 
 
 @torch.inference_mode()
@@ -61,9 +60,9 @@ def chroma_at(
     luma: Luma,
     *,
     bit_depth: int,
-    saturation: float,
     table: ChromaTable,
     device: torch.device,
+    tone: Tone = _PLAIN,
 ) -> tuple[Field, Field]:
     """(Cb, Cr) of a still picture at full resolution, each (height, width) float32 in -0.5..0.5.
 
@@ -78,7 +77,7 @@ def chroma_at(
         codes = torch.from_numpy(luma[top : top + step].astype(np.int32)).to(device)
         band = normalize_luma(codes[None, None], bit_depth, full_range=True)
         light = lightness(band)
-        found = _find_chroma(lines, band, light, saturation, table, slice(top, top + step))
+        found = _find_chroma(lines, band, light, tone, table, slice(top, top + step))
         result[:, top : top + step] = found[0].cpu().numpy()
     return result[0], result[1]
 
@@ -113,18 +112,18 @@ class _Composer:
         tags: ColorTags,
         siting: Siting,
         box: Box | None,
-        saturation: float,
         table: ChromaTable,
         device: torch.device,
+        tone_of: ToneOf,
     ) -> None:
         self._size = size
         self._source_layout, self._layout = source_layout, layout
         self._full_range = bool(tags.full_range)
         self._siting = siting
         self._box = box or Box(0, 0, *size)
-        self._saturation = saturation
         self._table = table
         self._device = device
+        self._tone_of = tone_of
         self._upsampler = Upsampler(self._box.size, layout, siting, device)
         down, across = layout.subsampling
         if self._box.top % down or self._box.left % across:
@@ -159,7 +158,8 @@ class _Composer:
         if on_cuda:
             sent = sent.pin_memory()
         luma, light = self._look_up(sent.to(self._device, non_blocking=on_cuda), divisor)
-        found = self._chroma(colors, luma, light, by_field=frame.interlaced)
+        tone = self._tone_of(frame.shot)
+        found = self._chroma(colors, luma, light, tone, by_field=frame.interlaced)
         made = quantize_chroma(found[0], self._layout.bit_depth, self._full_range).to(torch.int16)
         if not on_cuda:
             return _Started(frame, made.cpu(), None, key)
@@ -170,7 +170,13 @@ class _Composer:
         return _Started(frame, host, done, key)
 
     def _chroma(
-        self, colors: ColorField | FieldColors, luma: Tensor, light: Tensor, *, by_field: bool
+        self,
+        colors: ColorField | FieldColors,
+        luma: Tensor,
+        light: Tensor,
+        tone: Tone,
+        *,
+        by_field: bool,
     ) -> Tensor:
         """(Cb, Cr) for Y' and its L* on the chroma grid; of a whole frame with the top field's
         colours.
@@ -179,7 +185,7 @@ class _Composer:
             whole = colors if isinstance(colors, ColorField) else colors.top
             offset = 0.0 if whole is colors else -_FIELD_OFFSET
             lines = self._upsampler.lines(whole, offset)
-            return _find_chroma(lines, luma, light, self._saturation, self._table, slice(None))
+            return _find_chroma(lines, luma, light, tone, self._table, slice(None))
         found = luma.new_empty((1, 2, *luma.shape[2:]))
         for parity, (field, offset) in enumerate(
             ((colors.top, -_FIELD_OFFSET), (colors.bottom, _FIELD_OFFSET))
@@ -191,7 +197,7 @@ class _Composer:
                     lines,
                     luma[:, :, rows],
                     light[:, :, rows],
-                    self._saturation,
+                    tone,
                     self._table,
                     rows,
                 )
@@ -231,17 +237,17 @@ def compose(
     tags: ColorTags,
     siting: Siting,
     box: Box | None,
-    saturation: float,
     table: ChromaTable,
     device: torch.device,
+    tone_of: ToneOf = plain,
 ) -> Generator[ColorFrame, None, None]:
     """Yield every frame with its own luma array and chroma for it, in order.
 
     `source_layout` tells the bit depth of the luma, `layout` the chroma that is to be delivered;
     `tags` must be resolved and be those of `table`, which lies on `device`. Colour fields cover
     the `box`; an interlaced frame comes with one for both its fields, or with one for each. Outside
-    the box chroma is exactly neutral. `saturation` scales ab. The first frame of each shot is
-    marked as a key frame. Raises `ValueError` if the frames' size changes.
+    the box chroma is exactly neutral. `tone_of` tells the tone of each shot. The first frame of
+    each shot is marked as a key frame. Raises `ValueError` if the frames' size changes.
     """
     composer: _Composer | None = None
     waiting: deque[_Started] = deque()
@@ -257,9 +263,9 @@ def compose(
                 tags,
                 siting,
                 box,
-                saturation,
                 table,
                 device,
+                tone_of,
             )
         waiting.append(composer.start(frame, colors, key=frame.shot != shot))
         shot = frame.shot

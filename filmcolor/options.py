@@ -38,7 +38,8 @@ class ColorOptions:
     batch_size: int | None = None  # frames a forward pass; None: settled by the device
     precision: Precision = "auto"  # of the model; auto: bf16 where device and model gain from it
     look: Look = "natural"  # how boldly the model paints: restrained errs least, vivid is richest
-    saturation: float = 1.0  # factor on ab; 1 is the look's own
+    saturation: float = 1.0  # factor on ab; 1 is the look's own, with 0 nothing is painted
+    hue_shift: float = 0.0  # degrees by which all hues are turned, from red towards yellow
     smooth: Smoothing = "flow"  # temporal smoothing of ab
     stability: float = 0.7  # its strength: 0 none, 1 the most
     stride: int | Literal["auto"] = 1  # the network sees every n-th frame of a shot
@@ -50,6 +51,8 @@ class ColorOptions:
             raise OptionError(f"--batch-size {self.batch_size}: must be 1 to 1024")
         if not 0.0 <= self.saturation <= 4.0:
             raise OptionError(f"--saturation {self.saturation}: must be 0 to 4")
+        if not -180.0 <= self.hue_shift <= 180.0:
+            raise OptionError(f"--hue-shift {self.hue_shift}: must be -180 to 180")
         if not 0.0 <= self.stability <= 1.0:
             raise OptionError(f"--stability {self.stability}: must be 0 to 1")
         if self.stride != "auto" and not 1 <= self.stride <= LONGEST_STRIDE:
@@ -124,6 +127,8 @@ class RunOptions:
     stills: str | None = None  # folder of coloured stills, named by their times
     strokes: str | tuple[Stroke, ...] | None = None  # known colours, or a TOML or JSON file of them
     reference: str | None = None  # colour picture of other things whose colours are followed
+    plan: str | None = None  # TOML file with the shots, and what is chosen for each
+    insisted: tuple[str, ...] = ()  # options that win over the plan's [film] even at their default
 
     def __post_init__(self) -> None:
         if self.start_seconds is not None and self.start_seconds < 0:

@@ -23,7 +23,9 @@ from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.compose import chroma_at
 from filmcolor.errors import FilmcolorError, JobError, MediaError, OptionError
 from filmcolor.film_stages import Coloring, StageClock, color_stream
+from filmcolor.guide.choosing import check_names, check_references, with_film
 from filmcolor.guide.match import Reference, reference_for
+from filmcolor.guide.plan_file import read_plan
 from filmcolor.infer import infer
 from filmcolor.job import FilmPlan
 from filmcolor.media.decode import FilmReader
@@ -45,6 +47,7 @@ from filmcolor.planning import look_through, settle_stride
 from filmcolor.prefetch import prefetch
 from filmcolor.segments import color_in_segments, fingerprint
 from filmcolor.sidecar import check_sidecar, write_sidecar
+from filmcolor.tone import Tone
 from filmcolor.types import (
     ColorFrame,
     Event,
@@ -78,6 +81,10 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
     these, `PipeClosedError` is a normal end: the reader of standard output has gone.
     """
     started = time.monotonic()
+    plan = None if options.plan is None else read_plan(options.plan)
+    if plan is not None:
+        options = with_film(options, plan)
+        check_names(plan, options)
     device = resolve_device(options.color.device)
     with FilmReader(source, options.on_error) as reader:
         info = reader.info
@@ -99,6 +106,7 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
         guided = [
             name
             for name, value in (
+                ("--plan", options.plan),
                 ("--stills", options.stills),
                 ("--strokes", options.strokes),
                 ("--reference", options.reference),
@@ -110,6 +118,8 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
                 f"{guided[0]}: needs files on both sides; a pipe is not looked through"
             )
         reference_for(options.reference, model)  # refused now rather than after the look
+        if plan is not None:
+            check_references(plan, model)
         if not info.is_pipe and target != PIPE:
             folder = Path(options.work) if options.work else default_folder(target)
         yield Planned(
@@ -141,7 +151,7 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
         done, looked = 0, 0.0
         if folder is not None:
             with WorkFolder(folder, fingerprint(job)) as work:
-                done = yield from color_in_segments(job, work, _label(model))
+                done = yield from color_in_segments(job, work, _label(model), plan)
                 if not options.keep_work:
                     work.remove()
         else:
@@ -326,9 +336,9 @@ def _color_picture(
         pair[1],
         picture.luma,
         bit_depth=picture.layout.bit_depth,
-        saturation=options.saturation,
         table=table,
         device=model.device,
+        tone=Tone.of(options),
     )
     clock.add("compose", time.perf_counter() - begun)
     begun = time.perf_counter()

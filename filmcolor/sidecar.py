@@ -22,7 +22,7 @@ from filmcolor.models.card import ModelCard
 from filmcolor.options import RunOptions
 
 FORMAT = "filmcolor-sidecar-1"
-_NOT_MADE_OF = ("overwrite", "work", "keep_work", "workers", "verify", "sidecar")
+_NOT_MADE_OF = ("overwrite", "work", "keep_work", "workers", "verify", "sidecar", "insisted")
 """Options that change nothing in the result."""
 
 

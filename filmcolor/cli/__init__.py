@@ -27,6 +27,7 @@ from filmcolor.cli.extract import extract_command
 from filmcolor.cli.info import info_command
 from filmcolor.cli.jobs import jobs_command
 from filmcolor.cli.models import models_command
+from filmcolor.cli.plan import plan_command
 from filmcolor.cli.preview import preview_command
 from filmcolor.cli.report import report_command
 from filmcolor.cli.run import run_command
@@ -100,6 +101,7 @@ def commands(ctx: click.Context, /) -> None:
 commands.add_command(run_command)
 commands.add_command(preview_command)
 commands.add_command(stills_command)
+commands.add_command(plan_command)
 commands.add_command(verify_command)
 commands.add_command(report_command)
 commands.add_command(compare_command)

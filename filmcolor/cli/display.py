@@ -87,6 +87,8 @@ def result_line(event: Finished) -> str:
     if event.unit == "pictures":
         counts = f"{event.done} done, {event.skipped} skipped, {event.failed} failed"
         return f"{name}: {counts} in {took}"
+    if event.unit == "shots":
+        return f"{name}: {event.done} shots in {took}"
     speed = f", {event.done / event.seconds:.1f} fps" if event.seconds > 0 else ""
     slowest = slowest_stage(event.stage_seconds)
     return f"{name}: {event.done} frames in {took}{speed}" + (

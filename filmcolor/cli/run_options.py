@@ -151,6 +151,27 @@ _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
     ),
     section_option(
         _COLOUR,
+        "--hue-shift",
+        type=float,
+        default=_COLOR.hue_shift,
+        show_default=True,
+        metavar="DEGREES",
+        help="Turn all hues, -180 to 180: red towards yellow, yellow towards green, green towards "
+        "blue; below 0 the other way.",
+    ),
+    section_option(
+        _COLOUR,
+        "--plan",
+        type=click.Path(),
+        default=_RUN.plan,
+        show_default="none",
+        metavar="FILE",
+        help="Shots, and settings for each, as `filmcolor plan` writes them and you have changed "
+        "them. What stands under a [[shot]] wins over the options given here, and these win over "
+        "what stands under [film] (films only).",
+    ),
+    section_option(
+        _COLOUR,
         "--stills",
         type=click.Path(),
         default=_RUN.stills,

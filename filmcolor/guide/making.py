@@ -35,13 +35,13 @@ MATCH_SPACING = 24
 def make_known(
     job: Coloring, film: FilmPlan, given: Given, screen: Screen, folder: Path
 ) -> Generator[Looking, None, dict[int, Path]]:
-    """See that every guided shot has its file in the folder, which is named by what is given for
-    it; other such files are removed.
+    """See that every guided shot has its file in the folder, which is named by its frames and by
+    what is given for it; other such files are removed.
 
     Yields now and then how many frames were looked at; returns the files by number of the shot.
     """
     paths = {
-        number: folder / f"known-{number:05}-{shot.digest}.colors"
+        number: folder / f"known-{number:05}-{_frames(film.shots[number])}-{shot.digest}.colors"
         for number, shot in given.shots.items()
     }
     for path in folder.glob("known-*.colors"):
@@ -71,6 +71,10 @@ def make_known(
     if total:
         yield Looking(total, total)
     return paths
+
+
+def _frames(shot: Shot) -> str:
+    return f"{shot.start}-{shot.stop}"
 
 
 class GuidedShot:

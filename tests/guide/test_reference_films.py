@@ -13,6 +13,7 @@ from skimage import data as photographs
 
 from filmcolor.errors import FilmcolorError, OptionError
 from filmcolor.guide.carry import Anchor, ShotCarry
+from filmcolor.guide.choosing import segment_settings
 from filmcolor.guide.given import Given, GivenShot
 from filmcolor.guide.making import MATCH_SPACING, over, places_to_match
 from filmcolor.job import FilmPlan
@@ -123,7 +124,9 @@ def test_a_reference_of_one_shot_counts_for_its_segments_alone() -> None:
     shots = tuple(Shot(each.start, each.stop) for each in SHOTS)
     plan = FilmPlan(shots, np.arange(FRAMES, dtype=np.int64), 1 / RATE)
     both = [
-        Given({1: GivenShot(1, reference=Path("a.png"), reference_digest=digest)}).settings(plan)
+        segment_settings(
+            plan, None, Given({1: GivenShot(1, reference=Path("a.png"), reference_digest=digest)})
+        )
         for digest in ("1", "2")
     ]
     assert both[0].keys() == both[1].keys() == {1}
