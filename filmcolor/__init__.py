@@ -1,3 +1,60 @@
-"""filmcolor turns black-and-white film into colour film."""
+"""filmcolor turns black-and-white film into colour film.
+
+    import filmcolor
+
+    filmcolor.color_film("old_film.mp4", "color.mp4")
+    filmcolor.color_picture("portrait.jpg", "portrait.color.jpg")
+    colored = list(filmcolor.color_frames(frames))     # uint8 (height, width) each
+
+Nothing heavy is imported before it is used. See docs/python.md.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from filmcolor.api import color_film, color_frames, color_picture, verify_film
+    from filmcolor.errors import FilmcolorError
+    from filmcolor.options import (
+        ColorOptions,
+        EncodeOptions,
+        RunOptions,
+        Stroke,
+        VerifyOptions,
+    )
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "ColorOptions",
+    "EncodeOptions",
+    "FilmcolorError",
+    "RunOptions",
+    "Stroke",
+    "VerifyOptions",
+    "__version__",
+    "color_film",
+    "color_frames",
+    "color_picture",
+    "verify_film",
+]
+
+
+_HOMES = {
+    "api": ("color_film", "color_frames", "color_picture", "verify_film"),
+    "errors": ("FilmcolorError",),
+    "options": ("ColorOptions", "EncodeOptions", "RunOptions", "Stroke", "VerifyOptions"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"filmcolor.{home}"), name)
+    raise AttributeError(f"module 'filmcolor' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -93,10 +93,13 @@ def normalize_luma(
     return luma.clamp_(0.0, 1.0) if clamped else luma
 
 
-def quantize_luma(luma: Tensor, bit_depth: int, full_range: bool) -> Tensor:
-    """Y' to the nearest luma codes, any shape; uint8 at 8 bit, int32 above."""
+def quantize_luma(
+    luma: Tensor, bit_depth: int, full_range: bool, *, clamped: bool = True
+) -> Tensor:
+    """Y' in 0..1 to codes, any shape; uint8 at 8 bit, int32 above: undoes `normalize_luma`."""
     black, span = _code_range(bit_depth, full_range=full_range)
-    codes = (luma * span + black).round_().clamp_(0, (1 << bit_depth) - 1)
+    inside = luma.clamp(0.0, 1.0) if clamped else luma
+    codes = (inside * span + black).round_().clamp_(0, (1 << bit_depth) - 1)
     return codes.to(torch.uint8 if bit_depth == 8 else torch.int32)
 
 
@@ -228,10 +231,11 @@ class _Solver:
             slope_f = torch.where(f > _DELTA, 3 * f**2, 3 * _DELTA**2)
             linear = self.to_rgb @ _lab_f_inverse(f)
             encoded = linear_to_srgb(linear)
+            # d encoded / d linear: 12.92 where it is straight, else from the power law itself.
             slope = torch.where(
                 linear <= 0.0031308,
                 12.92,
-                (1.055 / 2.4) * linear.clamp(min=0.0031308) ** (1 / 2.4 - 1),
+                (encoded + 0.055) / (2.4 * linear.clamp(min=0.0031308)),
             )
             value = self.weights @ encoded
             gradient = self.weights @ (slope * (self.to_rgb @ slope_f))
@@ -245,7 +249,7 @@ class _Solver:
         surface at the same Y' and the same hue.
         """
         start = (lightness(luma) + 16) / 116
-        fy = self.newton(start, luma, a, b, 12)
+        fy = self.newton(start, luma, a, b, 8)
         rgb = self.linear_rgb(fy, a, b)
         share = torch.ones_like(luma)
         outside = ~self._found(rgb, luma)
@@ -255,7 +259,9 @@ class _Solver:
             best = guess.clone()
             for step in range(1, 15):
                 trial = low + 0.5**step
-                fy_trial = self.newton(best, y, oa * trial, ob * trial, 5)
+                # The nearer the trials come to each other, the better a start the last one is.
+                steps = 5 if step <= 4 else 3
+                fy_trial = self.newton(best, y, oa * trial, ob * trial, steps)
                 inside = self._found(self.linear_rgb(fy_trial, oa * trial, ob * trial), y)
                 low = torch.where(inside, trial, low)
                 best = torch.where(inside, fy_trial, best)

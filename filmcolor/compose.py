@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from filmcolor.color import ChromaTable, lightness, normalize_luma, quantize_chroma
+from filmcolor.tone import Tone, ToneOf, plain
 from filmcolor.types import (
     Box,
     ColorField,
@@ -34,20 +35,23 @@ _IN_FLIGHT = 2
 """Frames that a CUDA device may still be working on when the next one is started."""
 _FIELD_OFFSET = 0.5
 """Rows by which the middle of a field's rows is above (top) or below that of the frame's."""
+_PLAIN = Tone()
 _BAND_SAMPLES = 1 << 20
 """Samples of a picture that are worked on at once, so that a large one needs little memory."""
 
 
 def _find_chroma(
-    lines: GuideLines, luma: Tensor, saturation: float, table: ChromaTable, rows: slice
+    lines: GuideLines,
+    luma: Tensor,
+    light: Tensor,
+    tone: Tone,
+    table: ChromaTable,
+    rows: slice,
 ) -> Tensor:
-    """(Cb, Cr) (1, 2, h, w) in -0.5..0.5 for Y' (1, 1, h, w) 0..1 on these rows of the chroma
-    grid.
+    """(Cb, Cr) (1, 2, h, w) in -0.5..0.5 for Y' 0..1 and its L*, both (1, 1, h, w), on these rows
+    of the chroma grid.
     """
-    ab = lines.ab(lightness(luma), rows)
-    if saturation != 1.0:
-        ab = ab * saturation
-    return table(luma, ab)
+    return table(luma, tone.applied(lines.ab(light, rows)))
 
 
 @torch.inference_mode()
@@ -56,9 +60,9 @@ def chroma_at(
     luma: Luma,
     *,
     bit_depth: int,
-    saturation: float,
     table: ChromaTable,
     device: torch.device,
+    tone: Tone = _PLAIN,
 ) -> tuple[Field, Field]:
     """(Cb, Cr) of a still picture at full resolution, each (height, width) float32 in -0.5..0.5.
 
@@ -72,7 +76,8 @@ def chroma_at(
     for top in range(0, height, step):
         codes = torch.from_numpy(luma[top : top + step].astype(np.int32)).to(device)
         band = normalize_luma(codes[None, None], bit_depth, full_range=True)
-        found = _find_chroma(lines, band, saturation, table, slice(top, top + step))
+        light = lightness(band)
+        found = _find_chroma(lines, band, light, tone, table, slice(top, top + step))
         result[:, top : top + step] = found[0].cpu().numpy()
     return result[0], result[1]
 
@@ -107,23 +112,34 @@ class _Composer:
         tags: ColorTags,
         siting: Siting,
         box: Box | None,
-        saturation: float,
         table: ChromaTable,
         device: torch.device,
+        tone_of: ToneOf,
     ) -> None:
         self._size = size
         self._source_layout, self._layout = source_layout, layout
         self._full_range = bool(tags.full_range)
         self._siting = siting
         self._box = box or Box(0, 0, *size)
-        self._saturation = saturation
         self._table = table
         self._device = device
+        self._tone_of = tone_of
         self._upsampler = Upsampler(self._box.size, layout, siting, device)
         down, across = layout.subsampling
         if self._box.top % down or self._box.left % across:
             raise ValueError(f"{self._box} does not begin on the {layout.chroma} chroma grid")
         self._starts_with_top_field = self._box.top % (2 * down) == 0
+        self._luma_of, self._light_of = torch.empty(0), torch.empty(0)
+
+    def _look_up(self, sums: Tensor, divisor: int) -> tuple[Tensor, Tensor]:
+        """Y' 0..1 and L* of sums of codes, read from tables of all that a sum can be."""
+        if not len(self._luma_of):
+            depth = self._source_layout.bit_depth
+            codes = torch.arange(((1 << depth) - 1) * divisor + 1, dtype=torch.float32) / divisor
+            self._luma_of = normalize_luma(codes, depth, self._full_range).to(self._device)
+            self._light_of = lightness(self._luma_of)
+        index = sums.long().clamp_(max=len(self._luma_of) - 1)  # pipes may hold any 16 bits
+        return torch.take(self._luma_of, index), torch.take(self._light_of, index)
 
     @torch.inference_mode()
     def start(self, frame: Frame, colors: ColorField | FieldColors, *, key: bool) -> _Started:
@@ -141,9 +157,9 @@ class _Composer:
         on_cuda = self._device.type == "cuda"
         if on_cuda:
             sent = sent.pin_memory()
-        codes = sent.to(self._device, non_blocking=on_cuda).to(torch.float32) / divisor
-        luma = normalize_luma(codes, depth, self._full_range)
-        found = self._chroma(colors, luma, by_field=frame.interlaced)
+        luma, light = self._look_up(sent.to(self._device, non_blocking=on_cuda), divisor)
+        tone = self._tone_of(frame.shot)
+        found = self._chroma(colors, luma, light, tone, by_field=frame.interlaced)
         made = quantize_chroma(found[0], self._layout.bit_depth, self._full_range).to(torch.int16)
         if not on_cuda:
             return _Started(frame, made.cpu(), None, key)
@@ -153,13 +169,23 @@ class _Composer:
         done.record(torch.cuda.current_stream(self._device))
         return _Started(frame, host, done, key)
 
-    def _chroma(self, colors: ColorField | FieldColors, luma: Tensor, *, by_field: bool) -> Tensor:
-        """(Cb, Cr) for Y' on the chroma grid; of a whole frame with the top field's colours."""
+    def _chroma(
+        self,
+        colors: ColorField | FieldColors,
+        luma: Tensor,
+        light: Tensor,
+        tone: Tone,
+        *,
+        by_field: bool,
+    ) -> Tensor:
+        """(Cb, Cr) for Y' and its L* on the chroma grid; of a whole frame with the top field's
+        colours.
+        """
         if isinstance(colors, ColorField) or not by_field:
             whole = colors if isinstance(colors, ColorField) else colors.top
             offset = 0.0 if whole is colors else -_FIELD_OFFSET
             lines = self._upsampler.lines(whole, offset)
-            return _find_chroma(lines, luma, self._saturation, self._table, slice(None))
+            return _find_chroma(lines, luma, light, tone, self._table, slice(None))
         found = luma.new_empty((1, 2, *luma.shape[2:]))
         for parity, (field, offset) in enumerate(
             ((colors.top, -_FIELD_OFFSET), (colors.bottom, _FIELD_OFFSET))
@@ -168,7 +194,12 @@ class _Composer:
             if luma.shape[2] > parity:
                 lines = self._upsampler.lines(field, offset)
                 found[:, :, rows] = _find_chroma(
-                    lines, luma[:, :, rows], self._saturation, self._table, rows
+                    lines,
+                    luma[:, :, rows],
+                    light[:, :, rows],
+                    tone,
+                    self._table,
+                    rows,
                 )
         return found
 
@@ -206,17 +237,17 @@ def compose(
     tags: ColorTags,
     siting: Siting,
     box: Box | None,
-    saturation: float,
     table: ChromaTable,
     device: torch.device,
+    tone_of: ToneOf = plain,
 ) -> Generator[ColorFrame, None, None]:
     """Yield every frame with its own luma array and chroma for it, in order.
 
     `source_layout` tells the bit depth of the luma, `layout` the chroma that is to be delivered;
     `tags` must be resolved and be those of `table`, which lies on `device`. Colour fields cover
     the `box`; an interlaced frame comes with one for both its fields, or with one for each. Outside
-    the box chroma is exactly neutral. `saturation` scales ab. The first frame of each shot is
-    marked as a key frame. Raises `ValueError` if the frames' size changes.
+    the box chroma is exactly neutral. `tone_of` tells the tone of each shot. The first frame of
+    each shot is marked as a key frame. Raises `ValueError` if the frames' size changes.
     """
     composer: _Composer | None = None
     waiting: deque[_Started] = deque()
@@ -232,9 +263,9 @@ def compose(
                 tags,
                 siting,
                 box,
-                saturation,
                 table,
                 device,
+                tone_of,
             )
         waiting.append(composer.start(frame, colors, key=frame.shot != shot))
         shot = frame.shot

@@ -2,16 +2,17 @@
 
     decode -> shots (from the plan) -> infer -> smooth -> [superres] -> compose
 
-Decoding runs ahead in one bounded thread. Nothing is written here.
+Decoding runs ahead in one bounded thread, the network in another. Nothing is written here.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import TypeVar
 
 import numpy as np
@@ -26,13 +27,15 @@ from filmcolor.job import FilmPlan, Segment
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.encode import OutputPlan
 from filmcolor.models.checkpoint import LoadedModel
-from filmcolor.options import RunOptions
+from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.palette import Drift
 from filmcolor.prefetch import prefetch
+from filmcolor.shot_colors import ModelShelf, ShotColors
 from filmcolor.shots import assign_shots
 from filmcolor.smooth import smooth
 from filmcolor.superres import Enlarger, enlarged, enlarged_box
 from filmcolor.types import ColorField, ColorFrame, FieldColors, Frame
+from filmcolor.views import film_view
 from filmcolor.workfolder import Lease
 
 T = TypeVar("T")
@@ -94,8 +97,24 @@ class Coloring:
     options: RunOptions
     clock: StageClock
     known: KnownSource | None = None
+    own: Mapping[int, ColorOptions] = field(default_factory=dict)
+    """By number: how shots are coloured that are not coloured as `options` say."""
+    shelf: ModelShelf = field(default_factory=ModelShelf)
     enlarger: Enlarger | None = None
     """Raises the resolution, where that is asked for."""
+
+    @property
+    def shots(self) -> ShotColors:
+        """How each shot is coloured."""
+        return ShotColors(self.options.color, self.own)
+
+    def painter(self, color: ColorOptions) -> tuple[LoadedModel, View]:
+        """The model of some options of the film or of a shot, and how it is shown the film."""
+        film = self.options.color
+        if (color.model, color.look) == (film.model, film.look):
+            return self.model, self.view
+        model = self.shelf.get(color, self.model.device)
+        return model, film_view(self.reader.info, model, self.view.box, color)
 
     @property
     def queue_depth(self) -> int:
@@ -153,13 +172,13 @@ def _colored(
     job: Coloring, marked: Iterable[Frame], film: FilmPlan | None, segment: Segment | None
 ) -> Generator[ColorFrame, None, None]:
     """Frames with their shots, coloured; of a segment's frames only its own."""
-    color, clock = job.options.color, job.clock
+    clock = job.clock
     tags = resolve_tags(job.reader.info.tags, job.reader.info.height)
     found = clock.watch("shots", marked, "_wait")
     steady = _steadied(job, found, film)
     own: Iterator[tuple[Frame, ColorField | FieldColors]] = (
         (frame, field)
-        for frame, field in clock.watch("smooth", steady, "infer")
+        for frame, field in clock.watch("smooth", steady, "_inferred")
         if segment is None or segment.start <= frame.index < segment.stop
     )
     box, before = job.view.box, "smooth"
@@ -173,9 +192,9 @@ def _colored(
         tags=tags,
         siting=job.output.siting,
         box=box,
-        saturation=color.saturation,
         table=ChromaTable.build(tags.matrix, tags.primaries).to(job.model.device),
         device=job.model.device,
+        tone_of=job.shots.tone,
     )
     yield from clock.watch("compose", composed, before)
 
@@ -190,33 +209,40 @@ def _steadied(
         return
     drift = None if film is None else film.drift
     if not keeps_fields(info, job.options):
-        yield from _pictures_steadied(job, frames, job.view, drift, job.known)
+        yield from _pictures_steadied(job, frames, drift, job.known)
         return
     splitter = FieldSplitter(top_first=info.top_field_first)
-    fields, view = splitter.split(frames), field_view(job.view)
+    fields = splitter.split(frames)
     drift = None if drift is None else field_drift(drift)
     known = job.known
     told = None if known is None else lambda field: known(frame_of(field))
-    yield from splitter.join(_pictures_steadied(job, fields, view, drift, told))
+    yield from splitter.join(_pictures_steadied(job, fields, drift, told))
 
 
 def _pictures_steadied(
-    job: Coloring,
-    pictures: Iterable[Frame],
-    view: View,
-    drift: Drift | None,
-    known: KnownSource | None,
+    job: Coloring, pictures: Iterable[Frame], drift: Drift | None, known: KnownSource | None
 ) -> Generator[tuple[Frame, ColorField], None, None]:
-    """Every picture, be it a frame or a field, with its colour."""
-    color = job.options.color
-    fields = infer_sparsely(pictures, job.model, view, color.batch_size, job.stride, known)
-    return smooth(
-        job.clock.watch("infer", fields, "shots"),
-        color.smooth,
-        stability=color.stability,
-        stride=job.stride,
-        drift=drift,
-    )
+    """Every picture, be it a frame or a field, with its colour: shots that are painted alike in one
+    go; the network runs ahead in a thread of its own.
+    """
+    shots, clock = job.shots, job.clock
+    by_field = keeps_fields(job.reader.info, job.options)
+    for color, alike in groupby(pictures, lambda picture: shots.painting(picture.shot)):
+        model, view = job.painter(color)
+        view = field_view(view) if by_field else view
+        if color.saturation == 0:
+            yield from _left_grey(alike, view, model.device)
+            continue
+        fields = infer_sparsely(alike, model, view, color.batch_size, job.stride, known)
+        inferred = clock.watch("infer", fields, "shots")
+        with closing(prefetch(inferred, job.reader.info.queue_depth)) as ahead:
+            yield from smooth(
+                clock.watch("_inferred", ahead),
+                color.smooth,
+                stability=color.stability,
+                stride=job.stride,
+                drift=drift,
+            )
 
 
 def _left_grey(

@@ -27,10 +27,11 @@ from filmcolor.job import FilmPlan, Segment
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.plan import OutputPlan
 from filmcolor.models.checkpoint import load_generator
-from filmcolor.options import RunOptions
+from filmcolor.options import ColorOptions, RunOptions
+from filmcolor.palette import Drift
 from filmcolor.segment_making import make_segments
 from filmcolor.superres import load_enlarger
-from filmcolor.types import Progress
+from filmcolor.types import Progress, Shot
 from filmcolor.workfolder import WorkFolder
 
 _POLL_SECONDS = 0.2
@@ -53,6 +54,10 @@ class _Task:
     settings: Mapping[int, str]
     """As `WorkFolder.settings`."""
     known: KnownSource | None
+    own: Mapping[int, ColorOptions]
+    """As `Coloring.own`."""
+    shots: tuple[Shot, ...]
+    drift: Drift
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,9 @@ def make_with_workers(
         threads=max(1, (os.cpu_count() or 1) // count),
         settings=folder.settings or {},
         known=job.known,
+        own=job.own,
+        shots=film.shots,
+        drift=film.drift,
     )
     for _ in range(_ROUNDS):
         left = len(segments) - len(folder.entries())
@@ -157,9 +165,10 @@ def _work(number: int, task: _Task, told: Queue[_Report]) -> None:
         film, changed = folder.plan()
         if film is None:
             raise JobError(f"{task.folder}: its plan cannot be used ({', '.join(changed)})")
+        film = film.revised(task.shots, task.drift)
         with FilmReader(task.source, task.options.on_error) as reader:
             color = task.options.color
-            model = load_generator(color.model, task.device, color.look)
+            model = load_generator(color.model, task.device, color.look, color.precision)
             job = Coloring(
                 reader,
                 task.output,
@@ -169,7 +178,8 @@ def _work(number: int, task: _Task, told: Queue[_Report]) -> None:
                 task.options,
                 clock,
                 task.known,
-                load_enlarger(reader.info, task.options, task.device),
+                task.own,
+                enlarger=load_enlarger(reader.info, task.options, task.device),
             )
             for done in make_segments(job, folder, film, film.segments()):
                 told.put(_Report(number, done, clock.seconds()))

@@ -61,18 +61,22 @@ class View:
 
 
 def infer(
-    frames: Iterable[Frame], model: LoadedModel, view: View, batch_size: int | None = None
+    frames: Iterable[Frame],
+    model: LoadedModel,
+    view: View,
+    batch_size: int | None = None,
+    known: KnownSource | None = None,
 ) -> Stage[tuple[Frame, ColorField], None, None]:
-    """Give every frame its ab field, in order; exactly one for each.
+    """Give every frame its ab field, in order; exactly one for each. `known` is as below.
 
-    On an accelerator: bfloat16 where the model allows it. When memory runs out the batch is halved
-    and the same frames are tried again; with a single frame that does not fit, `JobError`. A field
-    that is not finite is a `JobError` too: no frame is ever passed on without its colour.
+    When memory runs out the batch is halved and the same frames are tried again; with a single
+    frame that does not fit, `JobError`. A field that is not finite is a `JobError` too: no frame is
+    ever passed on without its colour.
     """
     batches = _Batches(model, view, batch_size)
     source = iter(frames)
     while waiting := list(islice(source, batches.size)):
-        yield from zip(waiting, batches.run(waiting), strict=True)
+        yield from zip(waiting, batches.guided(waiting, known), strict=True)
 
 
 def infer_sparsely(
@@ -96,9 +100,7 @@ def infer_sparsely(
     grid = (0, 0)
     while waiting := list(islice(source, size * stride)):
         keys = [frame for frame in waiting if frame.place % stride == 0]
-        fields = {field.index: field for field in batches.run(keys)}
-        if known is not None:
-            fields |= batches.guided(keys, fields, known)
+        fields = {field.index: field for field in batches.guided(keys, known)}
         for frame in waiting:
             if field := fields.get(frame.index):
                 grid = (field.ab.shape[1], field.ab.shape[2])
@@ -126,21 +128,24 @@ class _Batches:
         self.model, self.view, self.filled = model, view, filled
         self.size = batch_size or _BATCH[model.device.type]
 
-    def guided(
-        self, frames: list[Frame], fields: dict[int, ColorField], known: KnownSource
-    ) -> dict[int, ColorField]:
-        """The fields of those frames of which something is known, with it, by index.
+    def guided(self, frames: list[Frame], known: KnownSource | None) -> list[ColorField]:
+        """A field for every frame, with what is known of it.
 
-        Known colours stand where they are certain. Around them a model that takes hints is asked
-        again where a whole picture was given; else what it gave without them stays.
+        Known colours stand where they are certain. Where a whole picture was given, a model that
+        takes hints sees them too and paints the rest to go with them; else that is automatic.
         """
+        if known is None:
+            return self.run(frames)
         told = {frame.index: colors for frame in frames if (colors := known(frame)) is not None}
-        hinted = dict(fields)
-        if self.model.card.descriptor.accepts_hints:
-            asked = [frame for frame in frames if frame.index in told and told[frame.index].whole]
-            hints = [told[frame.index] for frame in asked]
-            hinted |= {field.index: field for field in self.run(asked, hints)}
-        return {index: _with_known(hinted[index], colors) for index, colors in told.items()}
+        takes = self.model.card.descriptor.accepts_hints
+        shown = {index: colors for index, colors in told.items() if colors.whole and takes}
+        plain = [frame for frame in frames if frame.index not in shown]
+        asked = [frame for frame in frames if frame.index in shown]
+        found = self.run(plain) + self.run(asked, [shown[frame.index] for frame in asked])
+        fields = {field.index: field for field in found}
+        for index, colors in told.items():
+            fields[index] = _with_known(fields[index], colors)
+        return [fields[frame.index] for frame in frames]
 
     def run(self, frames: list[Frame], hints: list[KnownColors] | None = None) -> list[ColorField]:
         """A field for every frame; raises `JobError` as `infer` says."""
@@ -187,8 +192,7 @@ def _run(
     codes = cast("Luma", np.stack(pictures)[:, None])
     shown = _guide(codes, view, model.device)
     hint = None if hints is None else _hint(hints, len(pictures), view, model.device)
-    half = model.device.type == "cuda" and model.card.descriptor.half_precision
-    with torch.autocast(model.device.type, torch.bfloat16, enabled=half):
+    with torch.autocast(model.device.type, torch.bfloat16, enabled=model.half):
         ab: Tensor = model.generator(shown.contiguous(memory_format=torch.channels_last), hint)
     count = len(frames)
     fields, guides = ab[:count].float().cpu().numpy(), shown[:count].float().cpu().numpy()

@@ -52,6 +52,9 @@ class FilmPlan:
     """Of the last frame, in ticks; 0 when the source does not say."""
     stride: int = 1
     drift: Drift = field(default_factory=Drift)
+    found: tuple[Shot, ...] = ()
+    """What divides the film into segments instead of `shots`: those that were found in it, where
+    people have set others."""
 
     @property
     def frames(self) -> int:
@@ -102,7 +105,10 @@ class FilmPlan:
     def segments(
         self, shortest: float = SHORTEST_SECONDS, longest: float = LONGEST_SECONDS
     ) -> tuple[Segment, ...]:
-        """The whole film as runs of whole shots, `shortest` to `longest` seconds where possible."""
+        """The whole film as runs of whole shots, `shortest` to `longest` seconds where possible.
+
+        Shots that people have set do not move them: work on the others stays good.
+        """
         runs: list[tuple[int, int]] = []
         for start, stop in self._pieces(longest):
             open_run = runs and self.seconds(*runs[-1]) < shortest
@@ -117,15 +123,19 @@ class FilmPlan:
         return tuple(Segment(number, *run) for number, run in enumerate(runs))
 
     def _pieces(self, longest: float) -> Generator[tuple[int, int], None, None]:
-        """The shots, long ones in equal parts."""
-        for shot in self.shots:
+        """The shots, or those found, long ones in equal parts."""
+        for shot in self.found or self.shots:
             count = shot.stop - shot.start
             parts = min(count, -int(-self.seconds(shot.start, shot.stop) // Fraction(longest)))
             edges = [shot.start + count * part // max(1, parts) for part in range(parts)]
             yield from zip(edges or [shot.start], [*edges[1:], shot.stop], strict=True)
 
+    def revised(self, shots: tuple[Shot, ...], drift: Drift) -> FilmPlan:
+        """The plan with other shots, and with the segments that it had."""
+        return replace(self, shots=shots, drift=drift, found=self.found or self.shots)
+
     def to_json(self) -> dict[str, Any]:
-        """All of it, in what JSON can hold."""
+        """All of it but `found`, in what JSON can hold."""
         steps = np.diff(self.pts, prepend=np.int64(0))
         return {
             "shots": [[shot.start, shot.stop, shot.ends_by] for shot in self.shots],

@@ -41,3 +41,13 @@ def seconds_in(name: str) -> Fraction | None:
         return None
     hours, minutes, seconds = found[-1]
     return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds)
+
+
+def time_text(seconds: Fraction) -> str:
+    """A time for people: 00:01:12.400, to the nanosecond where it has to be."""
+    for digits in (3, 6, 9):
+        if (seconds * 10**digits).denominator == 1:
+            break
+    units = round(seconds * 10**digits)
+    whole, part = divmod(units, 10**digits)
+    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}.{part:0{digits}}"

@@ -21,6 +21,7 @@ Precision = Literal["auto", "fp32", "bf16"]
 Look = Literal["restrained", "natural", "vivid"]
 OnError = Literal["stop", "repeat"]
 UpscaleFor = Literal["clean", "film"]
+CompareMode = Literal["split", "wipe", "side"]
 
 _COLOR = re.compile("#[0-9a-fA-F]{6}")
 
@@ -36,8 +37,10 @@ class ColorOptions:
     device: str = "auto"  # auto, cpu, cuda, cuda:N, mps
     size: int | None = None  # side in px of the square whose area the model sees; None: its own
     batch_size: int | None = None  # frames a forward pass; None: settled by the device
+    precision: Precision = "auto"  # of the model; auto: bf16 where device and model gain from it
     look: Look = "natural"  # how boldly the model paints: restrained errs least, vivid is richest
-    saturation: float = 1.0  # factor on ab; 1 is the look's own
+    saturation: float = 1.0  # factor on ab; 1 is the look's own, with 0 nothing is painted
+    hue_shift: float = 0.0  # degrees by which all hues are turned, from red towards yellow
     smooth: Smoothing = "flow"  # temporal smoothing of ab
     stability: float = 0.7  # its strength: 0 none, 1 the most
     stride: int | Literal["auto"] = 1  # the network sees every n-th frame of a shot
@@ -49,6 +52,8 @@ class ColorOptions:
             raise OptionError(f"--batch-size {self.batch_size}: must be 1 to 1024")
         if not 0.0 <= self.saturation <= 4.0:
             raise OptionError(f"--saturation {self.saturation}: must be 0 to 4")
+        if not -180.0 <= self.hue_shift <= 180.0:
+            raise OptionError(f"--hue-shift {self.hue_shift}: must be -180 to 180")
         if not 0.0 <= self.stability <= 1.0:
             raise OptionError(f"--stability {self.stability}: must be 0 to 1")
         if self.stride != "auto" and not 1 <= self.stride <= LONGEST_STRIDE:
@@ -119,12 +124,17 @@ class RunOptions:
     keep_work: bool = False  # leave that folder there afterwards
     workers: int = 1  # processes that colour segments side by side
     verify: bool = False  # compare the result with the source when it is written
+    sidecar: bool = False  # write a JSON file beside the result: what it was made from, and how
     stills: str | None = None  # folder of coloured stills, named by their times
     strokes: str | tuple[Stroke, ...] | None = None  # known colours, or a TOML or JSON file of them
     upscale: int | None = None  # times as many rows and columns: 2, 3 or 4; None: as they are
     upscale_for: UpscaleFor = "film"  # what the shipped upscaler was trained for
     upscale_model: str | None = None  # name of an upscaler, or a .safetensors file; None: by that
     no_color: bool = False  # only enlarge
+
+    reference: str | None = None  # colour picture of other things whose colours are followed
+    plan: str | None = None  # TOML file with the shots, and what is chosen for each
+    insisted: tuple[str, ...] = ()  # options that win over the plan's [film] even at their default
 
     @property
     def upscaler(self) -> str:
@@ -137,9 +147,9 @@ class RunOptions:
         if self.upscale is None and (self.no_color or self.upscale_model is not None):
             name = "--no-color" if self.no_color else "--upscale-model"
             raise OptionError(f"{name}: needs --upscale 2, 3 or 4")
-        if self.no_color and (self.stills is not None or self.strokes is not None):
-            name = "--stills" if self.stills is not None else "--strokes"
-            raise OptionError(f"{name}: says which colours are right; leave --no-color out")
+        for name in ("stills", "strokes", "reference"):
+            if self.no_color and getattr(self, name) is not None:
+                raise OptionError(f"--{name}: says which colours are right; leave --no-color out")
         if self.start_seconds is not None and self.start_seconds < 0:
             raise OptionError("--start: must not be negative")
         if self.duration_seconds is not None and self.duration_seconds <= 0:
@@ -223,6 +233,27 @@ class PreviewOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """How a page on a film and its result is made."""
+
+    compared: VerifyOptions = field(default_factory=VerifyOptions)  # the part, and how strictly
+    overwrite: bool = False  # replace what stands under the target's name
+
+
+@dataclass(frozen=True, slots=True)
+class CompareOptions:
+    """How two films are shown together."""
+
+    mode: CompareMode = "split"  # divided in the middle, by a line that moves, or side by side
+    period_seconds: Fraction = Fraction(8)  # a wipe goes over and back in so long
+    run: RunOptions = field(default_factory=RunOptions)  # the part, and how the film is written
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.period_seconds <= 3600:
+            raise OptionError(f"--period {float(self.period_seconds):g}: must be 1 to 3600 seconds")
+
+
+@dataclass(frozen=True, slots=True)
 class FilmMeasureOptions:
     """Which films are measured, and what they are compared with."""
 
@@ -230,6 +261,7 @@ class FilmMeasureOptions:
     results: tuple[str, ...] = ()  # films coloured before
     models: tuple[str, ...] = (ColorOptions().model,)  # shipped names, or .safetensors files
     look: Look = "natural"  # that they paint in
+    precision: Precision = "fp32"  # that they compute in; auto as in `ColorOptions`
     files_only: bool = False  # colour nothing here: measure truth and results alone
     device: str = "auto"
     short_side: int = 256  # pictures are reduced to this before they are measured, px

@@ -18,6 +18,8 @@ from filmcolor.types import ColorField, Field
 
 SPACING = 24
 """Frames of a shot from one that is compared to the next."""
+FEWEST_SAMPLES = 3
+"""Of a shot; with fewer nothing is known of its drift."""
 _TOLERANCE = 3.0
 """L*: lightness this far off means that another surface is there."""
 _ALIKE = 0.5
@@ -28,12 +30,16 @@ _LARGEST_OFFSET = 6.0
 """Lab units: more is no drift of the palette."""
 
 
+DriftPath = tuple[tuple[int, float, float], ...]
+"""Of one shot: place in it, and offset of a and of b there, in Lab units."""
+
+
 @dataclass(frozen=True, slots=True)
 class Drift:
     """How far the palette of each shot is from its mean over the shot."""
 
-    paths: Mapping[int, tuple[tuple[int, float, float], ...]] = field(default_factory=dict)
-    """By number of the shot: place in it, and offset of a and of b there, in Lab units."""
+    paths: Mapping[int, DriftPath] = field(default_factory=dict)
+    """By number of the shot."""
 
     def at(self, shot: int, place: int) -> NDArray[np.float32]:
         """Offset of (a, b) at a frame, Lab units, linear between the frames compared."""
@@ -65,10 +71,10 @@ class DriftMeter:
         self._light, self._ab = light, colors.ab
 
     def found(self) -> Drift:
-        """What was found; shots with fewer than three samples have none."""
+        """What was found; shots with fewer than `FEWEST_SAMPLES` have none."""
         paths = {}
         for shot, path in self._paths.items():
-            if len(path) < 3:
+            if len(path) < FEWEST_SAMPLES:
                 continue
             offsets = np.array([offset for _, offset in path])
             rim = np.concatenate([offsets[:1], offsets, offsets[-1:]])

@@ -15,6 +15,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,9 @@ from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.compose import chroma_at
 from filmcolor.errors import FilmcolorError, JobError, MediaError, OptionError
 from filmcolor.film_stages import Coloring, StageClock, color_stream
+from filmcolor.guide.choosing import check_names, check_references, with_film
+from filmcolor.guide.match import Reference, reference_for
+from filmcolor.guide.plan_file import read_plan
 from filmcolor.infer import infer
 from filmcolor.job import FilmPlan
 from filmcolor.media.decode import FilmReader
@@ -38,12 +42,15 @@ from filmcolor.media.plan import PIPE
 from filmcolor.media.probe import has_color, refuse_hdr
 from filmcolor.models.checkpoint import LoadedModel, load_generator, load_upscaler
 from filmcolor.models.device import resolve_device
+from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.picture_box import find_picture_box
 from filmcolor.planning import look_through, settle_stride
 from filmcolor.prefetch import prefetch
 from filmcolor.segments import color_in_segments, fingerprint
+from filmcolor.sidecar import check_sidecar, write_sidecar
 from filmcolor.superres import enlarged_picture, load_enlarger
+from filmcolor.tone import Tone
 from filmcolor.types import (
     ColorFrame,
     Event,
@@ -81,6 +88,10 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
     these, `PipeClosedError` is a normal end: the reader of standard output has gone.
     """
     started = time.monotonic()
+    plan = None if options.plan is None else read_plan(options.plan)
+    if plan is not None:
+        options = with_film(options, plan)
+        check_names(plan, options)
     device = resolve_device(options.color.device)
     if options.no_color:  # nothing to steady, nothing to carry
         options = replace(options, color=replace(options.color, stability=0.0, stride=1))
@@ -88,7 +99,12 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
         info = reader.info
         refuse_hdr(info)
         output = plan_output(info, target, options)
-        model = load_generator(options.color.model, device, options.color.look)
+        if options.sidecar:
+            check_sidecar(source, target, overwrite=options.overwrite)
+        model = load_generator(
+            options.color.model, device, options.color.look, options.color.precision
+        )
+        options = replace(options, color=replace(options.color, precision=model.precision))
         enlarger = load_enlarger(info, options, device)
         samples = reader.sample(_SAMPLES)
         told = reader.notices
@@ -99,13 +115,21 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
         folder = None
         guided = [
             name
-            for name, value in (("--stills", options.stills), ("--strokes", options.strokes))
+            for name, value in (
+                ("--plan", options.plan),
+                ("--stills", options.stills),
+                ("--strokes", options.strokes),
+                ("--reference", options.reference),
+            )
             if value is not None
         ]
         if guided and (info.is_pipe or target == PIPE):
             raise OptionError(
                 f"{guided[0]}: needs files on both sides; a pipe is not looked through"
             )
+        reference_for(options.reference, model)  # refused now rather than after the look
+        if plan is not None:
+            check_references(plan, model)
         if not info.is_pipe and target != PIPE:
             folder = Path(options.work) if options.work else default_folder(target)
         yield Planned(
@@ -137,7 +161,7 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
         done, looked = 0, 0.0
         if folder is not None:
             with WorkFolder(folder, fingerprint(job)) as work:
-                done = yield from color_in_segments(job, work, _label(model, options))
+                done = yield from color_in_segments(job, work, _label(model, options), plan)
                 if not options.keep_work:
                     work.remove()
         else:
@@ -152,6 +176,17 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
             clock.add("plan", looked)
             if film is None:
                 yield from reader.notices[len(told) :]
+    if options.sidecar:
+        write_sidecar(
+            source,
+            target,
+            card=model.card,
+            checkpoint=find_checkpoint(options.color.model),
+            options=options,
+            device=str(device),
+            encoding=output.summary,
+            frames=done,
+        )
     yield Finished(target, done, time.monotonic() - started, clock.seconds())
 
 
@@ -227,7 +262,7 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
     pairs = _picture_pairs(folder, Path(target), single=single)
     if single and pairs[0][1].exists() and not options.overwrite:
         raise OptionError(f"{target}: is there already; choose another name or give --overwrite")
-    model = load_generator(options.color.model, device, options.color.look)
+    model = load_generator(options.color.model, device, options.color.look, options.color.precision)
     yield Planned(
         source,
         target,
@@ -237,7 +272,8 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
         len(pairs),
         "pictures",
     )
-    painter = _Painter(model, options)
+    reference = reference_for(options.reference, model)
+    painter = _Painter(model, reference, options)
     count = {"done": 0, "skipped": 0, "failed": 0}
     for number, (picture, place) in enumerate(pairs, 1):
         if place.exists() and not options.overwrite:
@@ -285,8 +321,10 @@ def _picture_pairs(source: Path, target: Path, *, single: bool) -> list[tuple[Pa
 class _Painter:
     """Colours picture files, one after another."""
 
-    def __init__(self, model: LoadedModel, options: RunOptions) -> None:
-        self._model, self._options = model, options
+    def __init__(
+        self, model: LoadedModel, reference: Reference | None, options: RunOptions
+    ) -> None:
+        self._model, self._reference, self._options = model, reference, options
         self._table = ChromaTable.build(6, 1).to(model.device)
         self._upscaler = (
             None if options.upscale is None else load_upscaler(options.upscaler, model.device)
@@ -304,11 +342,15 @@ class _Painter:
         if not self._options.no_color:
             begun = time.perf_counter()
             view = picture_view(picture, self._model, color)
-            ((_, field),) = infer([Frame(0, 0, picture.luma)], self._model, view, 1)
+            reference = self._reference
+            known = None if reference is None else partial(reference.known, view=view)
+            ((_, field),) = infer([Frame(0, 0, picture.luma)], self._model, view, 1, known)
             clock.add("infer", time.perf_counter() - begun)
         if self._upscaler is not None and self._options.upscale is not None:
             begun = time.perf_counter()
-            picture = enlarged_picture(picture, self._upscaler, self._options.upscale)
+            picture = enlarged_picture(
+                picture, self._upscaler, self._options.upscale, color.precision
+            )
             clock.add("superres", time.perf_counter() - begun)
         begun = time.perf_counter()
         if self._options.no_color:
@@ -318,9 +360,9 @@ class _Painter:
                 field,
                 picture.luma,
                 bit_depth=picture.layout.bit_depth,
-                saturation=color.saturation,
                 table=self._table,
                 device=device,
+                tone=Tone.of(color),
             )
         clock.add("compose", time.perf_counter() - begun)
         begun = time.perf_counter()

@@ -5,25 +5,31 @@ decode -> shots, and the network on a frame now and then -> FilmPlan
 
 from __future__ import annotations
 
+import json
 import time
 from array import array
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from filmcolor.fields import field_view, fields_of, keeps_fields
+from filmcolor.film_stages import Coloring, PlannedFrames
 from filmcolor.infer import View, infer
 from filmcolor.job import FilmPlan
 from filmcolor.media.decode import FilmReader
+from filmcolor.media.partfile import write_bytes
 from filmcolor.models.checkpoint import LoadedModel
-from filmcolor.options import RunOptions
-from filmcolor.palette import SPACING, DriftMeter
+from filmcolor.models.registry import find_checkpoint
+from filmcolor.options import ColorOptions, RunOptions
+from filmcolor.palette import FEWEST_SAMPLES, SPACING, Drift, DriftMeter, DriftPath
 from filmcolor.prefetch import prefetch
 from filmcolor.shots import ShotFinder
 from filmcolor.smooth import smooth
-from filmcolor.types import ColorField, Frame, Looking, Notice
+from filmcolor.types import ColorField, Frame, Looking, Notice, Shot, VideoInfo
+from filmcolor.workfolder import digest_of
 
 _REPORT_SECONDS = 0.2
 _LONGEST_AUTO_STRIDE = 4
@@ -39,7 +45,7 @@ def look_through(
     Yields how far it is a few times a second, at the end what there is to say of the film, and
     returns the plan. Holds a few frames only. Raises `FilmcolorError` as reading and inferring do.
     """
-    steadied = options.color.smooth == "flow" and options.color.stability > 0
+    steadied = _is_steadied(options.color)
     with FilmReader(source, options.on_error) as reader:
         info, told = reader.info, len(reader.notices)
         total = info.expected_frames(options.start_seconds, options.duration_seconds)
@@ -48,8 +54,6 @@ def look_through(
             duration_seconds=options.duration_seconds,
             deinterlace=options.deinterlace,
         )
-        split = keeps_fields(info, options)
-        seen_view = field_view(view) if split else view
         finder, meter = ShotFinder(info.layout.bit_depth), DriftMeter()
         samples: dict[int, ColorField] = {}
         times = array("q")
@@ -68,8 +72,7 @@ def look_through(
                 done, last = frame.index + 1, frame.duration
                 times.append(frame.pts)
                 if steadied and frame.index % SPACING == 0:
-                    seen = fields_of(frame, top_first=info.top_field_first)[0] if split else frame
-                    ((_, samples[frame.index]),) = infer([seen], model, seen_view, 1)
+                    samples[frame.index] = _sampled(frame, model, view, info, options)
                 if known := finder.add(frame.luma):
                     settle(*known)
                 if time.monotonic() - reported > _REPORT_SECONDS:
@@ -82,6 +85,82 @@ def look_through(
     pts = np.array(times, np.int64)
     shots = tuple(finder.shots())
     return FilmPlan(shots, pts, info.time_base, last, stride, meter.found())
+
+
+def _is_steadied(color: ColorOptions) -> bool:
+    """Whether drift of the palette is taken out."""
+    return color.smooth == "flow" and color.stability > 0 and color.saturation > 0
+
+
+def _sampled(
+    frame: Frame, model: LoadedModel, view: View, info: VideoInfo, options: RunOptions
+) -> ColorField:
+    """What the network makes of a frame by itself, or of its first field."""
+    if keeps_fields(info, options):
+        first, _ = fields_of(frame, top_first=info.top_field_first)
+        frame, view = replace(first, index=frame.index), field_view(view)
+    ((_, colors),) = infer([frame], model, view, 1)
+    return colors
+
+
+def settle_drift(
+    job: Coloring, film: FilmPlan, shots: Sequence[Shot], folder: Path
+) -> Generator[Looking, None, Drift]:
+    """How far the colours drift of shots that people have set in place of those of `film`.
+
+    Of a shot that was found, and is painted as the film is, this is known. The others are looked at
+    once, and what is found is kept in the folder. Yields now and then how many of their frames were
+    seen.
+    """
+    color, own = job.options.color, job.shots
+    found = {(shot.start, shot.stop): number for number, shot in enumerate(film.shots)}
+    digests: dict[str, str] = {}
+    paths: dict[int, DriftPath] = {}
+    unknown: dict[int, Path] = {}
+    for number, shot in enumerate(shots):
+        wanted = own.of(number)
+        samples = -(-shot.stop // SPACING) - -(-shot.start // SPACING)
+        if not _is_steadied(wanted) or samples < FEWEST_SAMPLES:
+            continue
+        before = found.get((shot.start, shot.stop))
+        is_painted_alike = (wanted.model, wanted.look) == (color.model, color.look)
+        if before is not None and is_painted_alike and _is_steadied(color):
+            paths[number] = film.drift.paths.get(before, ())
+            continue
+        if wanted.model not in digests:
+            digests[wanted.model] = digest_of(find_checkpoint(wanted.model))
+        name = f"drift-{shot.start}-{shot.stop}-{wanted.look}-{digests[wanted.model]}.json"
+        kept = _kept_path(folder / name)
+        if kept is None:
+            unknown[number] = folder / name
+        else:
+            paths[number] = kept
+    total = sum(shots[number].stop - shots[number].start for number in unknown)
+    looked, reported = 0, time.monotonic()
+    with closing(PlannedFrames(job, film)) as source:
+        for number, file in unknown.items():
+            meter, start = DriftMeter(), shots[number].start
+            model, view = job.painter(own.of(number))
+            for frame in source.between(start, shots[number].stop):
+                looked += 1
+                if frame.index % SPACING == 0:
+                    seen = _sampled(frame, model, view, job.reader.info, job.options)
+                    meter.add(number, frame.index - start, seen)
+                if time.monotonic() - reported > _REPORT_SECONDS:
+                    reported = time.monotonic()
+                    yield Looking(looked, total)
+            paths[number] = meter.found().paths.get(number, ())
+            write_bytes(file, json.dumps(paths[number]).encode())
+    return Drift({number: path for number, path in paths.items() if path})
+
+
+def _kept_path(file: Path) -> DriftPath | None:
+    """What was kept of an earlier look at a shot; None if it has to be looked at."""
+    try:
+        values = json.loads(file.read_bytes())
+        return tuple((int(place), float(a), float(b)) for place, a, b in values)
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def settle_stride(samples: Sequence[Frame], model: LoadedModel, view: View) -> int:

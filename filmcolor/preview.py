@@ -29,6 +29,7 @@ from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import Look, PreviewOptions
 from filmcolor.picture_box import find_picture_box
 from filmcolor.shot_measures import frame_distance, look_at
+from filmcolor.tone import Tone
 from filmcolor.types import (
     Box,
     Event,
@@ -123,7 +124,7 @@ def _models(options: PreviewOptions, device: str) -> dict[Look, LoadedModel]:
     name = options.color.model
     looks = read_card(find_checkpoint(name)).descriptor.looks
     return {
-        look: load_generator(name, device, look)
+        look: load_generator(name, device, look, options.color.precision)
         for look in get_args(Look)
         if look == "natural" or look in looks
     }
@@ -138,7 +139,7 @@ def _colored(
     options: PreviewOptions,
 ) -> list[Rgb]:
     """The frames as `filmcolor run` colours them, but each by itself, and interlaced ones whole."""
-    tags = resolve_tags(info.tags, info.height)
+    tags, tone = resolve_tags(info.tags, info.height), Tone.of(options.color)
     composed = compose(
         infer(frames, model, film_view(info, model, box, options.color), options.color.batch_size),
         source_layout=info.layout,
@@ -146,9 +147,9 @@ def _colored(
         tags=tags,
         siting=info.siting,
         box=box,
-        saturation=options.color.saturation,
         table=ChromaTable.build(tags.matrix, tags.primaries).to(model.device),
         device=model.device,
+        tone_of=lambda shot: tone,
     )
     return [
         maker.picture(replace(frame, chroma=(colored.cb, colored.cr)))

@@ -17,18 +17,24 @@ from filmcolor.disk_room import check_room, least_bytes, missing_room, size_text
 from filmcolor.errors import JobError
 from filmcolor.film_stages import Coloring
 from filmcolor.film_workers import make_with_workers
+from filmcolor.guide.choosing import choose, segment_settings
 from filmcolor.guide.given import find_given
 from filmcolor.guide.known_file import KnownFiles
 from filmcolor.guide.making import make_known
+from filmcolor.guide.plan_file import PlanFile
 from filmcolor.guide.screen import Screen
+from filmcolor.guide.times import FilmTimes
 from filmcolor.job import FilmPlan
 from filmcolor.media.join import join_film
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
-from filmcolor.planning import look_through
+from filmcolor.planning import look_through, settle_drift
 from filmcolor.segment_making import make_segments
 from filmcolor.types import Event, Joining, Notice, Progress
 from filmcolor.workfolder import WorkFolder, digest_of, source_print
+
+_LONG_LOOK_SECONDS = 60.0
+"""What a look through a film has to take to be kept, should nothing else be done of the work."""
 
 
 def fingerprint(job: Coloring) -> dict[str, str]:
@@ -41,8 +47,12 @@ def fingerprint(job: Coloring) -> dict[str, str]:
         keep_work=settled.keep_work,
         workers=settled.workers,
         verify=settled.verify,
-        stills=settled.stills,  # these count for the segments of their shots alone
+        sidecar=settled.sidecar,
+        stills=settled.stills,  # these and the next count for the segments of their shots alone
         strokes=settled.strokes,
+        reference=settled.reference,
+        plan=settled.plan,
+        insisted=settled.insisted,
     )
     chosen = asdict(options)
     chosen["color"].pop("model")
@@ -51,7 +61,6 @@ def fingerprint(job: Coloring) -> dict[str, str]:
     prints = {}
     if job.enlarger is not None:
         prints["the upscaler"] = digest_of(find_checkpoint(options.upscaler))
-        prints["the upscaler's precision"] = "bfloat16" if job.enlarger.half else "float32"
     return prints | {
         "the film": source_print(job.reader.info.path),
         "the model": digest_of(find_checkpoint(job.options.color.model)),
@@ -61,14 +70,17 @@ def fingerprint(job: Coloring) -> dict[str, str]:
     }
 
 
-def color_in_segments(job: Coloring, folder: WorkFolder, label: str) -> Generator[Event, None, int]:
+def color_in_segments(
+    job: Coloring, folder: WorkFolder, label: str, plan: PlanFile | None = None
+) -> Generator[Event, None, int]:
     """Do what is not done yet, and put the film together; returns the number of its frames.
 
-    Yields `Looking`, `Progress` and `Joining`, and a `Notice` when earlier work is gone on with or
-    does not fit any more. The folder keeps what is done whatever happens. Raises `FilmcolorError`.
+    `plan` says what is chosen for its shots; `job` has its choices for the film already. Yields
+    `Looking`, `Progress` and `Joining`, and a `Notice` when earlier work is gone on with or does
+    not fit any more. The folder keeps what is done whatever happens. Raises `FilmcolorError`.
     """
     try:
-        return (yield from _color_in_segments(job, folder, label))
+        return (yield from _color_in_segments(job, folder, label, plan))
     except OSError as error:
         place = error.filename or folder.path
         raise JobError(
@@ -78,21 +90,24 @@ def color_in_segments(job: Coloring, folder: WorkFolder, label: str) -> Generato
 
 
 def _color_in_segments(
-    job: Coloring, folder: WorkFolder, label: str
+    job: Coloring, folder: WorkFolder, label: str, plan: PlanFile | None
 ) -> Generator[Event, None, int]:
     film, looked = yield from _plan(job, folder)
+    folder.is_plan_dear = looked >= _LONG_LOOK_SECONDS
+    job = replace(job, stride=film.stride)
     segments = film.segments()
     folder.settings = {}
-    if job.options.stills is not None or job.options.strokes is not None:
+    chosen = job.options
+    given = (plan, chosen.stills, chosen.strokes, chosen.reference)
+    if any(each is not None for each in given):
         begun = time.perf_counter()
-        job = yield from _guided(job, folder, film)
+        job, film = yield from _guided(job, folder, film, plan)
         looked += time.perf_counter() - begun
     folder.check()
     done = sum(entry.frames for entry in folder.entries().values())
     if done:
         count = len(folder.entries())
         yield Notice(f"going on with earlier work: {count} of {len(segments)} parts are done")
-    job = replace(job, stride=film.stride)
     _check_room(job, folder, film, done)
     if job.options.workers > 1 and len(segments) > 1:
         yield from make_with_workers(job, folder, film, segments, job.options.workers)
@@ -122,15 +137,27 @@ def _color_in_segments(
     return film.frames
 
 
-def _guided(job: Coloring, folder: WorkFolder, film: FilmPlan) -> Generator[Event, None, Coloring]:
-    """The job with what is known of its colours, made ready in the folder."""
-    info = job.reader.info
+def _guided(
+    job: Coloring, folder: WorkFolder, film: FilmPlan, plan: PlanFile | None
+) -> Generator[Event, None, tuple[Coloring, FilmPlan]]:
+    """The job with what people have said of its shots and colours, made ready in the folder, and
+    the film with the shots that they have set.
+    """
+    info, options = job.reader.info, job.options
+    times = FilmTimes(film, job.reader.first_pts(), info.duration)
     screen = Screen.of(info, job.view)
-    given = find_given(job.options, film, job.reader.first_pts(), screen, info.duration)
+    chosen = None
+    if plan is not None:
+        is_part = options.start_seconds is not None or options.duration_seconds is not None
+        chosen = choose(plan, options, film, times, is_part=is_part)
+        job = replace(job, own=chosen.colors)
+        drift = yield from settle_drift(job, film, chosen.shots, folder.path)
+        film = film.revised(chosen.shots, drift)
+    given = find_given(options, film, times, screen, None if chosen is None else chosen.given)
     yield from given.notices
     paths = yield from make_known(job, film, given, screen, folder.path)
-    folder.settings = given.settings(film)
-    return replace(job, known=KnownFiles(paths, job.options.color.saturation))
+    folder.settings = segment_settings(film, chosen, given)
+    return replace(job, known=KnownFiles(paths, job.shots.tone)), film
 
 
 def _check_room(job: Coloring, folder: WorkFolder, film: FilmPlan, done: int) -> None:

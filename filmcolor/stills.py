@@ -6,7 +6,7 @@ Colours are those that a run over the film would give, at full resolution.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -49,8 +49,8 @@ _SAMPLES = 24
 
 
 @dataclass(frozen=True, slots=True)
-class _Still:
-    """What is to be written."""
+class Still:
+    """What is written of a shot."""
 
     frame: int
     path: Path
@@ -64,51 +64,79 @@ def write_stills(source: str, folder: str, options: RunOptions) -> Generator[Eve
     Raises `FilmcolorError`.
     """
     started = time.monotonic()
-    if source == PIPE:
-        raise OptionError("-: stills are taken from a film file; a pipe cannot be read twice")
-    device = resolve_device(options.color.device)
+    refuse_pipe(source)
     with FilmReader(source, options.on_error) as reader:
-        info = reader.info
-        refuse_hdr(info)
-        model = load_generator(options.color.model, device, options.color.look)
-        samples = reader.sample(_SAMPLES)
-        yield from reader.notices
-        tags = resolve_tags(info.tags, info.height)
-        box = find_picture_box(
-            samples, info.layout, bool(tags.full_range), interlaced=info.interlaced
-        )
-        view = film_view(info, model, box, options.color)
-        film = yield from look_through(source, model, view, options)
-        stills = _stills(film, reader.first_pts(), _made(folder))
-        height, width = displayed_size(info)
-        summary = f"{len(stills)} shots, {width}x{height}"
-        yield Planned(
-            source, folder, model.card.name, str(device), summary, len(stills), "pictures"
-        )
-        wanted = [s for s in stills if options.overwrite or not s.path.exists()]
-        clock = StageClock()
-        job = Coloring(reader, _output(info), model, view, 1, options, clock)
-        colored = color_frames(job, film, [still.frame for still in wanted])
-        with closing(colored):
-            for number, still in enumerate(stills, 1):
-                if still in wanted:
-                    write_still(still.path, _picture(next(colored), info))
-                    yield PictureDone(source, str(still.path), "done")
-                else:
-                    reason = "is there already"
-                    yield PictureDone(source, str(still.path), "skipped", reason)
-                yield Progress(number, len(stills), clock.seconds())
+        job, film = yield from look_at_shots(reader, options)
+        stills = find_stills(film, reader.first_pts(), still_folder(folder))
+        yield planned_stills(job, folder, len(stills))
+        made = yield from make_stills(job, film, stills, overwrite=options.overwrite)
     yield Finished(
         folder,
-        len(wanted),
+        made,
         time.monotonic() - started,
-        clock.seconds(),
-        skipped=len(stills) - len(wanted),
+        job.clock.seconds(),
+        skipped=len(stills) - made,
         unit="pictures",
     )
 
 
-def _made(folder: str) -> Path:
+def refuse_pipe(source: str) -> None:
+    """Raise `OptionError` for what cannot be looked through first."""
+    if source == PIPE:
+        raise OptionError("-: shots are taken from a film file; a pipe cannot be read twice")
+
+
+def look_at_shots(
+    reader: FilmReader, options: RunOptions
+) -> Generator[Event, None, tuple[Coloring, FilmPlan]]:
+    """Find the shots of a film, and what it takes to colour stills of them.
+
+    Yields `Notice`s and `Looking`. Raises `FilmcolorError`.
+    """
+    info = reader.info
+    device = resolve_device(options.color.device)
+    refuse_hdr(info)
+    model = load_generator(options.color.model, device, options.color.look, options.color.precision)
+    samples = reader.sample(_SAMPLES)
+    yield from reader.notices
+    tags = resolve_tags(info.tags, info.height)
+    box = find_picture_box(samples, info.layout, bool(tags.full_range), interlaced=info.interlaced)
+    view = film_view(info, model, box, options.color)
+    film = yield from look_through(info.path, model, view, options)
+    return Coloring(reader, _output(info), model, view, 1, options, StageClock()), film
+
+
+def planned_stills(job: Coloring, target: str, count: int) -> Planned:
+    """What is going to be written."""
+    height, width = displayed_size(job.reader.info)
+    summary = f"{count} shots, {width}x{height}"
+    name, device = job.model.card.name, str(job.model.device)
+    return Planned(job.reader.info.path, target, name, device, summary, count, "pictures")
+
+
+def make_stills(
+    job: Coloring, film: FilmPlan, stills: Sequence[Still], *, overwrite: bool
+) -> Generator[Event, None, int]:
+    """Write those that are not there yet, with `overwrite` all; returns their number.
+
+    Yields a `PictureDone` and a `Progress` for each.
+    """
+    source = job.reader.info.path
+    wanted = [still for still in stills if overwrite or not still.path.exists()]
+    colored = color_frames(job, film, [still.frame for still in wanted])
+    with closing(colored):
+        for number, still in enumerate(stills, 1):
+            if still in wanted:
+                write_still(still.path, _picture(next(colored), job.reader.info))
+                yield PictureDone(source, str(still.path), "done")
+            else:
+                yield PictureDone(source, str(still.path), "skipped", "is there already")
+            yield Progress(number, len(stills), job.clock.seconds())
+    return len(wanted)
+
+
+def still_folder(folder: str) -> Path:
+    """The folder, made if need be."""
     path = Path(folder)
     if path.exists() and not path.is_dir():
         raise OptionError(f"{folder}: is no folder; name one for the stills")
@@ -119,12 +147,13 @@ def _made(folder: str) -> Path:
     return path
 
 
-def _stills(film: FilmPlan, origin: int, folder: Path) -> list[_Still]:
+def find_stills(film: FilmPlan, origin: int, folder: Path) -> list[Still]:
+    """The middle frame of each shot; `origin` is the pts of the film's very first frame."""
     found = []
     for number, shot in enumerate(film.shots, 1):
         frame = (shot.start + shot.stop) // 2
         seconds: Fraction = (int(film.pts[frame]) - origin) * film.time_base
-        found.append(_Still(frame, folder / f"shot-{number:04}_{name_of(seconds)}.png"))
+        found.append(Still(frame, folder / f"shot-{number:04}_{name_of(seconds)}.png"))
     return found
 
 

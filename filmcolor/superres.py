@@ -26,9 +26,9 @@ from filmcolor.color import normalize_luma, quantize_luma
 from filmcolor.errors import JobError, OptionError
 from filmcolor.media.picture import Picture
 from filmcolor.models.checkpoint import LoadedUpscaler, load_upscaler
-from filmcolor.models.device import quick_in_bfloat16
+from filmcolor.models.device import runs_in_half
 from filmcolor.models.resampling import enlarge, reduce
-from filmcolor.options import RunOptions
+from filmcolor.options import Precision, RunOptions
 from filmcolor.types import Box, Frame, Luma, VideoInfo
 
 T = TypeVar("T")
@@ -54,6 +54,7 @@ class Enlarger:
         bit_depth: int,
         *,
         full_range: bool,
+        precision: Precision = "auto",
         tile: int = _TILE,
     ) -> None:
         """Raises `OptionError` for a factor that the network cannot be brought to."""
@@ -64,8 +65,9 @@ class Enlarger:
                 "--upscale 3, or another --upscale-model"
             )
         self.factor = factor
-        self.half = model.card.descriptor.half_precision and quick_in_bfloat16(model.device)
-        """Whether the network computes in bfloat16."""
+        self._half = runs_in_half(
+            precision, model.device, allowed=model.card.descriptor.half_precision
+        )
         self._model, self._scale, self._tile = model, scale, tile
         self._bit_depth, self._full_range = bit_depth, full_range
 
@@ -90,7 +92,7 @@ class Enlarger:
                 f"--upscale: model {self._model.card.name} returned no numbers; use another "
                 "--upscale-model"
             )
-        made = quantize_luma(found, self._bit_depth, self._full_range)
+        made = quantize_luma(found, self._bit_depth, self._full_range, clamped=False)
         return cast("Luma", made[0, 0].cpu().numpy().astype(luma.dtype))
 
     def _repeated(self, small: Tensor) -> Tensor:
@@ -110,7 +112,7 @@ class Enlarger:
         for top, bottom in _spans(height, self._tile):
             for left, right in _spans(width, self._tile):
                 tile = framed[..., top : bottom + 2 * reach, left : right + 2 * reach]
-                with torch.autocast(luma.device.type, torch.bfloat16, enabled=self.half):
+                with torch.autocast(luma.device.type, torch.bfloat16, enabled=self._half):
                     detail = network.detail(tile)
                 large[..., scale * top : scale * bottom, scale * left : scale * right] += detail
         return large
@@ -175,7 +177,11 @@ def load_enlarger(
         )
     model = load_upscaler(options.upscaler, device)
     return Enlarger(
-        model, options.upscale, info.layout.bit_depth, full_range=bool(info.tags.full_range)
+        model,
+        options.upscale,
+        info.layout.bit_depth,
+        full_range=bool(info.tags.full_range),
+        precision=options.color.precision,
     )
 
 
@@ -187,9 +193,12 @@ def enlarged(
         yield replace(frame, luma=enlarger.enlarge(frame.luma)), along
 
 
-def enlarged_picture(picture: Picture, model: LoadedUpscaler, factor: int) -> Picture:
+def enlarged_picture(
+    picture: Picture, model: LoadedUpscaler, factor: int, precision: Precision = "auto"
+) -> Picture:
     """A still picture of so many times as many rows and columns, as large on paper as before."""
-    enlarger = Enlarger(model, factor, picture.layout.bit_depth, full_range=True)
+    depth = picture.layout.bit_depth
+    enlarger = Enlarger(model, factor, depth, full_range=True, precision=precision)
     alpha, dpi = picture.alpha, picture.dpi
     if alpha is not None:
         height, width = alpha.shape

@@ -365,7 +365,7 @@ class Finished:
     stage_seconds: Mapping[str, float]
     skipped: int = 0
     failed: int = 0
-    unit: Literal["frames", "pictures"] = "frames"
+    unit: Literal["frames", "pictures", "shots"] = "frames"
 
 
 Event = Notice | Planned | Looking | Progress | Joining | PictureDone | Finished

@@ -154,6 +154,8 @@ class WorkFolder:
         self.settings: Mapping[int, str] | None = None
         """By number, what a segment must have been made with, nothing where none stands; None: with
         anything. To be set once the plan is known."""
+        self.is_plan_dear = False
+        """Whether the plan is worth keeping by itself, having taken long."""
         self._lock = Lease(path / _LOCK)
 
     def __enter__(self) -> WorkFolder:
@@ -180,7 +182,7 @@ class WorkFolder:
     def __exit__(self, *_: object) -> None:
         """Give it up; it is removed if there is nothing in it worth keeping."""
         self._lock.release()
-        if self.path.is_dir() and not self.entries():
+        if self.path.is_dir() and not self.is_plan_dear and not self.entries():
             self.remove()
 
     def _is_own(self) -> bool:

@@ -1,37 +1,109 @@
-"""Time `filmcolor run` beside its floor: the same decode and encode without any colour.
+"""Time `filmcolor run` beside its floor, the same decode and encode without any colour.
 
-    python scripts/bench.py samples/old_film.mp4
-    python scripts/bench.py film.mp4 --repeat 5 --preset veryfast --json
+    python scripts/bench.py                                  # 640x480, on the CPU
+    python scripts/bench.py --sizes 640x480 1280x720 1920x1080 --stride 1 auto --stages
+    python scripts/bench.py --device cuda --precision bf16 --preset veryfast --json speed.json
+    python scripts/bench.py my_film.mp4 --sizes own
+    python scripts/bench.py --train photos/                  # the training loop instead
 
-Both are run in turn, each as a process of its own, so that what else the machine does falls on
-both. Frames a second are end to end without the start of Python; peak memory is the process's
-resident maximum. Medians over the repeats.
+The floor and every setting are run in turn, each as a process of its own, as often as `--repeat`
+says, so that what else the machine does falls on all; figures are medians, ratios are of the same
+round. Seconds are from the call to its end, the loading of the model included, the start of Python
+not. Peak memory is the process's resident maximum. `--stages` times each stage by itself: nothing
+runs beside it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import platform
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import av
+import cv2
 import numpy as np
+import torch
 
+from filmcolor.color import ChromaTable, resolve_tags
+from filmcolor.compose import compose
+from filmcolor.infer import infer_sparsely
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.encode import FilmWriter, plan_output
-from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
+from filmcolor.models.checkpoint import load_generator
+from filmcolor.options import ColorOptions, EncodeOptions, Precision, RunOptions
 from filmcolor.pipeline import color_film
 from filmcolor.prefetch import prefetch
+from filmcolor.shots import ShotFinder
+from filmcolor.smooth import smooth
 from filmcolor.types import ColorFrame, Finished
+from filmcolor.views import film_view
 
-JOBS = ("floor", "run")
+T = TypeVar("T")
+
+SAMPLE = Path(__file__).parents[1] / "samples" / "old_film.mp4"
+GRAIN = 3.0
+"""Codes: deviation of the grain that an enlarged film gets, for enlarging smooths its own."""
+STAGE_FRAMES = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One way to run, or the floor."""
+
+    precision: str
+    stride: str
+
+    @property
+    def name(self) -> str:
+        return "floor" if not self.precision else f"{self.precision}, stride {self.stride}"
+
+
+FLOOR = Setting("", "")
+
+
+def options_of(setting: Setting, device: str, preset: str | None) -> RunOptions:
+    """What `filmcolor run` is told."""
+    precision: Precision = "bf16" if setting.precision == "bf16" else "fp32"
+    stride = "auto" if setting.stride == "auto" else int(setting.stride or 1)
+    return RunOptions(
+        color=ColorOptions(device=device, precision=precision, stride=stride),  # type: ignore[arg-type]
+        encode=EncodeOptions(preset=preset),
+    )
+
+
+def make_film(source: str, size: tuple[int, int], frames: int, target: str) -> None:
+    """A film of (width, height) with the pictures of `source` again and again, grainy, in grey."""
+    rng = np.random.default_rng(0)
+    width, height = size
+    with av.open(source) as container:
+        pictures = [
+            cv2.resize(picture.to_ndarray(format="gray"), size, interpolation=cv2.INTER_CUBIC)
+            for picture in container.decode(video=0)
+        ]
+        own = (container.streams.video[0].width, container.streams.video[0].height) == size
+    with av.open(target, "w") as container:
+        stream = container.add_stream("libx264", 24, options={"preset": "veryfast", "crf": "14"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for number, picture in enumerate(islice(cycle(pictures), frames)):
+            grain = 0 if own else rng.normal(0, GRAIN, picture.shape)
+            luma = np.clip(picture + grain, 16, 235).astype(np.uint8)
+            neutral = np.full((height // 2, width), 128, np.uint8)
+            made = av.VideoFrame.from_ndarray(np.vstack([luma, neutral]), format="yuv420p")
+            made.pts, made.time_base = number, Fraction(1, 24)
+            container.mux(stream.encode(made))
+        container.mux(stream.encode(None))
 
 
 def copy_without_color(source: str, target: str, options: RunOptions) -> int:
@@ -56,71 +128,208 @@ def copy_without_color(source: str, target: str, options: RunOptions) -> int:
     return count
 
 
-def work(job: str, source: str, options: RunOptions) -> dict[str, Any]:
+def work(setting: Setting, source: str, device: str, preset: str | None) -> dict[str, Any]:
     """One timed job in this process."""
+    options = options_of(setting, device, preset)
     with tempfile.TemporaryDirectory() as folder:
         target = str(Path(folder) / "out.mp4")
         stages: dict[str, float] = {}
-        started = time.monotonic()
-        if job == "floor":
+        cpu, started = time.process_time(), time.monotonic()
+        if setting == FLOOR:
             count = copy_without_color(source, target, options)
         else:
             last = list(color_film(source, target, options))[-1]
             if not isinstance(last, Finished):
                 raise TypeError(f"a run ended with {last}")
             count, stages = last.done, dict(last.stage_seconds)
-        seconds = time.monotonic() - started
+        seconds, cpu = time.monotonic() - started, time.process_time() - cpu
     return {
         "fps": count / seconds,
+        "cpu_ms": 1000 * cpu / count,
         "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "device_megabytes": torch.cuda.max_memory_allocated() / 2**20
+        if device.startswith("cuda")
+        else 0.0,
         "stages": {name: 1000 * value / count for name, value in stages.items()},
     }
 
 
-def main() -> None:
-    """Run all jobs in turn and print medians."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("film")
-    parser.add_argument("--repeat", type=int, default=3, help="rounds (default: 3)")
-    parser.add_argument("--preset", help="the encoder's preset")
-    parser.add_argument("--device", default="cpu", help="of `filmcolor run` (default: cpu)")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--worker", choices=JOBS, help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.worker:
-        options = RunOptions(
-            color=ColorOptions(device=args.device), encode=EncodeOptions(preset=args.preset)
+def time_stages(setting: Setting, source: str, device: str, preset: str | None) -> dict[str, float]:
+    """Milliseconds a frame of each stage by itself, on the same frames."""
+    options = options_of(setting, device, preset)
+    found: dict[str, float] = {}
+
+    def timed(name: str, job: Callable[[], T]) -> T:
+        begun = time.perf_counter()
+        result = job()
+        if device.startswith("cuda"):
+            torch.cuda.synchronize()
+        found[name] = 1000 * (time.perf_counter() - begun) / STAGE_FRAMES
+        return result
+
+    with FilmReader(source) as reader, tempfile.TemporaryDirectory() as folder:
+        info = reader.info
+        model = load_generator("default", device, precision=options.color.precision)
+        view = film_view(info, model, None, options.color)
+        frames = timed("decode", lambda: list(islice(reader.frames(), STAGE_FRAMES)))
+        finder = ShotFinder(info.layout.bit_depth)
+        timed("shots", lambda: [finder.add(frame.luma) for frame in frames])
+        frames = [replace(frame, shot=0, place=frame.index) for frame in frames]
+        list(infer_sparsely(frames[:8], model, view))
+        fields = timed("infer", lambda: list(infer_sparsely(frames, model, view)))
+        steady = timed("smooth", lambda: list(smooth(iter(fields), "flow")))
+        plan = plan_output(info, str(Path(folder) / "out.mp4"), options)
+        tags = resolve_tags(info.tags, info.height)
+        table = ChromaTable.build(tags.matrix, tags.primaries).to(model.device)
+        colored = timed(
+            "compose",
+            lambda: list(
+                compose(
+                    iter(steady),
+                    source_layout=info.layout,
+                    layout=plan.layout,
+                    tags=tags,
+                    siting=plan.siting,
+                    box=None,
+                    saturation=1.0,
+                    table=table,
+                    device=model.device,
+                )
+            ),
         )
-        print(json.dumps(work(args.worker, args.film, options)))
-        return
-    results: dict[str, list[dict[str, Any]]] = {job: [] for job in JOBS}
+
+        def encode() -> None:
+            with FilmWriter(plan, label="bench") as writer:
+                for frame in colored:
+                    writer.write(frame)
+                writer.finish()
+
+        timed("encode", encode)
+    return found
+
+
+def time_training(data: str, device: str, precision: str, minutes: float) -> dict[str, float]:
+    """Images a second of the training loop, recipe `film` at 128 px, without its first steps."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        command = [sys.executable, "-m", "filmcolor", "train", data, "-o", str(run)]
+        command += ["--size", "128", "--minutes", str(minutes), "--evaluations", "0", "--quiet"]
+        command += ["--device", device, "--precision", precision]
+        subprocess.run(command, check=True)
+        lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    steps = [line for line in lines if "images_per_second" in line]
+    told = steps[1:] or steps
+    return {
+        name: statistics.median(line[name] for line in told)
+        for name in ("images_per_second", "data_share")
+    }
+
+
+def machine(device: str) -> str:
+    """What it was measured on, in words."""
+    threads = f"{torch.get_num_threads()} threads of a {platform.machine()} processor"
+    flags = getattr(torch.cpu, "get_capabilities", dict)()
+    has = [name for name in ("avx2", "avx512_f", "avx512_bf16", "amx_bf16") if flags.get(name)]
+    card = f", {torch.cuda.get_device_name()}" if device.startswith("cuda") else ""
+    return (
+        f"{threads} ({', '.join(has) or 'no wide vectors told'}){card}, torch {torch.__version__}"
+    )
+
+
+def measure(
+    film: str, settings: list[Setting], args: argparse.Namespace
+) -> dict[str, dict[str, Any]]:
+    """Medians over the rounds, by the setting's name."""
+    rounds: dict[Setting, list[dict[str, Any]]] = {each: [] for each in (FLOOR, *settings)}
     for _ in range(args.repeat):
-        for job in JOBS:
-            command = [sys.executable, __file__, *sys.argv[1:], "--worker", job]
+        for setting, found in rounds.items():
+            command = [sys.executable, __file__, film, "--device", args.device]
+            command += ["--preset", args.preset] if args.preset else []
+            command += ["--worker", json.dumps([setting.precision, setting.stride])]
             output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            results[job].append(json.loads(output))
-    table = {
-        job: {
-            key: round(statistics.median(one[key] for one in ones), 1)
-            for key in ("fps", "megabytes")
+            found.append(json.loads(output))
+    result = {}
+    for setting, found in rounds.items():
+        pairs = zip(found, rounds[FLOOR], strict=True)
+        keys = [key for key in found[0] if key != "stages"]
+        result[setting.name] = {
+            **{key: statistics.median(one[key] for one in found) for key in keys},
+            "ratio": statistics.median(one["fps"] / floor["fps"] for one, floor in pairs),
+            "stages": {
+                name: statistics.median(one["stages"].get(name, 0.0) for one in found)
+                for name in found[0]["stages"]
+            },
         }
-        for job, ones in results.items()
-    }
-    ratios = [
-        run["fps"] / floor["fps"]
-        for floor, run in zip(results["floor"], results["run"], strict=True)
-    ]
-    stages = {
-        name: round(statistics.median(one["stages"][name] for one in results["run"]), 2)
-        for name in results["run"][0]["stages"]
-    }
-    if args.json:
-        print(json.dumps({**table, "ratio": statistics.median(ratios), "stage_ms": stages}))
+    return result
+
+
+def print_table(size: str, result: dict[str, dict[str, Any]]) -> None:
+    """What was measured at one size."""
+    print(f"\n{size:20} {'fps':>7} {'of floor':>9} {'CPU ms':>7} {'MB':>6} {'device MB':>10}")
+    for name, row in result.items():
+        print(
+            f"{name:20} {row['fps']:7.1f} {row['ratio']:9.2f} {row['cpu_ms']:7.1f} "
+            f"{row['megabytes']:6.0f} {row['device_megabytes']:10.0f}"
+        )
+    for name, row in result.items():
+        for kind in ("stages", "alone"):
+            if row.get(kind):
+                told = ", ".join(f"{stage} {value:.1f}" for stage, value in row[kind].items())
+                what = "in the run" if kind == "stages" else "each alone"
+                print(f"  {name}, ms a frame, {what}: {told}")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("film", nargs="?", default=str(SAMPLE), help="default: the sample film")
+    parser.add_argument("--sizes", nargs="+", default=["640x480"], help="WxH, or own")
+    parser.add_argument("--frames", type=int, default=384, help="of the films made (default: 384)")
+    parser.add_argument("--repeat", type=int, default=3, help="rounds (default: 3)")
+    parser.add_argument("--precision", nargs="+", default=["fp32", "bf16"])
+    parser.add_argument("--stride", nargs="+", default=["1"], help="1, 2, ... or auto")
+    parser.add_argument("--preset", help="the encoder's preset")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument("--stages", action="store_true", help="time each stage by itself too")
+    parser.add_argument("--train", metavar="DATA", help="time the training loop on DATA instead")
+    parser.add_argument("--minutes", type=float, default=1.0, help="of training (default: 1)")
+    parser.add_argument("--json", metavar="FILE", help="write everything as JSON")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run everything in turn and print medians."""
+    args = arguments()
+    if args.worker:
+        job = Setting(*json.loads(args.worker)[:2])
+        alone = len(json.loads(args.worker)) > 2
+        what = time_stages if alone else work
+        print(json.dumps(what(job, args.film, args.device, args.preset)))
         return
-    for job in JOBS:
-        print(f"{job:6} {table[job]['fps']:7.1f} fps   {table[job]['megabytes']:7.0f} MB peak")
-    print(f"ratio  {statistics.median(ratios):7.2f} of the floor")
-    print("milliseconds a frame: " + ", ".join(f"{n} {v}" for n, v in stages.items()))
+    found: dict[str, Any] = {"machine": machine(args.device)}
+    print(found["machine"])
+    if args.train:
+        for precision in args.precision:
+            found[precision] = time_training(args.train, args.device, precision, args.minutes)
+            rate, share = found[precision]["images_per_second"], found[precision]["data_share"]
+            print(f"training, {precision}: {rate:.0f} images a second, {share:.1%} on crops")
+    settings = [Setting(p, s) for p in args.precision for s in args.stride]
+    with tempfile.TemporaryDirectory() as folder:
+        for size in [] if args.train else args.sizes:
+            film = args.film
+            if size != "own":
+                width, height = map(int, size.split("x"))
+                film = str(Path(folder) / f"{size}.mp4")
+                make_film(args.film, (width, height), args.frames, film)
+            found[size] = measure(film, settings, args)
+            for setting in settings if args.stages else []:
+                command = [sys.executable, __file__, film, "--device", args.device]
+                command += ["--worker", json.dumps([setting.precision, "1", "alone"])]
+                output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+                found[size][setting.name]["alone"] = json.loads(output)
+            print_table(size, found[size])
+    if args.json:
+        Path(args.json).write_text(json.dumps(found, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from filmcolor.color import (
     rgb_to_lab,
 )
 from filmcolor.compose import chroma_at, compose
+from filmcolor.tone import Tone
 from filmcolor.types import (
     Box,
     ColorField,
@@ -69,9 +70,9 @@ def composed(
             tags=tags,
             siting=siting,
             box=box,
-            saturation=saturation,
             table=TABLE,
             device=CPU,
+            tone_of=lambda shot: Tone(saturation),
         )
     )
 
@@ -250,7 +251,6 @@ def test_frames_come_as_they_are_taken() -> None:
         tags=TAGS,
         siting="left",
         box=None,
-        saturation=1.0,
         table=TABLE,
         device=CPU,
     )
@@ -270,7 +270,7 @@ def coffee() -> tuple[torch.Tensor, NDArray[np.uint8], ColorField]:
 
 def test_picture_comes_close_to_the_truth_it_was_reduced_from() -> None:
     rgb, luma, colors = coffee()
-    cb, cr = chroma_at(colors, luma, bit_depth=8, saturation=1.0, table=TABLE, device=CPU)
+    cb, cr = chroma_at(colors, luma, bit_depth=8, table=TABLE, device=CPU)
     assert cb.shape == cr.shape == luma.shape
     assert cb.dtype == cr.dtype == np.float32
     chroma = torch.from_numpy(np.stack([cb, cr]))[None]
@@ -281,7 +281,7 @@ def test_picture_comes_close_to_the_truth_it_was_reduced_from() -> None:
 
 def test_film_and_picture_agree() -> None:
     _, luma, colors = coffee()
-    cb, cr = chroma_at(colors, luma, bit_depth=8, saturation=1.2, table=TABLE, device=CPU)
+    cb, cr = chroma_at(colors, luma, bit_depth=8, table=TABLE, device=CPU, tone=Tone(1.2))
     (got,) = composed(
         [(Frame(0, 0, luma), colors)],
         layout=PixelLayout(8, "444"),
@@ -297,12 +297,12 @@ def test_sixteen_bit_picture_and_bands(monkeypatch: pytest.MonkeyPatch) -> None:
     deep = luma.astype(np.uint16) * 257
 
     def chroma() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        return chroma_at(colors, deep, bit_depth=16, saturation=1.0, table=TABLE, device=CPU)
+        return chroma_at(colors, deep, bit_depth=16, table=TABLE, device=CPU)
 
     whole = chroma()
     monkeypatch.setattr("filmcolor.compose._BAND_SAMPLES", 7000)
     assert all(np.abs(a - b).max() < 1e-6 for a, b in zip(whole, chroma(), strict=True))
-    eight = chroma_at(colors, luma, bit_depth=8, saturation=1.0, table=TABLE, device=CPU)
+    eight = chroma_at(colors, luma, bit_depth=8, table=TABLE, device=CPU)
     assert all(np.abs(a - b).max() < 1e-4 for a, b in zip(whole, eight, strict=True))
 
 
@@ -323,7 +323,6 @@ def test_cuda_gives_the_same_planes_in_order() -> None:
             tags=TAGS,
             siting="left",
             box=None,
-            saturation=1.0,
             table=TABLE.to(device),
             device=device,
         )

@@ -20,12 +20,16 @@ import click
 
 from filmcolor import __version__
 from filmcolor.cli.arguments import EXIT_BUG, Interrupted, exit_code, printable, wants_debug
+from filmcolor.cli.compare import compare_command
+from filmcolor.cli.completion import completion_command
 from filmcolor.cli.evaluate import evaluate_command
 from filmcolor.cli.extract import extract_command
 from filmcolor.cli.info import info_command
 from filmcolor.cli.jobs import jobs_command
 from filmcolor.cli.models import models_command
+from filmcolor.cli.plan import plan_command
 from filmcolor.cli.preview import preview_command
+from filmcolor.cli.report import report_command
 from filmcolor.cli.run import run_command
 from filmcolor.cli.stills import stills_command
 from filmcolor.cli.train import train_command
@@ -41,6 +45,8 @@ Examples:
       a sheet of its shots in three looks, for choosing one
   filmcolor verify old_film.mp4 old_film.color.mp4
       prove that the result is the same film
+  filmcolor report old_film.mp4 old_film.color.mp4
+      a page to look at: before and after, shot by shot
   filmcolor run photos/ -o colored/
       colour a folder of pictures
   filmcolor info old_film.mp4
@@ -95,13 +101,17 @@ def commands(ctx: click.Context, /) -> None:
 commands.add_command(run_command)
 commands.add_command(preview_command)
 commands.add_command(stills_command)
+commands.add_command(plan_command)
 commands.add_command(verify_command)
+commands.add_command(report_command)
+commands.add_command(compare_command)
 commands.add_command(extract_command)
 commands.add_command(train_command)
 commands.add_command(evaluate_command)
 commands.add_command(info_command)
 commands.add_command(jobs_command)
 commands.add_command(models_command)
+commands.add_command(completion_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -169,15 +169,15 @@ def choices(literal_arguments: Iterable[Any]) -> click.Choice[str]:
     return click.Choice([str(word) for word in literal_arguments])
 
 
+def given_parameters(ctx: click.Context, names: Iterable[str]) -> list[str]:
+    """Those of the parameters that were given on the command line, by name."""
+    return [name for name in names if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+
+
 def given_options(ctx: click.Context, names: Iterable[str]) -> list[str]:
     """Those of the parameters that were given on the command line, as they are written there."""
-    wanted = set(names)
-    return [
-        param.opts[0]
-        for param in ctx.command.params
-        if param.name in wanted
-        and ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE
-    ]
+    given = set(given_parameters(ctx, names))
+    return [param.opts[0] for param in ctx.command.params if param.name in given]
 
 
 def check_source(source: str) -> bool:

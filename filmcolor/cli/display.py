@@ -77,7 +77,8 @@ def clock_text(seconds: float) -> str:
 def plan_line(event: Planned) -> str:
     """What is going to happen, in one line."""
     way = f"{file_name(event.source)} -> {file_name(event.target)}"
-    return f"{way}: {event.summary}, model {event.model} on {event.device}"
+    made = f", model {event.model} on {event.device}" if event.model else ""
+    return f"{way}: {event.summary}{made}"
 
 
 def result_line(event: Finished) -> str:
@@ -86,6 +87,8 @@ def result_line(event: Finished) -> str:
     if event.unit == "pictures":
         counts = f"{event.done} done, {event.skipped} skipped, {event.failed} failed"
         return f"{name}: {counts} in {took}"
+    if event.unit == "shots":
+        return f"{name}: {event.done} shots in {took}"
     speed = f", {event.done / event.seconds:.1f} fps" if event.seconds > 0 else ""
     slowest = slowest_stage(event.stage_seconds)
     return f"{name}: {event.done} frames in {took}{speed}" + (

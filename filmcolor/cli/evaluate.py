@@ -22,7 +22,7 @@ from filmcolor.cli.arguments import (
     signals_interrupt,
 )
 from filmcolor.errors import OptionError
-from filmcolor.options import FilmMeasureOptions, Look
+from filmcolor.options import FilmMeasureOptions, Look, Precision
 
 _FILMS = FilmMeasureOptions(truth="film")
 
@@ -183,6 +183,15 @@ _FILM_ONLY = ("files_only", "start_seconds", "duration_seconds", "plot", "by_sho
 )
 @section_option(
     _BOTH,
+    "--precision",
+    type=choices(get_args(Precision)),
+    default=_FILMS.precision,
+    show_default=True,
+    help="How exactly they compute: fp32 gives the same figures on every machine, bf16 what "
+    "`filmcolor run` gives where that is quicker, which auto finds out.",
+)
+@section_option(
+    _BOTH,
     "--short-side",
     type=click.IntRange(min=32),
     default=_FILMS.short_side,
@@ -210,6 +219,7 @@ def evaluate_command(
     plot: str | None,
     models: tuple[str, ...],
     look: Look,
+    precision: Precision,
     short_side: int,
     device: str,
     quiet: bool,
@@ -249,6 +259,7 @@ def evaluate_command(
                 results=results,
                 models=models,
                 look=look,
+                precision=precision,
                 files_only=files_only,
                 device=device,
                 short_side=short_side,
@@ -264,6 +275,7 @@ def evaluate_command(
             run_photos(
                 models,
                 look,
+                precision,
                 val,
                 limit,
                 short_side,

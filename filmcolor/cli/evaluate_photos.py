@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from filmcolor.evaluate.report import PhotoReport
     from filmcolor.evaluate.sheets import Picture
     from filmcolor.models.checkpoint import LoadedModel
-    from filmcolor.options import Look
+    from filmcolor.options import Look, Precision
     from filmcolor.train.data import PhotoSet
 
 
 def run_photos(
     models: Sequence[str],
     look: Look,
+    precision: Precision,
     val: Sequence[str],
     limit: int | None,
     short_side: int,
@@ -39,7 +40,8 @@ def run_photos(
 
     photos = load_val(val, limit, short_side)
     names = distinct_names(models)
-    loaded = [load_generator(name, resolve_device(device), look) for name in models]
+    where = resolve_device(device)
+    loaded = [load_generator(name, where, look, precision) for name in models]
     reports, rows = _measure(models, loaded, photos, short_side, sheet_pictures, quiet=quiet)
     if sheet is not None:
         write_png(Path(sheet), make_sheet(rows, titles=["grey", *names, "truth"]))

@@ -67,7 +67,18 @@ _COLOR_STATES: Mapping[ColorState, str] = {
 }
 
 
-@click.command("info", short_help="Say what a film, a picture or a checkpoint is.")
+_EPILOG = """\b
+Examples:
+  filmcolor info old_film.mp4
+      what it is, whether it is interlaced or has colour, and what `run` would do with it
+  filmcolor info runs/mine/best.safetensors
+      what a model was trained on, its licence and its figures
+  filmcolor info old_film.mp4 --json
+      the same for programs
+"""
+
+
+@click.command("info", epilog=_EPILOG, short_help="Say what a film, a picture or a checkpoint is.")
 @click.argument("file", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Write everything as one JSON object.")
 def info_command(file: str, as_json: bool) -> None:

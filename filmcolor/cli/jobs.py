@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from filmcolor.workfolder import WorkState
 
 
-@click.command("jobs", short_help="List runs that were not finished, and clean up.")
+_EPILOG = """\b
+Examples:
+  filmcolor jobs
+      what stopped runs have left in this folder
+  filmcolor jobs results/ --clean
+      give back the room that they take in another
+"""
+
+
+@click.command("jobs", epilog=_EPILOG, short_help="List runs that were not finished, and clean up.")
 @click.argument("folders", nargs=-1, type=click.Path(), metavar="[FOLDER]...")
 @click.option(
     "--clean",

@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from filmcolor.models.card import ModelCard
 
 
-@click.command("models", short_help="List the models that came with filmcolor.")
+_EPILOG = """\b
+Examples:
+  filmcolor models
+      the models, with their licences and figures
+  filmcolor run old_film.mp4 --model default
+      use one by its name
+"""
+
+
+@click.command("models", epilog=_EPILOG, short_help="List the models that came with filmcolor.")
 @click.option("--json", "as_json", is_flag=True, help="Write everything as one JSON list.")
 def models_command(as_json: bool) -> None:
     """List the models that came with filmcolor: what each is, its licence, its measured figures.

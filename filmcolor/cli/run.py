@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
@@ -20,12 +20,14 @@ from filmcolor.cli.arguments import (
     default_target,
     exit_code,
     given_options,
+    given_parameters,
     signals_interrupt,
 )
 from filmcolor.cli.run_options import run_options
 from filmcolor.cli.verify import EXIT_FAULTS, show_verification
 from filmcolor.cli.verify_display import open_verify_display
 from filmcolor.errors import OptionError
+from filmcolor.guide.plan_file import FILM_KEYS, read_plan
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, VerifyOptions
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ _LEAST_SATURATION = 0.25
 """Colours paler than this may pass for none: then --verify does not look for grey frames."""
 
 _FILM_ONLY = (
+    "plan",
     "stills",
     "strokes",
     "work",
@@ -51,6 +54,7 @@ _FILM_ONLY = (
     "start_seconds",
     "duration_seconds",
     "verify",
+    "sidecar",
     *(field.name for field in fields(EncodeOptions)),
 )
 
@@ -60,6 +64,8 @@ Examples:
       colour a film
   filmcolor run old_film.mp4 -o try.mp4 --start 1:00 --duration 10
       try ten seconds of it first
+  filmcolor run old_film.mp4 --plan film.toml -o color.mp4 --keep-work
+      obey a plan; the same again after a change of it makes anew what the change touches
   filmcolor run old_film.mp4 -o color.mp4
       the same again after a stop: goes on where it was
   filmcolor run scan.mov -o archive.mkv --codec ffv1
@@ -111,7 +117,8 @@ def run_command(
         open_display(quiet=quiet, as_json=as_json, film_on_stdout=target == "-") as display,
     ):
         try:
-            options = _options(chosen)
+            insisted = () if chosen["plan"] is None else given_parameters(ctx, FILM_KEYS)
+            options = _options(chosen, insisted)
             is_film = check_source(source)
             place = _check_target(source, target, options, is_film=is_film)
             if options.verify and is_film and "-" in (source, place):
@@ -141,7 +148,7 @@ def _verify(source: str, target: str, options: RunOptions, *, quiet: bool, as_js
         duration_seconds=options.duration_seconds,
         deinterlace=options.deinterlace,
         lossless=options.encode.lossless,
-        expect_color=options.color.saturation >= _LEAST_SATURATION and not options.no_color,
+        expect_color=not (options.no_color or _leaves_pale(options)),
     )
     with open_verify_display(quiet=quiet, as_json=as_json) as display:
         try:
@@ -150,6 +157,15 @@ def _verify(source: str, target: str, options: RunOptions, *, quiet: bool, as_js
             number = stop.exit_code - 128 if isinstance(stop, Interrupted) else signal.SIGINT
             left = "the film is written, but not verified."
             raise Interrupted(left, signal_number=number) from None
+
+
+def _leaves_pale(options: RunOptions) -> bool:
+    """Whether frames may pass for grey because somebody wants them so."""
+    if options.plan is None:
+        return options.color.saturation < _LEAST_SATURATION
+    from filmcolor.guide.choosing import leaves_pale
+
+    return leaves_pale(read_plan(options.plan), options, _LEAST_SATURATION)
 
 
 def _run(
@@ -177,13 +193,16 @@ def _run(
     return failed
 
 
-def _options(chosen: Mapping[str, Any]) -> RunOptions:
-    """The options as chosen; every field of the dataclasses is a parameter of the same name."""
+def _options(chosen: Mapping[str, Any], insisted: Sequence[str]) -> RunOptions:
+    """The options as chosen; every field of the dataclasses but `insisted` is a parameter of the
+    same name.
+    """
     color = ColorOptions(**{field.name: chosen[field.name] for field in fields(ColorOptions)})
     encode = EncodeOptions(**{field.name: chosen[field.name] for field in fields(EncodeOptions)})
-    own = (field.name for field in fields(RunOptions) if field.name not in ("color", "encode"))
+    others = ("color", "encode", "insisted")
+    own = (field.name for field in fields(RunOptions) if field.name not in others)
     rest = {name: chosen[name] for name in own}
-    return RunOptions(color=color, encode=encode, **rest)
+    return RunOptions(color=color, encode=encode, insisted=tuple(insisted), **rest)
 
 
 def _check_target(source: str, target: str | None, options: RunOptions, *, is_film: bool) -> str:

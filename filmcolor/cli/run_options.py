@@ -76,6 +76,14 @@ _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
         "as `filmcolor verify` does. If it is not, the film is kept and the exit code is 1.",
     ),
     section_option(
+        _RESULT,
+        "--sidecar",
+        is_flag=True,
+        default=_RUN.sidecar,
+        help="Write TARGET.json beside the film: its source, model and options, with SHA-256 of "
+        "all files, for archives (films only).",
+    ),
+    section_option(
         _COLOUR,
         "--model",
         default=_COLOR.model,
@@ -103,6 +111,16 @@ _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
         metavar="FRAMES",
         help="Frames coloured at once: more is faster on a graphics card and takes more of "
         "its memory.",
+    ),
+    section_option(
+        _COLOUR,
+        "--precision",
+        type=choices(get_args(words.Precision)),
+        default=_COLOR.precision,
+        show_default=True,
+        help="How exactly the model computes: bf16 is about twice as fast where the processor or "
+        "the graphics card has it and differs by less than the eye sees, fp32 is the same on "
+        "every machine but for rounding; auto takes bf16 where it is quicker.",
     ),
     section_option(
         _COLOUR,
@@ -134,6 +152,27 @@ _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
     ),
     section_option(
         _COLOUR,
+        "--hue-shift",
+        type=float,
+        default=_COLOR.hue_shift,
+        show_default=True,
+        metavar="DEGREES",
+        help="Turn all hues, -180 to 180: red towards yellow, yellow towards green, green towards "
+        "blue; below 0 the other way.",
+    ),
+    section_option(
+        _COLOUR,
+        "--plan",
+        type=click.Path(),
+        default=_RUN.plan,
+        show_default="none",
+        metavar="FILE",
+        help="Shots, and settings for each, as `filmcolor plan` writes them and you have changed "
+        "them. What stands under a [[shot]] wins over the options given here, and these win over "
+        "what stands under [film] (films only).",
+    ),
+    section_option(
+        _COLOUR,
         "--stills",
         type=click.Path(),
         default=_RUN.stills,
@@ -151,6 +190,18 @@ _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
         metavar="FILE",
         help="Points and boxes with the right colours, as TOML or JSON: the things they touch "
         "follow them through their shot (films only).",
+    ),
+    section_option(
+        _COLOUR,
+        "--reference",
+        type=click.Path(),
+        default=_RUN.reference,
+        show_default="none",
+        metavar="PICTURE",
+        help="A photograph in colour of like things, such as another picture of the same people or "
+        "place: what looks alike (skin, uniforms, sky) takes its colours, the rest stays "
+        "automatic. Stills and strokes come before it. Example: filmcolor run old.mp4 --reference "
+        "uniform.jpg --start 1:20 --duration 15.",
     ),
     section_option(
         _COLOUR,

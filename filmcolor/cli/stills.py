@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from fractions import Fraction
-from typing import get_args
+from dataclasses import fields
+from typing import Any, get_args
 
 import click
 
@@ -42,6 +43,96 @@ Examples:
 """
 
 
+_SHOT_OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
+    section_option(
+        _COLOUR,
+        "--model",
+        default=_COLOR.model,
+        show_default=True,
+        metavar="NAME|FILE",
+        help="A name that `filmcolor models` lists, or a .safetensors file.",
+    ),
+    device_option(_COLOUR, _COLOR.device, "What the model runs on"),
+    section_option(
+        _COLOUR,
+        "--size",
+        type=int,
+        default=_COLOR.size,
+        show_default="the model's own",
+        metavar="PIXELS",
+        help="Size at which the model looks at a frame; stills always have the size of the film as "
+        "it is displayed.",
+    ),
+    section_option(
+        _COLOUR,
+        "--look",
+        type=choices(get_args(Look)),
+        default=_COLOR.look,
+        show_default=True,
+        help="How boldly the model paints, as in `filmcolor run`.",
+    ),
+    section_option(
+        _COLOUR,
+        "--saturation",
+        type=float,
+        default=_COLOR.saturation,
+        show_default=True,
+        metavar="FACTOR",
+        help="Strength of the colours: below 1 paler, above 1 stronger.",
+    ),
+    section_option(
+        _COLOUR,
+        "--hue-shift",
+        type=float,
+        default=_COLOR.hue_shift,
+        show_default=True,
+        metavar="DEGREES",
+        help="Turn all hues, -180 to 180, as in `filmcolor run`.",
+    ),
+    section_option(
+        _READING,
+        "--start",
+        "start_seconds",
+        type=parse_time,
+        default=_RUN.start_seconds,
+        show_default="the beginning",
+        metavar="TIME",
+        help="Where to begin: seconds (12.5) or [HH:]MM:SS (1:02.5).",
+    ),
+    section_option(
+        _READING,
+        "--duration",
+        "duration_seconds",
+        type=parse_time,
+        default=_RUN.duration_seconds,
+        show_default="to the end",
+        metavar="TIME",
+        help="How much to look at, written likewise.",
+    ),
+    section_option(
+        _READING,
+        "--deinterlace",
+        is_flag=True,
+        help="Make whole frames of an interlaced film first, as for a run with --deinterlace.",
+    ),
+)
+
+
+def shot_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options by which shots are found and stills of them are coloured."""
+    for option in reversed(_SHOT_OPTIONS):
+        command = option(command)
+    return command
+
+
+def chosen_options(chosen: Mapping[str, Any]) -> RunOptions:
+    """What those options and `--overwrite` say."""
+    names = [field.name for field in fields(ColorOptions) if field.name in chosen]
+    color = ColorOptions(**{name: chosen[name] for name in names})
+    rest = {name: value for name, value in chosen.items() if name not in names}
+    return RunOptions(color=color, **rest)
+
+
 @click.command(
     "stills",
     cls=SectionedCommand,
@@ -65,84 +156,15 @@ Examples:
     is_flag=True,
     help="Write stills anew that are there already, corrected ones too. Without it they are kept.",
 )
-@section_option(
-    _COLOUR,
-    "--model",
-    default=_COLOR.model,
-    show_default=True,
-    metavar="NAME|FILE",
-    help="A name that `filmcolor models` lists, or a .safetensors file.",
-)
-@device_option(_COLOUR, _COLOR.device, "What the model runs on")
-@section_option(
-    _COLOUR,
-    "--size",
-    type=int,
-    default=_COLOR.size,
-    show_default="the model's own",
-    metavar="PIXELS",
-    help="Size at which the model looks at a frame; stills always have the size of the film as it "
-    "is displayed.",
-)
-@section_option(
-    _COLOUR,
-    "--look",
-    type=choices(get_args(Look)),
-    default=_COLOR.look,
-    show_default=True,
-    help="How boldly the model paints, as in `filmcolor run`.",
-)
-@section_option(
-    _COLOUR,
-    "--saturation",
-    type=float,
-    default=_COLOR.saturation,
-    show_default=True,
-    metavar="FACTOR",
-    help="Strength of the colours: below 1 paler, above 1 stronger.",
-)
-@section_option(
-    _READING,
-    "--start",
-    "start_seconds",
-    type=parse_time,
-    default=_RUN.start_seconds,
-    show_default="the beginning",
-    metavar="TIME",
-    help="Where to begin: seconds (12.5) or [HH:]MM:SS (1:02.5).",
-)
-@section_option(
-    _READING,
-    "--duration",
-    "duration_seconds",
-    type=parse_time,
-    default=_RUN.duration_seconds,
-    show_default="to the end",
-    metavar="TIME",
-    help="How much to look at, written likewise.",
-)
-@section_option(
-    _READING,
-    "--deinterlace",
-    is_flag=True,
-    help="Make whole frames of an interlaced film first, as for a run with --deinterlace.",
-)
+@shot_options
 @quiet_option(_SHOW)
 @json_option(_SHOW)
 def stills_command(
     film: str,
     folder: str | None,
-    overwrite: bool,
-    model: str,
-    device: str,
-    size: int | None,
-    look: Look,
-    saturation: float,
-    start_seconds: Fraction | None,
-    duration_seconds: Fraction | None,
-    deinterlace: bool,
     quiet: bool,
     as_json: bool,
+    **chosen: Any,
 ) -> None:
     """Write one still for each shot of FILM, its middle frame, already coloured.
 
@@ -155,13 +177,7 @@ def stills_command(
 
     if not folder:
         raise OptionError("-o is missing: give a folder for the stills")
-    options = RunOptions(
-        color=ColorOptions(model=model, device=device, size=size, look=look, saturation=saturation),
-        overwrite=overwrite,
-        start_seconds=start_seconds,
-        duration_seconds=duration_seconds,
-        deinterlace=deinterlace,
-    )
+    options = chosen_options(chosen)
     with (
         signals_interrupt(),
         open_display(quiet=quiet, as_json=as_json, film_on_stdout=False) as display,

@@ -28,6 +28,7 @@ from filmcolor.models.checkpoint import LoadedModel, load_generator
 from filmcolor.models.device import resolve_device
 from filmcolor.options import ColorOptions, FilmMeasureOptions, Smoothing
 from filmcolor.smooth import smooth
+from filmcolor.tone import Tone
 from filmcolor.types import ColorField, Frame, Notice, Shot
 from filmcolor.views import film_view
 
@@ -130,7 +131,9 @@ def evaluate_films(
     has_truth = options.truth is not None
     paths = [*([options.truth] if options.truth is not None else []), *options.results]
     device = resolve_device(options.device)
-    models = [load_generator(name, device, options.look) for name in _models(options)]
+    models = [
+        load_generator(name, device, options.look, options.precision) for name in _models(options)
+    ]
     with SideBySide(paths, options.short_side) as films:
         for path, state in zip(paths, films.colors, strict=True):
             if state == "grey" and path == options.truth:
@@ -211,7 +214,7 @@ def _colored(
 ) -> list[Iterator[Frame]]:
     """The frames coloured as `filmcolor run` does, by all methods; the network runs once."""
     info, options = films.info, ColorOptions()
-    tags = resolve_tags(info.tags, info.height)
+    tags, tone = resolve_tags(info.tags, info.height), Tone.of(options)
     table = ChromaTable.build(tags.matrix, tags.primaries).to(model.device)
     view = film_view(info, model, films.box, options)
 
@@ -223,9 +226,9 @@ def _colored(
             tags=tags,
             siting=info.siting,
             box=films.box,
-            saturation=options.saturation,
             table=table,
             device=model.device,
+            tone_of=lambda shot: tone,
         ):
             yield Frame(frame.index, frame.pts, frame.luma, chroma=(frame.cb, frame.cr))
 

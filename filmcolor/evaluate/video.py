@@ -151,17 +151,24 @@ def _moments(
     estimator: FlowEstimator | None = None
     before: _Moment | None = None
     for shot, pictures in frames:
-        guide = pictures[truth] if truth is not None else next(iter(pictures.values()))
+        leader = truth if truth is not None else next(iter(pictures))
+        guide = pictures[leader]
         if any(picture.shape != guide.shape for picture in pictures.values()):
             sizes = {name: picture.shape[1::-1] for name, picture in pictures.items()}
             raise ValueError(f"pictures of different sizes: {sizes}")
         size = (guide.shape[0], guide.shape[1])
         if estimator is None:
             estimator = FlowEstimator(size, size, _FLOW)
-        lightness = _lab(guide)[..., 0]
+        guide_lab = _lab(guide)
+        lightness = guide_lab[..., 0]
         flat = np.hypot(*_slopes(lightness)) < _FLAT
         looks = {
-            name: _look(picture, flat, None if truth in (None, name) else guide)
+            name: _look(
+                picture,
+                guide_lab if name == leader else _lab(picture),
+                flat,
+                None if truth in (None, name) else guide,
+            )
             for name, picture in pictures.items()
         }
         moment = _Moment(shot, looks, estimator.prepare(np.ascontiguousarray(lightness)))
@@ -174,9 +181,9 @@ def _moments(
         yield before
 
 
-def _look(picture: Rgb, flat: NDArray[np.bool_], truth: Rgb | None) -> _Look:
+def _look(picture: Rgb, lab: Field, flat: NDArray[np.bool_], truth: Rgb | None) -> _Look:
     rgb = _tensor(picture)
-    ab = np.ascontiguousarray(_lab(picture)[..., 1:])
+    ab = np.ascontiguousarray(lab[..., 1:])
     figures = {"colorfulness": colorfulness(rgb).item()}
     if truth is not None:
         figures["psnr"] = psnr(rgb, _tensor(truth)).item()

@@ -72,10 +72,15 @@ class ShotCarry:
         anchor_at: AnchorAt,
         scratch: Path,
         settings: CarrySettings | None = None,
+        *,
+        reach: int | None = None,
     ) -> None:
-        """`count` is the number of the shot's frames."""
+        """`count` is the number of the shot's frames, `reach` how many frames away a known frame
+        counts, None for any; with many known frames it bounds the work.
+        """
         self._count, self._grid, self._anchor_at = count, grid, anchor_at
         self._settings = settings or CarrySettings()
+        self._reach = count if reach is None else reach
         self._columns, self._rows = sampling_grid(*grid)
         self._known: dict[int, _Known] = {}
         self._estimator: FlowEstimator | None = None
@@ -109,13 +114,15 @@ class ShotCarry:
         if self._before is not None:
             motion = self._estimator.between(self._before, picture)
             self._ahead[place - 1] = motion.forward
-            for each in self._known.values():
-                each.chain = self._extended(each.chain, motion.backward)
+            for start, each in self._known.items():
+                if place - start <= self._reach:
+                    each.chain = self._extended(each.chain, motion.backward)
         self._before = picture
         if (anchor := self._anchor_at(place, own)) is not None:
             self._known[place] = _Known(np.dstack([*anchor.ab, anchor.confidence, own]))
         for start, each in self._known.items():
-            self._tell(place, start, each, own)
+            if place - start <= self._reach:
+                self._tell(place, start, each, own)
 
     def found(self) -> Generator[Anchor, None, None]:
         """What is known of each frame, in order; once, after the last was added."""
@@ -127,7 +134,7 @@ class ShotCarry:
             link = self._ahead[place].astype(np.float32)
             own = self._light[place, ..., 0].astype(np.float32)
             for start, each in self._known.items():
-                if start > place:
+                if 0 < start - place <= self._reach:
                     each.chain = self._extended(each.chain, link)
                     self._tell(place, start, each, own)
         for place in range(self._count):

@@ -1,4 +1,4 @@
-"""What people have given for a film: stills and strokes, found their frames and their shots.
+"""What people have given for a film: stills, strokes, references; found their frames and shots.
 
 What a shot is given is one value with one digest, so that work on it can be told from work on the
 same shot with something else. It decodes nothing.
@@ -7,27 +7,28 @@ same shot with something else. It decodes nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from filmcolor.errors import MediaError, OptionError
+from filmcolor.errors import FilmcolorError, MediaError, OptionError
 from filmcolor.guide.carry import Anchor
+from filmcolor.guide.reference import read_reference
 from filmcolor.guide.screen import Screen, ab_of
 from filmcolor.guide.spread import spread
 from filmcolor.guide.strokes import read_strokes
+from filmcolor.guide.times import FilmTimes
 from filmcolor.job import FilmPlan
 from filmcolor.media.images import find_pictures
 from filmcolor.media.still_file import read_still
-from filmcolor.moments import name_of, seconds_in
+from filmcolor.moments import seconds_in, time_text
 from filmcolor.options import RunOptions, Stroke
-from filmcolor.types import Field, Notice
+from filmcolor.types import Field, Notice, Shot
 
-_SLACK = Fraction(1, 1000)
-"""Seconds by which a time in a name may be off."""
 _PALEST = 2.0
 """Lab units: a still whose strongest colours (0.5 % of its places) are paler has none."""
 
@@ -49,17 +50,23 @@ class GivenShot:
     stills: tuple[GivenStill, ...] = ()
     strokes: tuple[tuple[int, Stroke], ...] = ()
     """Each with its frame."""
+    reference: Path | None = None
+    """A picture in colour of other things."""
+    reference_digest: str = ""
+    """Of its pixels."""
 
     @property
     def digest(self) -> str:
         """What it depends on, and nothing else."""
         parts = [repr((still.frame, still.digest)) for still in self.stills]
         parts += [repr(pair) for pair in self.strokes]
+        if self.reference is not None:
+            parts.append(self.reference_digest)
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
 
     def anchor(self, screen: Screen, frame: int, lightness: Field) -> Anchor | None:
         """What is known of a frame, whose lightness (h, w) on the grid this is, by itself: strokes
-        lie over a still; None for nothing.
+        lie over a still; None for nothing. What a reference suggests is not known.
         """
         found: Anchor | None = None
         for still in self.stills:
@@ -78,6 +85,27 @@ class GivenShot:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnGiven:
+    """What a shot is given by itself; None where it has what the film is given."""
+
+    shot: Shot
+    where: Callable[[str], str]
+    """How to name a key of it to people."""
+    stills: tuple[tuple[Path, Fraction | None], ...] | None = None
+    """Each with its time, None where its name tells it."""
+    strokes: str | tuple[Stroke, ...] | None = None
+    reference: str | None = None
+    """Empty for no reference."""
+
+    def check(self, name: str, seconds: Fraction, frame: int | None) -> None:
+        """Raise `OptionError` if a frame, None outside of the part, is not of this shot."""
+        if frame is not None and frame not in _frames(self.shot):
+            raise OptionError(
+                f"{name}: {time_text(seconds)} is in another shot; move it there, or to [film]"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class Given:
     """All that is given for a film."""
 
@@ -85,153 +113,179 @@ class Given:
     """By number."""
     notices: tuple[Notice, ...] = ()
 
-    def settings(self, film: FilmPlan) -> dict[int, str]:
-        """By number of the segment: a digest of what its shots are given; none for nothing."""
-        found = {}
-        for segment in film.segments():
-            shots = range(film.shot_at(segment.start), film.shot_at(segment.stop - 1) + 1)
-            digests = [f"{n}:{self.shots[n].digest}" for n in shots if n in self.shots]
-            if digests:
-                found[segment.number] = " ".join(digests)
-        return found
-
 
 def find_given(
-    options: RunOptions, film: FilmPlan, origin: int, screen: Screen, length: Fraction | None
+    options: RunOptions,
+    film: FilmPlan,
+    times: FilmTimes,
+    screen: Screen,
+    own: Mapping[int, OwnGiven] | None = None,
 ) -> Given:
-    """The stills and strokes of `options`, put to the frames of a film or of a part of it.
+    """What `options` give for a film or for a part of it: stills and strokes put to their frames, a
+    reference to every shot.
 
-    `origin` is the pts of the film's very first frame, `length` its length in seconds if known.
-    Raises `OptionError` or `MediaError`, in one line, for what cannot be meant.
+    `own` is what single shots are given, by number, instead of what they have of `options`. Raises
+    `OptionError` or `MediaError`, in one line, for what cannot be meant.
     """
-    moments = _Moments(film, origin, length)
-    notices: list[Notice] = []
+    finder = _Finder(film, times, screen)
     stills: list[GivenStill] = []
     if options.stills is not None:
-        stills = _stills(options.stills, moments, screen, notices)
-    strokes = _strokes(options.strokes, moments, screen)
-    if moments.outside:
-        what = "stills and strokes left out, being outside of the part that is coloured"
-        notices.append(Notice(f"{what}: {moments.outside}"))
-    by_shot: dict[int, GivenShot] = {}
-    for number in sorted({film.shot_at(frame) for frame in _frames(stills, strokes)}):
+        stills = finder.stills(_in_folder(options.stills))
+    strokes: list[tuple[int, Stroke]] = []
+    if options.strokes is not None:
+        strokes = finder.strokes(options.strokes)
+    for number, told in (own or {}).items():
         shot = film.shots[number]
+        if told.stills is not None:
+            stills = [still for still in stills if still.frame not in _frames(shot)]
+            stills += finder.stills(told.stills, told)
+        if told.strokes is not None:
+            strokes = [pair for pair in strokes if pair[0] not in _frames(shot)]
+            strokes += finder.strokes(told.strokes, told)
+    references = _references(options.reference, len(film.shots), own or {})
+    notices = finder.notices()
+    by_shot: dict[int, GivenShot] = {}
+    touched = [*(still.frame for still in stills), *(frame for frame, _ in strokes)]
+    for number in sorted({film.shot_at(frame) for frame in touched} | references.keys()):
+        frames = _frames(film.shots[number])
         by_shot[number] = GivenShot(
             number,
-            tuple(still for still in stills if shot.start <= still.frame < shot.stop),
-            tuple(pair for pair in strokes if shot.start <= pair[0] < shot.stop),
+            tuple(still for still in stills if still.frame in frames),
+            tuple(pair for pair in strokes if pair[0] in frames),
+            *references.get(number, (None, "")),
         )
     if by_shot:
         what = f"stills: {len(stills)}, strokes: {len(strokes)}"
+        if references:
+            names = sorted({path.name for path, _ in references.values()})
+            what += f", reference: {', '.join(names)}"
         notices.append(Notice(f"{len(by_shot)} of {len(film.shots)} shots are guided ({what})"))
     return Given(by_shot, tuple(notices))
 
 
-def _frames(stills: Iterable[GivenStill], strokes: Iterable[tuple[int, Stroke]]) -> Iterable[int]:
-    yield from (still.frame for still in stills)
-    yield from (frame for frame, _ in strokes)
+def _references(
+    given: str | None, shots: int, own: Mapping[int, OwnGiven]
+) -> dict[int, tuple[Path, str]]:
+    """By number of the shot: its reference, and a digest of it."""
+    wanted = {} if given is None else dict.fromkeys(range(shots), given)
+    wanted |= {n: told.reference for n, told in own.items() if told.reference is not None}
+    digests = {name: read_reference(name)[1] for name in set(wanted.values()) - {""}}
+    return {number: (Path(name), digests[name]) for number, name in wanted.items() if name}
 
 
-class _Moments:
-    """The frames of a film by their times, counted from its very first one."""
-
-    def __init__(self, film: FilmPlan, origin: int, length: Fraction | None) -> None:
-        self._film, self._origin, self._length = film, origin, length
-        self.outside = 0
-        """How many times were asked for that are in the film, but not in the part."""
-
-    def frame(self, seconds: Fraction) -> int | None:
-        """The frame nearest to a time, None outside of the part; `ValueError` outside the film."""
-        film = self._film
-        ticks = seconds / film.time_base + self._origin
-        after = int(np.searchsorted(film.pts, float(ticks)))
-        near = range(max(0, after - 1), min(film.frames, after + 1))
-        best = min(near, key=lambda index: abs(int(film.pts[index]) - ticks))
-        start, end = int(film.pts[0]), int(film.pts[-1]) + max(1, self._last_ticks())
-        if start - _SLACK / film.time_base <= ticks < end:
-            return best
-        whole = (end - self._origin) * film.time_base
-        if seconds >= max(whole, self._length or whole):
-            raise ValueError(
-                f"{name_of(seconds).replace('-', ':')} is after the film's end at "
-                f"{name_of(max(whole, self._length or whole)).replace('-', ':')}"
-            )
-        self.outside += 1
-        return None
-
-    def _last_ticks(self) -> int:
-        film = self._film
-        if film.last_duration or film.frames < 2:
-            return film.last_duration
-        return int(film.pts[-1] - film.pts[-2])
+def _frames(shot: Shot) -> range:
+    return range(shot.start, shot.stop)
 
 
-def _stills(
-    folder: str, moments: _Moments, screen: Screen, notices: list[Notice]
-) -> list[GivenStill]:
+def _in_folder(folder: str) -> list[tuple[Path, Fraction | None]]:
     if not Path(folder).is_dir():
         raise OptionError(f"--stills {folder}: no such folder; `filmcolor stills` makes one")
     paths = find_pictures(folder)
     if not paths:
         raise OptionError(f"--stills {folder}: no pictures in it; `filmcolor stills` makes them")
-    found: dict[int, GivenStill] = {}
-    untouched = 0
-    for path in paths:
-        seconds = seconds_in(path.stem)
-        if seconds is None:
+    return [(path, None) for path in paths]
+
+
+class _Finder:
+    """Finds frames of stills and strokes, and counts what is left out."""
+
+    def __init__(self, film: FilmPlan, times: FilmTimes, screen: Screen) -> None:
+        self._film, self._times, self._screen = film, times, screen
+        self._untouched = 0
+
+    def notices(self) -> list[Notice]:
+        """What there is to say of all that was found."""
+        found = []
+        if self._untouched:
+            found.append(Notice(f"stills left out, being as they were written: {self._untouched}"))
+        if self._times.outside:
+            what = "stills and strokes left out, being outside of the part that is coloured"
+            found.append(Notice(f"{what}: {self._times.outside}"))
+        return found
+
+    def stills(
+        self, pictures: Iterable[tuple[Path, Fraction | None]], own: OwnGiven | None = None
+    ) -> list[GivenStill]:
+        """Stills with their frames, in order; of a shot of its own none may be of another."""
+        found: dict[int, GivenStill] = {}
+        for path, seconds in pictures:
+            with named("" if own is None else own.where("stills")):
+                still = self._still(path, seconds, own)
+                if still is None:
+                    continue
+                if (before := found.get(still.frame)) is not None:
+                    raise OptionError(f"{path}: shows the same frame as {before.path}; remove one")
+                found[still.frame] = still
+        return [found[frame] for frame in sorted(found)]
+
+    def _still(
+        self, path: Path, seconds: Fraction | None, own: OwnGiven | None
+    ) -> GivenStill | None:
+        """A still and its frame; None if it is left out."""
+        named = seconds_in(path.stem) if seconds is None else seconds
+        if named is None:
+            way = "" if own is None else ", or write { file = ..., at = ... }"
             raise OptionError(
                 f"{path}: its name tells no time; call it as `filmcolor stills` does, such as "
-                "00-01-12.400.png"
+                f"00-01-12.400.png{way}"
             )
         try:
-            frame = moments.frame(seconds)
+            frame = self._times.frame(named)
         except ValueError as error:
-            raise OptionError(f"{path}: {error}; its name must be the time of a frame") from None
+            hint = "; its name must be the time of a frame" if seconds is None else ""
+            raise OptionError(f"{path}: {error}{hint}") from None
+        if own is not None:
+            own.check(str(path), named, frame)
         rgb, as_written = read_still(path)
         if as_written:
-            untouched += 1
-            continue
-        height, width = screen.displayed
-        if rgb.shape[:2] != screen.displayed:
+            self._untouched += 1
+            return None
+        height, width = self._screen.displayed
+        if rgb.shape[:2] != self._screen.displayed:
             raise MediaError(
                 f"{path}: {rgb.shape[1]}x{rgb.shape[0]}, but the film is displayed at "
                 f"{width}x{height}; save the still at this size"
             )
-        chroma = np.hypot(*screen.known_ab(rgb))
+        chroma = np.hypot(*self._screen.known_ab(rgb))
         if np.quantile(chroma, 0.995) < _PALEST:
             raise MediaError(f"{path}: has no colour; paint it, or remove it from the folder")
-        if frame is None:
-            continue
-        if frame in found:
-            raise OptionError(f"{path}: shows the same frame as {found[frame].path}; remove one")
-        found[frame] = GivenStill(frame, path, _digest(rgb.tobytes()))
-    if untouched:
-        notices.append(Notice(f"stills left out, being as they were written: {untouched}"))
-    return [found[frame] for frame in sorted(found)]
+        return None if frame is None else GivenStill(frame, path, _digest(rgb.tobytes()))
+
+    def strokes(
+        self, given: str | tuple[Stroke, ...], own: OwnGiven | None = None
+    ) -> list[tuple[int, Stroke]]:
+        """Strokes with their frames; of a shot of its own none may be of another."""
+        found = []
+        with named("" if own is None else own.where("strokes")):
+            strokes: Sequence[Stroke] = read_strokes(given) if isinstance(given, str) else given
+            where = f"{given}: " if isinstance(given, str) else ""
+            for number, stroke in enumerate(strokes, 1):
+                name = f"{where}stroke {number}"
+                try:
+                    frame = self._times.frame(stroke.at)
+                except ValueError as error:
+                    raise OptionError(f"{name}: at: {error}") from None
+                if own is not None:
+                    own.check(f"{name}: at", stroke.at, frame)
+                try:
+                    self._screen.seeds(stroke)
+                except ValueError as error:
+                    key = "box" if stroke.box else "points"
+                    raise OptionError(f"{name}: {key}: {error}") from None
+                if frame is not None:
+                    found.append((frame, stroke))
+        return found
 
 
-def _strokes(
-    given: str | tuple[Stroke, ...] | None, moments: _Moments, screen: Screen
-) -> list[tuple[int, Stroke]]:
-    if given is None:
-        return []
-    strokes: Sequence[Stroke] = read_strokes(given) if isinstance(given, str) else given
-    where = f"{given}: " if isinstance(given, str) else ""
-    found = []
-    for number, stroke in enumerate(strokes, 1):
-        name = f"{where}stroke {number}"
-        try:
-            frame = moments.frame(stroke.at)
-        except ValueError as error:
-            raise OptionError(f"{name}: at: {error}") from None
-        try:
-            screen.seeds(stroke)
-        except ValueError as error:
-            key = "box" if stroke.box else "points"
-            raise OptionError(f"{name}: {key}: {error}") from None
-        if frame is not None:
-            found.append((frame, stroke))
-    return found
+@contextmanager
+def named(where: str) -> Generator[None, None, None]:
+    """Put a place before what goes wrong."""
+    try:
+        yield
+    except FilmcolorError as error:
+        if not where:
+            raise
+        raise type(error)(f"{where}: {error}") from error
 
 
 def _digest(content: bytes) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 from filmcolor.errors import JobError
 from filmcolor.guide.carry import Anchor
 from filmcolor.media.partfile import write_bytes
+from filmcolor.tone import ToneOf, plain
 from filmcolor.types import Frame, KnownColors
 
 _LEAST = 4
@@ -77,12 +78,12 @@ class KnownFile:
 class KnownFiles:
     """The known colours of a film: called with a frame, what is known of it; None for nothing."""
 
-    def __init__(self, paths: dict[int, Path], saturation: float = 1.0) -> None:
+    def __init__(self, paths: dict[int, Path], tone_of: ToneOf = plain) -> None:
         """`paths` by number of the shot; each is read when it is first asked for.
 
-        `saturation` is what all ab will be multiplied by later: known ones come divided by it.
+        `tone_of` tells the tone that a shot will be given later: known colours come with it undone.
         """
-        self._paths, self._saturation = paths, saturation
+        self._paths, self._tone_of = paths, tone_of
         self._open: tuple[int, KnownFile] | None = None
 
     def __call__(self, frame: Frame) -> KnownColors | None:
@@ -91,9 +92,9 @@ class KnownFiles:
         if self._open is None or self._open[0] != frame.shot:
             self._open = frame.shot, KnownFile(self._paths[frame.shot])
         found = self._open[1].at(frame.index)
-        if found is None or self._saturation in (0, 1):
-            return found
-        return replace(found, ab=found.ab / np.float32(self._saturation))
+        if found is None:
+            return None
+        return replace(found, ab=self._tone_of(frame.shot).undone(found.ab))
 
 
 def _sum(body: bytes | bytearray) -> str:

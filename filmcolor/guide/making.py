@@ -1,38 +1,47 @@
 """Makes the known colours of a film's guided shots before they are coloured: a small second look.
 
 decode -> lightness -> what is given for its frame, carried through the shot -> a file in the folder
+                    -> what the reference suggests for a frame a second, carried likewise, below it
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
-from contextlib import closing
+from collections.abc import Generator, Iterable
+from contextlib import ExitStack, closing
 from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
 
 from filmcolor.errors import JobError
 from filmcolor.film_stages import Coloring, PlannedFrames
 from filmcolor.guide.carry import Anchor, ShotCarry
 from filmcolor.guide.given import Given, GivenShot
 from filmcolor.guide.known_file import KnownFile, write_known
+from filmcolor.guide.match import Reference
+from filmcolor.guide.reference import read_reference
 from filmcolor.guide.screen import Screen
 from filmcolor.infer import show_lightness
 from filmcolor.job import FilmPlan
-from filmcolor.types import Field, Looking
+from filmcolor.types import Field, Looking, Shot
 
 _REPORT_SECONDS = 0.2
+MATCH_SPACING = 24
+"""Frames from one that is matched with a reference to the next, at most."""
 
 
 def make_known(
     job: Coloring, film: FilmPlan, given: Given, screen: Screen, folder: Path
 ) -> Generator[Looking, None, dict[int, Path]]:
-    """See that every guided shot has its file in the folder, which is named by what is given for
-    it; other such files are removed.
+    """See that every guided shot has its file in the folder, which is named by its frames and by
+    what is given for it; other such files are removed.
 
     Yields now and then how many frames were looked at; returns the files by number of the shot.
     """
     paths = {
-        number: folder / f"known-{number:05}-{shot.digest}.colors"
+        number: folder / f"known-{number:05}-{_frames(film.shots[number])}-{shot.digest}.colors"
         for number, shot in given.shots.items()
     }
     for path in folder.glob("known-*.colors"):
@@ -41,28 +50,113 @@ def make_known(
     missing = {number: path for number, path in paths.items() if not _is_whole(path)}
     total = sum(film.shots[number].stop - film.shots[number].start for number in missing)
     looked, reported = 0, time.monotonic()
+    references: dict[str, Reference] = {}
     with closing(PlannedFrames(job, film)) as source:
         for number, path in missing.items():
             shot, told = film.shots[number], given.shots[number]
-
-            def anchor_at(
-                place: int, lightness: Field, told: GivenShot = told, start: int = shot.start
-            ) -> Anchor | None:
-                return told.anchor(screen, start + place, lightness)
-
-            with ShotCarry(shot.stop - shot.start, screen.grid, anchor_at, folder) as carried:
+            if told.reference is not None and told.reference_digest not in references:
+                rgb, _ = read_reference(told.reference)
+                references[told.reference_digest] = Reference(rgb, job.model)
+            reference = references.get(told.reference_digest)
+            with GuidedShot(shot, told, screen, reference, folder) as guided:
                 for frame in source.between(shot.start, shot.stop):
-                    carried.add(show_lightness(frame, job.view, job.model.device))
+                    guided.add(show_lightness(frame, job.view, job.model.device))
                     looked += 1
                     if time.monotonic() - reported > _REPORT_SECONDS:
                         reported = time.monotonic()
                         yield Looking(looked, total)
-                known = carried.found()
-                whole = bool(told.stills)
+                whole = bool(told.stills) or reference is not None
+                known = guided.found()
                 write_known(path, known, start=shot.start, grid=screen.grid, whole=whole)
     if total:
         yield Looking(total, total)
     return paths
+
+
+def _frames(shot: Shot) -> str:
+    return f"{shot.start}-{shot.stop}"
+
+
+class GuidedShot:
+    """Takes the lightness of a shot's frames in order, then tells what is known of each: stills
+    and strokes first, below them what the reference suggests. A context manager.
+    """
+
+    def __init__(
+        self,
+        shot: Shot,
+        told: GivenShot,
+        screen: Screen,
+        reference: Reference | None,
+        scratch: Path,
+    ) -> None:
+        """Files without a name are kept in the folder `scratch`."""
+        self._shot, self._told, self._screen = shot, told, screen
+        self._reference, self._turns = reference, screen.turns
+        count = shot.stop - shot.start
+        self._matched = places_to_match(count)
+        self._light: Field = np.zeros((0, 0), np.float32)
+        self._known: ShotCarry | None = None
+        self._suggested: ShotCarry | None = None
+        with ExitStack() as open_carries:
+            if told.stills or told.strokes:
+                known = ShotCarry(count, screen.grid, self._anchor, scratch)
+                self._known = open_carries.enter_context(known)
+            if reference is not None:
+                suggested = ShotCarry(
+                    count, screen.grid, self._suggestion, scratch, reach=MATCH_SPACING
+                )
+                self._suggested = open_carries.enter_context(suggested)
+            self._open = open_carries.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.__exit__(kind, error, trace)
+
+    def add(self, lightness: Field) -> None:
+        """Take the lightness (H, W), L*, of the next frame, as it is stored."""
+        self._light = lightness
+        for carry in (self._known, self._suggested):
+            if carry is not None:
+                carry.add(lightness)
+
+    def found(self) -> Iterable[Anchor]:
+        """What is known of each frame, in order; once, after the last was added."""
+        if self._known is None or self._suggested is None:
+            carry = self._known or self._suggested
+            return () if carry is None else carry.found()
+        pairs = zip(self._known.found(), self._suggested.found(), strict=True)
+        return (over(known, suggested) for known, suggested in pairs)
+
+    def _anchor(self, place: int, lightness: Field) -> Anchor | None:
+        return self._told.anchor(self._screen, self._shot.start + place, lightness)
+
+    def _suggestion(self, place: int, lightness: Field) -> Anchor | None:
+        if self._reference is None or place not in self._matched:
+            return None
+        return self._reference.guess(self._light, self._screen.grid, self._turns)
+
+
+def places_to_match(count: int) -> set[int]:
+    """The frames of a shot of `count` that are matched: its ends, and evenly between."""
+    steps = -(-(count - 1) // MATCH_SPACING)
+    return {round(n * (count - 1) / max(1, steps)) for n in range(steps + 1)}
+
+
+def over(upper: Anchor, lower: Anchor) -> Anchor:
+    """What is known for certain over what is suggested, as far as the first is believed."""
+    rest = (1 - upper.confidence) * lower.confidence
+    confidence = upper.confidence + rest
+    mixed = upper.ab * upper.confidence + lower.ab * rest
+    ab = (mixed / np.maximum(confidence, np.float32(1e-6))).astype(np.float32, copy=False)
+    return Anchor(ab, confidence)
 
 
 def _is_whole(path: Path) -> bool:

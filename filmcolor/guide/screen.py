@@ -18,7 +18,7 @@ from filmcolor.infer import View
 from filmcolor.options import Stroke
 from filmcolor.types import Box, Field, VideoInfo
 
-_STEP = 4
+GRID_STEP = 4
 """Model pixels of a place of the grid, each way."""
 _DETAIL = 8
 """A still is reduced to so many pixels a place before its colours are looked at."""
@@ -44,7 +44,7 @@ class Screen:
         """The screen of a film that the model is shown in this way."""
         height, width = info.height, info.width
         turns = info.rotation // 90
-        shown = (max(1, view.height // _STEP), max(1, view.width // _STEP))
+        shown = (max(1, view.height // GRID_STEP), max(1, view.width // GRID_STEP))
         size = displayed_size(info)
         box = view.box or Box(0, 0, height, width)
         return cls((height, width), size, turns, box, shown[::-1] if turns % 2 else shown)

@@ -10,13 +10,12 @@ It must not know films.
 
 from __future__ import annotations
 
+import datetime
 import json
-import math
 import tomllib
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from filmcolor.errors import OptionError
 from filmcolor.moments import parse_seconds
@@ -56,14 +55,14 @@ def read_strokes(path: str | Path) -> tuple[Stroke, ...]:
     found = []
     for number, entry in enumerate(entries, 1):
         try:
-            found.append(_stroke(entry))
+            found.append(parse_stroke(entry))
         except (OptionError, ValueError) as error:
             raise OptionError(f"{path}: stroke {number}: {error}") from error
     return tuple(found)
 
 
-def _stroke(entry: object) -> Stroke:
-    """One entry; raises `OptionError` or `ValueError` that names the key."""
+def parse_stroke(entry: object) -> Stroke:
+    """One entry of a file; raises `OptionError` or `ValueError` that names the key."""
     if not isinstance(entry, Mapping):
         raise ValueError("must be a table of keys and values")
     unknown = entry.keys() - set(_KEYS)
@@ -84,7 +83,7 @@ def _stroke(entry: object) -> Stroke:
     x0, y0, x1, y1 = (0.0,) * 4 if box is None else _numbers("box", box, 4)
     places = [_numbers("point" if "point" in entry else "points", each, 2) for each in points]
     return Stroke(
-        at=_time(entry["at"]),
+        at=parse_time("at", entry["at"]),
         color=entry["color"],
         points=tuple((x, y) for x, y in places),
         box=None if box is None else (x0, y0, x1, y1),
@@ -92,13 +91,20 @@ def _stroke(entry: object) -> Stroke:
     )
 
 
-def _time(value: Any) -> Fraction:
+def parse_time(key: str, value: object) -> Fraction:
+    """Seconds, from text such as "00:01:12.4", from a number, or from a TOML time; raises
+    `ValueError` that names the key.
+    """
+    if isinstance(value, datetime.time) and value.tzinfo is None:
+        value = value.isoformat()
     if isinstance(value, str):
         try:
             return parse_seconds(value)
         except ValueError as error:
-            raise ValueError(f"at: {error}") from None
-    (seconds,) = _numbers("at", [value], 1)
+            raise ValueError(f"{key}: {error}") from None
+    (seconds,) = _numbers(key, [value], 1)
+    if seconds < 0:
+        raise ValueError(f"{key}: must not be negative")
     return Fraction(str(seconds))
 
 
@@ -106,7 +112,7 @@ def _numbers(key: str, values: object, count: int) -> list[float]:
     sound = isinstance(values, list) and len(values) == count
     for value in values if isinstance(values, list) else []:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        sound = sound and is_number and math.isfinite(value) and abs(value) < 1e9
+        sound = sound and is_number and abs(value) < 1e9  # neither infinite nor no number
     if not sound or not isinstance(values, list):
         raise ValueError(f"{key}: must be {count} numbers" if count > 1 else f"{key}: no number")
     return [float(value) for value in values]

@@ -40,6 +40,10 @@ class Hint:
 class Network(nn.Module, ABC):
     """Whatever a checkpoint can hold."""
 
+    exact_parts: tuple[str, ...] = ()
+    """Names of modules that stay in float32 when the rest is in bfloat16; they see to it that
+    autocast leaves them alone."""
+
     @property
     def descriptor(self) -> Descriptor:
         """How this network wants to be fed, before training adds to it."""
@@ -54,6 +58,12 @@ class Generator(Network):
         """Lightness (N, 1, H, W), L* 0..100, to ab (N, 2, h, w) in Lab units; h and w may be
         smaller.
         """
+
+    def features(self, lightness: Tensor) -> list[Tensor]:
+        """What the network sees in pictures (N, 1, H, W), L* 0..100, so that they can be compared:
+        maps (N, C, h, w), finest first; none if it offers none.
+        """
+        return []
 
 
 class Upscaler(Network):

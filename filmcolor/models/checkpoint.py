@@ -12,14 +12,15 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from filmcolor.errors import CheckpointError
 from filmcolor.models.base import Generator, Network, Upscaler
 from filmcolor.models.card import ModelCard, read_card
+from filmcolor.models.device import runs_in_half
 from filmcolor.models.registry import build_network, find_checkpoint
-from filmcolor.options import Look
+from filmcolor.options import Look, Precision
 
 __all__ = [
     "LoadedModel",
@@ -46,6 +47,13 @@ class LoadedModel:
     generator: Generator
     card: ModelCard
     device: torch.device
+    half: bool = False
+    """Whether its convolutions are in bfloat16; it must be run under autocast then."""
+
+    @property
+    def precision(self) -> Precision:
+        """What it computes in, as an option that says so on any machine."""
+        return "bf16" if self.half else "fp32"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,13 +97,16 @@ def save_network(network: Network, card: ModelCard, path: str | Path) -> None:
 
 
 def load_generator(
-    name_or_path: str, device: torch.device | str = "cpu", look: Look = "natural"
+    name_or_path: str,
+    device: torch.device | str = "cpu",
+    look: Look = "natural",
+    precision: Precision = "fp32",
 ) -> LoadedModel:
     """Load a shipped model by name, or a checkpoint by its .safetensors path, to paint in a look.
 
     The header is checked first, then every tensor's name, shape and kind of number against the
     architecture's, and only then is anything allocated. Raises `CheckpointError`, and `OptionError`
-    for a look that the model does not have.
+    for a look or a precision that the model does not have.
     """
     path = find_checkpoint(name_or_path)
     card = read_card(path)
@@ -109,7 +120,13 @@ def load_generator(
     generator = _filled(path, card, target)
     if not isinstance(generator, Generator):
         raise CheckpointError(f"{path}: {card.architecture!r} makes no colour; train it again")
-    return LoadedModel(generator, card, target)
+    half = runs_in_half(precision, target, card.descriptor.half_precision)
+    if half:
+        for name, module in generator.named_modules():
+            exact = any(f"{name}.".startswith(f"{part}.") for part in generator.exact_parts)
+            if not exact and isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+                module.to(torch.bfloat16)
+    return LoadedModel(generator, card, target, half)
 
 
 def load_upscaler(name_or_path: str, device: torch.device | str = "cpu") -> LoadedUpscaler:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from filmcolor.errors import OptionError
+from filmcolor.options import Precision
 
 _KINDS = ("cpu", "cuda", "mps")
 
@@ -30,11 +31,19 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def quick_in_bfloat16(device: torch.device) -> bool:
-    """Whether small convolutions are worth computing in bfloat16: on every accelerator, and on
-    processors with matrix units for it, where they take a third of the time.
-    """
-    if device.type != "cpu":
-        return True
-    known = getattr(torch.cpu, "get_capabilities", None)  # not in every release
-    return known is not None and bool(known().get("amx_bf16", False))
+def half_is_quicker(device: torch.device) -> bool:
+    """Whether a device computes in bfloat16 by itself, and so faster than in float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        # Older versions of torch than 2.10 cannot tell.
+        told: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+        return bool(told.get("amx_bf16") or told.get("avx512_bf16"))
+    return False
+
+
+def runs_in_half(precision: Precision, device: torch.device, allowed: bool) -> bool:
+    """Whether a model that allows bfloat16 or not computes in it; `OptionError` if it must not."""
+    if precision == "bf16" and not allowed:
+        raise OptionError("--precision bf16: this model is for float32 only; leave it at auto")
+    return precision == "bf16" or (precision == "auto" and allowed and half_is_quicker(device))

@@ -22,7 +22,7 @@ from filmcolor.media.streams import plan_streams, survey_streams
 from filmcolor.media.timeline import MATROSKA_TIME_BASE
 from filmcolor.options import VerifyOptions
 from filmcolor.types import ColorTags, Notice, Progress, VideoInfo
-from filmcolor.verify.film import FilmComparison, FilmSpan
+from filmcolor.verify.film import FilmComparison, FilmSpan, Watcher
 from filmcolor.verify.findings import Findings, VerifyReport
 from filmcolor.verify.packets import Part, StreamPair, compare_packets
 from filmcolor.verify.streams import (
@@ -41,19 +41,21 @@ _LARGEST = 4
 
 
 def verify_film(
-    source: str, result: str, options: VerifyOptions
+    source: str, result: str, options: VerifyOptions, watch: Watcher | None = None
 ) -> Generator[Notice | Progress, None, VerifyReport]:
     """Compare the film `result` with the `source` that it was made from.
 
     Yields what the reader of the source has to say and `Progress` a few times a second, in frames
-    of the source; returns what was found. Raises `FilmcolorError` where one of the two cannot be
-    read at all, or where the source cannot be decoded.
+    of the source; returns what was found. `watch` is shown every pair of frames. Raises
+    `FilmcolorError` where one of the two cannot be read at all, or where the source cannot be
+    decoded.
     """
-    _check_names(source, result)
+    check_names(source, result)
     started = time.monotonic()
     findings = Findings()
     with FilmReader(source) as before, FilmReader(result) as after:
-        yield from before.notices
+        told = before.notices
+        yield from told
         container = _container(result)
         factor = whole_factor(before.info, after.info)
         if factor is None or factor > _LARGEST:
@@ -68,7 +70,7 @@ def verify_film(
                 options = replace(options, expect_color=False)
         strict = replace(options, lossless=options.lossless or _is_lossless(after.info.codec))
         comparison = FilmComparison(
-            before, after, strict, findings, exact_times=container.exact_times
+            before, after, strict, findings, exact_times=container.exact_times, watch=watch
         )
         total = before.info.expected_frames(options.start_seconds, options.duration_seconds)
         reported = started
@@ -80,6 +82,7 @@ def verify_film(
         if span is None:
             raise ValueError("the comparison has not ended")
         yield Progress(span.frames, span.frames, {})
+        yield from before.notices[len(told) :]
         if span.picture.are_strangers:
             return _report(source, result, span, findings, started)
         _compare_pictures(before.info, after.info, options, findings)
@@ -88,7 +91,8 @@ def verify_film(
     return _report(source, result, span, findings, started)
 
 
-def _check_names(source: str, result: str) -> None:
+def check_names(source: str, result: str) -> None:
+    """Raise `OptionError` for names that cannot be a film and its result."""
     if PIPE in (source, result):
         raise OptionError("-: verify compares two files; a pipe cannot be read twice")
     if os.path.exists(source) and os.path.exists(result) and os.path.samefile(source, result):

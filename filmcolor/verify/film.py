@@ -8,7 +8,7 @@ fault is told once. Other streams are not its concern.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,6 +23,9 @@ from filmcolor.types import Frame
 from filmcolor.verify.findings import Findings, Place
 from filmcolor.verify.picture import Difference
 from filmcolor.verify.tally import PictureTally, PictureVerdict
+
+Watcher = Callable[[Frame, Frame], None]
+"""Is shown a frame of the source and that of the result which belongs to it, with their chroma."""
 
 _AHEAD = 5
 """Frames of each film that are looked at to find out which one is missing or added."""
@@ -77,16 +80,18 @@ class FilmComparison:
         findings: Findings,
         *,
         exact_times: bool,
+        watch: Watcher | None = None,
     ) -> None:
         """`exact_times`: the result's container keeps every pts.
 
-        What is found goes into `findings`.
+        What is found goes into `findings`; `watch` is shown every pair, in order.
         """
         self._readers = source, result
         self._source, self._result = source.info, result.info
         self._options = options
         self._findings = findings
         self._exact_times = exact_times
+        self._watch = watch
         self._tally = PictureTally(source.info, result.info, options)
         self._tick = Fraction(0) if exact_times else MATROSKA_TIME_BASE
         self._offset = Fraction(0)
@@ -104,6 +109,7 @@ class FilmComparison:
             start_seconds=options.start_seconds,
             duration_seconds=options.duration_seconds,
             deinterlace=options.deinterlace,
+            with_chroma=self._watch is not None,
         )
         written = other.frames(with_chroma=True)
         with closing(prefetch(wanted, depth)) as first, closing(prefetch(written, depth)) as second:
@@ -256,6 +262,8 @@ class FilmComparison:
             self._findings.fault("time", "shown at another time", self._place(wanted, detail))
         self._tally.add(wanted, found, difference)
         self._last_found = found
+        if self._watch is not None:
+            self._watch(wanted, found)
 
     def _missing(self, source: _Line, count: int) -> None:
         for _ in range(count):

@@ -46,17 +46,21 @@ def test_help_explains_and_gives_examples(capsys: pytest.CaptureFixture[str]) ->
     assert "black-and-white" in without
     assert "filmcolor run old_film.mp4" in without
     commands_part = without.partition("Commands:")[2]
-    assert [line.split()[0] for line in commands_part.strip().splitlines()[:10]] == [
+    assert [line.split()[0] for line in commands_part.strip().splitlines()[:14]] == [
         "run",
         "preview",
         "stills",
+        "plan",
         "verify",
+        "report",
+        "compare",
         "extract",
         "train",
         "evaluate",
         "info",
         "jobs",
         "models",
+        "completion",
     ]
 
 
@@ -85,7 +89,16 @@ def test_every_field_can_be_chosen() -> None:
     names = {param.name for param in commands.commands["run"].params}
     for kind in (ColorOptions, EncodeOptions):
         assert {field.name for field in fields(kind)} <= names
-    assert {field.name for field in fields(RunOptions)} - {"color", "encode"} <= names
+    # What was given on the command line at all is no option by itself.
+    assert {field.name for field in fields(RunOptions)} - {"color", "encode", "insisted"} <= names
+
+
+def test_what_was_given_beside_a_plan_is_insisted_on(job: Job, film: str) -> None:
+    given = ["--saturation", "1", "--hue-shift", "20", "--codec", "ffv1"]
+    assert main(["run", film, *given]) == 0
+    assert job.options.insisted == ()
+    assert main(["run", film, "--plan", "film.toml", *given]) == 0
+    assert set(job.options.insisted) == {"saturation", "hue_shift"}
 
 
 def test_the_readme_names_every_option() -> None:
@@ -112,6 +125,8 @@ def encoded(**choices: object) -> RunOptions:
         (["--size", "384"], colored(size=384)),
         (["--batch-size", "7"], colored(batch_size=7)),
         (["--saturation", "1.25"], colored(saturation=1.25)),
+        (["--hue-shift", "-20"], colored(hue_shift=-20.0)),
+        (["--plan", "film.toml"], RunOptions(plan="film.toml")),
         (["--smooth", "ema"], colored(smooth="ema")),
         (["--stability", "0.3"], colored(stability=0.3)),
         (["--stride", "4"], colored(stride=4)),

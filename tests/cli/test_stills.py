@@ -45,6 +45,8 @@ def test_what_cannot_be_meant_is_said_in_a_line(
     target = str(tmp_path / "out.mkv")
     broken = tmp_path / "strokes.toml"
     broken.write_text('[[stroke]]\nat = 1\ncolor = "#12345"\npoint = [1, 2]\n', encoding="utf-8")
+    grey = str(tmp_path / "grey.png")
+    Image.new("RGB", (80, 80), (90, 90, 90)).save(grey)
     for arguments, code, said in (
         (["stills", str(film)], 2, "-o is missing"),
         (["stills", "-", "-o", str(tmp_path / "a")], 2, "a pipe cannot be read twice"),
@@ -53,6 +55,9 @@ def test_what_cannot_be_meant_is_said_in_a_line(
         (["run", str(film), "--strokes", str(broken), "-o", target], 2, "stroke 1: color:"),
         (["run", str(film), "--strokes", str(broken), "-o", "-"], 2, "needs files on both sides"),
         (["run", str(film), "--stills", str(tmp_path / "no"), "-o", target], 2, "no such folder"),
+        (["run", str(film), "--reference", grey, "-o", target], 3, "has no colour"),
+        (["run", str(film), "--reference", str(film), "-o", target], 3, "not a picture"),
+        (["run", str(film), "--reference", grey, "-o", "-"], 2, "needs files on both sides"),
     ):
         assert main([*arguments, *SMALL]) == code, arguments
         error = capsys.readouterr().err.splitlines()[-1]

@@ -146,7 +146,7 @@ def test_a_report_measures_what_run_makes_of_the_same_picture(
         luma = cv2.cvtColor(np.ascontiguousarray(photo), cv2.COLOR_RGB2GRAY)
         cv2.imwrite(str(grey / f"{number}.png"), luma)
     run = ["run", str(grey), "-o", str(tmp_path / "color"), "--model", "default"]
-    assert main([*run, "--device", "cpu", "--quiet"]) == 0
+    assert main([*run, "--device", "cpu", "--precision", "fp32", "--quiet"]) == 0
     for number, ours in enumerate(seen):
         colored = cv2.imread(str(tmp_path / "color" / f"{number}.png"))[..., ::-1]
         difference = np.abs(colored.astype(int) - ours.astype(int))

@@ -10,6 +10,7 @@ import pytest
 from filmcolor.errors import JobError
 from filmcolor.guide.carry import Anchor
 from filmcolor.guide.known_file import KnownFile, KnownFiles, write_known
+from filmcolor.tone import Tone
 from filmcolor.types import Frame
 
 GRID = (6, 8)
@@ -63,7 +64,7 @@ def test_frames_of_other_shots_have_none_and_saturation_is_taken_back(tmp_path: 
     path = tmp_path / "known"
     write(path)
     luma = np.zeros((2, 2), np.uint8)
-    plain, strong = KnownFiles({3: path}), KnownFiles({3: path}, saturation=2.0)
+    plain, strong = KnownFiles({3: path}), KnownFiles({3: path}, lambda shot: Tone(2.0))
     assert plain(Frame(40, 0, luma, shot=2)) is None
     first, second = plain(Frame(40, 0, luma, shot=3)), strong(Frame(40, 0, luma, shot=3))
     assert first is not None and second is not None

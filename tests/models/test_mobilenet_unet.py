@@ -110,3 +110,13 @@ def test_config_says_what_is_wrong() -> None:
     for bad in ({"widths": 5}, {"bins": "many"}, {"colour": 1}, {"widths": [1, 2, 3]}):
         with pytest.raises(ValueError, match=r"widths|bins|unknown|range"):
             MobileNetUNetConfig.from_mapping(bad)
+
+
+def test_features_are_told_at_three_strides_and_do_not_depend_on_the_look() -> None:
+    torch.manual_seed(0)
+    one, other = (MobileNetUNet(MobileNetUNetConfig(class_share=s)).eval() for s in (0.0, 1.0))
+    other.load_state_dict(one.state_dict())
+    lightness = torch.rand(2, 1, 128, 192) * 100
+    levels = one.features(lightness)
+    assert [tuple(level.shape[2:]) for level in levels] == [(16, 24), (8, 12), (4, 6)]
+    assert all(torch.equal(a, b) for a, b in zip(levels, other.features(lightness), strict=True))

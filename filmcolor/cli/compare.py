@@ -1,0 +1,174 @@
+"""`filmcolor compare`: two films in one picture."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from fractions import Fraction
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from filmcolor import options as words
+from filmcolor.cli.arguments import (
+    SectionedCommand,
+    choices,
+    debug_option,
+    exit_code,
+    json_option,
+    parse_time,
+    quiet_option,
+    section_option,
+    signals_interrupt,
+)
+from filmcolor.errors import MediaError, OptionError
+from filmcolor.options import CompareMode, CompareOptions, EncodeOptions, RunOptions
+
+_DEFAULTS = CompareOptions()
+_RUN = RunOptions()
+
+_FILM, _HOW, _PART, _SHOW = (
+    "The film that is written",
+    "How the two are shown",
+    "Which part",
+    "What is shown",
+)
+
+_EPILOG = """\b
+Examples:
+  filmcolor compare old_film.mp4 color.mp4 -o split.mp4
+      the old film on the left, the coloured one on the right, a line between
+  filmcolor compare old_film.mp4 color.mp4 -o wipe.mp4 --mode wipe --start 1:00 --duration 16
+      sixteen seconds of both, with a line that moves over the picture and back
+  filmcolor compare restrained.mp4 vivid.mp4 -o both.mp4 --mode side
+      two results side by side, twice as wide
+
+\b
+Exit codes: 0 done, 2 wrong options, 3 a film that cannot be read or written, 70 a bug in
+filmcolor, 130 Ctrl-C.
+"""
+
+
+@click.command(
+    "compare",
+    cls=SectionedCommand,
+    epilog=_EPILOG,
+    short_help="Show two films in one picture.",
+    options_metavar="-o TARGET [OPTIONS]",
+)
+@click.argument("first", type=click.Path())
+@click.argument("second", type=click.Path())
+@section_option(
+    _FILM,
+    "-o",
+    "--output",
+    "target",
+    type=click.Path(),
+    required=True,
+    metavar="TARGET",
+    help="Film to write: .mp4, .mov or .mkv.",
+)
+@section_option(
+    _FILM,
+    "--overwrite",
+    is_flag=True,
+    default=_RUN.overwrite,
+    help="Replace a film that is there already.",
+)
+@section_option(
+    _FILM,
+    "--crf",
+    type=float,
+    show_default="18",
+    metavar="QUALITY",
+    help="Quality of the film (x264): lower is better and larger.",
+)
+@section_option(
+    _HOW,
+    "--mode",
+    type=choices(get_args(words.CompareMode)),
+    default=_DEFAULTS.mode,
+    show_default=True,
+    help="split divides the picture in the middle; wipe moves the line over it and back, "
+    "beginning with the first film; side lays the whole pictures side by side.",
+)
+@section_option(
+    _HOW,
+    "--period",
+    "period_seconds",
+    type=parse_time,
+    default=str(_DEFAULTS.period_seconds),
+    show_default=True,
+    metavar="TIME",
+    help="How long a wipe takes to go over and back.",
+)
+@section_option(
+    _PART,
+    "--start",
+    "start_seconds",
+    type=parse_time,
+    default=_RUN.start_seconds,
+    show_default="the beginning",
+    metavar="TIME",
+    help="Where to begin, in both films: seconds (12.5) or [HH:]MM:SS (1:02.5).",
+)
+@section_option(
+    _PART,
+    "--duration",
+    "duration_seconds",
+    type=parse_time,
+    default=_RUN.duration_seconds,
+    show_default="to the end",
+    metavar="TIME",
+    help="How much to show, written likewise.",
+)
+@quiet_option(_SHOW)
+@json_option(_SHOW)
+def compare_command(
+    first: str,
+    second: str,
+    target: str,
+    overwrite: bool,
+    crf: float | None,
+    mode: CompareMode,
+    period_seconds: Fraction,
+    start_seconds: Fraction | None,
+    duration_seconds: Fraction | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Write a film that shows FIRST on the left and SECOND on the right, frame by frame.
+
+    Frames are brought together by their times. Sound, subtitles and all else come from FIRST. A
+    second film of another size is scaled to the first one's.
+    """
+    for name in (first, second):
+        if name in ("", "-"):
+            raise OptionError(f"{name or 'an empty name'}: compare needs two files")
+        if not Path(name).exists():
+            raise MediaError(f"{click.format_filename(name)}: no such file; check the spelling")
+    run = RunOptions(
+        encode=EncodeOptions(crf=crf),
+        start_seconds=start_seconds,
+        duration_seconds=duration_seconds,
+        overwrite=overwrite,
+    )
+    options = CompareOptions(mode, period_seconds, run)
+    from filmcolor.cli.display import open_display
+    from filmcolor.compare import compare_films
+
+    with (
+        signals_interrupt(),
+        open_display(quiet=quiet, as_json=as_json, film_on_stdout=False) as display,
+    ):
+        try:
+            with closing(compare_films(first, second, target, options)) as events:
+                for event in events:
+                    display.show(event)
+        except Exception as error:
+            if code := exit_code(error):
+                display.failed(error, code)
+            raise
+
+
+debug_option(compare_command)

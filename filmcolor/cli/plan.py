@@ -1,0 +1,106 @@
+"""`filmcolor plan`: a film's shots as a file to edit, and to give to `run --plan`."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from filmcolor.cli.arguments import (
+    Interrupted,
+    SectionedCommand,
+    check_source,
+    debug_option,
+    exit_code,
+    json_option,
+    quiet_option,
+    section_option,
+    signals_interrupt,
+)
+from filmcolor.cli.stills import chosen_options, shot_options
+from filmcolor.errors import OptionError
+
+_RESULT, _SHOW = "Where the plan goes", "What is shown"
+
+_EPILOG = """\b
+Examples:
+  filmcolor plan old_film.mp4 -o film.toml
+      the film's shots, one after another, with a place for settings of each
+  (change some of them in any text editor: take out a cut, leave a shot grey, make one paler)
+  filmcolor run old_film.mp4 --plan film.toml -o color.mp4 --keep-work
+      obeys; after a change the same again, with --overwrite, makes anew what the change touches
+  filmcolor plan old_film.mp4 -o film.toml --stills stills/
+      with a coloured still of each shot, too; those that you correct are followed
+"""
+
+
+@click.command(
+    "plan",
+    cls=SectionedCommand,
+    epilog=_EPILOG,
+    short_help="Write the shots of a film as a file, for settings of each.",
+    options_metavar="[-o FILE.toml] [OPTIONS]",
+)
+@click.argument("film", type=click.Path())
+@section_option(
+    _RESULT,
+    "-o",
+    "--output",
+    "target",
+    type=click.Path(),
+    metavar="FILE.toml",
+    help="Without it: NAME.toml, beside the film.",
+)
+@section_option(
+    _RESULT,
+    "--stills",
+    type=click.Path(),
+    metavar="FOLDER",
+    help="Write a coloured still of each shot there too, as `filmcolor stills` does, and name the "
+    "folder in the plan. Stills that are there already are kept.",
+)
+@section_option(
+    _RESULT,
+    "--overwrite",
+    is_flag=True,
+    help="Replace a plan that is there already, and all that was changed in it.",
+)
+@shot_options
+@quiet_option(_SHOW)
+@json_option(_SHOW)
+def plan_command(film: str, target: str | None, quiet: bool, as_json: bool, **chosen: Any) -> None:
+    """Look through FILM once and write its shots as a plan: TOML that explains itself.
+
+    For each shot you may choose a look, another strength or another hue of its colours, another
+    model, stills and strokes that are right, or that it is left grey; and you may correct where
+    shots begin and end. `filmcolor run FILM --plan FILE.toml` obeys.
+    """
+    from filmcolor.cli.display import open_display
+    from filmcolor.planner import plan_film
+
+    with (
+        signals_interrupt(),
+        open_display(quiet=quiet, as_json=as_json, film_on_stdout=False) as display,
+    ):
+        try:
+            options = chosen_options(chosen)
+            if not check_source(film):
+                raise OptionError(f"{film}: is no film; plans are for films")
+            if film == "-":
+                raise OptionError("-: a plan is made of a film file; a pipe cannot be read twice")
+            place = target or str(Path(film).with_name(f"{Path(film).stem}.toml"))
+            with closing(plan_film(film, place, options)) as events:
+                for event in events:
+                    display.show(event)
+        except KeyboardInterrupt as stop:
+            number = stop.exit_code - 128 if isinstance(stop, Interrupted) else 2
+            raise Interrupted("no plan was written.", signal_number=number) from None
+        except Exception as error:
+            if code := exit_code(error):
+                display.failed(error, code)
+            raise
+
+
+debug_option(plan_command)

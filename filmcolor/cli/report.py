@@ -1,0 +1,144 @@
+"""`filmcolor report`: a page on a film and its result, to be looked at in a browser."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from fractions import Fraction
+from pathlib import Path
+
+import click
+
+from filmcolor.cli.arguments import (
+    SectionedCommand,
+    debug_option,
+    exit_code,
+    json_option,
+    parse_time,
+    quiet_option,
+    section_option,
+    signals_interrupt,
+)
+from filmcolor.errors import MediaError, OptionError
+from filmcolor.options import ReportOptions, VerifyOptions
+
+_DEFAULTS = ReportOptions()
+_COMPARED = VerifyOptions()
+
+_PAGE, _PART, _SHOW = "The page", "Which part was coloured, and how", "What is shown"
+
+_EPILOG = """\b
+Examples:
+  filmcolor report old_film.mp4 color.mp4
+      writes color.report.html; open it in any browser
+  filmcolor report old_film.mp4 try.mp4 --start 1:00 --duration 10 -o try.html
+      of a part that was coloured
+
+\b
+On the page: each shot before and after, with a line to move between the two; colourfulness and
+flicker along the film; shots with weak colour or flicker; what was run, with which model; and
+whether the result is the same film. Everything is in the one file: nothing is fetched from
+anywhere, and it can be sent to others.
+
+\b
+Exit codes: 0 the page is written, whatever it says (for scripts: `filmcolor verify`), 2 wrong
+options, 3 one of the two cannot be read, or they have nothing in common, 70 a bug in filmcolor,
+130 Ctrl-C.
+"""
+
+
+@click.command(
+    "report",
+    cls=SectionedCommand,
+    epilog=_EPILOG,
+    short_help="Write a page that shows a film before and after.",
+    options_metavar="[OPTIONS]",
+)
+@click.argument("film", type=click.Path())
+@click.argument("result", type=click.Path())
+@section_option(
+    _PAGE,
+    "-o",
+    "--output",
+    "target",
+    type=click.Path(),
+    metavar="FILE.html",
+    help="Without it: NAME.report.html, beside the result.",
+)
+@section_option(
+    _PAGE,
+    "--overwrite",
+    is_flag=True,
+    default=_DEFAULTS.overwrite,
+    help="Replace a page that is there already.",
+)
+@section_option(
+    _PART,
+    "--start",
+    "start_seconds",
+    type=parse_time,
+    default=_COMPARED.start_seconds,
+    show_default="the beginning",
+    metavar="TIME",
+    help="Where the part begins, as given to `run`: seconds (12.5) or [HH:]MM:SS (1:02.5).",
+)
+@section_option(
+    _PART,
+    "--duration",
+    "duration_seconds",
+    type=parse_time,
+    default=_COMPARED.duration_seconds,
+    show_default="to the end",
+    metavar="TIME",
+    help="How long it is, written likewise.",
+)
+@section_option(
+    _PART,
+    "--deinterlace",
+    is_flag=True,
+    default=_COMPARED.deinterlace,
+    help="The result was made with --deinterlace.",
+)
+@quiet_option(_SHOW)
+@json_option(_SHOW)
+def report_command(
+    film: str,
+    result: str,
+    target: str | None,
+    overwrite: bool,
+    start_seconds: Fraction | None,
+    duration_seconds: Fraction | None,
+    deinterlace: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Write a page (HTML) on FILM and the RESULT that was coloured from it: before and after.
+
+    Both films are decoded from end to end, side by side; colours are measured at places all over
+    the film, and the page says how many.
+    """
+    for name in (film, result):
+        if name in ("", "-"):
+            raise OptionError(f"{name or 'an empty name'}: report needs the film and its result")
+        if not Path(name).exists():
+            raise MediaError(f"{click.format_filename(name)}: no such file; check the spelling")
+    compared = VerifyOptions(start_seconds, duration_seconds, deinterlace)
+    options = ReportOptions(compared, overwrite)
+    place = target or str(Path(result).with_name(f"{Path(result).stem}.report.html"))
+    from filmcolor.cli.display import open_display
+    from filmcolor.report.make import write_report
+
+    with (
+        signals_interrupt(),
+        open_display(quiet=quiet, as_json=as_json, film_on_stdout=False) as display,
+    ):
+        try:
+            with closing(write_report(film, result, place, options)) as events:
+                for event in events:
+                    display.show(event)
+        except Exception as error:
+            if code := exit_code(error):
+                display.failed(error, code)
+            raise
+
+
+debug_option(report_command)

@@ -1,0 +1,290 @@
+"""The plan of a film as a file that people edit: its shots, and what is chosen for each.
+
+    [film]
+    look = "vivid"
+
+    [[shot]]
+    start = "00:00:00.000"
+    saturation = 1.2
+
+It knows no films: where a time falls, and whether a model has a look, is for others to say.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, get_args
+
+from filmcolor.errors import OptionError
+from filmcolor.guide.strokes import parse_stroke, parse_time
+from filmcolor.moments import time_text
+from filmcolor.options import Look, Stroke
+
+Lines = Mapping[tuple[int, str], int]
+"""By number of the shot (0: the film) and key ("" for its head): the line, where it is known."""
+
+_RANGES = {"saturation": (0, 4), "hue_shift": (-180, 180), "stability": (0, 1)}
+"""As `ColorOptions` takes them."""
+_LARGEST_FILE = 64 << 20
+_HEADER = re.compile(r"\s*\[\[?\s*(?P<name>[\w.\s]+?)\s*\]\]?\s*(?:#.*)?")
+_KEY = re.compile(r"\s*(?P<key>[\w-]+)\s*=")
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStill:
+    """A coloured still of a shot."""
+
+    file: str
+    at: Fraction | None = None
+    """Which frame it shows, in seconds from the film's first; None: its name tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What is chosen for a shot, or for the whole film; None where nothing is."""
+
+    skip: bool | None = None
+    """Leave it grey."""
+    look: Look | None = None
+    saturation: float | None = None
+    """This one and the next two: as in `ColorOptions`."""
+    hue_shift: float | None = None
+    stability: float | None = None
+    model: str | None = None
+    """Name of a shipped model, or a .safetensors file."""
+    stills: str | tuple[PlanStill, ...] | None = None
+    """Of the film: a folder of them. Of a shot: some, possibly none."""
+    strokes: str | tuple[Stroke, ...] | None = None
+    """A file of them, or the strokes themselves."""
+    reference: str | None = None
+    """A colour photograph that guides the colours; empty for none."""
+
+
+COLOR_KEYS = ("look", "saturation", "hue_shift", "stability", "model")
+"""Choices that are options of `ColorOptions`."""
+GIVEN_KEYS = ("stills", "strokes", "reference")
+"""Choices that are things given to guide the colours."""
+FILM_KEYS = COLOR_KEYS + GIVEN_KEYS
+"""Choices that are options of a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanShot:
+    """One shot as the file has it; times in seconds from the film's first frame."""
+
+    start: Fraction
+    end: Fraction | None = None
+    """None: where the next one starts, or the film ends."""
+    choices: Choices = field(default_factory=Choices)
+    ends_by: str = field(default="", compare=False)
+    """Why it ends, for people: written, but not read."""
+    still: str = field(default="", compare=False)
+    """Name of the still that shows it, for people: likewise."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFile:
+    """All that such a file says; names of files in it as they are to be opened from here."""
+
+    film: Choices = field(default_factory=Choices)
+    shots: tuple[PlanShot, ...] = ()
+    path: str = field(default="", compare=False)
+    lines: Lines = field(default_factory=dict, compare=False)
+
+    def where(self, shot: int, key: str = "") -> str:
+        """How to name a place to people; shots count from 1, 0 is the film."""
+        start = self.shots[shot - 1].start if 0 < shot <= len(self.shots) else None
+        return _where(self.path or "the plan", self.lines, shot, key, start)
+
+
+def is_model_file(name: str) -> bool:
+    """Whether the name of a model is that of a file."""
+    return Path(name).suffix == ".safetensors"
+
+
+def read_plan(path: str | Path) -> PlanFile:
+    """The plan in a file; names of files in it are taken from its folder.
+
+    Raises `OptionError` with the file, the line as far as it is known, the shot and the key.
+    """
+    text = _text(path)
+    try:
+        values = tomllib.loads(text)
+    except ValueError as error:
+        raise OptionError(f"{path}: {error}; correct it there, it must be TOML") from error
+    except RecursionError as error:
+        raise OptionError(f"{path}: nested too deeply") from error
+    unknown = values.keys() - {"film", "shot"}
+    if unknown:
+        raise OptionError(
+            f"{path}: {min(unknown)}: no such key; a plan has [film], and a [[shot]] for each shot"
+        )
+    entries, film = values.get("shot"), values.get("film", {})
+    if not isinstance(film, Mapping):
+        raise OptionError(f"{path}: film: must be a table; write [film] above its settings")
+    if not isinstance(entries, list) or not entries:
+        raise OptionError(
+            f"{path}: no shots in it; begin each with [[shot]], or let `filmcolor plan` write them"
+        )
+    return _Reader(str(path), _lines(text, len(entries))).plan(film, entries)
+
+
+def _text(path: str | Path) -> str:
+    try:
+        with open(path, "rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+        if len(content) > _LARGEST_FILE:
+            raise OptionError(f"{path}: too large for a plan")
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise OptionError(f"{path}: not a text file; `filmcolor plan` writes plans") from error
+    except OSError as error:
+        raise OptionError(
+            f"{path}: cannot be read ({error.strerror}); `filmcolor plan` writes plans"
+        ) from error
+
+
+def _lines(text: str, shots: int) -> dict[tuple[int, str], int]:
+    """Where shots and their keys stand; nothing if the text is laid out in another way."""
+    found: dict[tuple[int, str], int] = {}
+    number, inside = 0, False
+    for line, content in enumerate(text.splitlines(), 1):
+        if header := _HEADER.fullmatch(content):
+            name = re.sub(r"\s", "", header["name"])
+            number += name == "shot"
+            inside = name in ("film", "shot")
+            key = "" if inside else name.partition(".")[2]
+            found.setdefault((0 if name.startswith("film") else number, key), line)
+        elif inside and (pair := _KEY.match(content)):
+            found.setdefault((0 if name == "film" else number, pair["key"]), line)
+    return found if number == shots else {}
+
+
+def _where(path: str, lines: Lines, shot: int, key: str, start: Fraction | None) -> str:
+    line = lines.get((shot, key)) or lines.get((shot, ""))
+    parts = [path] + ([f"line {line}"] if line else [])
+    parts.append(f"shot {shot}" if shot else "[film]")
+    if start is not None:
+        parts[-1] += f" (start {time_text(start)})"
+    return ": ".join(parts + ([key] if key else []))
+
+
+class _Reader:
+    """Turns the values of one file into a plan; every error is an `OptionError` with its place."""
+
+    def __init__(self, path: str, lines: Lines) -> None:
+        self._path, self._lines = path, lines
+        self._shot = 0
+        self._start: Fraction | None = None
+
+    def plan(self, film: Mapping[str, Any], entries: Sequence[object]) -> PlanFile:
+        """The whole plan."""
+        choices = self._choices(film)
+        shots: list[PlanShot] = []
+        for self._shot, entry in enumerate(entries, 1):
+            self._start = None
+            shot = self._read(entry)
+            if shots and shot.start <= shots[-1].start:
+                text = f"{time_text(shot.start)} is not after that of the shot before"
+                raise self._error("start", f"{text}; keep the shots in order")
+            shots.append(shot)
+        return PlanFile(choices, tuple(shots), self._path, self._lines)
+
+    def _read(self, entry: object) -> PlanShot:
+        if not isinstance(entry, Mapping):
+            raise self._error("", "must be a table; begin it with [[shot]]")
+        if "start" not in entry:
+            raise self._error("start", "missing; say when the shot starts")
+        self._start = start = self._time("start", entry["start"])
+        end = self._time("end", entry["end"]) if "end" in entry else None
+        if end is not None and end <= start:
+            raise self._error("end", f"{time_text(end)} is not after the shot's start")
+        rest = {key: value for key, value in entry.items() if key not in ("start", "end")}
+        return PlanShot(start, end, self._choices(rest))
+
+    def _time(self, key: str, value: object) -> Fraction:
+        try:
+            return parse_time(key, value)
+        except ValueError as error:
+            raise self._error(key, error) from None
+
+    def _choices(self, values: Mapping[str, Any]) -> Choices:
+        """What is chosen for the shot that is being read, or for the film."""
+        known = [each.name for each in fields(Choices)]
+        unknown = values.keys() - set(known)
+        if unknown:
+            names = ", ".join((["start", "end"] if self._shot else []) + known)
+            raise self._error(min(unknown), f"no such key (known: {names})")
+        found: dict[str, Any] = {}
+        for key, value in values.items():
+            try:
+                found[key] = _value(key, value, Path(self._path).parent, is_film=not self._shot)
+            except (OptionError, ValueError, OverflowError) as error:
+                raise self._error(key, error) from error
+        return Choices(**found)
+
+    def _error(self, key: str, what: object) -> OptionError:
+        place = _where(self._path, self._lines, self._shot, key, self._start)
+        text = str(what).removeprefix(f"{key}: ")
+        return OptionError(f"{place}: {text}")
+
+
+def _value(key: str, value: object, folder: Path, *, is_film: bool) -> object:
+    """One choice as `Choices` has it; raises `OptionError` or `ValueError` with what is wrong."""
+    if key == "skip":
+        if not isinstance(value, bool):
+            raise ValueError("must be true or false")
+        return value
+    if key == "look":
+        if value not in get_args(Look):
+            raise ValueError(f"must be one of {', '.join(get_args(Look))}, as text")
+        return value
+    if key in ("saturation", "hue_shift", "stability"):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError("must be a number")
+        low, high = _RANGES[key]
+        if not low <= value <= high:
+            raise ValueError(f"{value} is not within {low} to {high}")
+        return float(value)
+    if key == "model":
+        name = _name(value, "the name of a model, or a .safetensors file")
+        return str(folder / name) if is_model_file(name) else name
+    if key == "stills" and not is_film:
+        entries = value if isinstance(value, list) else [value]
+        return tuple(_still(entry, folder) for entry in entries)
+    if key == "strokes" and isinstance(value, list):
+        return tuple(_strokes(value))
+    if key == "reference" and value == "":
+        return value
+    what = {"stills": "a folder", "strokes": "a file, or strokes", "reference": "a picture"}[key]
+    return str(folder / _name(value, f"the name of {what}"))
+
+
+def _name(value: object, what: str) -> str:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError(f"must be {what}, as text")
+    return value
+
+
+def _still(entry: object, folder: Path) -> PlanStill:
+    what = "a picture file, a list of them, or { file = ..., at = ... }"
+    if isinstance(entry, Mapping):
+        if entry.keys() != {"file", "at"}:
+            raise ValueError(f"must be {what}")
+        return PlanStill(str(folder / _name(entry["file"], what)), parse_time("at", entry["at"]))
+    return PlanStill(str(folder / _name(entry, what)))
+
+
+def _strokes(entries: Sequence[object]) -> list[Stroke]:
+    found = []
+    for number, entry in enumerate(entries, 1):
+        try:
+            found.append(parse_stroke(entry))
+        except (OptionError, ValueError, OverflowError) as error:
+            raise ValueError(f"stroke {number}: {error}") from error
+    return found

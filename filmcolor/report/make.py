@@ -1,0 +1,97 @@
+"""Makes the report of a film and its result: one pass over both, then one page."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+from filmcolor.color import resolve_tags
+from filmcolor.errors import MediaError, OptionError
+from filmcolor.media.decode import FilmReader
+from filmcolor.media.partfile import PartFile, write_bytes
+from filmcolor.media.probe import has_color, refuse_hdr
+from filmcolor.options import ReportOptions
+from filmcolor.picture_box import find_picture_box
+from filmcolor.report.facts import Films
+from filmcolor.report.gather import Gatherer
+from filmcolor.report.page import Contents, make_page
+from filmcolor.report.pictures import PictureStore
+from filmcolor.report.remarks import find_remarks
+from filmcolor.types import Event, Finished, Notice, Planned, Progress
+from filmcolor.verify.check import check_names, verify_film
+
+MOST_PICTURE_BYTES = 6_000_000
+"""Of all pictures of a page, before base64 makes a third more of them."""
+_SAMPLES = 24
+
+
+def write_report(
+    film: str, result: str, target: str, options: ReportOptions
+) -> Generator[Event, None, None]:
+    """Write a page (HTML, everything in it) on a film and the `result` coloured from it.
+
+    Both are decoded once, side by side; memory does not grow with the film but for some bytes a
+    shot. Yields `Notice`s, one `Planned`, `Progress` and one `Finished`. The page appears when it
+    is whole; a result that does not hold is reported, not refused, but one whose pictures are
+    another film's is. Raises `FilmcolorError`.
+    """
+    started = time.monotonic()
+    check_names(film, result)
+    _check_target(target, options)
+    with FilmReader(film) as reader, FilmReader(result) as coloured:
+        info, other = reader.info, coloured.info
+        refuse_hdr(info)
+        samples = reader.sample(_SAMPLES)
+    films = Films(info, other, has_color(samples, info.layout))
+    full_range = bool(resolve_tags(info.tags, info.height).full_range)
+    box = find_picture_box(samples, info.layout, full_range, interlaced=info.interlaced)
+    part = options.compared
+    total = info.expected_frames(part.start_seconds, part.duration_seconds)
+    yield Planned(film, target, "", "", f"before and after of {result}", total)
+    store = PictureStore(MOST_PICTURE_BYTES)
+    gatherer = Gatherer(info, other, box, total, store)
+    events = verify_film(film, result, part, gatherer.take)
+    warnings = []
+    while True:
+        try:
+            event = next(events)
+        except StopIteration as end:
+            verified = end.value
+            break
+        if isinstance(event, Notice) and event.warning:
+            warnings.append(event.text)
+        yield event
+    gatherer.finish()
+    kinds = {finding.kind for finding in verified.findings}
+    if not gatherer.shots or "another film" in kinds:
+        faults = "; ".join(finding.line for finding in verified.findings) or "no frames in common"
+        raise MediaError(
+            f"{result}: cannot be shown beside {film}: {faults}; for a part of the film, give "
+            "--start and --duration as `run` had them"
+        )
+    contents = Contents(
+        films,
+        gatherer.shots,
+        store.pairs,
+        find_remarks(gatherer.shots, films, verified, warnings),
+        verified,
+        gatherer.step,
+        gatherer.measured,
+    )
+    if not verified.holds:
+        yield Notice(f"{result}: not the same film; the report says what does not hold", True)
+    write_bytes(target, make_page(contents))
+    yield Progress(verified.frames, verified.frames, {})
+    yield Finished(target, verified.frames, time.monotonic() - started, {})
+
+
+def _check_target(target: str, options: ReportOptions) -> None:
+    if Path(target).suffix.lower() not in (".html", ".htm"):
+        raise OptionError(f"-o {target}: give a name that ends in .html")
+    if os.path.isdir(target):
+        raise OptionError(f"-o {target}: is a folder; name a file that ends in .html")
+    if os.path.exists(target) and not options.overwrite:
+        raise OptionError(f"{target}: is there already; choose another name or give --overwrite")
+    PartFile(target).check()

@@ -1,0 +1,96 @@
+"""The JSON file beside a result: what it was made from, with what, and how; for archives.
+
+Its name is the result's with `.json` after it. It must not know how films are read or coloured.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filmcolor import __version__
+from filmcolor.errors import MediaError, OptionError
+from filmcolor.media.partfile import write_bytes
+from filmcolor.media.source import PIPE
+from filmcolor.models.card import ModelCard
+from filmcolor.options import RunOptions
+
+FORMAT = "filmcolor-sidecar-1"
+_NOT_MADE_OF = ("overwrite", "work", "keep_work", "workers", "verify", "sidecar", "insisted")
+"""Options that change nothing in the result."""
+
+
+def sidecar_path(result: str | Path) -> Path:
+    """Where it stands: `color.mkv.json` beside `color.mkv`."""
+    return Path(f"{result}.json")
+
+
+def check_sidecar(source: str, result: str, *, overwrite: bool) -> None:
+    """Raise `OptionError` where none can be written for this source and this result."""
+    if PIPE in (source, result):
+        raise OptionError("--sidecar: needs files on both sides; a pipe has no digest")
+    path = sidecar_path(result)
+    if path.exists() and not overwrite:
+        raise OptionError(f"{path}: exists already; use --overwrite, or another name for the film")
+
+
+def write_sidecar(
+    source: str,
+    result: str,
+    *,
+    card: ModelCard,
+    checkpoint: Path,
+    options: RunOptions,
+    device: str,
+    encoding: str,
+    frames: int,
+) -> None:
+    """Write it for a result that is whole; reads both films once, for their SHA-256.
+
+    `encoding` is the plan's line for people. Raises `MediaError` if something cannot be read or
+    written.
+    """
+    chosen = {name: v for name, v in asdict(options).items() if name not in _NOT_MADE_OF}
+    facts = {
+        "format": FORMAT,
+        "filmcolor": __version__,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "source": _file_facts(Path(source)),
+        "result": {**_file_facts(Path(result)), "frames": frames, "encoding": encoding},
+        "model": {
+            "name": card.name,
+            "license": card.license,
+            "provenance": card.provenance,
+            **_file_facts(checkpoint),
+        },
+        "device": device,
+        "options": chosen,
+    }
+    text = json.dumps(facts, indent=2, ensure_ascii=True, default=str)
+    write_bytes(sidecar_path(result), f"{text}\n".encode())
+
+
+def read_sidecar(result: str) -> Mapping[str, Any] | None:
+    """What stands in the file beside a result; None if there is none, or it is of another kind."""
+    try:
+        facts = json.loads(sidecar_path(result).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return facts if isinstance(facts, dict) and facts.get("format") == FORMAT else None
+
+
+def _file_facts(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return {"file": path.name, "bytes": os.fstat(file.fileno()).st_size, "sha256": digest}
+    except OSError as error:
+        raise MediaError(
+            f"{path}: cannot be read for its digest ({error.strerror}); the film itself is whole"
+        ) from error
