@@ -444,15 +444,17 @@ def test_sound_that_containers_cut_or_wrap_differently(
 
 
 def test_another_film_is_one_line(films: Films, tmp_path: Path) -> None:
+    another = "the result is another film, or another part of it: its pictures are not alike"
     for result in (films.lossless, films.lossy):
         rewrite(result, tmp_path / result.name, frames=negative)
-        assert faults(verify(films.source, tmp_path / result.name)) == [
-            "the result is another film, or another part of it: its pictures are not alike"
+        assert faults(verify(films.source, tmp_path / result.name)) == [another]
+    for width, height in ((48, 30), (50, 32), (192, 128), (16, 12)):
+        make_clip(tmp_path / "other.mkv", width=width, height=height)
+        assert faults(verify(tmp_path / "other.mkv", films.lossless)) == [
+            f"the picture is 96x64, the source's {width}x{height}: nothing else was compared"
         ]
-    make_clip(tmp_path / "small.mkv", width=48, height=32)
-    assert faults(verify(tmp_path / "small.mkv", films.lossless)) == [
-        "the picture is 96x64, the source's 48x32: nothing else was compared"
-    ]
+    make_clip(tmp_path / "half.mkv", width=48, height=32)  # as if it had been made larger
+    assert faults(verify(tmp_path / "half.mkv", films.lossless)) == [another]
 
 
 def test_a_result_that_is_cut_short_is_a_fault(films: Films, tmp_path: Path) -> None:
