@@ -100,6 +100,8 @@ class Coloring:
     own: Mapping[int, ColorOptions] = field(default_factory=dict)
     """By number: how shots are coloured that are not coloured as `options` say."""
     shelf: ModelShelf = field(default_factory=ModelShelf)
+    lanes: int = 1
+    """Threads that paint pictures side by side, on a CPU."""
     enlarger: Enlarger | None = None
     """Raises the resolution, where that is asked for."""
 
@@ -233,7 +235,7 @@ def _pictures_steadied(
         if color.saturation == 0:
             yield from _left_grey(alike, view, model.device)
             continue
-        fields = infer_sparsely(alike, model, view, color.batch_size, job.stride, known)
+        fields = infer_sparsely(alike, model, view, color.batch_size, job.stride, known, job.lanes)
         inferred = clock.watch("infer", fields, "shots")
         with closing(prefetch(inferred, job.reader.info.queue_depth)) as ahead:
             yield from smooth(

@@ -157,7 +157,7 @@ def _sums(job: Coloring | None, latest: Mapping[int, _Report]) -> dict[str, floa
 def _work(number: int, task: _Task, told: Queue[_Report]) -> None:
     """What a process does: segments, until none is left."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process decides
-    torch.set_num_threads(task.threads)
+    torch.set_num_threads(1)
     folder = WorkFolder(task.folder, task.fingerprint)
     folder.settings = task.settings
     clock = StageClock()
@@ -179,6 +179,7 @@ def _work(number: int, task: _Task, told: Queue[_Report]) -> None:
                 clock,
                 task.known,
                 task.own,
+                lanes=task.threads,
                 enlarger=load_enlarger(reader.info, task.options, task.device),
             )
             for done in make_segments(job, folder, film, film.segments()):

@@ -6,11 +6,12 @@ handed on is at model size.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from collections.abc import Generator as Stage
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import cast
+from typing import Self, cast
 
 import cv2
 import numpy as np
@@ -25,6 +26,10 @@ from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.types import Box, ColorField, Field, Frame, KnownColors, Luma, Uncolored
 
 _BATCH = {"cpu": 4, "cuda": 32, "mps": 8}
+_LANE_BATCH = 2
+"""Pictures that one of several threads of a CPU takes at once."""
+_FRAMES_AT_ONCE = 8
+"""Frames that all of them together hold, at most, where a thread needs no more by itself."""
 
 KnownSource = Callable[[Frame], KnownColors | None]
 """What people have said of the colours of a frame, None for nothing."""
@@ -66,7 +71,7 @@ def infer(
     view: View,
     batch_size: int | None = None,
     known: KnownSource | None = None,
-) -> Stage[tuple[Frame, ColorField], None, None]:
+) -> Generator[tuple[Frame, ColorField], None, None]:
     """Give every frame its ab field, in order; exactly one for each. `known` is as below.
 
     When memory runs out the batch is halved and the same frames are tried again; with a single
@@ -86,30 +91,51 @@ def infer_sparsely(
     batch_size: int | None = None,
     stride: int = 1,
     known: KnownSource | None = None,
-) -> Stage[tuple[Frame, ColorField | Uncolored], None, None]:
+    lanes: int = 1,
+) -> Generator[tuple[Frame, ColorField | Uncolored], None, None]:
     """As `infer`, but only for every `stride`-th frame of a shot, its first one included.
 
     The others come as `Uncolored`, for `smooth` to carry colour to. Every batch is filled up, so
     that a field is the same, bit for bit, whichever frames come before and after. `known` tells
     what people have said of a frame's colours; a frame of which it knows nothing is coloured
-    exactly as without it.
+    exactly as without it. On a CPU up to `lanes` batches are worked on at the same time, each in
+    one thread: with `one_thread_each` around it, a field is the same whatever their number.
     """
-    size = max(1, (batch_size or _BATCH[model.device.type]) // stride)
-    batches = _Batches(model, view, size, filled=True)
+    on_cpu = model.device.type == "cpu"
+    usual = _LANE_BATCH if on_cpu else _BATCH[model.device.type]
+    size = batch_size or max(1, usual // max(1, stride // usual))
+    lanes = min(lanes, max(1, _FRAMES_AT_ONCE // (size * stride))) if on_cpu else 1
     source = iter(frames)
     grid = (0, 0)
-    while waiting := list(islice(source, size * stride)):
-        keys = [frame for frame in waiting if frame.place % stride == 0]
-        fields = {field.index: field for field in batches.guided(keys, known)}
-        for frame in waiting:
-            if field := fields.get(frame.index):
-                grid = (field.ab.shape[1], field.ab.shape[2])
-                yield frame, field
-            elif grid == (0, 0):
-                raise ValueError(f"frame {frame.index} comes before the first of its shot")
-            else:
-                light = show_lightness(frame, view, model.device)
-                yield frame, Uncolored(frame.index, light, grid)
+    with _Batches(model, view, size, filled=True, lanes=lanes) as batches:
+        while waiting := list(islice(source, size * stride * lanes)):
+            keys = [frame for frame in waiting if frame.place % stride == 0]
+            fields = {field.index: field for field in batches.guided(keys, known)}
+            for frame in waiting:
+                if field := fields.get(frame.index):
+                    grid = (field.ab.shape[1], field.ab.shape[2])
+                    yield frame, field
+                elif grid == (0, 0):
+                    raise ValueError(f"frame {frame.index} comes before the first of its shot")
+                else:
+                    light = show_lightness(frame, view, model.device)
+                    yield frame, Uncolored(frame.index, light, grid)
+
+
+@contextmanager
+def one_thread_each() -> Iterator[int]:
+    """Every call of torch computes in one thread; yields how many there were.
+
+    How sums are split over threads changes their last bits, which bfloat16 and rounding to codes
+    enlarge; so many threads do whole pictures instead (`lanes` of `infer_sparsely`). It holds for
+    the process, not only for its caller.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield before
+    finally:
+        torch.set_num_threads(before)
 
 
 def show_lightness(frame: Frame, view: View, device: torch.device) -> Field:
@@ -122,11 +148,30 @@ class _Batches:
     """Runs the network in batches as large as memory allows."""
 
     def __init__(
-        self, model: LoadedModel, view: View, batch_size: int | None, *, filled: bool = False
+        self,
+        model: LoadedModel,
+        view: View,
+        batch_size: int | None,
+        *,
+        filled: bool = False,
+        lanes: int = 1,
     ) -> None:
-        """`filled`: every batch has the full size, since another gives slightly other colours."""
+        """`filled`: every batch has the full size, since another gives slightly other colours.
+        `lanes`: how many are worked on at the same time.
+        """
         self.model, self.view, self.filled = model, view, filled
         self.size = batch_size or _BATCH[model.device.type]
+        self._lanes = lanes
+        self._threads = ExitStack()
+
+    def __enter__(self) -> Self:
+        if self._lanes > 1:
+            pool = ThreadPoolExecutor(self._lanes, "filmcolor-infer", torch.set_num_threads, (1,))
+            self._pool = self._threads.enter_context(pool)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.close()
 
     def guided(self, frames: list[Frame], known: KnownSource | None) -> list[ColorField]:
         """A field for every frame, with what is known of it.
@@ -151,11 +196,10 @@ class _Batches:
         """A field for every frame; raises `JobError` as `infer` says."""
         fields: list[ColorField] = []
         while len(fields) < len(frames):
-            part = slice(len(fields), len(fields) + self.size)
-            batch, told = frames[part], None if hints is None else hints[part]
-            least = self.size if self.filled else 0
+            starts = range(len(fields), len(frames), self.size)[: self._lanes]
             try:
-                fields += _run(batch, self.model, self.view, least, told)
+                for found in self._side_by_side(frames, hints, starts):
+                    fields += found
             except (torch.OutOfMemoryError, MemoryError) as error:
                 device = self.model.device
                 if self.size == 1:
@@ -168,6 +212,19 @@ class _Batches:
                 if device.type == "cuda":
                     torch.cuda.empty_cache()
         return fields
+
+    def _side_by_side(
+        self, frames: list[Frame], hints: list[KnownColors] | None, starts: Sequence[int]
+    ) -> Iterator[list[ColorField]]:
+        """The batches that begin at these frames."""
+        least = self.size if self.filled else 0
+
+        def batch(start: int) -> list[ColorField]:
+            part = slice(start, start + self.size)
+            told = None if hints is None else hints[part]
+            return _run(frames[part], self.model, self.view, least, told)
+
+        return self._pool.map(batch, starts) if len(starts) > 1 else map(batch, starts)
 
 
 @torch.inference_mode()
