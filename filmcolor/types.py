@@ -356,6 +356,17 @@ class PictureDone:
 
 
 @dataclass(frozen=True, slots=True)
+class FilmDone:
+    """One film of several was coloured, skipped, left to others or could not be."""
+
+    source: str
+    target: str
+    status: Literal["done", "skipped", "left", "failed"]
+    reason: str = ""
+    """One line for people: why it was not done; what was, if it was."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The run is over and its result stands under its final name."""
 
@@ -365,7 +376,7 @@ class Finished:
     stage_seconds: Mapping[str, float]
     skipped: int = 0
     failed: int = 0
-    unit: Literal["frames", "pictures", "shots"] = "frames"
+    unit: Literal["frames", "pictures", "shots", "films"] = "frames"
 
 
-Event = Notice | Planned | Looking | Progress | Joining | PictureDone | Finished
+Event = Notice | Planned | Looking | Progress | Joining | PictureDone | FilmDone | Finished

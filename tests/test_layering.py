@@ -55,6 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "preview": WORDS | BASE | STAGES | {"evaluate", "picture_box"},
     "stills": WORDS | BASE | STAGES | {"guide", "planning"},
     "planner": WORDS | BASE | STAGES | {"guide", "stills"},
+    "batch": WORDS | {"models", "pipeline"},
     "verify": WORDS | {"media"},
     "compare": WORDS | BASE | {"evaluate"},
     "sidecar": WORDS | BASE,
@@ -63,6 +64,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | BASE
     | STAGES
     | {
+        "batch",
+        "ray_batch",
         "guide",
         "train",
         "evaluate",
