@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from filmcolor.errors import CheckpointError, FilmcolorError, JobError
+from filmcolor.errors import CheckpointError, FilmcolorError, JobError, OptionError
 from filmcolor.models.device import resolve_device
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
@@ -43,7 +43,7 @@ def color_batch(items: Sequence[BatchItem], options: RunOptions) -> Generator[Ev
     resolve_device(options.color.device)
     find_checkpoint(options.color.model)
     count = {"done": 0, "skipped": 0, "left": 0, "failed": 0}
-    for item in items:
+    for item in _in_turn(items, options.shard):
         with closing(_color_item(item, options)) as events:
             for event in events:
                 if isinstance(event, FilmDone):
@@ -56,13 +56,21 @@ def color_batch(items: Sequence[BatchItem], options: RunOptions) -> Generator[Ev
         {},
         skipped=count["skipped"],
         failed=count["failed"],
+        left=count["left"],
         unit="films",
     )
 
 
+def _in_turn(items: Sequence[BatchItem], shard: tuple[int, int] | None) -> list[BatchItem]:
+    """All items; of several shards, each begins at another."""
+    number, count = shard or (1, 1)
+    place = len(items) * (number - 1) // count
+    return [*items[place:], *items[:place]]
+
+
 def _color_item(item: BatchItem, options: RunOptions) -> Generator[Event, None, None]:
     """The events of one item, its `FilmDone` last."""
-    if item.kind == "film" and not options.overwrite and Path(item.target).exists():
+    if not options.overwrite and _is_there(item):
         yield FilmDone(item.source, item.target, "skipped", "is there already")
         return
     color = color_film if item.kind == "film" else color_pictures
@@ -77,6 +85,9 @@ def _color_item(item: BatchItem, options: RunOptions) -> Generator[Event, None, 
     except CheckpointError:
         raise
     except (FilmcolorError, MemoryError, OSError) as error:
+        if options.shard is not None and isinstance(error, OptionError) and _is_there(item):
+            yield FilmDone(item.source, item.target, "skipped", "is there already")
+            return
         yield FilmDone(item.source, item.target, "failed", str(error) or type(error).__name__)
     except Exception as error:
         reason = f"{type(error).__name__}: {error} - this is a bug in filmcolor; run it by itself"
@@ -93,9 +104,16 @@ def _ended(item: BatchItem, end: Finished | None) -> FilmDone:
     if end.failed:
         reason = f"{end.failed} pictures failed; {took}"
         return FilmDone(item.source, item.target, "failed", reason)
+    if not end.whole:
+        reason = f"{took} done here; the shards that are still at work put it together"
+        return FilmDone(item.source, item.target, "left", reason)
     if end.skipped and not end.done:
         return FilmDone(item.source, item.target, "skipped", "its pictures are there already")
     return FilmDone(item.source, item.target, "done", took)
+
+
+def _is_there(item: BatchItem) -> bool:
+    return item.kind == "film" and Path(item.target).exists()
 
 
 def make_folder(folder: Path) -> None:

@@ -75,7 +75,8 @@ def make_with_workers(
 ) -> Generator[Progress, None, None]:
     """Colour and encode every segment that nobody has done, with `count` processes.
 
-    Raises what a process raised, and `JobError` when processes keep dying.
+    Those that others are at work on are left to them. Raises what a process raised, and `JobError`
+    when processes keep dying.
     """
     task = _Task(
         source=job.reader.info.path,
@@ -93,11 +94,13 @@ def make_with_workers(
         drift=film.drift,
     )
     for _ in range(_ROUNDS):
-        left = len(segments) - len(folder.entries())
+        missing = folder.missing(segments)
+        left = len(missing) - len(folder.held(missing))
         if left == 0:
             return
         yield from _round(job, folder, film, task, min(count, left))
-    if len(folder.entries()) < len(segments):
+    missing = folder.missing(segments)
+    if len(missing) > len(folder.held(missing)):
         raise JobError(
             f"{folder.path}: the processes that colour the film keep dying (out of memory?); what "
             "is done is kept, run the same command again with fewer --workers"

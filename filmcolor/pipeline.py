@@ -120,6 +120,8 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
         reference_for(options.reference, model)  # refused now rather than after the look
         if plan is not None:
             check_references(plan, model)
+        if options.shard is not None and (info.is_pipe or target == PIPE):
+            raise OptionError("--shard: needs files on both sides, in a folder that all share")
         if not info.is_pipe and target != PIPE:
             folder = Path(options.work) if options.work else default_folder(target)
         yield Planned(
@@ -148,11 +150,12 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
         del samples
         clock = StageClock()
         job = Coloring(reader, output, model, view, stride, options, clock)
-        done, looked = 0, 0.0
+        done, whole, looked = 0, True, 0.0
         if folder is not None:
-            with WorkFolder(folder, fingerprint(job)) as work:
-                done = yield from color_in_segments(job, work, _label(model), plan)
-                if not options.keep_work:
+            shard = None if options.shard is None else options.shard[0]
+            with WorkFolder(folder, fingerprint(job), shard) as work:
+                done, whole = yield from color_in_segments(job, work, _label(model), plan)
+                if whole and not options.keep_work:
                     work.remove()
         else:
             film: FilmPlan | None = None
@@ -166,7 +169,7 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
             clock.add("plan", looked)
             if film is None:
                 yield from reader.notices[len(told) :]
-    if options.sidecar:
+    if options.sidecar and whole:
         write_sidecar(
             source,
             target,
@@ -177,7 +180,7 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
             encoding=output.summary,
             frames=done,
         )
-    yield Finished(target, done, time.monotonic() - started, clock.seconds())
+    yield Finished(target, done, time.monotonic() - started, clock.seconds(), whole=whole)
 
 
 def _looks_ahead(options: ColorOptions) -> bool:
@@ -250,7 +253,9 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
     folder = Path(source)
     single = not folder.is_dir()
     pairs = _picture_pairs(folder, Path(target), single=single)
-    if single and pairs[0][1].exists() and not options.overwrite:
+    if options.shard is not None:
+        pairs = pairs[options.shard[0] - 1 :: options.shard[1]]
+    if single and pairs and pairs[0][1].exists() and not options.overwrite:
         raise OptionError(f"{target}: is there already; choose another name or give --overwrite")
     model = load_generator(options.color.model, device, options.color.look, options.color.precision)
     yield Planned(

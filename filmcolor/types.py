@@ -368,7 +368,7 @@ class FilmDone:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The run is over and its result stands under its final name."""
+    """The run is over and its result stands under its final name, if it is whole."""
 
     target: str
     done: int
@@ -376,7 +376,11 @@ class Finished:
     stage_seconds: Mapping[str, float]
     skipped: int = 0
     failed: int = 0
+    left: int = 0
+    """Films that other shards put together."""
     unit: Literal["frames", "pictures", "shots", "films"] = "frames"
+    whole: bool = True
+    """False: other shards are at work on what is left, and put the film together."""
 
 
 Event = Notice | Planned | Looking | Progress | Joining | PictureDone | FilmDone | Finished

@@ -32,6 +32,7 @@ STAGES = {
     "compose",
     "shot_colors",
     "job",
+    "lease",
     "workfolder",
     "disk_room",
     "film_stages",

@@ -78,6 +78,14 @@ def parse_stride(text: str | int) -> int | Literal["auto"]:
         raise click.BadParameter(f"{text!r}: give a whole number, or auto") from None
 
 
+def parse_shard(text: str) -> tuple[int, int]:
+    """2/8 as (2, 8); raises `click.BadParameter` if the text is nothing like it."""
+    number, _, count = text.partition("/")
+    if not (number.isdecimal() and count.isdecimal()):
+        raise click.BadParameter(f"{text!r}: write it as 2/8, the second of eight")
+    return int(number), int(count)
+
+
 class SectionOption(click.Option):
     """An option that is listed under a heading of its own in the help."""
 

@@ -95,9 +95,13 @@ def result_line(event: Finished) -> str:
     name, took = file_name(event.target), clock_text(event.seconds)
     if event.unit in ("pictures", "films"):
         counts = f"{event.done} done, {event.skipped} skipped, {event.failed} failed"
+        counts += f", {event.left} left to other shards" if event.left else ""
         return f"{name}: {counts} in {took}" if name else f"{counts} in {took}"
     if event.unit == "shots":
         return f"{name}: {event.done} shots in {took}"
+    if not event.whole:
+        left = "the rest is left to the other shards, which put the film together"
+        return f"{name}: {event.done} frames done here in {took}; {left}"
     speed = f", {event.done / event.seconds:.1f} fps" if event.seconds > 0 else ""
     slowest = slowest_stage(event.stage_seconds)
     return f"{name}: {event.done} frames in {took}{speed}" + (

@@ -76,6 +76,8 @@ Examples:
       colour a folder of pictures, with its subfolders
   filmcolor run reels/ -o colored/ --verify
       colour every film of a folder, and prove each; a table at the end says how each ended
+  filmcolor run reels/ -o colored/ --shard $SLURM_ARRAY_TASK_ID/8
+      be one of eight runs that share the work, on as many machines
   filmcolor run reel1.mp4 reel2.avi -o colored/
       colour these two
   ffmpeg -i old.vob -f yuv4mpegpipe - | filmcolor run - -o - | ffmpeg -i - new.webm
@@ -129,6 +131,8 @@ def run_command(
             insisted = () if chosen["plan"] is None else given_parameters(ctx, FILM_KEYS)
             options = _options(chosen, insisted)
             items = list_films(sources, target, options, display)
+            if items is None and options.shard is not None and check_source(sources[0]):
+                items = [_lone_film(sources[0], target, options)]
             if items is not None:
                 display.of_several = True
                 failed = _run_all(ctx, display, items, options, quiet=quiet, as_json=as_json)
@@ -228,6 +232,14 @@ def _tell_unused(ctx: click.Context, display: Display) -> None:
 
     if unused := given_options(ctx, _FILM_ONLY):
         display.show(Notice(f"{', '.join(unused)}: for films only, not used here", warning=True))
+
+
+def _lone_film(source: str, target: str | None, options: RunOptions) -> BatchItem:
+    """One film that is coloured as several are: skipped if it is there already."""
+    from filmcolor.batch import BatchItem
+
+    place = _check_target(source, target, options, is_film=True)
+    return BatchItem(source, place, work=options.work)
 
 
 def _verify(source: str, target: str, options: RunOptions, *, quiet: bool, as_json: bool) -> bool:
