@@ -6,18 +6,22 @@ What one film takes is `pipeline`'s business.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from filmcolor import pipeline
 from filmcolor.errors import CheckpointError, FilmcolorError, JobError, OptionError
 from filmcolor.models.device import resolve_device
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
-from filmcolor.pipeline import color_film, color_pictures
+from filmcolor.pipeline import color_pictures
 from filmcolor.types import Event, FilmDone, Finished
+
+ColorFilm = Callable[[str, str, RunOptions], Generator[Event, None, None]]
+"""As `pipeline.color_film`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ def color_batch(items: Sequence[BatchItem], options: RunOptions) -> Generator[Ev
     find_checkpoint(options.color.model)
     count = {"done": 0, "skipped": 0, "left": 0, "failed": 0}
     for item in _in_turn(items, options.shard):
-        with closing(_color_item(item, options)) as events:
+        with closing(color_item(item, options)) as events:
             for event in events:
                 if isinstance(event, FilmDone):
                     count[event.status] += 1
@@ -68,12 +72,17 @@ def _in_turn(items: Sequence[BatchItem], shard: tuple[int, int] | None) -> list[
     return [*items[place:], *items[:place]]
 
 
-def _color_item(item: BatchItem, options: RunOptions) -> Generator[Event, None, None]:
-    """The events of one item, its `FilmDone` last."""
+def color_item(
+    item: BatchItem, options: RunOptions, color_film: ColorFilm | None = None
+) -> Generator[Event, None, None]:
+    """The events of one item, its `FilmDone` last; films are coloured by `color_film`, if given.
+
+    Raises `CheckpointError` alone.
+    """
     if not options.overwrite and _is_there(item):
         yield FilmDone(item.source, item.target, "skipped", "is there already")
         return
-    color = color_film if item.kind == "film" else color_pictures
+    color = (color_film or pipeline.color_film) if item.kind == "film" else color_pictures
     end: Finished | None = None
     try:
         if item.kind == "film":

@@ -26,10 +26,10 @@ from filmcolor.infer import KnownSource, View
 from filmcolor.job import FilmPlan, Segment
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.plan import OutputPlan
-from filmcolor.models.checkpoint import load_generator
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.palette import Drift
 from filmcolor.segment_making import make_segments
+from filmcolor.shot_colors import ModelShelf
 from filmcolor.types import Progress, Shot
 from filmcolor.workfolder import WorkFolder
 
@@ -39,8 +39,8 @@ _ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
-    """What a process is told."""
+class FilmTask:
+    """What a process is told of a film that it is to colour a part of, wherever it runs."""
 
     source: str
     folder: Path
@@ -49,7 +49,6 @@ class _Task:
     view: View
     options: RunOptions
     device: str
-    threads: int
     settings: Mapping[int, str]
     """As `WorkFolder.settings`."""
     known: KnownSource | None
@@ -57,6 +56,48 @@ class _Task:
     """As `Coloring.own`."""
     shots: tuple[Shot, ...]
     drift: Drift
+
+    @classmethod
+    def of(cls, job: Coloring, folder: WorkFolder, film: FilmPlan) -> FilmTask:
+        """That of a film whose folder has been prepared."""
+        return cls(
+            source=job.reader.info.path,
+            folder=folder.path,
+            fingerprint=folder.fingerprint,
+            output=job.output,
+            view=job.view,
+            options=job.options,
+            device=str(job.model.device),
+            settings=folder.settings or {},
+            known=job.known,
+            own=job.own,
+            shots=film.shots,
+            drift=film.drift,
+        )
+
+    def open_folder(self) -> tuple[WorkFolder, FilmPlan]:
+        """The folder, which is not entered, and the film's plan; raises `JobError` without one."""
+        folder = WorkFolder(self.folder, self.fingerprint)
+        folder.settings = self.settings
+        film, changed = folder.plan()
+        if film is None:
+            raise JobError(f"{self.folder}: its plan cannot be used ({', '.join(changed)})")
+        return folder, film.revised(self.shots, self.drift)
+
+    def job(self, reader: FilmReader, film: FilmPlan, shelf: ModelShelf) -> Coloring:
+        """What the stages need to know, with a model of the shelf; `reader` has the source open."""
+        return Coloring(
+            reader,
+            self.output,
+            shelf.of_film(self.options.color, torch.device(self.device)),
+            self.view,
+            film.stride,
+            self.options,
+            StageClock(),
+            self.known,
+            self.own,
+            shelf,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,27 +119,14 @@ def make_with_workers(
     Those that others are at work on are left to them. Raises what a process raised, and `JobError`
     when processes keep dying.
     """
-    task = _Task(
-        source=job.reader.info.path,
-        folder=folder.path,
-        fingerprint=folder.fingerprint,
-        output=job.output,
-        view=job.view,
-        options=job.options,
-        device=str(job.model.device),
-        threads=max(1, (os.cpu_count() or 1) // count),
-        settings=folder.settings or {},
-        known=job.known,
-        own=job.own,
-        shots=film.shots,
-        drift=film.drift,
-    )
+    task = FilmTask.of(job, folder, film)
+    threads = max(1, (os.cpu_count() or 1) // count)
     for _ in range(_ROUNDS):
         missing = folder.missing(segments)
         left = len(missing) - len(folder.held(missing))
         if left == 0:
             return
-        yield from _round(job, folder, film, task, min(count, left))
+        yield from _round(job, folder, film, task, min(count, left), threads)
     missing = folder.missing(segments)
     if len(missing) > len(folder.held(missing)):
         raise JobError(
@@ -108,7 +136,7 @@ def make_with_workers(
 
 
 def _round(
-    job: Coloring, folder: WorkFolder, film: FilmPlan, task: _Task, count: int
+    job: Coloring, folder: WorkFolder, film: FilmPlan, task: FilmTask, count: int, threads: int
 ) -> Generator[Progress, None, None]:
     """One process each, until all have ended."""
     context = multiprocessing.get_context("spawn")
@@ -116,7 +144,7 @@ def _round(
     before = sum(entry.frames for entry in folder.entries().values())
     latest: dict[int, _Report] = {}
     workers: list[BaseProcess] = [
-        context.Process(target=_work, args=(number, task, told), daemon=True)
+        context.Process(target=_work, args=(number, task, threads, told), daemon=True)
         for number in range(count)
     ]
     try:
@@ -156,33 +184,15 @@ def _sums(job: Coloring | None, latest: Mapping[int, _Report]) -> dict[str, floa
     return sums
 
 
-def _work(number: int, task: _Task, told: Queue[_Report]) -> None:
+def _work(number: int, task: FilmTask, threads: int, told: Queue[_Report]) -> None:
     """What a process does: segments, until none is left."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process decides
-    torch.set_num_threads(task.threads)
-    folder = WorkFolder(task.folder, task.fingerprint)
-    folder.settings = task.settings
-    clock = StageClock()
+    torch.set_num_threads(threads)
     try:
-        film, changed = folder.plan()
-        if film is None:
-            raise JobError(f"{task.folder}: its plan cannot be used ({', '.join(changed)})")
-        film = film.revised(task.shots, task.drift)
+        folder, film = task.open_folder()
         with FilmReader(task.source, task.options.on_error) as reader:
-            color = task.options.color
-            model = load_generator(color.model, task.device, color.look, color.precision)
-            job = Coloring(
-                reader,
-                task.output,
-                model,
-                task.view,
-                film.stride,
-                task.options,
-                clock,
-                task.known,
-                task.own,
-            )
+            job = task.job(reader, film, ModelShelf())
             for done in make_segments(job, folder, film, film.segments()):
-                told.put(_Report(number, done, clock.seconds()))
+                told.put(_Report(number, done, job.clock.seconds()))
     except FilmcolorError as error:
         told.put(_Report(number, error=error))

@@ -28,8 +28,10 @@ class Lease:
     it; stale when that has died.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, note: str = "") -> None:
+        """`note` is what its holder has to say to others."""
         self.path = path
+        self._note = note
         self.key = ""
         """Tells this claim from every other on the same file; empty while it is not held."""
         self._over = threading.Event()
@@ -47,7 +49,7 @@ class Lease:
                 continue
             self.key = secrets.token_hex(8)
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump({**signature(os.getpid()), "key": self.key}, file)
+                json.dump({**signature(os.getpid()), "key": self.key, "note": self._note}, file)
             self._over = threading.Event()
             threading.Thread(
                 target=self._beat, args=(self._over,), name="filmcolor-lease", daemon=True
@@ -73,6 +75,10 @@ class Lease:
         if "pid" in who and "host" in who:
             return f"process {who['pid']} on {who['host']}"
         return "another process" if self.path.exists() else None
+
+    def note(self) -> str:
+        """What its holder has to say; empty if nobody holds it."""
+        return str(self._read().get("note", ""))
 
     def is_stale(self) -> bool:
         """Whether its holder has gone: its process has ended, or it has long been silent."""

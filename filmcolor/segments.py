@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from filmcolor import __version__
 from filmcolor.disk_room import check_room, least_bytes, missing_room, size_text
-from filmcolor.errors import JobError
+from filmcolor.errors import FilmcolorError, JobError
 from filmcolor.film_stages import Coloring
 from filmcolor.film_workers import make_with_workers
 from filmcolor.guide.choosing import choose, segment_settings
@@ -25,7 +26,7 @@ from filmcolor.guide.making import make_known
 from filmcolor.guide.plan_file import PlanFile
 from filmcolor.guide.screen import Screen
 from filmcolor.guide.times import FilmTimes
-from filmcolor.job import FilmPlan
+from filmcolor.job import FilmPlan, Segment
 from filmcolor.lease import Watch
 from filmcolor.media.join import join_film
 from filmcolor.models.registry import find_checkpoint
@@ -34,6 +35,10 @@ from filmcolor.planning import look_through, settle_drift
 from filmcolor.segment_making import make_segments
 from filmcolor.types import Event, Joining, Notice, Progress
 from filmcolor.workfolder import WorkFolder, digest_of, source_print
+
+Crew = Callable[[Sequence[Segment]], Generator[Event, None, int]]
+"""Whoever makes segments: it is told which are not done, yields how it goes, and returns the number
+of frames that it has made. What somebody else is at work on it passes over."""
 
 _LONG_LOOK_SECONDS = 60.0
 """What a look through a film has to take to be kept, should nothing else be done of the work."""
@@ -105,13 +110,19 @@ def _color_in_segments(
     job, film, looked = yield from prepare_segments(job, folder, plan)
     if shard is not None:
         folder.release_lock()
-    made, whole = yield from _make(job, folder, film)
+    here = partial(_make_here, job, folder, film)
+    made, whole = yield from make_all(folder, film, here, is_shard=shard is not None)
     if shard is not None:
         with suppress(FileNotFoundError):
             whole = whole and folder.take_lock() and not target.exists()
         if not (whole and folder.is_alone()):
             return made, False
     yield Progress(film.frames, film.frames, job.clock.seconds())
+    if not folder.is_alone():
+        raise JobError(
+            f"{folder.path}: {folder.holder() or 'nobody'} is at work on this film now, since this "
+            "run was silent for long; wait for it"
+        )
     yield from join_segments(job, folder, film, label)
     job.clock.add("plan", looked)
     return film.frames, True
@@ -154,35 +165,29 @@ def prepare_segments(
     return job, film, looked
 
 
-def _make(
-    job: Coloring, folder: WorkFolder, film: FilmPlan
+def make_all(
+    folder: WorkFolder, film: FilmPlan, make: Crew, *, is_shard: bool = False
 ) -> Generator[Event, None, tuple[int, bool]]:
-    """Make every segment that is not done; returns the number of frames, and whether all are done.
+    """Have every segment made that is not done; returns the number of frames, and whether all are
+    done.
 
     What others are at work on is waited for, until it is done or they have died; but a shard leaves
     it to those that are seen to live.
     """
     segments = film.segments()
-    before = sum(entry.frames for entry in folder.entries().values())
-    made, told, rounds, watch = 0, False, 0, Watch()
+    made, rounds, watch = 0, 0, Watch()
     while missing := folder.missing(segments):
-        if job.options.workers > 1 and len(missing) > 1:
-            yield from make_with_workers(job, folder, film, segments, job.options.workers)
-            now = sum(entry.frames for entry in folder.entries().values())
-            made = max(made, now - before)
-        else:
-            own = 0
-            for own in make_segments(job, folder, film, missing):
-                yield Progress(before + made + own, film.frames, job.clock.seconds())
-                if not told and (warning := _room_warning(job, folder, film)) is not None:
-                    told = True
-                    yield warning
-            made += own
-        if job.options.shard is not None and not folder.path.exists():
+        try:
+            made += yield from make(missing)
+        except (FilmcolorError, OSError):
+            if is_shard and not folder.path.exists():
+                return made, False  # the others were quicker
+            raise
+        if is_shard and not folder.path.exists():
             return made, False
         missing = folder.missing(segments)
         held = folder.held(missing)
-        if job.options.shard is not None and len(held) == len(missing):
+        if is_shard and len(held) == len(missing):
             if all([watch.is_alive(lease) for lease in held]):
                 return made, not missing
         elif not held:
@@ -194,17 +199,27 @@ def _make(
     return made, True
 
 
+def _make_here(
+    job: Coloring, folder: WorkFolder, film: FilmPlan, missing: Sequence[Segment]
+) -> Generator[Event, None, int]:
+    """Make segments with this machine's means; returns the number of frames."""
+    before = sum(entry.frames for entry in folder.entries().values())
+    if job.options.workers > 1 and len(missing) > 1:
+        yield from make_with_workers(job, folder, film, missing, job.options.workers)
+        return max(0, sum(entry.frames for entry in folder.entries().values()) - before)
+    made, told = 0, False
+    for made in make_segments(job, folder, film, missing):
+        yield Progress(before + made, film.frames, job.clock.seconds())
+        if not told and (warning := _room_warning(job, folder, film)) is not None:
+            told = True
+            yield warning
+    return made
+
+
 def join_segments(
     job: Coloring, folder: WorkFolder, film: FilmPlan, label: str
 ) -> Generator[Joining, None, None]:
-    """Put the film together of its segments, which are all done; raises `JobError` if another run
-    has taken the folder over.
-    """
-    if not folder.is_alone():
-        raise JobError(
-            f"{folder.path}: {folder.holder() or 'nobody'} is at work on this film now, since this "
-            "run was silent for long; wait for it"
-        )
+    """Put the film together of its segments, which are all done."""
     segments, entries = film.segments(), folder.entries()
     joined = join_film(
         job.output,

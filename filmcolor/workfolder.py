@@ -91,7 +91,10 @@ class WorkFolder:
         """Whether the plan is worth keeping by itself, having taken long."""
         self._shard = shard
         self._lock = Lease(path / _LOCK)
-        self._presence = self._lock if shard is None else Lease(path / f"shard-{shard:05}.lease")
+        self._way = _sum(self.fingerprint)
+        self._presence = self._lock
+        if shard is not None:
+            self._presence = Lease(path / f"shard-{shard:05}.lease", self._way)
         self._taken: list[Lease] = []
 
     def __enter__(self) -> WorkFolder:
@@ -182,16 +185,18 @@ class WorkFolder:
     def begin(self, plan: FilmPlan, title: str = "") -> None:
         """Save a new plan; what was done by another is removed. `title` is for people.
 
-        Raises `JobError` if others are at work by the old one.
+        Raises `JobError` if others are at work in another way.
         """
         for other in self.others():
+            if other.note() == self._way:
+                continue  # it waits for this plan
             raise JobError(
                 f"{self.path}: {other.holder()} is at work on this film, but not in the same way; "
                 "wait for it, or stop it first"
             )
         with contextlib.suppress(OSError):
             for path in self.path.iterdir():
-                if path not in (self._lock.path, self._presence.path):
+                if path.name != _LOCK and not path.name.startswith("shard-"):
                     path.unlink()
         count = len(plan.segments())
         head = {"title": title, "segments": count, "fingerprint": self.fingerprint}

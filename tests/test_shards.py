@@ -172,7 +172,7 @@ def test_a_folder_that_is_gone_has_nothing_to_take(tmp_path: Path) -> None:
         (["--shard", "0/2"], "must be 1/n to n/n"),
         (["--shard", "3/2"], "must be 1/n to n/n"),
         (["--shard", "1/2", "--overwrite"], "a late shard would begin anew"),
-        (["--shard", "1/2", "-o", "-"], "--shard: needs files on both sides"),
+        (["--shard", "1/2", "-o", "-"], "need files on both sides"),
     ],
 )
 def test_shards_that_make_no_sense(

@@ -78,6 +78,8 @@ Examples:
       colour every film of a folder, and prove each; a table at the end says how each ended
   filmcolor run reels/ -o colored/ --shard $SLURM_ARRAY_TASK_ID/8
       be one of eight runs that share the work, on as many machines
+  filmcolor run reels/ -o colored/ --ray
+      colour them on the Ray cluster that this machine is part of
   filmcolor run reel1.mp4 reel2.avi -o colored/
       colour these two
   ffmpeg -i old.vob -f yuv4mpegpipe - | filmcolor run - -o - | ffmpeg -i - new.webm
@@ -105,6 +107,7 @@ def run_command(
     /,
     sources: tuple[str, ...],
     target: str | None,
+    ray: str | None,
     quiet: bool,
     as_json: bool,
     **chosen: Any,
@@ -131,11 +134,14 @@ def run_command(
             insisted = () if chosen["plan"] is None else given_parameters(ctx, FILM_KEYS)
             options = _options(chosen, insisted)
             items = list_films(sources, target, options, display)
-            if items is None and options.shard is not None and check_source(sources[0]):
+            shared = ray is not None or options.shard is not None
+            if ray is not None and options.shard is not None:
+                raise OptionError("--ray and --shard exclude each other: leave one out")
+            if items is None and shared and check_source(sources[0]):
                 items = [_lone_film(sources[0], target, options)]
             if items is not None:
                 display.of_several = True
-                failed = _run_all(ctx, display, items, options, quiet=quiet, as_json=as_json)
+                failed = _run_all(ctx, display, items, options, ray, quiet=quiet, as_json=as_json)
             else:
                 (source,) = sources
                 failed = _run_one(
@@ -189,6 +195,7 @@ def _run_all(
     display: Display,
     items: Sequence[BatchItem],
     options: RunOptions,
+    ray: str | None,
     *,
     quiet: bool,
     as_json: bool,
@@ -201,7 +208,13 @@ def _run_all(
         _tell_unused(ctx, display)
     films = {item.source for item in items if item.kind == "film"}
     ended: list[FilmDone] = []
-    with closing(color_batch(items, options)) as events:
+    if ray is None:
+        job = color_batch(items, options)
+    else:
+        from filmcolor.ray_batch import color_batch_on_ray
+
+        job = color_batch_on_ray(items, options, ray)
+    with closing(job) as events:
         for event in events:
             if isinstance(event, Finished) and event.unit == "films":
                 bad = sum(film.status == "failed" for film in ended)
@@ -239,6 +252,8 @@ def _lone_film(source: str, target: str | None, options: RunOptions) -> BatchIte
     from filmcolor.batch import BatchItem
 
     place = _check_target(source, target, options, is_film=True)
+    if "-" in (source, place):
+        raise OptionError("--shard, --ray: need files on both sides, in a folder that all see")
     return BatchItem(source, place, work=options.work)
 
 

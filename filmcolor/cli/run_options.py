@@ -145,6 +145,18 @@ _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
     ),
     section_option(
         _COLOUR,
+        "--ray",
+        is_flag=False,
+        flag_value="auto",
+        default=None,
+        show_default="off",
+        metavar="[ADDRESS]",
+        help="Colour on a Ray cluster whose machines all see the films and TARGET: that at ADDRESS "
+        "(HOST:PORT), or that of this machine. One worker for each graphics card or for a few "
+        "processor cores, --workers of them if that is given. docs/clusters.md tells more.",
+    ),
+    section_option(
+        _COLOUR,
         "--look",
         type=choices(get_args(words.Look)),
         default=_COLOR.look,

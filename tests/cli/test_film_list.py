@@ -12,6 +12,7 @@ import cv2
 import pytest
 
 from filmcolor.cli import main
+from filmcolor.pipeline import color_film
 from tests.cli.play import start
 from tests.clips import decode_film, luma_picture, make_clip
 
@@ -94,13 +95,11 @@ def test_what_verify_finds_counts_as_failed(
         shutil.copy(reel, films / name)
 
     def tampered(source: str, target: str, options: object) -> object:
-        from filmcolor.pipeline import color_film
-
         yield from color_film(source, target, options)  # type: ignore[arg-type]
         if source.endswith("a.mkv"):
             make_clip(Path(target), frames=3, width=64, height=48)
 
-    monkeypatch.setattr("filmcolor.batch.color_film", tampered)
+    monkeypatch.setattr("filmcolor.pipeline.color_film", tampered)
     assert main(["run", str(films), "-o", str(out), "--verify", *QUICK]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert lines[-1].startswith("1 done, 0 skipped, 1 failed")
