@@ -221,9 +221,7 @@ def _open_job(
         yield Notice(f"--stride auto: the model sees {_every(stride)} frame of a shot")
     else:
         stride = options.color.stride
-    return Coloring(
-        reader, output, model, view, stride, options, StageClock(), shelf=shelf
-    )
+    return Coloring(reader, output, model, view, stride, options, StageClock(), shelf=shelf)
 
 
 def _looks_ahead(options: ColorOptions) -> bool:
