@@ -19,7 +19,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from filmcolor.batch import BatchItem, color_item, make_folder
-from filmcolor.errors import JobError
+from filmcolor.errors import FilmcolorError, JobError
 from filmcolor.job import Segment
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
@@ -61,8 +61,10 @@ def color_batch_on_ray(
             mark = stack.enter_context(NamedTemporaryFile(prefix=".filmcolor-", dir=place))
             seen.append(mark.name)
         with HandPool(address, options, seen) as pool:
-            what = f"{len(films)} films by {pool.count} actors"
-            yield Planned(what, "Ray", options.color.model, address, "their parts mixed", None)
+            name, place = options.color.model, f"Ray ({address})"
+            count = f"{len(films)} film" + ("" if len(films) == 1 else "s")
+            hands = f"{pool.count} worker" + ("" if pool.count == 1 else "s")
+            yield Planned(count, hands, name, place, "parts of several at a time", None)
             progress = _Progress()
             waiting: queue.Queue[BatchItem] = queue.Queue()
             for item in films:
@@ -81,7 +83,7 @@ def color_batch_on_ray(
                 try:
                     event = told.get(timeout=_POLL_SECONDS)
                 except queue.Empty:
-                    yield Progress(progress.done, progress.total, {})
+                    yield Progress(progress.done, progress.total or None, {})
                     continue
                 if isinstance(event, FilmDone):
                     ends += 1
@@ -131,9 +133,12 @@ def _serve_films(
             item = waiting.get_nowait()
         except queue.Empty:
             return
-        for event in color_item(item, options, partial(_color_film, pool, progress)):
-            if not isinstance(event, Finished):
-                told.put(event)
+        try:
+            for event in color_item(item, options, partial(_color_film, pool, progress)):
+                if not isinstance(event, Finished):
+                    told.put(event)
+        except FilmcolorError as error:  # a model that this machine has, and another has not
+            told.put(FilmDone(item.source, item.target, "failed", str(error)))
 
 
 def _color_film(

@@ -113,6 +113,12 @@ def test_a_node_dies_in_the_middle(
     assert again.returncode == 1, error
     assert json.loads(output.splitlines()[-1])["skipped"] == 2
 
+    (out / "deep" / "short.mkv").unlink()
+    again = start(*arguments[:-2], "--verify", "--ray", address)
+    output, error = again.communicate(timeout=200)
+    assert b": holds: 8 frames" in error, error
+    assert b"1 done, 1 skipped, 1 failed" in error, error
+
 
 def at_work(folder: Path) -> set[int]:
     """Numbers of the processes that segments are claimed by; none before the first is done."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -206,7 +207,7 @@ def _run_all(
 
     if all(item.kind == "pictures" for item in items):
         _tell_unused(ctx, display)
-    films = {item.source for item in items if item.kind == "film"}
+    films = {os.path.abspath(item.source) for item in items if item.kind == "film"}
     ended: list[FilmDone] = []
     if ray is None:
         job = color_batch(items, options)
@@ -221,7 +222,8 @@ def _run_all(
                 event = replace(event, done=event.done - bad + event.failed, failed=bad)
                 display.table(table_lines(ended))
             if isinstance(event, FilmDone):
-                if options.verify and event.status == "done" and event.source in films:
+                is_new = event.status == "done" and os.path.abspath(event.source) in films
+                if options.verify and is_new:
                     display.close()
                     event = _verified(event, options, quiet=quiet, as_json=as_json)
                 ended.append(event)
