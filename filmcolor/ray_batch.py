@@ -60,7 +60,7 @@ def color_batch_on_ray(
         for place in sorted({str(Path(item.target).parent) for item in films}):
             mark = stack.enter_context(NamedTemporaryFile(prefix=".filmcolor-", dir=place))
             seen.append(mark.name)
-        with HandPool(address, options, seen) as pool:
+        with HandPool(address, options, seen, told.put) as pool:
             name, place = options.color.model, f"Ray ({address})"
             count = f"{len(films)} film" + ("" if len(films) == 1 else "s")
             hands = f"{pool.count} worker" + ("" if pool.count == 1 else "s")

@@ -12,7 +12,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -109,7 +109,15 @@ class HandPool:
     when a machine comes back. Raises `OptionError` or `JobError` for a cluster that cannot be used.
     """
 
-    def __init__(self, address: str, options: RunOptions, seen: Sequence[str]) -> None:
+    def __init__(
+        self,
+        address: str,
+        options: RunOptions,
+        seen: Sequence[str],
+        tell: Callable[[Notice], None],
+    ) -> None:
+        """`seen` are files that every machine must see; `tell` is called when an actor has died."""
+        self._tell = tell
         self._ray = _connect(address)
         self._seen = list(seen)
         self._calls: queue.Queue[_Call] = queue.Queue()
@@ -184,6 +192,8 @@ class HandPool:
             if self._closed:
                 return False
             call.deaths += 1
+            text = "a worker of the cluster has died: what it was at goes to another"
+            self._tell(Notice(text, warning=True))
             if call.deaths < _MOST_DEATHS:
                 self._calls.put(call)
             else:
@@ -206,6 +216,8 @@ def _connect(address: str) -> Any:
     """The module of Ray, connected to the cluster at an address, or to this machine's ("auto")."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # Ray writes what it has to say of nodes to standard output, which is JSON's.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
     try:
         import ray
         import ray.exceptions

@@ -96,6 +96,7 @@ def test_a_node_dies_in_the_middle(
         "short.mkv": "done",
         "bad.mkv": "failed",
     }
+    assert any("has died" in e["text"] for e in events if e["event"] == "notice")
     count = json.loads((folder / "plan.json").read_text())["segments"]
     assert len(done_before) < count and set(in_ledger(folder)) == set(range(count))
 
