@@ -1,7 +1,10 @@
 """How much quicker two workers are than one: `filmcolor run` with --workers 1 and 2, in turn.
 
-    python scripts/bench_workers.py samples/old_film.mp4
+    python scripts/bench_workers.py film.mp4
     python scripts/bench_workers.py film.mp4 --repeat 5 --size 128
+
+The film should last a few minutes: it is divided into parts of 5 to 20 seconds, and a second worker
+takes a few seconds to begin.
 
 Every worker has one processor core: all processes of a run are held to as many cores as it has
 workers. `all` is the whole run without the start of Python; `colouring` leaves out looking through
