@@ -48,6 +48,7 @@ def color_batch_on_ray(
     options = replace(
         options,
         plan=options.plan and os.path.abspath(options.plan),
+        reference=options.reference and os.path.abspath(options.reference),
         stills=options.stills and os.path.abspath(options.stills),
         strokes=os.path.abspath(strokes) if isinstance(strokes, str) else strokes,
     )

@@ -24,7 +24,7 @@ from filmcolor.errors import FilmcolorError, JobError, OptionError
 from filmcolor.film_workers import FilmTask
 from filmcolor.media.decode import FilmReader
 from filmcolor.options import RunOptions
-from filmcolor.pipeline import model_label, prepare_film
+from filmcolor.pipeline import model_label, prepare_film, write_facts
 from filmcolor.segment_making import make_segments
 from filmcolor.segments import join_segments
 from filmcolor.shot_colors import ModelShelf
@@ -87,6 +87,7 @@ class FilmHand:
                 job = task.job(reader, film, self._shelf)
                 for _ in join_segments(job, folder, film, model_label(job.model)):
                     pass
+                write_facts(job, film.frames)
             return film.frames
         except FilmcolorError as error:
             return error

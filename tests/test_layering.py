@@ -52,7 +52,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "planning": WORDS | BASE | STAGES,
     "film_workers": WORDS | BASE | STAGES,
     "segments": WORDS | BASE | STAGES | {"guide", "planning", "film_workers"},
-    "pipeline": WORDS | BASE | STAGES | {"guide", "planning", "segments", "sidecar", "film_workers"},
+    "pipeline": WORDS
+    | BASE
+    | STAGES
+    | {"guide", "planning", "segments", "sidecar", "film_workers"},
     "preview": WORDS | BASE | STAGES | {"evaluate", "picture_box"},
     "stills": WORDS | BASE | STAGES | {"guide", "planning"},
     "planner": WORDS | BASE | STAGES | {"guide", "stills"},
