@@ -24,6 +24,7 @@ from filmcolor.errors import MediaError
 from filmcolor.fields import FieldSplitter, field_drift, field_view, frame_of, keeps_fields
 from filmcolor.infer import KnownSource, View, infer_sparsely, show_lightness
 from filmcolor.job import FilmPlan, Segment
+from filmcolor.lease import Lease
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.encode import OutputPlan
 from filmcolor.models.checkpoint import LoadedModel
@@ -36,7 +37,6 @@ from filmcolor.smooth import smooth
 from filmcolor.superres import Enlarger, enlarged, enlarged_box
 from filmcolor.types import ColorField, ColorFrame, FieldColors, Frame
 from filmcolor.views import film_view
-from filmcolor.workfolder import Lease
 
 T = TypeVar("T")
 
@@ -163,7 +163,6 @@ def color_segments(
         for segment, lease in segments:
             try:
                 for frame in _colored(job, source.needed(segment), film, segment):
-                    lease.renew()
                     yield segment, lease, frame
             except BaseException:
                 lease.release()

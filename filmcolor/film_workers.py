@@ -26,10 +26,10 @@ from filmcolor.infer import KnownSource, View
 from filmcolor.job import FilmPlan, Segment
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.plan import OutputPlan
-from filmcolor.models.checkpoint import load_generator
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.palette import Drift
 from filmcolor.segment_making import make_segments
+from filmcolor.shot_colors import ModelShelf
 from filmcolor.superres import load_enlarger
 from filmcolor.types import Progress, Shot
 from filmcolor.workfolder import WorkFolder
@@ -40,8 +40,8 @@ _ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
-    """What a process is told."""
+class FilmTask:
+    """What a process is told of a film that it is to colour a part of, wherever it runs."""
 
     source: str
     folder: Path
@@ -50,7 +50,6 @@ class _Task:
     view: View
     options: RunOptions
     device: str
-    threads: int
     settings: Mapping[int, str]
     """As `WorkFolder.settings`."""
     known: KnownSource | None
@@ -58,6 +57,52 @@ class _Task:
     """As `Coloring.own`."""
     shots: tuple[Shot, ...]
     drift: Drift
+
+    @classmethod
+    def of(cls, job: Coloring, folder: WorkFolder, film: FilmPlan) -> FilmTask:
+        """That of a film whose folder has been prepared."""
+        return cls(
+            source=job.reader.info.path,
+            folder=folder.path,
+            fingerprint=folder.fingerprint,
+            output=job.output,
+            view=job.view,
+            options=job.options,
+            device=str(job.model.device),
+            settings=folder.settings or {},
+            known=job.known,
+            own=job.own,
+            shots=film.shots,
+            drift=film.drift,
+        )
+
+    def open_folder(self) -> tuple[WorkFolder, FilmPlan]:
+        """The folder, which is not entered, and the film's plan; raises `JobError` without one."""
+        folder = WorkFolder(self.folder, self.fingerprint)
+        folder.settings = self.settings
+        film, changed = folder.plan()
+        if film is None:
+            raise JobError(f"{self.folder}: its plan cannot be used ({', '.join(changed)})")
+        return folder, film.revised(self.shots, self.drift)
+
+    def job(self, reader: FilmReader, film: FilmPlan, shelf: ModelShelf, lanes: int) -> Coloring:
+        """What the stages need to know, with a model of the shelf; `reader` has the source open.
+        `lanes` as of `Coloring`; torch is to compute in one thread.
+        """
+        return Coloring(
+            reader,
+            self.output,
+            shelf.of_film(self.options.color, torch.device(self.device)),
+            self.view,
+            film.stride,
+            self.options,
+            StageClock(),
+            self.known,
+            self.own,
+            shelf,
+            lanes,
+            load_enlarger(reader.info, self.options, self.device),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,29 +121,19 @@ def make_with_workers(
 ) -> Generator[Progress, None, None]:
     """Colour and encode every segment that nobody has done, with `count` processes.
 
-    Raises what a process raised, and `JobError` when processes keep dying.
+    Those that others are at work on are left to them. Raises what a process raised, and `JobError`
+    when processes keep dying.
     """
-    task = _Task(
-        source=job.reader.info.path,
-        folder=folder.path,
-        fingerprint=folder.fingerprint,
-        output=job.output,
-        view=job.view,
-        options=job.options,
-        device=str(job.model.device),
-        threads=max(1, (os.cpu_count() or 1) // count),
-        settings=folder.settings or {},
-        known=job.known,
-        own=job.own,
-        shots=film.shots,
-        drift=film.drift,
-    )
+    task = FilmTask.of(job, folder, film)
+    threads = max(1, (os.cpu_count() or 1) // count)
     for _ in range(_ROUNDS):
-        left = len(segments) - len(folder.entries())
+        missing = folder.missing(segments)
+        left = len(missing) - len(folder.held(missing))
         if left == 0:
             return
-        yield from _round(job, folder, film, task, min(count, left))
-    if len(folder.entries()) < len(segments):
+        yield from _round(job, folder, film, task, min(count, left), threads)
+    missing = folder.missing(segments)
+    if len(missing) > len(folder.held(missing)):
         raise JobError(
             f"{folder.path}: the processes that colour the film keep dying (out of memory?); what "
             "is done is kept, run the same command again with fewer --workers"
@@ -106,7 +141,7 @@ def make_with_workers(
 
 
 def _round(
-    job: Coloring, folder: WorkFolder, film: FilmPlan, task: _Task, count: int
+    job: Coloring, folder: WorkFolder, film: FilmPlan, task: FilmTask, count: int, threads: int
 ) -> Generator[Progress, None, None]:
     """One process each, until all have ended."""
     context = multiprocessing.get_context("spawn")
@@ -114,7 +149,7 @@ def _round(
     before = sum(entry.frames for entry in folder.entries().values())
     latest: dict[int, _Report] = {}
     workers: list[BaseProcess] = [
-        context.Process(target=_work, args=(number, task, told), daemon=True)
+        context.Process(target=_work, args=(number, task, threads, told), daemon=True)
         for number in range(count)
     ]
     try:
@@ -154,35 +189,15 @@ def _sums(job: Coloring | None, latest: Mapping[int, _Report]) -> dict[str, floa
     return sums
 
 
-def _work(number: int, task: _Task, told: Queue[_Report]) -> None:
+def _work(number: int, task: FilmTask, threads: int, told: Queue[_Report]) -> None:
     """What a process does: segments, until none is left."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process decides
     torch.set_num_threads(1)
-    folder = WorkFolder(task.folder, task.fingerprint)
-    folder.settings = task.settings
-    clock = StageClock()
     try:
-        film, changed = folder.plan()
-        if film is None:
-            raise JobError(f"{task.folder}: its plan cannot be used ({', '.join(changed)})")
-        film = film.revised(task.shots, task.drift)
+        folder, film = task.open_folder()
         with FilmReader(task.source, task.options.on_error) as reader:
-            color = task.options.color
-            model = load_generator(color.model, task.device, color.look, color.precision)
-            job = Coloring(
-                reader,
-                task.output,
-                model,
-                task.view,
-                film.stride,
-                task.options,
-                clock,
-                task.known,
-                task.own,
-                lanes=task.threads,
-                enlarger=load_enlarger(reader.info, task.options, task.device),
-            )
+            job = task.job(reader, film, ModelShelf(), threads)
             for done in make_segments(job, folder, film, film.segments()):
-                told.put(_Report(number, done, clock.seconds()))
+                told.put(_Report(number, done, job.clock.seconds()))
     except FilmcolorError as error:
         told.put(_Report(number, error=error))

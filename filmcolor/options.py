@@ -123,6 +123,7 @@ class RunOptions:
     work: str | None = None  # folder for what is done until the film is whole; None: beside it
     keep_work: bool = False  # leave that folder there afterwards
     workers: int = 1  # processes that colour segments side by side
+    shard: tuple[int, int] | None = None  # (number, count): one of so many runs that share the work
     verify: bool = False  # compare the result with the source when it is written
     sidecar: bool = False  # write a JSON file beside the result: what it was made from, and how
     stills: str | None = None  # folder of coloured stills, named by their times
@@ -156,6 +157,10 @@ class RunOptions:
             raise OptionError("--duration: must be greater than zero")
         if not 1 <= self.workers <= 256:
             raise OptionError(f"--workers {self.workers}: must be 1 to 256")
+        if self.shard is not None and not 1 <= self.shard[0] <= self.shard[1]:
+            raise OptionError(f"--shard {self.shard[0]}/{self.shard[1]}: must be 1/n to n/n")
+        if self.shard is not None and self.overwrite:
+            raise OptionError("--shard, --overwrite: a late shard would begin anew; remove the old")
 
 
 @dataclass(frozen=True, slots=True)

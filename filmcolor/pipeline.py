@@ -25,10 +25,11 @@ from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.compose import chroma_at
 from filmcolor.errors import FilmcolorError, JobError, MediaError, OptionError
 from filmcolor.film_stages import Coloring, StageClock, color_stream
+from filmcolor.film_workers import FilmTask
 from filmcolor.guide.choosing import check_names, check_references, with_film
 from filmcolor.guide.match import Reference, reference_for
-from filmcolor.guide.plan_file import read_plan
-from filmcolor.infer import infer
+from filmcolor.guide.plan_file import PlanFile, read_plan
+from filmcolor.infer import infer, one_thread_each
 from filmcolor.job import FilmPlan
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.encode import FilmWriter, plan_output
@@ -47,7 +48,8 @@ from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.picture_box import find_picture_box
 from filmcolor.planning import look_through, settle_stride
 from filmcolor.prefetch import prefetch
-from filmcolor.segments import color_in_segments, fingerprint
+from filmcolor.segments import color_in_segments, fingerprint, prepare_segments
+from filmcolor.shot_colors import ModelShelf
 from filmcolor.sidecar import check_sidecar, write_sidecar
 from filmcolor.superres import enlarged_picture, load_enlarger
 from filmcolor.tone import Tone
@@ -70,7 +72,8 @@ _SAMPLES = 24
 _REPORT_SECONDS = 0.2
 
 
-def _label(model: LoadedModel, options: RunOptions) -> str:
+def model_label(model: LoadedModel, options: RunOptions) -> str:
+    """What a result says of itself in its metadata."""
     made = "enlarged" if options.no_color else "colorized"
     names = [] if options.no_color else [model.card.name]
     if options.upscale is not None:
@@ -88,106 +91,158 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
     these, `PipeClosedError` is a normal end: the reader of standard output has gone.
     """
     started = time.monotonic()
+    plan, options = _with_plan(options)
+    with one_thread_each() as lanes, FilmReader(source, options.on_error) as reader:
+        job = yield from _open_job(reader, target, options, plan, ModelShelf())
+        job = replace(job, lanes=lanes)
+        options = job.options
+        told = len(reader.notices)
+        done, whole, looked = 0, True, 0.0
+        folder = _work_folder(reader.info, target, options)
+        if folder is not None:
+            shard = None if options.shard is None else options.shard[0]
+            with WorkFolder(folder, fingerprint(job), shard) as work:
+                label = model_label(job.model, options)
+                done, whole = yield from color_in_segments(job, work, label, plan)
+                if whole and not options.keep_work:
+                    work.remove()
+        else:
+            film: FilmPlan | None = None
+            total = reader.info.expected_frames(options.start_seconds, options.duration_seconds)
+            if _looks_ahead(options.color) and not reader.info.is_pipe:
+                begun = time.perf_counter()
+                film = yield from look_through(source, job.model, job.view, options, job.stride)
+                looked = time.perf_counter() - begun
+                total = film.frames
+            for done in _write_frames(color_stream(job, film), job):
+                yield Progress(done, total, job.clock.seconds())
+            job.clock.add("plan", looked)
+            if film is None:
+                yield from reader.notices[told:]
+        if whole:
+            write_facts(job, done)
+    seconds = job.clock.seconds()
+    yield Finished(target, done, time.monotonic() - started, seconds, whole=whole)
+
+
+def prepare_film(
+    source: str, target: str, options: RunOptions, shelf: ModelShelf
+) -> Generator[Event, None, FilmTask]:
+    """Look through a film whose work folder another process has entered, and make ready what its
+    segments are made from, wherever that will be.
+
+    Yields `Notice`s, a `Planned` and `Looking`. Raises `FilmcolorError`.
+    """
+    plan, options = _with_plan(options)
+    with one_thread_each(), FilmReader(source, options.on_error) as reader:
+        job = yield from _open_job(reader, target, options, plan, shelf)
+        folder = WorkFolder(_work_folder(reader.info, target, options) or Path(), fingerprint(job))
+        job, film, _ = yield from prepare_segments(job, folder, plan)
+        return FilmTask.of(job, folder, film)
+
+
+def write_facts(job: Coloring, frames: int) -> None:
+    """Write what was done beside the finished film, if that is asked for."""
+    if job.options.sidecar:
+        write_sidecar(
+            job.reader.info.path,
+            job.output.target,
+            card=job.model.card,
+            checkpoint=find_checkpoint(job.options.color.model),
+            options=job.options,
+            device=str(job.model.device),
+            encoding=job.output.summary,
+            frames=frames,
+        )
+
+
+def _with_plan(options: RunOptions) -> tuple[PlanFile | None, RunOptions]:
+    """The plan file that the options name, and the options with what it has for the film."""
     plan = None if options.plan is None else read_plan(options.plan)
     if plan is not None:
         options = with_film(options, plan)
         check_names(plan, options)
+    return plan, options
+
+
+def _work_folder(info: VideoInfo, target: str, options: RunOptions) -> Path | None:
+    if info.is_pipe or target == PIPE:
+        return None
+    return Path(options.work) if options.work else default_folder(target)
+
+
+def _open_job(
+    reader: FilmReader,
+    target: str,
+    options: RunOptions,
+    plan: PlanFile | None,
+    shelf: ModelShelf,
+) -> Generator[Event, None, Coloring]:
+    """Everything that is settled of a film before it is looked through."""
+    info = reader.info
     device = resolve_device(options.color.device)
     if options.no_color:  # nothing to steady, nothing to carry
         options = replace(options, color=replace(options.color, stability=0.0, stride=1))
-    with FilmReader(source, options.on_error) as reader:
-        info = reader.info
-        refuse_hdr(info)
-        output = plan_output(info, target, options)
-        if options.sidecar:
-            check_sidecar(source, target, overwrite=options.overwrite)
-        model = load_generator(
-            options.color.model, device, options.color.look, options.color.precision
-        )
-        options = replace(options, color=replace(options.color, precision=model.precision))
-        enlarger = load_enlarger(info, options, device)
-        samples = reader.sample(_SAMPLES)
-        told = reader.notices
-        yield from told
-        yield from output.notices
-        yield from _film_notices(info, samples, options)
-        total = info.expected_frames(options.start_seconds, options.duration_seconds)
-        folder = None
-        guided = [
-            name
-            for name, value in (
-                ("--plan", options.plan),
-                ("--stills", options.stills),
-                ("--strokes", options.strokes),
-                ("--reference", options.reference),
-            )
-            if value is not None
-        ]
-        if guided and (info.is_pipe or target == PIPE):
-            raise OptionError(
-                f"{guided[0]}: needs files on both sides; a pipe is not looked through"
-            )
-        reference_for(options.reference, model)  # refused now rather than after the look
-        if plan is not None:
-            check_references(plan, model)
-        if not info.is_pipe and target != PIPE:
-            folder = Path(options.work) if options.work else default_folder(target)
-        yield Planned(
-            source,
-            target,
-            model.card.name,
-            str(device),
-            output.summary,
-            total,
-            work=str(folder or ""),
-        )
-        tags = resolve_tags(info.tags, info.height)
-        box = find_picture_box(
-            samples, info.layout, bool(tags.full_range), interlaced=info.interlaced
-        )
-        if box is not None:
-            yield Notice(
-                f"the picture is {box.size[1]}x{box.size[0]} inside black bars, which stay neutral"
-            )
-        view = film_view(info, model, box, options.color)
-        if options.color.stride == "auto":
-            stride = settle_stride(samples, model, view)
-            yield Notice(f"--stride auto: the model sees {_every(stride)} frame of a shot")
-        else:
-            stride = options.color.stride
-        del samples
-        clock = StageClock()
-        job = Coloring(reader, output, model, view, stride, options, clock, enlarger=enlarger)
-        done, looked = 0, 0.0
-        if folder is not None:
-            with WorkFolder(folder, fingerprint(job)) as work:
-                done = yield from color_in_segments(job, work, _label(model, options), plan)
-                if not options.keep_work:
-                    work.remove()
-        else:
-            film: FilmPlan | None = None
-            if _looks_ahead(options.color) and not info.is_pipe:
-                begun = time.perf_counter()
-                film = yield from look_through(source, model, view, options, stride)
-                looked = time.perf_counter() - begun
-                total = film.frames
-            for done in _write_frames(color_stream(job, film), job):
-                yield Progress(done, total, clock.seconds())
-            clock.add("plan", looked)
-            if film is None:
-                yield from reader.notices[len(told) :]
+    refuse_hdr(info)
+    output = plan_output(info, target, options)
     if options.sidecar:
-        write_sidecar(
-            source,
-            target,
-            card=model.card,
-            checkpoint=find_checkpoint(options.color.model),
-            options=options,
-            device=str(device),
-            encoding=output.summary,
-            frames=done,
+        check_sidecar(info.path, target, overwrite=options.overwrite)
+    model = shelf.of_film(options.color, device)
+    options = replace(options, color=replace(options.color, precision=model.precision))
+    samples = reader.sample(_SAMPLES)
+    yield from reader.notices
+    yield from output.notices
+    yield from _film_notices(info, samples, options)
+    folder = _work_folder(info, target, options)
+    guided = [
+        name
+        for name, value in (
+            ("--plan", options.plan),
+            ("--stills", options.stills),
+            ("--strokes", options.strokes),
+            ("--reference", options.reference),
         )
-    yield Finished(target, done, time.monotonic() - started, clock.seconds())
+        if value is not None
+    ]
+    if guided and folder is None:
+        raise OptionError(f"{guided[0]}: needs files on both sides; a pipe is not looked through")
+    reference_for(options.reference, model)  # refused now rather than after the look
+    if plan is not None:
+        check_references(plan, model)
+    if options.shard is not None and folder is None:
+        raise OptionError("--shard: needs files on both sides, in a folder that all see")
+    yield Planned(
+        info.path,
+        target,
+        model.card.name,
+        str(device),
+        output.summary,
+        info.expected_frames(options.start_seconds, options.duration_seconds),
+        work=str(folder or ""),
+    )
+    tags = resolve_tags(info.tags, info.height)
+    box = find_picture_box(samples, info.layout, bool(tags.full_range), interlaced=info.interlaced)
+    if box is not None:
+        yield Notice(
+            f"the picture is {box.size[1]}x{box.size[0]} inside black bars, which stay neutral"
+        )
+    view = film_view(info, model, box, options.color)
+    if options.color.stride == "auto":
+        stride = settle_stride(samples, model, view)
+        yield Notice(f"--stride auto: the model sees {_every(stride)} frame of a shot")
+    else:
+        stride = options.color.stride
+    return Coloring(
+        reader,
+        output,
+        model,
+        view,
+        stride,
+        options,
+        StageClock(),
+        shelf=shelf,
+        enlarger=load_enlarger(info, options, device),
+    )
 
 
 def _looks_ahead(options: ColorOptions) -> bool:
@@ -205,7 +260,7 @@ def _write_frames(
     """Write the film while its frames are made ahead; yields the count now and then."""
     done, reported = 0, time.monotonic()
     with (
-        FilmWriter(job.output, label=_label(job.model, job.options)) as writer,
+        FilmWriter(job.output, label=model_label(job.model, job.options)) as writer,
         closing(prefetch(frames, job.queue_depth)) as ready,
     ):
         for frame in ready:
@@ -260,7 +315,9 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
     folder = Path(source)
     single = not folder.is_dir()
     pairs = _picture_pairs(folder, Path(target), single=single)
-    if single and pairs[0][1].exists() and not options.overwrite:
+    if options.shard is not None:
+        pairs = pairs[options.shard[0] - 1 :: options.shard[1]]
+    if single and pairs and pairs[0][1].exists() and not options.overwrite:
         raise OptionError(f"{target}: is there already; choose another name or give --overwrite")
     model = load_generator(options.color.model, device, options.color.look, options.color.precision)
     yield Planned(
@@ -373,7 +430,7 @@ class _Painter:
                 raise JobError(
                     f"{target.parent}: cannot make this folder ({error.strerror})"
                 ) from error
-        label = _label(self._model, self._options)
+        label = model_label(self._model, self._options)
         for notice in write_picture(picture, cb, cr, target, label=label):
             yield Notice(f"{target}: {notice.text}", notice.warning)
         clock.add("write", time.perf_counter() - begun)

@@ -1,4 +1,4 @@
-"""An iterator run ahead in a bounded thread (`media.patience` has the only other thread)."""
+"""An iterator run ahead in a bounded thread (others are in `media.patience` and `lease` alone)."""
 
 from __future__ import annotations
 

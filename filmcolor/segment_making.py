@@ -14,10 +14,11 @@ import numpy as np
 
 from filmcolor.film_stages import Coloring, color_segments
 from filmcolor.job import FilmPlan, Segment
+from filmcolor.lease import Lease
 from filmcolor.media.segment import SegmentWriter
 from filmcolor.prefetch import prefetch
 from filmcolor.types import ColorFrame
-from filmcolor.workfolder import Entry, Lease, WorkFolder, digest_of
+from filmcolor.workfolder import Entry, WorkFolder, digest_of
 
 _REPORT_SECONDS = 0.2
 _DIGEST_BYTES = 16
@@ -26,14 +27,15 @@ _DIGEST_BYTES = 16
 def make_segments(
     job: Coloring, folder: WorkFolder, film: FilmPlan, segments: Sequence[Segment]
 ) -> Generator[int, None, None]:
-    """Colour and encode every segment that nobody has done or is doing.
+    """Colour and encode every segment that nobody has done or is doing; of several shards, each
+    begins at another.
 
     Yields a few times a second how many frames it has done, and at the end. Each segment stands in
     the ledger as soon as it is whole; one that is broken off is left to others. Raises
     `FilmcolorError`.
     """
     done, reported = 0, time.monotonic()
-    frames = color_segments(job, film, folder.take(segments))
+    frames = color_segments(job, film, folder.take(_in_turn(segments, job.options.shard)))
     current: _OpenSegment | None = None
     try:
         with closing(prefetch(frames, job.queue_depth)) as ready:
@@ -51,7 +53,15 @@ def make_segments(
     finally:
         if current is not None:
             current.give_up()
+        folder.leave_segments()
     yield done
+
+
+def _in_turn(segments: Sequence[Segment], shard: tuple[int, int] | None) -> list[Segment]:
+    """All segments, from a shard's place in the film on."""
+    number, count = shard or (1, 1)
+    place = len(segments) * (number - 1) // count
+    return [*segments[place:], *segments[:place]]
 
 
 class _OpenSegment:
@@ -61,7 +71,9 @@ class _OpenSegment:
         self, job: Coloring, folder: WorkFolder, film: FilmPlan, segment: Segment, lease: Lease
     ) -> None:
         self._folder, self._film, self._segment, self._lease = folder, film, segment, lease
-        self._path = folder.segment_path(segment.number)
+        # A name of its own, for the case that two are at the same segment after all.
+        path = folder.segment_path(segment.number)
+        self._path = path.with_name(f"{path.name}.{lease.key}")
         self._planes = hashlib.blake2b(digest_size=_DIGEST_BYTES)
         self._writer = SegmentWriter(job.output, str(self._path))
         self._writer.__enter__()
@@ -72,7 +84,6 @@ class _OpenSegment:
         for plane in (frame.luma, frame.cb, frame.cr):
             self._planes.update(np.ascontiguousarray(plane).data)
         self._writer.write(frame)
-        self._lease.renew()
         self._left -= 1
         if self._left:
             return False
@@ -80,7 +91,10 @@ class _OpenSegment:
         following = int(film.pts[segment.stop]) if segment.stop < film.frames else None
         facts = self._writer.finish(following)
         self._writer.__exit__(None, None, None)
-        self._folder.record(
+        if not self._lease.is_mine():  # this process seemed dead: another makes the segment
+            self._path.unlink(missing_ok=True)
+            return True
+        self._folder.place(
             Entry(
                 segment=segment.number,
                 frames=facts.frames,
@@ -89,7 +103,8 @@ class _OpenSegment:
                 planes=self._planes.hexdigest(),
                 file=digest_of(self._path),
                 settings=(self._folder.settings or {}).get(segment.number, ""),
-            )
+            ),
+            self._path,
         )
         self._lease.release()
         return True

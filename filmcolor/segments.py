@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from filmcolor import __version__
 from filmcolor.disk_room import check_room, least_bytes, missing_room, size_text
-from filmcolor.errors import JobError
+from filmcolor.errors import FilmcolorError, JobError
 from filmcolor.film_stages import Coloring
 from filmcolor.film_workers import make_with_workers
 from filmcolor.guide.choosing import choose, segment_settings
@@ -24,7 +26,8 @@ from filmcolor.guide.making import make_known
 from filmcolor.guide.plan_file import PlanFile
 from filmcolor.guide.screen import Screen
 from filmcolor.guide.times import FilmTimes
-from filmcolor.job import FilmPlan
+from filmcolor.job import FilmPlan, Segment
+from filmcolor.lease import Watch
 from filmcolor.media.join import join_film
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
@@ -33,8 +36,16 @@ from filmcolor.segment_making import make_segments
 from filmcolor.types import Event, Joining, Notice, Progress
 from filmcolor.workfolder import WorkFolder, digest_of, source_print
 
+Crew = Callable[[Sequence[Segment]], Generator[Event, None, int]]
+"""Whoever makes segments: it is told which are not done, yields how it goes, and returns the number
+of frames that it has made. What somebody else is at work on it passes over."""
+
 _LONG_LOOK_SECONDS = 60.0
 """What a look through a film has to take to be kept, should nothing else be done of the work."""
+_WAIT_SECONDS = 1.0
+"""Between two looks at what others are doing."""
+_ROUNDS = 3
+"""How often segments are taken anew that nobody is at work on and that are still not done."""
 
 
 def fingerprint(job: Coloring) -> dict[str, str]:
@@ -48,6 +59,7 @@ def fingerprint(job: Coloring) -> dict[str, str]:
         workers=settled.workers,
         verify=settled.verify,
         sidecar=settled.sidecar,
+        shard=settled.shard,
         stills=settled.stills,  # these and the next count for the segments of their shots alone
         strokes=settled.strokes,
         reference=settled.reference,
@@ -72,8 +84,9 @@ def fingerprint(job: Coloring) -> dict[str, str]:
 
 def color_in_segments(
     job: Coloring, folder: WorkFolder, label: str, plan: PlanFile | None = None
-) -> Generator[Event, None, int]:
-    """Do what is not done yet, and put the film together; returns the number of its frames.
+) -> Generator[Event, None, tuple[int, bool]]:
+    """Do what is not done yet, and put the film together; returns the number of its frames, and
+    True. A shard that leaves the rest to others returns what it has done, and False.
 
     `plan` says what is chosen for its shots; `job` has its choices for the film already. Yields
     `Looking`, `Progress` and `Joining`, and a `Notice` when earlier work is gone on with or does
@@ -91,11 +104,53 @@ def color_in_segments(
 
 def _color_in_segments(
     job: Coloring, folder: WorkFolder, label: str, plan: PlanFile | None
-) -> Generator[Event, None, int]:
+) -> Generator[Event, None, tuple[int, bool]]:
+    shard, target = job.options.shard, Path(job.output.target)
+    if shard is not None:
+        yield from _wait_for_lock(folder)
+        if not folder.is_alone() or target.exists():
+            return 0, False
+    job, film, looked = yield from prepare_segments(job, folder, plan)
+    if shard is not None:
+        folder.release_lock()
+    here = partial(_make_here, job, folder, film)
+    made, whole = yield from make_all(folder, film, here, is_shard=shard is not None)
+    if shard is not None:
+        with suppress(FileNotFoundError):
+            whole = whole and folder.take_lock() and not target.exists()
+        if not (whole and folder.is_alone()):
+            return made, False
+    yield Progress(film.frames, film.frames, job.clock.seconds())
+    if not folder.is_alone():
+        raise JobError(
+            f"{folder.path}: {folder.holder() or 'nobody'} is at work on this film now, since this "
+            "run was silent for long; wait for it"
+        )
+    yield from join_segments(job, folder, film, label)
+    job.clock.add("plan", looked)
+    return film.frames, True
+
+
+def _wait_for_lock(folder: WorkFolder) -> Generator[Notice, None, None]:
+    """Until it is this shard's turn to see to the plan, or the film is whole, its folder gone."""
+    told = False
+    with suppress(FileNotFoundError):
+        while not folder.take_lock():
+            if not told:
+                told = True
+                yield Notice(f"waiting for {folder.holder()}, which looks through this film")
+            time.sleep(_WAIT_SECONDS)
+
+
+def prepare_segments(
+    job: Coloring, folder: WorkFolder, plan: PlanFile | None
+) -> Generator[Event, None, tuple[Coloring, FilmPlan, float]]:
+    """See that everything stands in the folder that segments are made from; returns the job with
+    what people have said of the film, its plan, and the seconds that it took.
+    """
     film, looked = yield from _plan(job, folder)
     folder.is_plan_dear = looked >= _LONG_LOOK_SECONDS
     job = replace(job, stride=film.stride)
-    segments = film.segments()
     folder.settings = {}
     chosen = job.options
     given = (plan, chosen.stills, chosen.strokes, chosen.reference)
@@ -103,25 +158,72 @@ def _color_in_segments(
         begun = time.perf_counter()
         job, film = yield from _guided(job, folder, film, plan)
         looked += time.perf_counter() - begun
-    folder.check()
-    done = sum(entry.frames for entry in folder.entries().values())
-    if done:
-        count = len(folder.entries())
-        yield Notice(f"going on with earlier work: {count} of {len(segments)} parts are done")
-    _check_room(job, folder, film, done)
-    if job.options.workers > 1 and len(segments) > 1:
-        yield from make_with_workers(job, folder, film, segments, job.options.workers)
-    else:
-        told = False
-        for own in make_segments(job, folder, film, segments):
-            yield Progress(done + own, film.frames, job.clock.seconds())
-            if not told and (warning := _room_warning(job, folder, film)) is not None:
-                told = True
-                yield warning
-    yield Progress(film.frames, film.frames, job.clock.seconds())
-    entries = folder.entries()
-    if len(entries) < len(segments):
-        raise JobError(f"{folder.path}: some parts are missing; run the same command again")
+    if not folder.others():
+        folder.check()
+    entries = folder.entries().values()
+    if entries:
+        count = f"{len(entries)} of {len(film.segments())}"
+        yield Notice(f"going on with earlier work: {count} parts are done")
+    _check_room(job, folder, film, sum(entry.frames for entry in entries))
+    return job, film, looked
+
+
+def make_all(
+    folder: WorkFolder, film: FilmPlan, make: Crew, *, is_shard: bool = False
+) -> Generator[Event, None, tuple[int, bool]]:
+    """Have every segment made that is not done; returns the number of frames, and whether all are
+    done.
+
+    What others are at work on is waited for, until it is done or they have died; but a shard leaves
+    it to those that are seen to live.
+    """
+    segments = film.segments()
+    made, rounds, watch = 0, 0, Watch()
+    while missing := folder.missing(segments):
+        try:
+            made += yield from make(missing)
+        except (FilmcolorError, OSError):
+            if is_shard and not folder.path.exists():
+                return made, False  # the others were quicker
+            raise
+        if is_shard and not folder.path.exists():
+            return made, False
+        missing = folder.missing(segments)
+        held = folder.held(missing)
+        if is_shard and len(held) == len(missing):
+            if all([watch.is_alive(lease) for lease in held]):
+                return made, not missing
+        elif not held:
+            rounds += 1
+            if rounds >= _ROUNDS and missing:
+                raise JobError(f"{folder.path}: some parts are missing; run the same command again")
+        if held:
+            time.sleep(_WAIT_SECONDS)
+    return made, True
+
+
+def _make_here(
+    job: Coloring, folder: WorkFolder, film: FilmPlan, missing: Sequence[Segment]
+) -> Generator[Event, None, int]:
+    """Make segments with this machine's means; returns the number of frames."""
+    before = sum(entry.frames for entry in folder.entries().values())
+    if job.options.workers > 1 and len(missing) > 1:
+        yield from make_with_workers(job, folder, film, missing, job.options.workers)
+        return max(0, sum(entry.frames for entry in folder.entries().values()) - before)
+    made, told = 0, False
+    for made in make_segments(job, folder, film, missing):
+        yield Progress(before + made, film.frames, job.clock.seconds())
+        if not told and (warning := _room_warning(job, folder, film)) is not None:
+            told = True
+            yield warning
+    return made
+
+
+def join_segments(
+    job: Coloring, folder: WorkFolder, film: FilmPlan, label: str
+) -> Generator[Joining, None, None]:
+    """Put the film together of its segments, which are all done."""
+    segments, entries = film.segments(), folder.entries()
     joined = join_film(
         job.output,
         [str(folder.segment_path(segment.number)) for segment in segments],
@@ -133,8 +235,6 @@ def _color_in_segments(
     )
     for frames in joined:
         yield Joining(frames, film.frames)
-    job.clock.add("plan", looked)
-    return film.frames
 
 
 def _guided(

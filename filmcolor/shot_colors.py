@@ -45,10 +45,18 @@ class ShotColors:
 
 
 class ModelShelf:
-    """Models that single shots are coloured with, each loaded when it is first wanted."""
+    """Models that films and single shots are coloured with, each loaded when it is first wanted."""
 
     def __init__(self) -> None:
         self._held: dict[tuple[str, Look], LoadedModel] = {}
+        self._film: tuple[tuple[str, Look, str], LoadedModel] | None = None
+
+    def of_film(self, color: ColorOptions, device: torch.device) -> LoadedModel:
+        """The model of a whole film, in the precision asked for; raises as loading does."""
+        name = color.model, color.look, color.precision
+        if self._film is None or self._film[0] != name:
+            self._film = name, load_generator(color.model, device, color.look, color.precision)
+        return self._film[1]
 
     def get(self, color: ColorOptions, device: torch.device) -> LoadedModel:
         """The model of some options; raises `CheckpointError` or `OptionError` as loading does."""

@@ -356,8 +356,19 @@ class PictureDone:
 
 
 @dataclass(frozen=True, slots=True)
+class FilmDone:
+    """One film of several was coloured, skipped, left to others or could not be."""
+
+    source: str
+    target: str
+    status: Literal["done", "skipped", "left", "failed"]
+    reason: str = ""
+    """One line for people: why it was not done; what was, if it was."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
-    """The run is over and its result stands under its final name."""
+    """The run is over and its result stands under its final name, if it is whole."""
 
     target: str
     done: int
@@ -365,7 +376,11 @@ class Finished:
     stage_seconds: Mapping[str, float]
     skipped: int = 0
     failed: int = 0
-    unit: Literal["frames", "pictures", "shots"] = "frames"
+    left: int = 0
+    """Films that other shards put together."""
+    unit: Literal["frames", "pictures", "shots", "films"] = "frames"
+    whole: bool = True
+    """False: other shards are at work on what is left, and put the film together."""
 
 
-Event = Notice | Planned | Looking | Progress | Joining | PictureDone | Finished
+Event = Notice | Planned | Looking | Progress | Joining | PictureDone | FilmDone | Finished

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,12 +19,12 @@ from typing import Any
 
 from filmcolor.errors import JobError, MediaError
 from filmcolor.job import FilmPlan, Segment
-from filmcolor.media.partfile import write_bytes
+from filmcolor.lease import Lease, Watch
+from filmcolor.media.partfile import sync_folder, write_bytes
 
-_PLAN, _LEDGER, _LOCK = "plan.json", "ledger.jsonl", "run.lock"
-_HEARTBEAT_SECONDS = 5.0
-_STALE_SECONDS = 60.0
-"""A lease that nobody has renewed for so long has been left behind."""
+_PLAN, _LEDGER, _LOCK, _LEDGER_LOCK = "plan.json", "ledger.jsonl", "run.lock", "ledger.lock"
+_POLL_SECONDS = 0.05
+_WAIT_SECONDS = 1.0
 _SAMPLE_BYTES = 1 << 20
 """Of a film's head, middle and tail, that tell it from another."""
 
@@ -70,85 +69,19 @@ class Entry:
     """What its frames depend on beside what the whole film depends on; empty for nothing."""
 
 
-class Lease:
-    """A claim that only one process holds, renewed while it works; stale when it has died."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._renewed = 0.0
-
-    def take(self) -> bool:
-        """Whether the claim is this process's now."""
-        for _ in range(2):
-            try:
-                handle = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-            except FileExistsError:
-                if not self.is_stale():
-                    return False
-                # Renamed first: of several that find it stale, one alone can.
-                aside = self.path.with_name(f"{self.path.name}.{os.getpid()}.stale")
-                with contextlib.suppress(OSError):
-                    os.replace(self.path, aside)
-                    os.remove(aside)
-                continue
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump({"host": socket.gethostname(), "pid": os.getpid()}, file)
-            self._renewed = time.monotonic()
-            return True
-        return False
-
-    def renew(self) -> None:
-        """Say that the holder is alive; cheap, to be called often."""
-        if time.monotonic() - self._renewed > _HEARTBEAT_SECONDS:
-            self._renewed = time.monotonic()
-            with contextlib.suppress(OSError):
-                os.utime(self.path)
-
-    def release(self) -> None:
-        """Give the claim up."""
-        with contextlib.suppress(OSError):
-            os.remove(self.path)
-
-    def holder(self) -> str | None:
-        """Who holds it, for people; None if nobody does."""
-        try:
-            who = json.loads(self.path.read_text(encoding="utf-8"))
-            return f"process {who['pid']} on {who['host']}"
-        except (OSError, ValueError, KeyError, TypeError):
-            return "another process" if self.path.exists() else None
-
-    def is_stale(self) -> bool:
-        """Whether its holder has gone: its process has ended, or it has long been silent."""
-        try:
-            age = time.time() - self.path.stat().st_mtime
-            who = json.loads(self.path.read_text(encoding="utf-8"))
-            if who["host"] == socket.gethostname():
-                return not _is_alive(int(who["pid"]))
-        except OSError:
-            return True
-        except (ValueError, KeyError, TypeError):
-            return age > _HEARTBEAT_SECONDS  # died between making it and signing it
-        return age > _STALE_SECONDS
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
 class WorkFolder:
-    """One film's work; a context manager that one process at a time can be inside of.
+    """One film's work; a context manager that one process at a time can be inside of, and beside it
+    any number of shards.
 
     Raises `JobError` for a folder that cannot be used, with the way out.
     """
 
-    def __init__(self, path: Path, fingerprint: Mapping[str, str]) -> None:
-        """`fingerprint` says by name what the work depends on: input, model, options."""
+    def __init__(
+        self, path: Path, fingerprint: Mapping[str, str], shard: int | None = None
+    ) -> None:
+        """`fingerprint` says by name what the work depends on: input, model, options. `shard` is
+        the number of one that works beside others; it takes the lock only now and then.
+        """
         self.path = path
         self.fingerprint = dict(fingerprint)
         self.settings: Mapping[int, str] | None = None
@@ -156,7 +89,13 @@ class WorkFolder:
         anything. To be set once the plan is known."""
         self.is_plan_dear = False
         """Whether the plan is worth keeping by itself, having taken long."""
+        self._shard = shard
         self._lock = Lease(path / _LOCK)
+        self._way = _sum(self.fingerprint)
+        self._presence = self._lock
+        if shard is not None:
+            self._presence = Lease(path / f"shard-{shard:05}.lease", self._way)
+        self._taken: list[Lease] = []
 
     def __enter__(self) -> WorkFolder:
         try:
@@ -168,9 +107,14 @@ class WorkFolder:
                     "--work"
                 )
             self.path.mkdir(parents=True, exist_ok=True)
-            if not self._lock.take():
+            watch = Watch()
+            while not self._presence.take():
+                if not watch.is_alive(self._presence):  # it may have died on another machine
+                    time.sleep(_WAIT_SECONDS)
+                    continue
+                what = "this film" if self._shard is None else f"shard {self._shard} of this film"
                 raise JobError(
-                    f"{self.path}: {self._lock.holder()} is at work on this film; wait for it, or "
+                    f"{self.path}: {self._presence.holder()} is at work on {what}; wait for it, or "
                     "stop it first"
                 )
         except OSError as error:
@@ -181,13 +125,42 @@ class WorkFolder:
 
     def __exit__(self, *_: object) -> None:
         """Give it up; it is removed if there is nothing in it worth keeping."""
-        self._lock.release()
-        if self.path.is_dir() and not self.is_plan_dear and not self.entries():
+        self.leave_segments()
+        self._presence.release()
+        if self._shard is not None:
+            self._lock.release()
+        elif not (self.is_plan_dear or self.entries() or self.others()):
             self.remove()
 
     def _is_own(self) -> bool:
         names = {path.name for path in self.path.iterdir()}
-        return not names or _PLAN in names or names <= {_LOCK}
+        return _PLAN in names or all(
+            name == _LOCK or name.startswith(("shard-", ".clock-")) for name in names
+        )
+
+    def take_lock(self) -> bool:
+        """For a shard: whether it alone may plan now, or join. `FileNotFoundError` if the folder is
+        gone, since the film is whole.
+        """
+        return self._lock.take()
+
+    def release_lock(self) -> None:
+        """For a shard: let others plan or join."""
+        self._lock.release()
+
+    def is_alone(self) -> bool:
+        """Whether the lock is held still: one that seemed dead has lost it."""
+        return self._lock.is_mine()
+
+    def holder(self) -> str | None:
+        """Who plans or joins, or does everything, for people."""
+        return self._lock.holder()
+
+    def others(self) -> list[Lease]:
+        """Presence of the shards at work here, but for this one."""
+        leases = (Lease(path) for path in self.path.glob("shard-*.lease"))
+        own = self._presence.path
+        return [lease for lease in leases if lease.path != own and not lease.is_stale()]
 
     def segment_path(self, segment: int) -> Path:
         """File of a segment."""
@@ -210,10 +183,20 @@ class WorkFolder:
             return None, ["its plan, which is damaged,"]
 
     def begin(self, plan: FilmPlan, title: str = "") -> None:
-        """Save a new plan; what was done by another is removed. `title` is for people."""
+        """Save a new plan; what was done by another is removed. `title` is for people.
+
+        Raises `JobError` if others are at work in another way.
+        """
+        for other in self.others():
+            if other.note() == self._way:
+                continue  # it waits for this plan
+            raise JobError(
+                f"{self.path}: {other.holder()} is at work on this film, but not in the same way; "
+                "wait for it, or stop it first"
+            )
         with contextlib.suppress(OSError):
             for path in self.path.iterdir():
-                if path.name != _LOCK:
+                if path.name != _LOCK and not path.name.startswith("shard-"):
                     path.unlink()
         count = len(plan.segments())
         head = {"title": title, "segments": count, "fingerprint": self.fingerprint}
@@ -237,48 +220,98 @@ class WorkFolder:
     def check(self) -> None:
         """Remove what earlier runs left behind: leases, and files that do not match the ledger.
 
-        For the one process that is inside, before anything is taken.
+        For the one process that holds the lock, before anything is taken. What others are at work
+        on is let alone.
         """
+        busy = set()
         for path in self.path.glob("segment-*.lease*"):
-            path.unlink(missing_ok=True)
+            if Lease(path).is_stale():
+                path.unlink(missing_ok=True)
+            else:
+                busy.add(path.name.partition(".")[0])
         good = {
             self.segment_path(number).name
             for number, entry in self.entries().items()
             if digest_of(self.segment_path(number)) == entry.file
         }
-        for path in [*self.path.glob("segment-*.seg"), *self.path.glob(".segment-*.part")]:
-            if path.name not in good:
-                path.unlink()
+        for path in [*self.path.glob("segment-*.seg*"), *self.path.glob(".segment-*.part")]:
+            if path.name not in good and path.name.lstrip(".").partition(".")[0] not in busy:
+                path.unlink(missing_ok=True)
 
     def take(self, segments: Sequence[Segment]) -> Iterator[tuple[Segment, Lease]]:
-        """Segments that nobody has done or is doing, each with its lease, until none is left."""
+        """Segments that nobody has done or is doing, each with its lease, until none is left.
+
+        Ends when the folder is gone, which is when another has put the film together.
+        """
         for segment in segments:
             if segment.number in self.entries():
                 continue
-            lease = Lease(self.path / f"segment-{segment.number:05}.lease")
-            if not lease.take():
-                continue
+            lease = self._lease(segment)
+            try:
+                if not lease.take():
+                    continue
+            except FileNotFoundError:
+                return
             if segment.number in self.entries():
                 lease.release()
                 continue
+            self._taken.append(lease)
             yield segment, lease
+
+    def leave_segments(self) -> None:
+        """Release all that was taken and is not done."""
+        while self._taken:
+            self._taken.pop().release()
+
+    def missing(self, segments: Sequence[Segment]) -> list[Segment]:
+        """Those that are not done."""
+        entries = self.entries()
+        return [segment for segment in segments if segment.number not in entries]
+
+    def held(self, segments: Sequence[Segment]) -> list[Lease]:
+        """Leases of those that somebody seems to be at work on."""
+        leases = map(self._lease, segments)
+        return [lease for lease in leases if lease.path.exists() and not lease.is_stale()]
+
+    def _lease(self, segment: Segment) -> Lease:
+        return Lease(self.path / f"segment-{segment.number:05}.lease")
+
+    def place(self, entry: Entry, file: Path) -> None:
+        """Give a finished segment its name and its line in the ledger; on the disk when this
+        returns.
+        """
+        try:
+            os.replace(file, self.segment_path(entry.segment))
+        except OSError as error:
+            raise self._refused(error) from error
+        self.record(entry)
 
     def record(self, entry: Entry) -> None:
         """Add a finished segment to the ledger; on the disk when this returns."""
         values = asdict(entry)
         # A line of its own, even if the one before was torn.
         line = "\n" + json.dumps({**values, "sum": _sum(values)}) + "\n"
+        lock = Lease(self.path / _LEDGER_LOCK)  # file servers do not append for several at once
         try:
-            handle = os.open(self.path / _LEDGER, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o666)
+            while not lock.take():
+                time.sleep(_POLL_SECONDS)
             try:
-                os.write(handle, line.encode())
-                os.fsync(handle)
+                handle = os.open(self.path / _LEDGER, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o666)
+                try:
+                    os.write(handle, line.encode())
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
+                sync_folder(self.path)
             finally:
-                os.close(handle)
+                lock.release()
         except OSError as error:
-            raise MediaError(
-                f"{self.path}: cannot be written ({error.strerror}); make room on the disk"
-            ) from error
+            raise self._refused(error) from error
+
+    def _refused(self, error: OSError) -> MediaError:
+        return MediaError(
+            f"{self.path}: cannot be written ({error.strerror}); make room on the disk"
+        )
 
     def remove(self) -> None:
         """Remove the folder with all that is in it."""
@@ -322,7 +355,8 @@ def look_into(path: Path) -> WorkState | None:
         files = [each.stat() for each in path.iterdir()]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    lock = Lease(path / _LOCK)
+    leases = [Lease(path / _LOCK), *map(Lease, sorted(path.glob("shard-*.lease")))]
+    holders = [lease.holder() for lease in leases if not lease.is_stale()]
     return WorkState(
         path=path,
         title=title,
@@ -330,7 +364,7 @@ def look_into(path: Path) -> WorkState | None:
         segments=segments,
         bytes=sum(file.st_size for file in files),
         changed=max((file.st_mtime for file in files), default=0.0),
-        holder=None if lock.is_stale() else lock.holder(),
+        holder=holders[0] if holders else None,
     )
 
 

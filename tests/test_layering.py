@@ -32,6 +32,7 @@ STAGES = {
     "compose",
     "shot_colors",
     "job",
+    "lease",
     "workfolder",
     "disk_room",
     "film_stages",
@@ -51,10 +52,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "planning": WORDS | BASE | STAGES,
     "film_workers": WORDS | BASE | STAGES,
     "segments": WORDS | BASE | STAGES | {"guide", "planning", "film_workers"},
-    "pipeline": WORDS | BASE | STAGES | {"guide", "planning", "segments", "sidecar"},
+    "pipeline": WORDS
+    | BASE
+    | STAGES
+    | {"guide", "planning", "segments", "sidecar", "film_workers"},
     "preview": WORDS | BASE | STAGES | {"evaluate", "picture_box"},
     "stills": WORDS | BASE | STAGES | {"guide", "planning"},
     "planner": WORDS | BASE | STAGES | {"guide", "stills"},
+    "batch": WORDS | {"models", "pipeline"},
+    "ray_pool": WORDS | BASE | STAGES | {"film_workers", "pipeline", "segments"},
+    "ray_batch": WORDS | BASE | STAGES | {"batch", "pipeline", "ray_pool", "segments"},
     "verify": WORDS | {"media"},
     "compare": WORDS | BASE | {"evaluate"},
     "sidecar": WORDS | BASE,
@@ -63,6 +70,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | BASE
     | STAGES
     | {
+        "batch",
+        "ray_batch",
         "guide",
         "train",
         "evaluate",

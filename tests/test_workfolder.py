@@ -15,10 +15,10 @@ import pytest
 
 from filmcolor.errors import JobError
 from filmcolor.job import FilmPlan
+from filmcolor.lease import Lease, signature
 from filmcolor.types import Shot
 from filmcolor.workfolder import (
     Entry,
-    Lease,
     WorkFolder,
     default_folder,
     digest_of,
@@ -158,8 +158,7 @@ def test_one_run_at_a_time(tmp_path: Path) -> None:
 def test_the_lock_of_a_dead_process_is_taken_over(tmp_path: Path) -> None:
     folder = WorkFolder(tmp_path / "work", PRINT)
     folder.path.mkdir()
-    lock = {"host": socket.gethostname(), "pid": dead_pid()}
-    (folder.path / "run.lock").write_text(json.dumps(lock))
+    (folder.path / "run.lock").write_text(json.dumps(signature(dead_pid())))
     with folder:
         assert json.loads((folder.path / "run.lock").read_text())["pid"] == os.getpid()
 
@@ -173,7 +172,7 @@ def test_a_segment_is_taken_by_one_alone(tmp_path: Path) -> None:
         assert [next(mine)[0].number, next(theirs)[0].number] == [0, 1]
         segment, lease = next(mine)
         assert segment.number == 2
-        lease.path.write_text(json.dumps({"host": socket.gethostname(), "pid": dead_pid()}))
+        lease.path.write_text(json.dumps(signature(dead_pid())))
         assert [each.number for each, _ in theirs] == [2, 3]
 
 

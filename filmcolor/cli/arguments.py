@@ -78,6 +78,14 @@ def parse_stride(text: str | int) -> int | Literal["auto"]:
         raise click.BadParameter(f"{text!r}: give a whole number, or auto") from None
 
 
+def parse_shard(text: str) -> tuple[int, int]:
+    """2/8 as (2, 8); raises `click.BadParameter` if the text is nothing like it."""
+    number, _, count = text.partition("/")
+    if not (number.isdecimal() and count.isdecimal()):
+        raise click.BadParameter(f"{text!r}: write it as 2/8, the second of eight")
+    return int(number), int(count)
+
+
 class SectionOption(click.Option):
     """An option that is listed under a heading of its own in the help."""
 
@@ -208,15 +216,20 @@ def default_target(source: str, codec: Codec, *, is_film: bool = True) -> str:
         return str(path.with_name(f"{path.name}.color"))
     suffix = path.suffix
     if is_film:
-        fitting = {"prores": (".mov", ".mkv"), "ffv1": (".mkv",)}.get(
-            codec, (".mkv", ".mp4", ".mov", ".m4v")
-        )
+        fitting = film_suffixes(codec)
         suffix = suffix.lower() if suffix.lower() in fitting else fitting[0]
     else:
         from filmcolor.media.picture_formats import format_of_suffix
 
         suffix = suffix if format_of_suffix(path) else ".png"
     return str(path.with_name(f"{path.stem}.color{suffix}"))
+
+
+def film_suffixes(codec: Codec) -> tuple[str, ...]:
+    """What the names of films may end in that are encoded so; what suits best comes first."""
+    return {"prores": (".mov", ".mkv"), "ffv1": (".mkv",)}.get(
+        codec, (".mkv", ".mp4", ".mov", ".m4v")
+    )
 
 
 @contextmanager

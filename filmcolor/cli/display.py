@@ -9,7 +9,7 @@ import dataclasses
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import click
@@ -17,7 +17,16 @@ from rich.console import Console
 
 from filmcolor import types
 from filmcolor.cli.screen import Bar, Screen, terminal
-from filmcolor.types import Event, Finished, Joining, Looking, Notice, PictureDone, Planned
+from filmcolor.types import (
+    Event,
+    FilmDone,
+    Finished,
+    Joining,
+    Looking,
+    Notice,
+    PictureDone,
+    Planned,
+)
 
 Unit = Literal["frames", "pictures"]
 
@@ -84,11 +93,15 @@ def plan_line(event: Planned) -> str:
 def result_line(event: Finished) -> str:
     """What has happened, in one line."""
     name, took = file_name(event.target), clock_text(event.seconds)
-    if event.unit == "pictures":
+    if event.unit in ("pictures", "films"):
         counts = f"{event.done} done, {event.skipped} skipped, {event.failed} failed"
-        return f"{name}: {counts} in {took}"
+        counts += f", {event.left} left to other shards" if event.left else ""
+        return f"{name}: {counts} in {took}" if name else f"{counts} in {took}"
     if event.unit == "shots":
         return f"{name}: {event.done} shots in {took}"
+    if not event.whole:
+        left = "the rest is left to the other shards, which put the film together"
+        return f"{name}: {event.done} frames done here in {took}; {left}"
     speed = f", {event.done / event.seconds:.1f} fps" if event.seconds > 0 else ""
     slowest = slowest_stage(event.stage_seconds)
     return f"{name}: {event.done} frames in {took}{speed}" + (
@@ -116,6 +129,12 @@ def file_name(path: str) -> str:
     return names.get(path) or click.format_filename(path)
 
 
+def film_reason(event: FilmDone) -> str:
+    """Name and reason, the name once."""
+    name = file_name(event.source)
+    return event.reason if event.reason.startswith(name) else f"{name}: {event.reason}"
+
+
 class Display(Screen):
     """Shows the events of one run; a context manager, so that nothing is left on the terminal.
 
@@ -127,6 +146,8 @@ class Display(Screen):
         self._failures: list[PictureDone] = []
         self._unit: Unit = "frames"
         self._work = ""
+        self.of_several = False
+        """Whether this is a run over several films."""
 
     @property
     def unit(self) -> Unit:
@@ -154,6 +175,8 @@ class Display(Screen):
                 if event.status == "failed":
                     self._failures.append(event)
                 self.picture(event)
+            case FilmDone():
+                self.film(event)
             case Finished():
                 self.finished(event)
 
@@ -173,6 +196,14 @@ class Display(Screen):
 
     def picture(self, event: PictureDone) -> None:
         """One picture was dealt with."""
+
+    def film(self, event: FilmDone) -> None:
+        """One film of several was dealt with: what could not be done is said at once."""
+        if event.status == "failed":
+            self.line(f"Failed: {film_reason(event)}")
+
+    def table(self, lines: Sequence[str]) -> None:
+        """All films of several, when they have been dealt with."""
 
     def finished(self, event: Finished) -> None:
         """The run is over."""
@@ -204,6 +235,7 @@ class LineDisplay(Display):
 
     def planned(self, event: Planned) -> None:
         """One line: input, output, what it is, model, device."""
+        self._pace = Pace(self._clock)
         self.line(plan_line(event))
 
     def passing(self, event: Looking | Joining) -> None:
@@ -225,6 +257,11 @@ class LineDisplay(Display):
         if slowest := slowest_stage(event.stage_seconds):
             parts.append(f"slowest stage: {slowest}")
         self.line(", ".join(parts))
+
+    def table(self, lines: Sequence[str]) -> None:
+        """As it is."""
+        for line in lines:
+            self.line(line)
 
     def finished(self, event: Finished) -> None:
         """One line: what there is now, and how fast it went."""
@@ -270,6 +307,11 @@ class BarDisplay(LineDisplay):
         if self._failures:
             parts.append(f"{len(self._failures)} failed")
         self._bar.move(event.done, total, count, ", ".join(parts))
+
+    def film(self, event: FilmDone) -> None:
+        """The bar goes before a failure is said."""
+        self._bar.stop()
+        super().film(event)
 
     def finished(self, event: Finished) -> None:
         """The bar goes, the result stays."""
@@ -320,6 +362,10 @@ class JsonDisplay(Display):
     def picture(self, event: PictureDone) -> None:
         """`source`, `target`, `status`, `reason`."""
         self._write("picture", _fields(event))
+
+    def film(self, event: FilmDone) -> None:
+        """`source`, `target`, `status`, `reason`."""
+        self._write("film", _fields(event))
 
     def finished(self, event: Finished) -> None:
         """Counts, seconds, and the seconds of each stage."""

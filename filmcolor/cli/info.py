@@ -177,14 +177,15 @@ def _verdict(info: VideoInfo) -> tuple[str, list[str]]:
 
 
 def _folder(path: Path) -> tuple[dict[str, Any], list[str]]:
-    from filmcolor.media.images import find_pictures
+    from filmcolor.media.film_folder import look_into_folder
 
-    pictures = find_pictures(path)
-    name, count = click.format_filename(path), len(pictures)
+    found = look_into_folder(path)
+    name, count = click.format_filename(path), len(found.films) + len(found.pictures)
     target = click.format_filename(default_target(str(path), EncodeOptions().codec))
     verdict = f"would colour them into {target}" if count else "would find nothing to colour"
-    values = {"kind": "folder", "path": str(path), "pictures": count, "run": verdict}
-    facts = {"pictures": str(count), "run": verdict}
+    counts = {"films": len(found.films), "pictures": len(found.pictures)}
+    values = {"kind": "folder", "path": str(path), **counts, "run": verdict}
+    facts = {**{kind: str(number) for kind, number in counts.items()}, "run": verdict}
     return values, [f"{name}: a folder", *fact_lines(facts)]
 
 

@@ -1,12 +1,13 @@
-"""`filmcolor run`: colour a film, a picture, or a folder of pictures."""
+"""`filmcolor run`: colour films, pictures, and folders of them."""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,16 +24,18 @@ from filmcolor.cli.arguments import (
     given_parameters,
     signals_interrupt,
 )
+from filmcolor.cli.film_list import list_films, table_lines
 from filmcolor.cli.run_options import run_options
 from filmcolor.cli.verify import EXIT_FAULTS, show_verification
 from filmcolor.cli.verify_display import open_verify_display
-from filmcolor.errors import OptionError
+from filmcolor.errors import FilmcolorError, OptionError
 from filmcolor.guide.plan_file import FILM_KEYS, read_plan
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, VerifyOptions
 
 if TYPE_CHECKING:
+    from filmcolor.batch import BatchItem
     from filmcolor.cli.display import Display
-    from filmcolor.types import Event
+    from filmcolor.types import FilmDone
 
 _COLOR, _ENCODE, _RUN = ColorOptions(), EncodeOptions(), RunOptions()
 
@@ -74,12 +77,20 @@ Examples:
       twice as many rows and columns, and colour
   filmcolor run photos/ -o colored/
       colour a folder of pictures, with its subfolders
+  filmcolor run reels/ -o colored/ --verify
+      colour every film of a folder, and prove each; a table at the end says how each ended
+  filmcolor run reels/ -o colored/ --shard $SLURM_ARRAY_TASK_ID/8
+      be one of eight runs that share the work, on as many machines
+  filmcolor run reels/ -o colored/ --ray
+      colour them on the Ray cluster that this machine is part of
+  filmcolor run reel1.mp4 reel2.avi -o colored/
+      colour these two
   ffmpeg -i old.vob -f yuv4mpegpipe - | filmcolor run - -o - | ffmpeg -i - new.webm
       sit between two other programs
 
 \b
-Exit codes: 0 done, 1 some pictures of a folder failed (each is named) or
---verify found a fault, 2 wrong options, 3 unreadable or unwritable film, 4 unusable model,
+Exit codes: 0 done, 1 some of several films or pictures failed (each is named)
+or --verify found a fault, 2 wrong options, 3 unreadable or unwritable film, 4 unusable model,
 5 a run that could not be finished, 70 a bug in filmcolor, 130 Ctrl-C.
 """
 
@@ -88,27 +99,33 @@ Exit codes: 0 done, 1 some pictures of a folder failed (each is named) or
     "run",
     cls=SectionedCommand,
     epilog=_EPILOG,
-    short_help="Colour a film, a picture or a folder of pictures.",
+    short_help="Colour films, pictures, and folders of them.",
     options_metavar="[-o TARGET] [OPTIONS]",
 )
-@click.argument("source", type=click.Path())
+@click.argument("sources", type=click.Path(), nargs=-1, required=True, metavar="SOURCE...")
 @run_options
 @click.pass_context
 def run_command(
     ctx: click.Context,
     /,
-    source: str,
+    sources: tuple[str, ...],
     target: str | None,
+    ray: str | None,
     quiet: bool,
     as_json: bool,
     **chosen: Any,
 ) -> None:
-    """Colour SOURCE: a film, a picture, a folder of pictures, or - for Y4M on standard input.
+    """Colour SOURCE: a film, a picture, a folder of films or pictures, several of these, or - for
+    Y4M on standard input.
 
     A film keeps its frames, their times, its sound, subtitles, chapters and metadata; the
     brightness of the picture stays as it is and only colour is added. What SOURCE is, its content
     decides, not its name. The result gets its name only when it is whole. A run that was stopped
     goes on where it was when the same command is given again.
+
+    Of several films, and of a folder with its subfolders, each is coloured by itself into the
+    folder TARGET; one that cannot be coloured does not stop the others, and those that are there
+    already are skipped.
     """
     from filmcolor.cli.display import open_display
 
@@ -119,13 +136,20 @@ def run_command(
         try:
             insisted = () if chosen["plan"] is None else given_parameters(ctx, FILM_KEYS)
             options = _options(chosen, insisted)
-            is_film = check_source(source)
-            place = _check_target(source, target, options, is_film=is_film)
-            if options.verify and is_film and "-" in (source, place):
-                raise OptionError(
-                    "--verify: needs files on both sides; a pipe cannot be read twice"
+            items = list_films(sources, target, options, display)
+            shared = ray is not None or options.shard is not None
+            if ray is not None and options.shard is not None:
+                raise OptionError("--ray and --shard exclude each other: leave one out")
+            if items is None and shared and check_source(sources[0]):
+                items = [_lone_film(sources[0], target, options)]
+            if items is not None:
+                display.of_several = True
+                failed = _run_all(ctx, display, items, options, ray, quiet=quiet, as_json=as_json)
+            else:
+                (source,) = sources
+                failed = _run_one(
+                    ctx, display, source, target, options, quiet=quiet, as_json=as_json
                 )
-            failed = _run(ctx, display, source, place, options, is_film=is_film)
         except KeyboardInterrupt as stop:
             number = stop.exit_code - 128 if isinstance(stop, Interrupted) else signal.SIGINT
             raise Interrupted(_left_behind(display), signal_number=number) from None
@@ -134,11 +158,107 @@ def run_command(
                 _tell_what_is_kept(display)
                 display.failed(error, code)
             raise
-        if options.verify and is_film:
-            display.close()
-            failed = not _verify(source, place, options, quiet=quiet, as_json=as_json)
     if failed:
         ctx.exit(EXIT_FAULTS)
+
+
+def _run_one(
+    ctx: click.Context,
+    display: Display,
+    source: str,
+    target: str | None,
+    options: RunOptions,
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> bool:
+    """Colour one film, or pictures; whether something failed."""
+    is_film = check_source(source)
+    place = _check_target(source, target, options, is_film=is_film)
+    if options.verify and is_film and "-" in (source, place):
+        raise OptionError("--verify: needs files on both sides; a pipe cannot be read twice")
+    if not is_film:
+        _tell_unused(ctx, display)
+    from filmcolor.pipeline import color_film, color_pictures
+    from filmcolor.types import Finished
+
+    failed = False
+    with closing((color_film if is_film else color_pictures)(source, place, options)) as events:
+        for event in events:
+            display.show(event)
+            failed = failed or (isinstance(event, Finished) and event.failed > 0)
+    if options.verify and is_film:
+        display.close()
+        return not _verify(source, place, options, quiet=quiet, as_json=as_json)
+    return failed
+
+
+def _run_all(
+    ctx: click.Context,
+    display: Display,
+    items: Sequence[BatchItem],
+    options: RunOptions,
+    ray: str | None,
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> bool:
+    """Colour several films and show how each ended; whether any failed."""
+    from filmcolor.batch import color_batch
+    from filmcolor.types import FilmDone, Finished
+
+    if all(item.kind == "pictures" for item in items):
+        _tell_unused(ctx, display)
+    films = {os.path.abspath(item.source) for item in items if item.kind == "film"}
+    ended: list[FilmDone] = []
+    if ray is None:
+        job = color_batch(items, options)
+    else:
+        from filmcolor.ray_batch import color_batch_on_ray
+
+        job = color_batch_on_ray(items, options, ray)
+    with closing(job) as events:
+        for event in events:
+            if isinstance(event, Finished) and event.unit == "films":
+                bad = sum(film.status == "failed" for film in ended)
+                event = replace(event, done=event.done - bad + event.failed, failed=bad)
+                display.table(table_lines(ended))
+            if isinstance(event, FilmDone):
+                is_new = event.status == "done" and os.path.abspath(event.source) in films
+                if options.verify and is_new:
+                    display.close()
+                    event = _verified(event, options, quiet=quiet, as_json=as_json)
+                ended.append(event)
+            display.show(event)
+    return any(film.status == "failed" for film in ended)
+
+
+def _verified(film: FilmDone, options: RunOptions, *, quiet: bool, as_json: bool) -> FilmDone:
+    """How a film ended once it is compared with its source."""
+    try:
+        if _verify(film.source, film.target, options, quiet=quiet, as_json=as_json):
+            return film
+        return replace(film, status="failed", reason=f"{film.target}: --verify found faults")
+    except FilmcolorError as error:
+        return replace(film, status="failed", reason=f"not verified: {error}")
+
+
+def _tell_unused(ctx: click.Context, display: Display) -> None:
+    """Name the options that pictures make no use of."""
+    from filmcolor.types import Notice
+
+    if unused := given_options(ctx, _FILM_ONLY):
+        display.show(Notice(f"{', '.join(unused)}: for films only, not used here", warning=True))
+
+
+def _lone_film(source: str, target: str | None, options: RunOptions) -> BatchItem:
+    """One film that is coloured as several are: skipped if it is there already."""
+    from filmcolor.batch import BatchItem
+
+    place = _check_target(source, target, options, is_film=True)
+    if "-" in (source, place):
+        raise OptionError("--shard, --ray: need files on both sides, in a folder that all see")
+    return BatchItem(source, place, work=options.work)
 
 
 def _verify(source: str, target: str, options: RunOptions, *, quiet: bool, as_json: bool) -> bool:
@@ -166,31 +286,6 @@ def _leaves_pale(options: RunOptions) -> bool:
     from filmcolor.guide.choosing import leaves_pale
 
     return leaves_pale(read_plan(options.plan), options, _LEAST_SATURATION)
-
-
-def _run(
-    ctx: click.Context,
-    display: Display,
-    source: str,
-    target: str,
-    options: RunOptions,
-    *,
-    is_film: bool,
-) -> bool:
-    """Show every event of the run; whether any picture failed."""
-    from filmcolor.pipeline import color_film, color_pictures
-    from filmcolor.types import Finished, Notice
-
-    if not is_film and (unused := given_options(ctx, _FILM_ONLY)):
-        display.show(Notice(f"{', '.join(unused)}: for films only, not used here", warning=True))
-    job = color_film if is_film else color_pictures
-    events: Generator[Event, None, None] = job(source, target, options)
-    failed = False
-    with closing(events):
-        for event in events:
-            display.show(event)
-            failed = failed or (isinstance(event, Finished) and event.failed > 0)
-    return failed
 
 
 def _options(chosen: Mapping[str, Any], insisted: Sequence[str]) -> RunOptions:
@@ -237,6 +332,8 @@ def _tell_what_is_kept(display: Display) -> None:
 
 
 def _left_behind(display: Display) -> str:
+    if display.of_several:
+        return "what is done is kept; the same command goes on from there."
     if display.unit == "pictures":
         return "the pictures that were done are kept; the same command goes on from there."
     if display.work and Path(display.work).is_dir():

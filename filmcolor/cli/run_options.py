@@ -12,6 +12,7 @@ from filmcolor.cli.arguments import (
     choices,
     device_option,
     json_option,
+    parse_shard,
     parse_stride,
     parse_time,
     quiet_option,
@@ -131,6 +132,29 @@ _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
         metavar="NUMBER",
         help="Processes that colour different parts of the film at the same time: worth while on a "
         "machine with many cores (films only).",
+    ),
+    section_option(
+        _COLOUR,
+        "--shard",
+        type=parse_shard,
+        default=_RUN.shard,
+        show_default="all of it",
+        metavar="I/N",
+        help="Be the Ith of N runs of this command, started by hand or as a job array, that share "
+        "the work by way of the folder TARGET, which all of them see. Whichever ends last puts the "
+        "film together; what a run that has died was at is taken up by the others.",
+    ),
+    section_option(
+        _COLOUR,
+        "--ray",
+        is_flag=False,
+        flag_value="auto",
+        default=None,
+        show_default="off",
+        metavar="[ADDRESS]",
+        help="Colour on a Ray cluster whose machines all see the films and TARGET: that at ADDRESS "
+        "(HOST:PORT), or that of this machine. One worker for each graphics card or for a few "
+        "processor cores, --workers of them if that is given. docs/clusters.md tells more.",
     ),
     section_option(
         _COLOUR,

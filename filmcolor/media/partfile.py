@@ -44,7 +44,7 @@ class PartFile:
             with open(self.path, "rb+") as written:
                 os.fsync(written.fileno())
             os.replace(self.path, os.path.realpath(self.target))
-            self._sync_folder()
+            sync_folder(os.path.dirname(self.path))
         except OSError as error:
             self.discard()
             raise MediaError(
@@ -57,14 +57,15 @@ class PartFile:
         with contextlib.suppress(OSError):
             os.remove(self.path)
 
-    def _sync_folder(self) -> None:
-        """Make the new name durable too, where the system lets a folder be opened."""
-        with contextlib.suppress(OSError):
-            folder = os.open(os.path.dirname(self.path), os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+
+def sync_folder(folder: str | os.PathLike[str]) -> None:
+    """Make the names in a folder durable, where the system lets it be opened."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:

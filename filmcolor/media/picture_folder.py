@@ -1,4 +1,4 @@
-"""Folders of pictures: which files are pictures, and where their results go."""
+"""Folders: which of their files are pictures, and where their results go."""
 
 from __future__ import annotations
 
@@ -32,6 +32,14 @@ def is_picture(path: Path | str) -> bool:
 def find_pictures(folder: Path | str) -> list[Path]:
     """Pictures in a folder and its subfolders, by suffix, in the order people count.
 
+    What `files_in` leaves out is left out. Raises `MediaError` for a folder that cannot be listed.
+    """
+    return [path for path in files_in(folder) if format_of_suffix(path) is not None]
+
+
+def files_in(folder: Path | str) -> list[Path]:
+    """Files in a folder and its subfolders, in the order people count.
+
     Hidden files and folders are left out, as are links to folders, links that lead out of the
     folder, and what is no file at all (named pipes, devices). Raises `MediaError` for a folder that
     cannot be listed.
@@ -43,7 +51,7 @@ def find_pictures(folder: Path | str) -> list[Path]:
         below[:] = [name for name in below if not name.startswith(".")]
         for name in names:
             path = Path(place, name)
-            if name.startswith(".") or format_of_suffix(path) is None:
+            if name.startswith("."):
                 continue
             if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
                 continue

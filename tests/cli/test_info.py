@@ -74,7 +74,7 @@ def test_info_on_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "64x48, PNG, 16 bits a channel" in capsys.readouterr().out
     assert main(["info", str(tmp_path), "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
-    assert (values["kind"], values["pictures"]) == ("folder", 1)
+    assert (values["kind"], values["films"], values["pictures"]) == ("folder", 0, 1)
 
 
 def test_models_and_their_cards(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -185,13 +185,14 @@ def test_the_job_is_closed_when_showing_fails(job: Job, film: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["run"], "Missing argument 'SOURCE'"),
+        (["run"], "Missing argument 'SOURCE...'"),
         (["run", "a.mp4", "--codec", "divx"], "'divx' is not one of 'libx264'"),
         (["run", "a.mp4", "--smooth", "more"], "'more' is not one of"),
         (["run", "a.mp4", "--start", "soon"], "'soon' is no time"),
         (["run", "a.mp4", "--crf", "good"], "'good' is not a valid float"),
         (["run", "a.mp4", "--colour"], "No such option"),
-        (["run", "a.mp4", "b.mp4"], "unexpected extra argument"),
+        (["run", "a.mp4", "b.mp4", "a.mp4"], "the same source was given twice"),
+        (["run", "a.mp4", "-", "-o", "out"], "one film at a time can come through a pipe"),
         (["paint"], "No such command 'paint'"),
         (["run", ""], "an empty name: give a film"),
         (["info", ""], "an empty name: give a film"),

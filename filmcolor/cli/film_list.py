@@ -1,0 +1,126 @@
+"""Several films on one command line: which there are, where each goes, how each ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from click import format_filename
+
+from filmcolor.cli.arguments import check_source, default_target, film_suffixes
+from filmcolor.errors import OptionError
+from filmcolor.options import RunOptions
+
+if TYPE_CHECKING:
+    from filmcolor.batch import BatchItem
+    from filmcolor.cli.display import Display
+    from filmcolor.types import FilmDone
+
+_NAMED = 3
+"""Files that are named of those that are passed over."""
+_WIDEST_NAME = 48
+"""Letters of a film's name that the column of names makes room for."""
+
+
+def list_films(
+    sources: Sequence[str], target: str | None, options: RunOptions, display: Display
+) -> list[BatchItem] | None:
+    """What is to be coloured, in order; None where it is one film, or pictures alone.
+
+    Raises `FilmcolorError` where something cannot be meant.
+    """
+    alone = len(sources) == 1
+    if alone and not (Path(sources[0]).is_dir() and sources[0]):
+        return None
+    if len(set(sources)) < len(sources):
+        raise OptionError("the same source was given twice")
+    if "-" in sources:
+        raise OptionError("-: one film at a time can come through a pipe; name files")
+    if target == "-":
+        raise OptionError(
+            "-o -: only a film, and only one, can go to standard output; name a folder"
+        )
+    items: list[BatchItem] = []
+    for source in sources:
+        is_film = check_source(source)
+        if Path(source).is_dir():
+            items += _in_folder(Path(source), target, options, display, alone=alone)
+        else:
+            items.append(_by_name(source, target, options, is_film=is_film))
+    if alone and all(item.kind == "pictures" for item in items):
+        return None
+    _refuse_strange(items, target, options)
+    return items
+
+
+def _by_name(source: str, target: str | None, options: RunOptions, *, is_film: bool) -> BatchItem:
+    """A film or a picture that was named: as by itself, but in the folder `target`."""
+    from filmcolor.batch import BatchItem
+
+    place = Path(default_target(source, options.encode.codec, is_film=is_film))
+    if target is not None:
+        place = Path(target, place.name)
+    work = None if options.work is None else str(Path(options.work, place.name))
+    return BatchItem(source, str(place), "film" if is_film else "pictures", work)
+
+
+def _in_folder(
+    folder: Path, target: str | None, options: RunOptions, display: Display, *, alone: bool
+) -> list[BatchItem]:
+    """Films of a folder and its subfolders, and the folder itself if it has pictures; the results
+    mirror it.
+    """
+    from filmcolor.batch import BatchItem
+    from filmcolor.media.film_folder import film_target, look_into_folder
+    from filmcolor.types import Notice
+
+    found = look_into_folder(folder)
+    output = Path(target or default_target(str(folder), options.encode.codec))
+    if target is not None and not alone:
+        output /= folder.resolve().name
+    if found.films and output.resolve().is_relative_to(folder.resolve()):
+        raise OptionError(f"{output}: the results must not go into the folder they are made from")
+    items = []
+    for film in found.films:
+        place = film_target(film, folder, output, film_suffixes(options.encode.codec))
+        work = None if options.work is None else str(Path(options.work, place.relative_to(output)))
+        items.append(BatchItem(str(film), str(place), work=work))
+    if found.pictures or not found.films:
+        items.append(BatchItem(str(folder), str(output), "pictures"))
+    if found.films and found.others:
+        names = ", ".join(format_filename(path.name) for path in found.others[:_NAMED])
+        more = "" if len(found.others) <= _NAMED else ", ..."
+        count = f"{len(found.others)} of its files are neither film nor picture"
+        display.show(Notice(f"{format_filename(folder)}: {count} ({names}{more}): not used"))
+    return items
+
+
+def _refuse_strange(items: Sequence[BatchItem], target: str | None, options: RunOptions) -> None:
+    if target is not None and Path(target).exists() and not Path(target).is_dir():
+        raise OptionError(f"-o {target}: must be a folder, since there are several films")
+    for name, value in (
+        ("--plan", options.plan),
+        ("--stills", options.stills),
+        ("--strokes", options.strokes),
+    ):
+        if value is not None:
+            raise OptionError(f"{name}: is of one film; colour that film by itself")
+    places = Counter(str(Path(item.target).resolve()) for item in items)
+    for item in items:
+        if places[str(Path(item.target).resolve())] > 1:
+            raise OptionError(
+                f"{item.source}: its result {item.target} is another's too; colour it by itself, "
+                "or give the folder that both are in"
+            )
+
+
+def table_lines(films: Sequence[FilmDone]) -> list[str]:
+    """Films and how they ended, one a line, in columns."""
+    names = [format_filename(film.source) for film in films]
+    width = min(_WIDEST_NAME, max(map(len, names), default=0))
+    return [
+        f"{film.status:<8} {name:<{width}}  {film.reason.removeprefix(f'{name}: ')}".rstrip()
+        for film, name in zip(films, names, strict=True)
+    ]
