@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from filmcolor.cli import main
 from tests.cli.play import QUICK, Job
@@ -161,7 +162,10 @@ def test_what_a_run_cannot_verify(
     assert main(["run", film, "-o", "-", "--verify"]) == 2
     assert "--verify: needs files" in capsys.readouterr().err
     assert job.calls == []
-    assert main(["run", str(tmp_path), "-o", "out", "--verify"]) == 0
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.new("L", (64, 64), 90).save(photos / "grey.png")
+    assert main(["run", str(photos), "-o", str(tmp_path / "out"), "--verify"]) == 0
     assert "--verify: for films only" in capsys.readouterr().err
 
 
