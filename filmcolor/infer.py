@@ -102,8 +102,10 @@ def infer_sparsely(
     one thread: with `one_thread_each` around it, a field is the same whatever their number.
     """
     on_cpu = model.device.type == "cpu"
-    usual = _LANE_BATCH if on_cpu else _BATCH[model.device.type]
-    size = batch_size or max(1, usual // max(1, stride // usual))
+    if batch_size is None and on_cpu:
+        size = _LANE_BATCH if stride <= _LANE_BATCH else 1
+    else:
+        size = max(1, (batch_size or _BATCH[model.device.type]) // stride)
     lanes = min(lanes, max(1, _FRAMES_AT_ONCE // (size * stride))) if on_cpu else 1
     source = iter(frames)
     grid = (0, 0)

@@ -120,8 +120,8 @@ def test_another_film_is_refused(films: tuple[Path, Path], tmp_path: Path) -> No
     )
     with pytest.raises(MediaError, match=r"cannot be shown beside .*--start and --duration"):
         events(tmp_path / "other.mp4", films[1], tmp_path / "page.html")
-    make_clip(tmp_path / "small.mp4", codec="libx264", frames=96)
-    with pytest.raises(MediaError, match="the picture is 128x96, the source's 64x48"):
+    make_clip(tmp_path / "small.mp4", codec="libx264", frames=96, height=80, width=112)
+    with pytest.raises(MediaError, match="the picture is 128x96, the source's 112x80"):
         events(tmp_path / "small.mp4", films[1], tmp_path / "page.html")
     assert not (tmp_path / "page.html").exists()
 
