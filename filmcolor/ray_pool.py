@@ -36,6 +36,7 @@ _MOST_DEATHS = 3
 """Of actors at the same piece of work, before its film is given up."""
 _CONNECT_SECONDS = 5.0
 _POLL_SECONDS = 0.2
+_CLOSING_SECONDS = 10.0
 
 
 class FilmHand:
@@ -123,7 +124,8 @@ class HandPool:
         self._tell = tell
         self._ray = _connect(address)
         self._seen = list(seen)
-        self._calls: queue.Queue[_Call] = queue.Queue()
+        self._calls: queue.Queue[_Call | None] = queue.Queue()
+        self._lock = threading.Lock()
         self._failure: FilmcolorError | None = None
         self._closed = False
         cards, cores, count = sizes(self._ray.nodes(), options)
@@ -135,14 +137,24 @@ class HandPool:
             ).remote,
             max(1, int(cores)),
         )
-        for _ in range(count):
-            threading.Thread(target=self._serve, name="filmcolor-ray", daemon=True).start()
+        self._threads = [
+            threading.Thread(target=self._serve, name="filmcolor-ray", daemon=True)
+            for _ in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def __enter__(self) -> HandPool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._closed = True
+        """Let go of the cluster when no thread is inside of Ray, which would not survive it."""
+        with self._lock:
+            self._closed = True
+        for _thread in self._threads:
+            self._calls.put(None)
+        for thread in self._threads:
+            thread.join(_CLOSING_SECONDS)
         self._ray.shutdown()
 
     def call(self, method: str, *arguments: Any) -> Future[Any]:
@@ -153,7 +165,10 @@ class HandPool:
 
     def share(self, value: object) -> Any:
         """A value that many calls take, sent to each machine once."""
-        return self._ray.put(value)
+        with self._lock:
+            if self._closed:
+                raise JobError("--ray: the cluster has been let go of")
+            return self._ray.put(value)
 
     def check(self) -> None:
         """Raise what makes the whole cluster unusable, if something does."""
@@ -162,11 +177,10 @@ class HandPool:
 
     def _serve(self) -> None:
         """One actor after another, as they die; each takes calls as long as it lives."""
-        ray = self._ray
         while not self._closed:
             try:
                 actor = self._new()
-                machine, unseen = ray.get(actor.begin.remote(self._seen))
+                machine, unseen = self._got(actor.begin.remote(self._seen))
             except Exception as error:
                 if self._closed:
                     return
@@ -181,14 +195,24 @@ class HandPool:
                     "folder that all machines of the cluster share, under the same name"
                 )
                 return
-            while self._answered(actor, self._calls.get()):
-                pass
+            while (call := self._calls.get()) is not None:
+                if not self._answered(actor, call):
+                    break
+            if call is None:
+                return
+
+    def _got(self, reference: Any) -> Any:
+        """A result, waited for in short steps, so that closing is noticed; raises what it holds."""
+        while not self._ray.wait([reference], timeout=_POLL_SECONDS)[0]:
+            if self._closed:
+                raise JobError("--ray: the cluster has been let go of")
+        return self._ray.get(reference)
 
     def _answered(self, actor: Any, call: _Call) -> bool:
         """Let an actor do a call; whether it has lived through it."""
         ray = self._ray
         try:
-            value = ray.get(getattr(actor, call.method).remote(*call.arguments))
+            value = self._got(getattr(actor, call.method).remote(*call.arguments))
         except ray.exceptions.RayTaskError as error:
             call.answer.set_exception(JobError(f"{_line(error)} - this is a bug in filmcolor"))
         except Exception as error:

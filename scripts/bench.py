@@ -191,7 +191,6 @@ def time_stages(setting: Setting, source: str, device: str, preset: str | None) 
                     tags=tags,
                     siting=plan.siting,
                     box=None,
-                    saturation=1.0,
                     table=table,
                     device=model.device,
                 )
