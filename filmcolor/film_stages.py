@@ -179,7 +179,9 @@ def _colored(
     steady = _steadied(job, found, film)
     own: Iterator[tuple[Frame, ColorField | FieldColors]] = (
         (frame, field)
-        for frame, field in clock.watch("smooth", steady, "_inferred")
+        for frame, field in clock.watch(
+            "smooth", steady, "shots" if job.options.no_color else "_inferred"
+        )
         if segment is None or segment.start <= frame.index < segment.stop
     )
     box, before = job.view.box, "smooth"

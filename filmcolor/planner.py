@@ -17,6 +17,7 @@ from filmcolor.errors import OptionError
 from filmcolor.guide.plan_file import COLOR_KEYS, Choices, PlanFile, PlanShot
 from filmcolor.guide.plan_text import write_plan
 from filmcolor.guide.times import FilmTimes
+from filmcolor.infer import one_thread_each
 from filmcolor.job import FilmPlan
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.partfile import PartFile
@@ -59,7 +60,7 @@ def plan_film(source: str, target: str, options: RunOptions) -> Generator[Event,
     looked = options
     if options.stills is None:  # then nothing is coloured, and no drift has to be known
         looked = replace(options, color=replace(options.color, smooth="none", stride=1))
-    with FilmReader(source, options.on_error) as reader:
+    with one_thread_each(), FilmReader(source, options.on_error) as reader:
         job, film = yield from look_at_shots(reader, looked)
         origin = reader.first_pts()
         times = FilmTimes(film, origin, reader.info.duration)

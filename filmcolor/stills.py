@@ -21,6 +21,7 @@ from filmcolor.color import chroma_to_rgb, normalize_chroma, normalize_luma, res
 from filmcolor.errors import JobError, OptionError
 from filmcolor.film_stages import Coloring, StageClock, color_frames
 from filmcolor.guide.screen import displayed_size
+from filmcolor.infer import one_thread_each
 from filmcolor.job import FilmPlan
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.encode import OutputPlan
@@ -65,7 +66,7 @@ def write_stills(source: str, folder: str, options: RunOptions) -> Generator[Eve
     """
     started = time.monotonic()
     refuse_pipe(source)
-    with FilmReader(source, options.on_error) as reader:
+    with one_thread_each(), FilmReader(source, options.on_error) as reader:
         job, film = yield from look_at_shots(reader, options)
         stills = find_stills(film, reader.first_pts(), still_folder(folder))
         yield planned_stills(job, folder, len(stills))
