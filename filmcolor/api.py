@@ -21,8 +21,8 @@ from filmcolor.media.picture import luma_of
 from filmcolor.models.checkpoint import load_generator
 from filmcolor.models.device import resolve_device
 from filmcolor.options import ColorOptions, RunOptions, VerifyOptions
+from filmcolor.pictures import color_pictures as picture_events
 from filmcolor.pipeline import color_film as film_events
-from filmcolor.pipeline import color_pictures as picture_events
 from filmcolor.shots import assign_shots
 from filmcolor.smooth import smooth
 from filmcolor.tone import Tone

@@ -17,7 +17,7 @@ from filmcolor.errors import CheckpointError, FilmcolorError, JobError, OptionEr
 from filmcolor.models.device import resolve_device
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
-from filmcolor.pipeline import color_pictures
+from filmcolor.pictures import color_pictures
 from filmcolor.types import Event, FilmDone, Finished
 
 ColorFilm = Callable[[str, str, RunOptions], Generator[Event, None, None]]

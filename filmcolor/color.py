@@ -53,6 +53,8 @@ _SD_LINES = 576
 _DELTA = 6.0 / 29.0
 _TABLE_REACH = 111.0
 """Largest |a| or |b| in the table; every sRGB colour lies inside."""
+_SOLVED_AT_ONCE = 16384
+"""Colours that `solve_chroma` works on at once: what they need stays in a processor's cache."""
 
 
 def resolve_tags(tags: ColorTags, height: int) -> ColorTags:
@@ -290,7 +292,10 @@ def solve_chroma(
     kr, kb = LUMA_WEIGHTS[matrix]
     flat = luma.reshape(-1).to("cpu", torch.float32)
     a, b = (ab[:, i].reshape(-1).to("cpu", torch.float32) for i in (0, 1))
-    linear, share = solver.solve(flat, a, b)
+    pieces = [torch.split(each, _SOLVED_AT_ONCE) for each in (flat, a, b)]
+    solved = [solver.solve(*piece) for piece in zip(*pieces, strict=True)]
+    linear = torch.cat([rgb for rgb, _ in solved], dim=1)
+    share = torch.cat([kept for _, kept in solved])
     encoded = linear_to_srgb(linear.clamp(0, 1))
     cb = (encoded[2] - flat) / (2 * (1 - kb))
     cr = (encoded[0] - flat) / (2 * (1 - kr))
@@ -330,7 +335,7 @@ class ChromaTable:
     def build(
         cls, matrix: int, primaries: int, luma_nodes: int = 65, ab_nodes: int = 75
     ) -> ChromaTable:
-        """Solve all nodes; takes about half a second, once a process."""
+        """Solve all nodes; takes about a second, once a process."""
         return cls(_solved_nodes(matrix, primaries, luma_nodes, ab_nodes))
 
     def to(self, device: torch.device | str) -> ChromaTable:

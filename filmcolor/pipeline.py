@@ -1,4 +1,4 @@
-"""Wires the stages into jobs, and tells how they go by yielding events.
+"""Wires the stages into the job of a film, and tells how it goes by yielding events.
 
     plan    decode -> shots, drift of their palettes        planning
     colour  decode -> infer -> smooth -> compose            film_stages
@@ -15,33 +15,21 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from filmcolor import __version__
-from filmcolor.color import ChromaTable, resolve_tags
-from filmcolor.compose import chroma_at
-from filmcolor.errors import FilmcolorError, JobError, MediaError, OptionError
+from filmcolor.color import resolve_tags
+from filmcolor.errors import OptionError
 from filmcolor.film_stages import Coloring, StageClock, color_stream
 from filmcolor.film_workers import FilmTask
 from filmcolor.guide.choosing import check_names, check_references, with_film
-from filmcolor.guide.match import Reference, reference_for
+from filmcolor.guide.match import reference_for
 from filmcolor.guide.plan_file import PlanFile, read_plan
-from filmcolor.infer import infer, one_thread_each
+from filmcolor.infer import one_thread_each
 from filmcolor.job import FilmPlan
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.encode import FilmWriter, plan_output
-from filmcolor.media.images import (
-    find_pictures,
-    mirror_target,
-    read_picture,
-    write_picture,
-)
 from filmcolor.media.plan import PIPE
 from filmcolor.media.probe import has_color, refuse_hdr
-from filmcolor.models.checkpoint import LoadedModel, load_generator, load_upscaler
 from filmcolor.models.device import resolve_device
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import ColorOptions, RunOptions
@@ -50,35 +38,24 @@ from filmcolor.planning import look_through, settle_stride
 from filmcolor.prefetch import prefetch
 from filmcolor.segments import color_in_segments, fingerprint, prepare_segments
 from filmcolor.shot_colors import ModelShelf
-from filmcolor.sidecar import check_sidecar, write_sidecar
-from filmcolor.superres import enlarged_picture, load_enlarger
-from filmcolor.tone import Tone
+from filmcolor.sidecar import check_sidecar, model_label, write_sidecar
+from filmcolor.superres import load_enlarger
 from filmcolor.types import (
     ColorFrame,
     Event,
     Finished,
     Frame,
     Notice,
-    PictureDone,
     Planned,
     Progress,
     VideoInfo,
 )
-from filmcolor.views import film_view, picture_view
+from filmcolor.views import film_view
 from filmcolor.workfolder import WorkFolder, default_folder
 
 _SAMPLES = 24
 """Frames looked at before the run: for letterbox bars and for colour that is already there."""
 _REPORT_SECONDS = 0.2
-
-
-def model_label(model: LoadedModel, options: RunOptions) -> str:
-    """What a result says of itself in its metadata."""
-    made = "enlarged" if options.no_color else "colorized"
-    names = [] if options.no_color else [model.card.name]
-    if options.upscale is not None:
-        names.append(f"{Path(options.upscaler).stem} x{options.upscale}")
-    return f"{made} by filmcolor {__version__}, {', '.join(names)}"
 
 
 def color_film(source: str, target: str, options: RunOptions) -> Generator[Event, None, None]:
@@ -102,7 +79,7 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
         if folder is not None:
             shard = None if options.shard is None else options.shard[0]
             with WorkFolder(folder, fingerprint(job), shard) as work:
-                label = model_label(job.model, options)
+                label = model_label(job.model.card, options)
                 done, whole = yield from color_in_segments(job, work, label, plan)
                 if whole and not options.keep_work:
                     work.remove()
@@ -260,7 +237,7 @@ def _write_frames(
     """Write the film while its frames are made ahead; yields the count now and then."""
     done, reported = 0, time.monotonic()
     with (
-        FilmWriter(job.output, label=model_label(job.model, job.options)) as writer,
+        FilmWriter(job.output, label=model_label(job.model.card, job.options)) as writer,
         closing(prefetch(frames, job.queue_depth)) as ready,
     ):
         for frame in ready:
@@ -300,137 +277,3 @@ def _film_notices(info: VideoInfo, samples: list[Frame], options: RunOptions) ->
         yield Notice("the film already has colour: only its luma is used", warning=True)
     elif state == "tinted":
         yield Notice("the film is tinted: the tint is replaced, only its luma is used")
-
-
-def color_pictures(source: str, target: str, options: RunOptions) -> Generator[Event, None, None]:
-    """Colour one picture, or every picture of a folder and its subfolders.
-
-    With a folder, `target` is a folder that mirrors it; a picture that cannot be read or written
-    is reported by a `PictureDone` and the rest goes on; what is there already is skipped unless
-    `overwrite`. With a single picture, an error is raised. Yields `Planned`, then a `PictureDone`
-    and `Progress` for each, then `Finished`.
-    """
-    started = time.monotonic()
-    device = resolve_device(options.color.device)
-    folder = Path(source)
-    single = not folder.is_dir()
-    pairs = _picture_pairs(folder, Path(target), single=single)
-    if options.shard is not None:
-        pairs = pairs[options.shard[0] - 1 :: options.shard[1]]
-    if single and pairs and pairs[0][1].exists() and not options.overwrite:
-        raise OptionError(f"{target}: is there already; choose another name or give --overwrite")
-    model = load_generator(options.color.model, device, options.color.look, options.color.precision)
-    yield Planned(
-        source,
-        target,
-        model.card.name,
-        str(device),
-        f"{len(pairs)} pictures",
-        len(pairs),
-        "pictures",
-    )
-    reference = reference_for(options.reference, model)
-    painter = _Painter(model, reference, options)
-    count = {"done": 0, "skipped": 0, "failed": 0}
-    for number, (picture, place) in enumerate(pairs, 1):
-        if place.exists() and not options.overwrite:
-            count["skipped"] += 1
-            yield PictureDone(str(picture), str(place), "skipped", "is there already")
-        else:
-            try:
-                yield from painter.paint(picture, place)
-                count["done"] += 1
-                yield PictureDone(str(picture), str(place), "done")
-            except FilmcolorError as error:
-                if single:
-                    raise
-                count["failed"] += 1
-                yield PictureDone(str(picture), str(place), "failed", str(error))
-        yield Progress(number, len(pairs), painter.clock.seconds())
-    yield Finished(
-        target,
-        count["done"],
-        time.monotonic() - started,
-        painter.clock.seconds(),
-        skipped=count["skipped"],
-        failed=count["failed"],
-        unit="pictures",
-    )
-
-
-def _picture_pairs(source: Path, target: Path, *, single: bool) -> list[tuple[Path, Path]]:
-    if single:
-        if target.is_dir():
-            target = mirror_target(source, source.parent, target)
-        if target.exists() and target.samefile(source):
-            raise OptionError(f"{target}: source and target are the same picture")
-        return [(source, target)]
-    if target.exists() and not target.is_dir():
-        raise OptionError(f"{target}: must be a folder, since {source} is one")
-    if target.resolve().is_relative_to(source.resolve()):
-        raise OptionError(f"{target}: the results must not go into the folder they are made from")
-    pictures = find_pictures(source)
-    if not pictures:
-        raise MediaError(f"{source}: no pictures in this folder (JPEG, PNG, WebP, TIFF, BMP)")
-    return [(picture, mirror_target(picture, source, target)) for picture in pictures]
-
-
-class _Painter:
-    """Colours picture files, one after another."""
-
-    def __init__(
-        self, model: LoadedModel, reference: Reference | None, options: RunOptions
-    ) -> None:
-        self._model, self._reference, self._options = model, reference, options
-        self._table = ChromaTable.build(6, 1).to(model.device)
-        self._upscaler = (
-            None if options.upscale is None else load_upscaler(options.upscaler, model.device)
-        )
-        self.clock = StageClock()
-
-    def paint(self, source: Path, target: Path) -> Iterator[Notice]:
-        """Colour one picture file; yields what its reader and its writer have to say."""
-        color, clock, device = self._options.color, self.clock, self._model.device
-        begun = time.perf_counter()
-        picture = read_picture(source)
-        for notice in picture.notices:
-            yield Notice(f"{source}: {notice.text}", notice.warning)
-        clock.add("read", time.perf_counter() - begun)
-        if not self._options.no_color:
-            begun = time.perf_counter()
-            view = picture_view(picture, self._model, color)
-            reference = self._reference
-            known = None if reference is None else partial(reference.known, view=view)
-            ((_, field),) = infer([Frame(0, 0, picture.luma)], self._model, view, 1, known)
-            clock.add("infer", time.perf_counter() - begun)
-        if self._upscaler is not None and self._options.upscale is not None:
-            begun = time.perf_counter()
-            picture = enlarged_picture(
-                picture, self._upscaler, self._options.upscale, color.precision
-            )
-            clock.add("superres", time.perf_counter() - begun)
-        begun = time.perf_counter()
-        if self._options.no_color:
-            cb = cr = np.zeros(picture.luma.shape, np.float32)
-        else:
-            cb, cr = chroma_at(
-                field,
-                picture.luma,
-                bit_depth=picture.layout.bit_depth,
-                table=self._table,
-                device=device,
-                tone=Tone.of(color),
-            )
-        clock.add("compose", time.perf_counter() - begun)
-        begun = time.perf_counter()
-        if not target.parent.is_dir():
-            try:
-                target.parent.mkdir(parents=True)
-            except OSError as error:
-                raise JobError(
-                    f"{target.parent}: cannot make this folder ({error.strerror})"
-                ) from error
-        label = model_label(self._model, self._options)
-        for notice in write_picture(picture, cb, cr, target, label=label):
-            yield Notice(f"{target}: {notice.text}", notice.warning)
-        clock.add("write", time.perf_counter() - begun)

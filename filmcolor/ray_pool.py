@@ -24,10 +24,11 @@ from filmcolor.errors import FilmcolorError, JobError, OptionError
 from filmcolor.film_workers import FilmTask
 from filmcolor.media.decode import FilmReader
 from filmcolor.options import RunOptions
-from filmcolor.pipeline import model_label, prepare_film, write_facts
+from filmcolor.pipeline import prepare_film, write_facts
 from filmcolor.segment_making import make_segments
 from filmcolor.segments import join_segments
 from filmcolor.shot_colors import ModelShelf
+from filmcolor.sidecar import model_label
 from filmcolor.types import Notice
 
 _FEW_CORES = 4
@@ -87,7 +88,7 @@ class FilmHand:
             folder, film = task.open_folder()
             with FilmReader(task.source, task.options.on_error) as reader:
                 job = task.job(reader, film, self._shelf, self._lanes)
-                label = model_label(job.model, task.options)
+                label = model_label(job.model.card, task.options)
                 for _ in join_segments(job, folder, film, label):
                     pass
                 write_facts(job, film.frames)

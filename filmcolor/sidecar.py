@@ -1,6 +1,8 @@
-"""The JSON file beside a result: what it was made from, with what, and how; for archives.
+"""What a result says of itself: the label in its metadata, and the JSON file beside it, which tells
+what it was made from, with what, and how; for archives.
 
-Its name is the result's with `.json` after it. It must not know how films are read or coloured.
+That file's name is the result's with `.json` after it. Nothing here may know how films are read or
+coloured.
 """
 
 from __future__ import annotations
@@ -24,6 +26,15 @@ from filmcolor.options import RunOptions
 FORMAT = "filmcolor-sidecar-1"
 _NOT_MADE_OF = ("overwrite", "work", "keep_work", "workers", "verify", "sidecar", "insisted")
 """Options that change nothing in the result."""
+
+
+def model_label(card: ModelCard, options: RunOptions) -> str:
+    """What a result says of itself in its metadata."""
+    made = "enlarged" if options.no_color else "colorized"
+    names = [] if options.no_color else [card.name]
+    if options.upscale is not None:
+        names.append(f"{Path(options.upscaler).stem} x{options.upscale}")
+    return f"{made} by filmcolor {__version__}, {', '.join(names)}"
 
 
 def sidecar_path(result: str | Path) -> Path:

@@ -56,11 +56,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     | BASE
     | STAGES
     | {"guide", "planning", "segments", "sidecar", "film_workers"},
+    "pictures": WORDS | BASE | STAGES | {"guide", "sidecar"},
     "preview": WORDS | BASE | STAGES | {"evaluate", "picture_box"},
     "stills": WORDS | BASE | STAGES | {"guide", "planning"},
     "planner": WORDS | BASE | STAGES | {"guide", "stills"},
-    "batch": WORDS | {"models", "pipeline"},
-    "ray_pool": WORDS | BASE | STAGES | {"film_workers", "pipeline", "segments"},
+    "batch": WORDS | {"models", "pictures", "pipeline"},
+    "ray_pool": WORDS | BASE | STAGES | {"film_workers", "pipeline", "segments", "sidecar"},
     "ray_batch": WORDS | BASE | STAGES | {"batch", "pipeline", "ray_pool", "segments"},
     "verify": WORDS | {"media"},
     "compare": WORDS | BASE | {"evaluate"},
@@ -75,6 +76,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "guide",
         "train",
         "evaluate",
+        "pictures",
         "pipeline",
         "planner",
         "preview",
@@ -83,7 +85,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "report",
         "compare",
     },
-    "api": WORDS | BASE | STAGES | {"pipeline", "verify"},
+    "api": WORDS | BASE | STAGES | {"pictures", "pipeline", "verify"},
     "": {"api", "errors", "options"},
     "__main__": {"cli"},
 }

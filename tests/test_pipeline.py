@@ -17,7 +17,8 @@ from PIL import Image
 from filmcolor import __version__
 from filmcolor.errors import JobError, MediaError, OptionError
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Smoothing
-from filmcolor.pipeline import StageClock, color_film, color_pictures
+from filmcolor.pictures import color_pictures
+from filmcolor.pipeline import StageClock, color_film
 from filmcolor.types import (
     Event,
     Finished,

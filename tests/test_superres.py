@@ -18,7 +18,8 @@ from filmcolor import disk_room
 from filmcolor.errors import JobError, OptionError
 from filmcolor.models.checkpoint import load_upscaler
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, VerifyOptions
-from filmcolor.pipeline import color_film, color_pictures
+from filmcolor.pictures import color_pictures
+from filmcolor.pipeline import color_film
 from filmcolor.superres import Enlarger, area_reduced
 from filmcolor.types import Luma, Notice
 from filmcolor.verify.check import verify_film

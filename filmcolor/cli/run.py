@@ -179,7 +179,8 @@ def _run_one(
         raise OptionError("--verify: needs files on both sides; a pipe cannot be read twice")
     if not is_film:
         _tell_unused(ctx, display)
-    from filmcolor.pipeline import color_film, color_pictures
+    from filmcolor.pictures import color_pictures
+    from filmcolor.pipeline import color_film
     from filmcolor.types import Finished
 
     failed = False

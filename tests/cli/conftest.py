@@ -19,8 +19,8 @@ from tests.clips import make_clip
 def job(monkeypatch: pytest.MonkeyPatch) -> Job:
     """Puts a `Job` in the pipeline's place."""
     played = Job()
-    module = ModuleType("filmcolor.pipeline")
-    for kind in ("film", "pictures"):
+    for kind, name in (("film", "filmcolor.pipeline"), ("pictures", "filmcolor.pictures")):
+        module = ModuleType(name)
 
         def color(
             source: str, target: str, options: RunOptions, kind: str = kind
@@ -28,7 +28,7 @@ def job(monkeypatch: pytest.MonkeyPatch) -> Job:
             return played.play(kind, source, target, options)
 
         setattr(module, f"color_{kind}", color)
-    monkeypatch.setitem(sys.modules, "filmcolor.pipeline", module)
+        monkeypatch.setitem(sys.modules, name, module)
     return played
 
 

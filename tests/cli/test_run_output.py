@@ -167,7 +167,7 @@ def test_a_closed_pipe_is_a_quiet_end(job: Job, film: str) -> None:
         "def color_film(source, target, options):\n"
         "    raise MediaError('translated') from BrokenPipeError(32, 'Broken pipe')\n"
         "    yield\n"
-        "pipeline.color_film = pipeline.color_pictures = color_film\n"
+        "pipeline.color_film = color_film\n"
         "sys.modules['filmcolor.pipeline'] = pipeline\n"
         "from filmcolor.cli import main\n"
         f"sys.exit(main(['run', {film!r}, '-o', '-']))\n"

@@ -18,7 +18,8 @@ from filmcolor.guide.given import Given, GivenShot
 from filmcolor.guide.making import MATCH_SPACING, over, places_to_match
 from filmcolor.job import FilmPlan
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Stroke
-from filmcolor.pipeline import color_film, color_pictures
+from filmcolor.pictures import color_pictures
+from filmcolor.pipeline import color_film
 from filmcolor.stills import write_stills
 from filmcolor.types import Field, Notice, PictureDone, Shot
 from tests.clips import make_clip
