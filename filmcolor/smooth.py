@@ -38,7 +38,7 @@ class SmoothSettings:
 
     spread: float = 5.5  # frames: standard deviation of the weight over time, at stability 1
     tolerance: float = 3.0  # L*: lightness this far off means another surface
-    flow: FlowSettings = field(default_factory=FlowSettings)
+    flow: FlowSettings = field(default_factory=lambda: FlowSettings(long_side=192))
 
 
 @dataclass(slots=True, eq=False)

@@ -135,6 +135,54 @@ def device_option(
     )
 
 
+def output_option(
+    section: str, metavar: str, help: str, name: str = "target", *, required: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add `-o`, the parameter `name`."""
+    return section_option(
+        section,
+        "-o",
+        "--output",
+        name,
+        type=click.Path(),
+        required=required,
+        metavar=metavar,
+        help=help,
+    )
+
+
+def overwrite_option(
+    section: str, help: str
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add `--overwrite`."""
+    return section_option(section, "--overwrite", is_flag=True, help=help)
+
+
+def part_options(
+    section: str, where: str, how_much: str
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add `--start` and `--duration`, the parameters `start_seconds` and `duration_seconds`."""
+    start = section_option(
+        section,
+        "--start",
+        "start_seconds",
+        type=parse_time,
+        show_default="the beginning",
+        metavar="TIME",
+        help=f"{where}: seconds (12.5) or [HH:]MM:SS (1:02.5).",
+    )
+    duration = section_option(
+        section,
+        "--duration",
+        "duration_seconds",
+        type=parse_time,
+        show_default="to the end",
+        metavar="TIME",
+        help=f"{how_much}, written likewise.",
+    )
+    return lambda command: start(duration(command))
+
+
 def quiet_option(section: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Add `--quiet`."""
     return section_option(

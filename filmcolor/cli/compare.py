@@ -16,7 +16,10 @@ from filmcolor.cli.arguments import (
     debug_option,
     exit_code,
     json_option,
+    output_option,
+    overwrite_option,
     parse_time,
+    part_options,
     quiet_option,
     section_option,
     signals_interrupt,
@@ -25,7 +28,6 @@ from filmcolor.errors import MediaError, OptionError
 from filmcolor.options import CompareMode, CompareOptions, EncodeOptions, RunOptions
 
 _DEFAULTS = CompareOptions()
-_RUN = RunOptions()
 
 _FILM, _HOW, _PART, _SHOW = (
     "The film that is written",
@@ -58,23 +60,8 @@ filmcolor, 130 Ctrl-C.
 )
 @click.argument("first", type=click.Path())
 @click.argument("second", type=click.Path())
-@section_option(
-    _FILM,
-    "-o",
-    "--output",
-    "target",
-    type=click.Path(),
-    required=True,
-    metavar="TARGET",
-    help="Film to write: .mp4, .mov or .mkv.",
-)
-@section_option(
-    _FILM,
-    "--overwrite",
-    is_flag=True,
-    default=_RUN.overwrite,
-    help="Replace a film that is there already.",
-)
+@output_option(_FILM, "TARGET", "Film to write: .mp4, .mov or .mkv.", required=True)
+@overwrite_option(_FILM, "Replace a film that is there already.")
 @section_option(
     _FILM,
     "--crf",
@@ -102,26 +89,7 @@ filmcolor, 130 Ctrl-C.
     metavar="TIME",
     help="How long a wipe takes to go over and back.",
 )
-@section_option(
-    _PART,
-    "--start",
-    "start_seconds",
-    type=parse_time,
-    default=_RUN.start_seconds,
-    show_default="the beginning",
-    metavar="TIME",
-    help="Where to begin, in both films: seconds (12.5) or [HH:]MM:SS (1:02.5).",
-)
-@section_option(
-    _PART,
-    "--duration",
-    "duration_seconds",
-    type=parse_time,
-    default=_RUN.duration_seconds,
-    show_default="to the end",
-    metavar="TIME",
-    help="How much to show, written likewise.",
-)
+@part_options(_PART, "Where to begin, in both films", "How much to show")
 @quiet_option(_SHOW)
 @json_option(_SHOW)
 def compare_command(

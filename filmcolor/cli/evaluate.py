@@ -16,7 +16,7 @@ from filmcolor.cli.arguments import (
     device_option,
     given_options,
     json_option,
-    parse_time,
+    part_options,
     quiet_option,
     section_option,
     signals_interrupt,
@@ -130,26 +130,7 @@ _FILM_ONLY = ("files_only", "start_seconds", "duration_seconds", "plot", "by_sho
     "of the first result, once as `filmcolor run` does (slow drift of a shot's colours "
     "stays in) and once with --smooth none; that takes as long as a run.",
 )
-@section_option(
-    _FILM,
-    "--start",
-    "start_seconds",
-    type=parse_time,
-    default=_FILMS.start_seconds,
-    show_default="the beginning",
-    metavar="TIME",
-    help="Where to begin: seconds (12.5) or [HH:]MM:SS (1:02.5).",
-)
-@section_option(
-    _FILM,
-    "--duration",
-    "duration_seconds",
-    type=parse_time,
-    default=_FILMS.duration_seconds,
-    show_default="to the end",
-    metavar="TIME",
-    help="How much to measure, written likewise.",
-)
+@part_options(_FILM, "Where to begin", "How much to measure")
 @section_option(
     _FILM,
     "--by-shot",

@@ -18,7 +18,9 @@ from filmcolor.cli.arguments import (
     debug_option,
     exit_code,
     json_option,
-    parse_time,
+    output_option,
+    overwrite_option,
+    part_options,
     quiet_option,
     section_option,
     signals_interrupt,
@@ -66,15 +68,12 @@ _RESULT, _CHOICE, _READING, _SHOW = (
     options_metavar="-o FOLDER [OPTIONS]",
 )
 @click.argument("films", metavar="FILM...", nargs=-1, type=click.Path())
-@section_option(
+@output_option(
     _RESULT,
-    "-o",
-    "--output",
-    "folder",
-    type=click.Path(),
-    metavar="FOLDER",
-    help="Folder for the frames; it is made if need be. A file is FILM-NNNNNN.png: the film's name "
+    "FOLDER",
+    "Folder for the frames; it is made if need be. A file is FILM-NNNNNN.png: the film's name "
     "and the number of the frame in it.",
+    "folder",
 )
 @section_option(
     _RESULT,
@@ -94,11 +93,9 @@ _RESULT, _CHOICE, _READING, _SHOW = (
     help="Larger frames are reduced to this, none is enlarged. Training crops are 64 to 256 pixels "
     "unless asked otherwise, so the default leaves room; 0 keeps the film's size.",
 )
-@section_option(
+@overwrite_option(
     _RESULT,
-    "--overwrite",
-    is_flag=True,
-    help="Replace files that are there already. Without it they are left as they are, so that the "
+    "Replace files that are there already. Without it they are left as they are, so that the "
     "same command goes on where it stopped.",
 )
 @section_option(
@@ -139,26 +136,7 @@ _RESULT, _CHOICE, _READING, _SHOW = (
     help="How much two kept frames differ at least, in bits of 64 (a difference hash), over all "
     "films of the command; 0 keeps frames that are alike.",
 )
-@section_option(
-    _READING,
-    "--start",
-    "start_seconds",
-    type=parse_time,
-    default=_DEFAULT.start_seconds,
-    show_default="the beginning",
-    metavar="TIME",
-    help="Where to begin in each film: seconds (12.5) or [HH:]MM:SS (1:02.5).",
-)
-@section_option(
-    _READING,
-    "--duration",
-    "duration_seconds",
-    type=parse_time,
-    default=_DEFAULT.duration_seconds,
-    show_default="to the end",
-    metavar="TIME",
-    help="How much of each film to look at, written likewise.",
-)
+@part_options(_READING, "Where to begin in each film", "How much of each film to look at")
 @quiet_option(_SHOW)
 @json_option(_SHOW)
 @click.pass_context

@@ -15,6 +15,8 @@ from filmcolor.cli.arguments import (
     debug_option,
     exit_code,
     json_option,
+    output_option,
+    overwrite_option,
     quiet_option,
     section_option,
     signals_interrupt,
@@ -44,15 +46,7 @@ Examples:
     options_metavar="[-o FILE.toml] [OPTIONS]",
 )
 @click.argument("film", type=click.Path())
-@section_option(
-    _RESULT,
-    "-o",
-    "--output",
-    "target",
-    type=click.Path(),
-    metavar="FILE.toml",
-    help="Without it: NAME.toml, beside the film.",
-)
+@output_option(_RESULT, "FILE.toml", "Without it: NAME.toml, beside the film.")
 @section_option(
     _RESULT,
     "--stills",
@@ -61,12 +55,7 @@ Examples:
     help="Write a coloured still of each shot there too, as `filmcolor stills` does, and name the "
     "folder in the plan. Stills that are there already are kept.",
 )
-@section_option(
-    _RESULT,
-    "--overwrite",
-    is_flag=True,
-    help="Replace a plan that is there already, and all that was changed in it.",
-)
+@overwrite_option(_RESULT, "Replace a plan that is there already, and all that was changed in it.")
 @shot_options
 @quiet_option(_SHOW)
 @json_option(_SHOW)

@@ -14,6 +14,8 @@ from filmcolor.cli.arguments import (
     device_option,
     exit_code,
     json_option,
+    output_option,
+    overwrite_option,
     quiet_option,
     section_option,
     signals_interrupt,
@@ -42,15 +44,7 @@ Examples:
     options_metavar="[OPTIONS]",
 )
 @click.argument("film", type=click.Path())
-@section_option(
-    _SHEET,
-    "-o",
-    "--output",
-    "target",
-    type=click.Path(),
-    metavar="FILE.png",
-    help="Without it: NAME.preview.png, beside the film.",
-)
+@output_option(_SHEET, "FILE.png", "Without it: NAME.preview.png, beside the film.")
 @section_option(
     _SHEET,
     "--shots",
@@ -60,13 +54,7 @@ Examples:
     metavar="NUMBER",
     help="Shots to show, spread over the film.",
 )
-@section_option(
-    _SHEET,
-    "--overwrite",
-    is_flag=True,
-    default=_PREVIEW.overwrite,
-    help="Replace a sheet that is there already.",
-)
+@overwrite_option(_SHEET, "Replace a sheet that is there already.")
 @section_option(
     _COLOUR,
     "--model",

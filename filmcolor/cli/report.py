@@ -13,7 +13,9 @@ from filmcolor.cli.arguments import (
     debug_option,
     exit_code,
     json_option,
-    parse_time,
+    output_option,
+    overwrite_option,
+    part_options,
     quiet_option,
     section_option,
     signals_interrupt,
@@ -21,7 +23,6 @@ from filmcolor.cli.arguments import (
 from filmcolor.errors import MediaError, OptionError
 from filmcolor.options import ReportOptions, VerifyOptions
 
-_DEFAULTS = ReportOptions()
 _COMPARED = VerifyOptions()
 
 _PAGE, _PART, _SHOW = "The page", "Which part was coloured, and how", "What is shown"
@@ -55,42 +56,9 @@ options, 3 one of the two cannot be read, or they have nothing in common, 70 a b
 )
 @click.argument("film", type=click.Path())
 @click.argument("result", type=click.Path())
-@section_option(
-    _PAGE,
-    "-o",
-    "--output",
-    "target",
-    type=click.Path(),
-    metavar="FILE.html",
-    help="Without it: NAME.report.html, beside the result.",
-)
-@section_option(
-    _PAGE,
-    "--overwrite",
-    is_flag=True,
-    default=_DEFAULTS.overwrite,
-    help="Replace a page that is there already.",
-)
-@section_option(
-    _PART,
-    "--start",
-    "start_seconds",
-    type=parse_time,
-    default=_COMPARED.start_seconds,
-    show_default="the beginning",
-    metavar="TIME",
-    help="Where the part begins, as given to `run`: seconds (12.5) or [HH:]MM:SS (1:02.5).",
-)
-@section_option(
-    _PART,
-    "--duration",
-    "duration_seconds",
-    type=parse_time,
-    default=_COMPARED.duration_seconds,
-    show_default="to the end",
-    metavar="TIME",
-    help="How long it is, written likewise.",
-)
+@output_option(_PAGE, "FILE.html", "Without it: NAME.report.html, beside the result.")
+@overwrite_option(_PAGE, "Replace a page that is there already.")
+@part_options(_PART, "Where the part begins, as given to `run`", "How long it is")
 @section_option(
     _PART,
     "--deinterlace",

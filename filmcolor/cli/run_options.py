@@ -12,9 +12,11 @@ from filmcolor.cli.arguments import (
     choices,
     device_option,
     json_option,
+    output_option,
+    overwrite_option,
     parse_shard,
     parse_stride,
-    parse_time,
+    part_options,
     quiet_option,
     section_option,
 )
@@ -33,22 +35,15 @@ _RESULT, _COLOUR, _LARGER, _READING, _ENCODING, _SHOW = (
 )
 
 _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
-    section_option(
+    output_option(
         _RESULT,
-        "-o",
-        "--output",
-        "target",
-        type=click.Path(),
-        metavar="TARGET",
-        help="Film to write (.mp4, .mov or .mkv), picture, or folder; - writes Y4M to standard "
+        "TARGET",
+        "Film to write (.mp4, .mov or .mkv), picture, or folder; - writes Y4M to standard "
         "output. Without it: NAME.color.mp4 and the like, beside the source.",
     ),
-    section_option(
+    overwrite_option(
         _RESULT,
-        "--overwrite",
-        is_flag=True,
-        default=_RUN.overwrite,
-        help="Replace what is there already. Without it an existing film is an error and existing "
+        "Replace what is there already. Without it an existing film is an error and existing "
         "pictures of a folder are skipped, so that the same command goes on where it stopped.",
     ),
     section_option(
@@ -290,26 +285,7 @@ _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
         default=_RUN.no_color,
         help="Only raise the resolution: the result stays grey.",
     ),
-    section_option(
-        _READING,
-        "--start",
-        "start_seconds",
-        type=parse_time,
-        default=_RUN.start_seconds,
-        show_default="the beginning",
-        metavar="TIME",
-        help="Where to begin: seconds (12.5) or [HH:]MM:SS (1:02.5).",
-    ),
-    section_option(
-        _READING,
-        "--duration",
-        "duration_seconds",
-        type=parse_time,
-        default=_RUN.duration_seconds,
-        show_default="to the end",
-        metavar="TIME",
-        help="How much to colour, written likewise.",
-    ),
+    part_options(_READING, "Where to begin", "How much to colour"),
     section_option(
         _READING,
         "--deinterlace",

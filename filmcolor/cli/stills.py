@@ -17,7 +17,9 @@ from filmcolor.cli.arguments import (
     device_option,
     exit_code,
     json_option,
-    parse_time,
+    output_option,
+    overwrite_option,
+    part_options,
     quiet_option,
     section_option,
     signals_interrupt,
@@ -25,7 +27,7 @@ from filmcolor.cli.arguments import (
 from filmcolor.errors import OptionError
 from filmcolor.options import ColorOptions, Look, RunOptions
 
-_COLOR, _RUN = ColorOptions(), RunOptions()
+_COLOR = ColorOptions()
 _RESULT, _COLOUR, _READING, _SHOW = (
     "Where the stills go",
     "How the colour is made (as in run)",
@@ -89,26 +91,7 @@ _SHOT_OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] 
         metavar="DEGREES",
         help="Turn all hues, -180 to 180, as in `filmcolor run`.",
     ),
-    section_option(
-        _READING,
-        "--start",
-        "start_seconds",
-        type=parse_time,
-        default=_RUN.start_seconds,
-        show_default="the beginning",
-        metavar="TIME",
-        help="Where to begin: seconds (12.5) or [HH:]MM:SS (1:02.5).",
-    ),
-    section_option(
-        _READING,
-        "--duration",
-        "duration_seconds",
-        type=parse_time,
-        default=_RUN.duration_seconds,
-        show_default="to the end",
-        metavar="TIME",
-        help="How much to look at, written likewise.",
-    ),
+    part_options(_READING, "Where to begin", "How much to look at"),
     section_option(
         _READING,
         "--deinterlace",
@@ -141,20 +124,15 @@ def chosen_options(chosen: Mapping[str, Any]) -> RunOptions:
     options_metavar="-o FOLDER [OPTIONS]",
 )
 @click.argument("film", type=click.Path())
-@section_option(
+@output_option(
     _RESULT,
-    "-o",
-    "--output",
+    "FOLDER",
+    "Folder to write them to, as PNG named by their times; is made if it is not there.",
     "folder",
-    type=click.Path(),
-    metavar="FOLDER",
-    help="Folder to write them to, as PNG named by their times; is made if it is not there.",
 )
-@section_option(
+@overwrite_option(
     _RESULT,
-    "--overwrite",
-    is_flag=True,
-    help="Write stills anew that are there already, corrected ones too. Without it they are kept.",
+    "Write stills anew that are there already, corrected ones too. Without it they are kept.",
 )
 @shot_options
 @quiet_option(_SHOW)

@@ -13,7 +13,7 @@ from filmcolor.cli.arguments import (
     SectionedCommand,
     debug_option,
     json_option,
-    parse_time,
+    part_options,
     quiet_option,
     section_option,
     signals_interrupt,
@@ -70,26 +70,7 @@ _PART, _HOW, _SHOW = (
 )
 @click.argument("source", type=click.Path())
 @click.argument("result", type=click.Path())
-@section_option(
-    _PART,
-    "--start",
-    "start_seconds",
-    type=parse_time,
-    default=_DEFAULTS.start_seconds,
-    show_default="the beginning",
-    metavar="TIME",
-    help="Where the part begins, as given to `run`: seconds (12.5) or [HH:]MM:SS (1:02.5).",
-)
-@section_option(
-    _PART,
-    "--duration",
-    "duration_seconds",
-    type=parse_time,
-    default=_DEFAULTS.duration_seconds,
-    show_default="to the end",
-    metavar="TIME",
-    help="How long it is, written likewise.",
-)
+@part_options(_PART, "Where the part begins, as given to `run`", "How long it is")
 @section_option(
     _HOW,
     "--lossless",
