@@ -35,7 +35,7 @@ from filmcolor.shot_colors import ModelShelf, ShotColors
 from filmcolor.shots import assign_shots
 from filmcolor.smooth import smooth
 from filmcolor.superres import Enlarger, enlarged, enlarged_box
-from filmcolor.types import ColorField, ColorFrame, FieldColors, Frame
+from filmcolor.types import ColorField, ColorFrame, FieldColors, Frame, VideoInfo
 from filmcolor.views import film_view
 
 T = TypeVar("T")
@@ -119,10 +119,15 @@ class Coloring:
         return model, film_view(self.reader.info, model, self.view.box, color)
 
     @property
+    def made(self) -> VideoInfo:
+        """The film with the size of the result, its colours read as the result's are."""
+        output = self.output
+        return replace(self.reader.info, width=output.width, height=output.height, tags=output.tags)
+
+    @property
     def queue_depth(self) -> int:
         """Frames of the result that may wait between two stages."""
-        made = replace(self.reader.info, width=self.output.width, height=self.output.height)
-        return made.queue_depth
+        return self.made.queue_depth
 
 
 def color_stream(job: Coloring, film: FilmPlan | None) -> Generator[ColorFrame, None, None]:

@@ -228,9 +228,8 @@ class TrainOptions:
 class PreviewOptions:
     """What a preview of a film shows."""
 
-    color: ColorOptions = field(default_factory=ColorOptions)
+    run: RunOptions = field(default_factory=RunOptions)  # the run that it is a preview of
     shots: int = 8  # at most so many, spread over the film
-    overwrite: bool = False  # replace what stands under the target's name
 
     def __post_init__(self) -> None:
         if not 1 <= self.shots <= 64:

@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from filmcolor.errors import OptionError
-from filmcolor.guide.plan_file import COLOR_KEYS, Choices, PlanFile, PlanShot
+from filmcolor.guide.plan_file import COLOR_KEYS, UPSCALE_KEYS, Choices, PlanFile, PlanShot
 from filmcolor.guide.plan_text import write_plan
 from filmcolor.guide.times import FilmTimes
 from filmcolor.infer import one_thread_each
@@ -108,6 +108,8 @@ def _for_film(options: RunOptions) -> Choices:
         for key in COLOR_KEYS
         if getattr(options.color, key) != getattr(plain, key)
     }
+    if options.upscale is not None:
+        chosen |= {key: getattr(options, key) for key in UPSCALE_KEYS}
     return Choices(stills=options.stills, **chosen)
 
 

@@ -6,7 +6,7 @@ Only a few frames are decoded, so it takes as long for a long film as for a shor
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,19 +16,21 @@ from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.compose import compose
 from filmcolor.errors import OptionError
 from filmcolor.evaluate.film_frames import with_neutral_chroma
-from filmcolor.evaluate.frame_rgb import PictureMaker, Rgb
+from filmcolor.evaluate.frame_rgb import PictureMaker
 from filmcolor.evaluate.sheets import make_sheet, write_png
 from filmcolor.infer import infer
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.partfile import PartFile
+from filmcolor.media.plan import enlarged_info
 from filmcolor.media.probe import refuse_hdr
 from filmcolor.models.card import read_card
 from filmcolor.models.checkpoint import LoadedModel, load_generator
 from filmcolor.models.device import resolve_device
 from filmcolor.models.registry import find_checkpoint
-from filmcolor.options import Look, PreviewOptions
+from filmcolor.options import ColorOptions, Look, PreviewOptions
 from filmcolor.picture_box import find_picture_box
 from filmcolor.shot_measures import frame_distance, look_at
+from filmcolor.superres import Enlarger, enlarged, enlarged_box, load_enlarger
 from filmcolor.tone import Tone
 from filmcolor.types import (
     Box,
@@ -60,14 +62,16 @@ def preview_film(source: str, target: str, options: PreviewOptions) -> Generator
     started = time.monotonic()
     if Path(target).suffix.lower() != ".png":
         raise OptionError(f"-o {target}: give a name that ends in .png")
-    if Path(target).exists() and not options.overwrite:
+    if Path(target).exists() and not options.run.overwrite:
         raise OptionError(f"{target}: is there already; choose another name or give --overwrite")
     PartFile(target).check()
-    device = resolve_device(options.color.device)
-    models = _models(options, str(device))
+    device = resolve_device(options.run.color.device)
+    models = _models(options.run.color, str(device))
     with FilmReader(source) as reader:
         info = reader.info
         refuse_hdr(info)
+        # Frames are shown whole, those of interlaced film too.
+        enlarger = load_enlarger(info, replace(options.run, deinterlace=True), device)
         samples = reader.sample(max(_FEWEST_SAMPLES, _SAMPLES_PER_SHOT * options.shots))
         origin = reader.first_pts()
         yield from reader.notices
@@ -85,16 +89,24 @@ def preview_film(source: str, target: str, options: PreviewOptions) -> Generator
     )
     full_range = bool(resolve_tags(info.tags, info.height).full_range)
     box = find_picture_box(samples, info.layout, full_range, interlaced=info.interlaced)
-    maker = PictureMaker(replace(info, layout=info.layout.colored), box, _CELL_HEIGHT)
     shown = (with_neutral_chroma(frame, info.layout) for frame in frames)
+    colored_info, colored_box, cell_height = info, box, _CELL_HEIGHT
+    if enlarger is not None:
+        colored_info = enlarged_info(info, enlarger.factor)
+        colored_box = enlarged_box(box, enlarger.factor)
+        cell_height *= enlarger.factor
+    layout = info.layout.colored
+    maker = PictureMaker(replace(info, layout=layout), box, _CELL_HEIGHT)
     columns = [[maker.picture(frame) for frame in shown]]
+    maker = PictureMaker(replace(colored_info, layout=layout), colored_box, cell_height)
     for model in models.values():
-        columns.append(_colored(frames, model, info, box, maker, options))
+        made = _colored(frames, model, info, box, options.run.color, enlarger)
+        columns.append([maker.picture(frame) for frame in made])
         yield Progress(len(frames) * (len(columns) - 1), total, {})
     labels = [_clock((frame.pts - origin) * info.time_base) for frame in frames]
     sheet = make_sheet(
         list(zip(*columns, strict=True)),
-        cell_height=_CELL_HEIGHT,
+        cell_height=cell_height,
         titles=["as it is", *models],
         labels=labels,
     )
@@ -119,12 +131,12 @@ def telling_frames(samples: Sequence[Frame], bit_depth: int, count: int) -> list
     return [picked[(2 * part + 1) * len(picked) // (2 * count)] for part in range(count)]
 
 
-def _models(options: PreviewOptions, device: str) -> dict[Look, LoadedModel]:
+def _models(color: ColorOptions, device: str) -> dict[Look, LoadedModel]:
     """The model in each look that it has."""
-    name = options.color.model
+    name = color.model
     looks = read_card(find_checkpoint(name)).descriptor.looks
     return {
-        look: load_generator(name, device, look, options.color.precision)
+        look: load_generator(name, device, look, color.precision)
         for look in get_args(Look)
         if look == "natural" or look in looks
     }
@@ -135,13 +147,16 @@ def _colored(
     model: LoadedModel,
     info: VideoInfo,
     box: Box | None,
-    maker: PictureMaker,
-    options: PreviewOptions,
-) -> list[Rgb]:
-    """The frames as `filmcolor run` colours them, but each by itself, and interlaced ones whole."""
-    tags, tone = resolve_tags(info.tags, info.height), Tone.of(options.color)
+    color: ColorOptions,
+    enlarger: Enlarger | None,
+) -> Iterator[Frame]:
+    """The frames as `filmcolor run` makes them, but each by itself, and interlaced ones whole."""
+    tags, tone = resolve_tags(info.tags, info.height), Tone.of(color)
+    fields = infer(frames, model, film_view(info, model, box, color), color.batch_size)
+    if enlarger is not None:
+        fields, box = enlarged(fields, enlarger), enlarged_box(box, enlarger.factor)
     composed = compose(
-        infer(frames, model, film_view(info, model, box, options.color), options.color.batch_size),
+        fields,
         source_layout=info.layout,
         layout=info.layout.colored,
         tags=tags,
@@ -151,10 +166,8 @@ def _colored(
         device=model.device,
         tone_of=lambda shot: tone,
     )
-    return [
-        maker.picture(replace(frame, chroma=(colored.cb, colored.cr)))
-        for frame, colored in zip(frames, composed, strict=True)
-    ]
+    for frame, colored in zip(frames, composed, strict=True):
+        yield replace(frame, luma=colored.luma, chroma=(colored.cb, colored.cr))
 
 
 def _clock(seconds: Fraction) -> str:

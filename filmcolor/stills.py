@@ -25,7 +25,7 @@ from filmcolor.infer import one_thread_each
 from filmcolor.job import FilmPlan
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.encode import OutputPlan
-from filmcolor.media.plan import FALLBACK_RATE, PIPE
+from filmcolor.media.plan import FALLBACK_RATE, PIPE, enlarged_info
 from filmcolor.media.probe import refuse_hdr
 from filmcolor.media.still_file import write_still
 from filmcolor.models.checkpoint import load_generator
@@ -34,6 +34,7 @@ from filmcolor.moments import name_of
 from filmcolor.options import RunOptions
 from filmcolor.picture_box import find_picture_box
 from filmcolor.planning import look_through
+from filmcolor.superres import load_enlarger
 from filmcolor.types import (
     ColorFrame,
     Event,
@@ -103,13 +104,16 @@ def look_at_shots(
     tags = resolve_tags(info.tags, info.height)
     box = find_picture_box(samples, info.layout, bool(tags.full_range), interlaced=info.interlaced)
     view = film_view(info, model, box, options.color)
+    enlarger = load_enlarger(info, options, device)
     film = yield from look_through(info.path, model, view, options)
-    return Coloring(reader, _output(info), model, view, 1, options, StageClock()), film
+    output = _output(info if enlarger is None else enlarged_info(info, enlarger.factor))
+    clock = StageClock()
+    return Coloring(reader, output, model, view, 1, options, clock, enlarger=enlarger), film
 
 
 def planned_stills(job: Coloring, target: str, count: int) -> Planned:
     """What is going to be written."""
-    height, width = displayed_size(job.reader.info)
+    height, width = displayed_size(job.made)
     summary = f"{count} shots, {width}x{height}"
     name, device = job.model.card.name, str(job.model.device)
     return Planned(job.reader.info.path, target, name, device, summary, count, "pictures")
@@ -128,7 +132,7 @@ def make_stills(
     with closing(colored):
         for number, still in enumerate(stills, 1):
             if still in wanted:
-                write_still(still.path, _picture(next(colored), job.reader.info))
+                write_still(still.path, _picture(next(colored), job.made))
                 yield PictureDone(source, str(still.path), "done")
             else:
                 yield PictureDone(source, str(still.path), "skipped", "is there already")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -14,12 +15,13 @@ from filmcolor import preview
 from filmcolor.cli import main
 from filmcolor.errors import OptionError
 from filmcolor.media.decode import FilmReader
-from filmcolor.options import ColorOptions, PreviewOptions
+from filmcolor.options import ColorOptions, PreviewOptions, RunOptions
 from filmcolor.preview import preview_film, telling_frames
 from filmcolor.types import Finished, Frame
 from tests.clips import luma_picture, make_clip
+from tests.upscalers import write_upscaler
 
-OPTIONS = PreviewOptions(ColorOptions(device="cpu", size=64), shots=4)
+OPTIONS = PreviewOptions(RunOptions(ColorOptions(device="cpu", size=64)), shots=4)
 
 
 def frames(scenes: list[int | None]) -> list[Frame]:
@@ -64,6 +66,30 @@ def test_a_sheet_has_a_row_a_shot_and_a_column_a_look(tmp_path: Path) -> None:
     columns = [chroma[label + 4 + n * (width + 4) :][:width] for n in range(4)]
     assert columns[0].max() == 0
     assert all(column.mean() > 3 for column in columns[1:])
+
+
+def test_a_sheet_shows_the_size_that_a_run_would_make(tmp_path: Path) -> None:
+    source, sheets = tmp_path / "in.mkv", []
+    make_clip(source, frames=8, width=96, height=64, rate=Fraction(10))
+    plain = PreviewOptions(OPTIONS.run, shots=1)
+    mine = write_upscaler(tmp_path / "mine.safetensors")
+    larger = replace(OPTIONS.run, upscale=2, upscale_model=mine)
+    for name, options in (("plain", plain), ("larger", PreviewOptions(larger, shots=1))):
+        target = tmp_path / f"{name}.png"
+        list(preview_film(str(source), str(target), options))
+        sheets.append(cv2.imread(str(target)))
+    height = preview._CELL_HEIGHT
+    assert sheets[1].shape[0] - sheets[0].shape[0] == height
+    # What the upscaler adds is in the coloured pictures and not in that of the film as it is.
+    cells = []
+    for sheet, tall in zip(sheets, (height, 2 * height), strict=True):
+        width = tall * 96 // 64
+        grey, natural = sheet.shape[1] - 4 * (width + 4) + 4, sheet.shape[1] - 3 * (width + 4) + 4
+        for left in (grey, natural):
+            cell = sheet[-tall:, left : left + width].astype(np.float32).mean(axis=2)
+            cells.append(cv2.resize(cell, (96, 64), interpolation=cv2.INTER_AREA))
+    assert np.abs(cells[2] - cells[0]).mean() < 1.5
+    assert np.abs(cells[3] - cells[1]).mean() > 2 * np.abs(cells[2] - cells[0]).mean()
 
 
 def test_a_long_film_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import click
 from click.core import ParameterSource
 
 from filmcolor.errors import FilmcolorError, MediaError, OptionError
 from filmcolor.moments import parse_seconds
-from filmcolor.options import Codec
+from filmcolor.options import Codec, RunOptions, UpscaleFor
 
 EXIT_SYSTEM = 1
 EXIT_BUG = 70
@@ -181,6 +181,44 @@ def part_options(
         help=f"{how_much}, written likewise.",
     )
     return lambda command: start(duration(command))
+
+
+def upscale_options(section: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add `--upscale`, `--upscale-for` and `--upscale-model`."""
+    wanted = (
+        section_option(
+            section,
+            "--upscale",
+            type=click.IntRange(2, 4),
+            show_default="the source's own size",
+            metavar="2|3|4",
+            help="Raise the resolution: so many times as many rows and columns. Brought back down, "
+            "the result is the source again; colours are those of a run without it.",
+        ),
+        section_option(
+            section,
+            "--upscale-for",
+            type=choices(get_args(UpscaleFor)),
+            default=RunOptions().upscale_for,
+            show_default=True,
+            help="What the source is: film leaves grain and blocks as they are, clean takes every "
+            "detail for real and is sharper.",
+        ),
+        section_option(
+            section,
+            "--upscale-model",
+            show_default="by --upscale-for",
+            metavar="NAME|FILE",
+            help="An upscaler that `filmcolor models` lists, or a .safetensors file.",
+        ),
+    )
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(wanted):
+            command = option(command)
+        return command
+
+    return add
 
 
 def quiet_option(section: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

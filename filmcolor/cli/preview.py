@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,13 +20,19 @@ from filmcolor.cli.arguments import (
     quiet_option,
     section_option,
     signals_interrupt,
+    upscale_options,
 )
 from filmcolor.errors import OptionError
-from filmcolor.options import ColorOptions, PreviewOptions
+from filmcolor.options import ColorOptions, PreviewOptions, RunOptions
 
-_PREVIEW = PreviewOptions()
+_PREVIEW, _COLOR = PreviewOptions(), ColorOptions()
 
-_SHEET, _COLOUR, _SHOW = "The sheet", "How the colour is made", "What is shown"
+_SHEET, _COLOUR, _LARGER, _SHOW = (
+    "The sheet",
+    "How the colour is made",
+    "How small films are made larger",
+    "What is shown",
+)
 
 _EPILOG = """\b
 Examples:
@@ -58,7 +65,7 @@ Examples:
 @section_option(
     _COLOUR,
     "--model",
-    default=_PREVIEW.color.model,
+    default=_COLOR.model,
     show_default=True,
     metavar="NAME|FILE",
     help="A name that `filmcolor models` lists, or a .safetensors file.",
@@ -67,12 +74,13 @@ Examples:
     _COLOUR,
     "--size",
     type=int,
-    default=_PREVIEW.color.size,
+    default=_COLOR.size,
     show_default="the model's own",
     metavar="PIXELS",
     help="Size at which the model looks at a frame, as of `filmcolor run`.",
 )
-@device_option(_COLOUR, _PREVIEW.color.device, "What the model runs on")
+@device_option(_COLOUR, _COLOR.device, "What the model runs on")
+@upscale_options(_LARGER)
 @quiet_option(_SHOW)
 @json_option(_SHOW, "Show events as JSON, one object a line, on standard output.")
 def preview_command(
@@ -85,6 +93,7 @@ def preview_command(
     device: str,
     quiet: bool,
     as_json: bool,
+    **upscaling: Any,
 ) -> None:
     """Write a sheet (PNG) of shots from all over FILM: as it is, and in every look of the model.
 
@@ -105,7 +114,8 @@ def preview_command(
                 raise OptionError("-o is missing: give -o FILE.png")
             place = target or str(Path(film).with_name(f"{Path(film).stem}.preview.png"))
             color = ColorOptions(model=model, device=device, size=size)
-            options = PreviewOptions(color, shots, overwrite)
+            run = RunOptions(color=color, overwrite=overwrite, **upscaling)
+            options = PreviewOptions(run, shots)
             with closing(preview_film(film, place, options)) as events:
                 for event in events:
                     display.show(event)

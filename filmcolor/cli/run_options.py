@@ -19,6 +19,7 @@ from filmcolor.cli.arguments import (
     part_options,
     quiet_option,
     section_option,
+    upscale_options,
 )
 from filmcolor.media.patience import FILE_SECONDS, PIPE_SECONDS
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
@@ -251,33 +252,7 @@ _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
         f"quicker, 1 to {words.LONGEST_STRIDE}; of an interlaced film every Nth field. auto "
         "chooses what this machine gains from (films only).",
     ),
-    section_option(
-        _LARGER,
-        "--upscale",
-        type=click.IntRange(2, 4),
-        default=_RUN.upscale,
-        show_default="the source's own size",
-        metavar="2|3|4",
-        help="Raise the resolution: so many times as many rows and columns. Brought back down, the "
-        "result is the source again; colours are those of a run without it.",
-    ),
-    section_option(
-        _LARGER,
-        "--upscale-for",
-        type=choices(get_args(words.UpscaleFor)),
-        default=_RUN.upscale_for,
-        show_default=True,
-        help="What the source is: film leaves grain and blocks as they are, clean takes every "
-        "detail for real and is sharper.",
-    ),
-    section_option(
-        _LARGER,
-        "--upscale-model",
-        default=_RUN.upscale_model,
-        show_default="by --upscale-for",
-        metavar="NAME|FILE",
-        help="An upscaler that `filmcolor models` lists, or a .safetensors file.",
-    ),
+    upscale_options(_LARGER),
     section_option(
         _LARGER,
         "--no-color",

@@ -23,14 +23,16 @@ from filmcolor.cli.arguments import (
     quiet_option,
     section_option,
     signals_interrupt,
+    upscale_options,
 )
 from filmcolor.errors import OptionError
 from filmcolor.options import ColorOptions, Look, RunOptions
 
 _COLOR = ColorOptions()
-_RESULT, _COLOUR, _READING, _SHOW = (
+_RESULT, _COLOUR, _LARGER, _READING, _SHOW = (
     "Where the stills go",
     "How the colour is made (as in run)",
+    "How small films are made larger (as in run)",
     "How the film is read",
     "What is shown",
 )
@@ -91,6 +93,7 @@ _SHOT_OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] 
         metavar="DEGREES",
         help="Turn all hues, -180 to 180, as in `filmcolor run`.",
     ),
+    upscale_options(_LARGER),
     part_options(_READING, "Where to begin", "How much to look at"),
     section_option(
         _READING,

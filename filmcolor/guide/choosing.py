@@ -16,7 +16,13 @@ from typing import Any
 from filmcolor.errors import CheckpointError, OptionError
 from filmcolor.guide.given import Given, OwnGiven, named
 from filmcolor.guide.match import reference_for
-from filmcolor.guide.plan_file import COLOR_KEYS, GIVEN_KEYS, Choices, PlanFile
+from filmcolor.guide.plan_file import (
+    COLOR_KEYS,
+    GIVEN_KEYS,
+    UPSCALE_KEYS,
+    Choices,
+    PlanFile,
+)
 from filmcolor.guide.strokes import read_strokes
 from filmcolor.guide.times import FilmTimes
 from filmcolor.job import FilmPlan
@@ -45,7 +51,7 @@ def with_film(options: RunOptions, plan: PlanFile) -> RunOptions:
         }
 
     color = replace(options.color, **chosen(COLOR_KEYS, options.color, ColorOptions()))
-    return replace(options, color=color, **chosen(GIVEN_KEYS, options, RunOptions()))
+    return replace(options, color=color, **chosen(GIVEN_KEYS + UPSCALE_KEYS, options, RunOptions()))
 
 
 def leaves_pale(plan: PlanFile, options: RunOptions, least: float) -> bool:

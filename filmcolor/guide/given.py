@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from filmcolor.errors import FilmcolorError, MediaError, OptionError
@@ -24,7 +25,7 @@ from filmcolor.guide.strokes import read_strokes
 from filmcolor.guide.times import FilmTimes
 from filmcolor.job import FilmPlan
 from filmcolor.media.images import find_pictures
-from filmcolor.media.still_file import read_still
+from filmcolor.media.still_file import Rgb, read_still
 from filmcolor.moments import seconds_in, time_text
 from filmcolor.options import RunOptions, Stroke
 from filmcolor.types import Field, Notice, Shot
@@ -241,6 +242,7 @@ class _Finder:
             self._untouched += 1
             return None
         height, width = self._screen.displayed
+        rgb = _of_enlarged(rgb, height, width)
         if rgb.shape[:2] != self._screen.displayed:
             raise MediaError(
                 f"{path}: {rgb.shape[1]}x{rgb.shape[0]}, but the film is displayed at "
@@ -275,6 +277,18 @@ class _Finder:
                 if frame is not None:
                     found.append((frame, stroke))
         return found
+
+
+def _of_enlarged(rgb: Rgb, height: int, width: int) -> Rgb:
+    """A still of a size that `--upscale` makes of this one, brought back to it; others as is."""
+    for factor in (2, 3, 4):
+        # Where samples are not square, sides were rounded after they had been multiplied.
+        if all(
+            abs(a - factor * b) < factor
+            for a, b in zip(rgb.shape[:2], (height, width), strict=True)
+        ):
+            return cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    return rgb
 
 
 @contextmanager

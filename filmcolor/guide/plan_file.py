@@ -23,7 +23,7 @@ from typing import Any, get_args
 from filmcolor.errors import OptionError
 from filmcolor.guide.strokes import parse_stroke, parse_time
 from filmcolor.moments import time_text
-from filmcolor.options import Look, Stroke
+from filmcolor.options import Look, Stroke, UpscaleFor
 
 Lines = Mapping[tuple[int, str], int]
 """By number of the shot (0: the film) and key ("" for its head): the line, where it is known."""
@@ -63,13 +63,20 @@ class Choices:
     """A file of them, or the strokes themselves."""
     reference: str | None = None
     """A colour photograph that guides the colours; empty for none."""
+    upscale: int | None = None
+    """This one and the next two, of the film alone: as in `RunOptions`."""
+    upscale_for: UpscaleFor | None = None
+    upscale_model: str | None = None
+    """Name of an upscaler, or a .safetensors file."""
 
 
 COLOR_KEYS = ("look", "saturation", "hue_shift", "stability", "model")
 """Choices that are options of `ColorOptions`."""
 GIVEN_KEYS = ("stills", "strokes", "reference")
 """Choices that are things given to guide the colours."""
-FILM_KEYS = COLOR_KEYS + GIVEN_KEYS
+UPSCALE_KEYS = ("upscale", "upscale_for", "upscale_model")
+"""Choices of how the film is enlarged; shots have none of their own."""
+FILM_KEYS = COLOR_KEYS + GIVEN_KEYS + UPSCALE_KEYS
 """Choices that are options of a run."""
 
 
@@ -216,6 +223,10 @@ class _Reader:
     def _choices(self, values: Mapping[str, Any]) -> Choices:
         """What is chosen for the shot that is being read, or for the film."""
         known = [each.name for each in fields(Choices)]
+        if self._shot:
+            known = [key for key in known if key not in UPSCALE_KEYS]
+            if ours := sorted(values.keys() & set(UPSCALE_KEYS)):
+                raise self._error(ours[0], "all shots have one size; write it under [film]")
         unknown = values.keys() - set(known)
         if unknown:
             names = ", ".join((["start", "end"] if self._shot else []) + known)
@@ -251,7 +262,15 @@ def _value(key: str, value: object, folder: Path, *, is_film: bool) -> object:
         if not low <= value <= high:
             raise ValueError(f"{value} is not within {low} to {high}")
         return float(value)
-    if key == "model":
+    if key == "upscale":
+        if isinstance(value, bool) or value not in (2, 3, 4):
+            raise ValueError("must be 2, 3 or 4")
+        return value
+    if key == "upscale_for":
+        if value not in get_args(UpscaleFor):
+            raise ValueError(f"must be one of {', '.join(get_args(UpscaleFor))}, as text")
+        return value
+    if key in ("model", "upscale_model"):
         name = _name(value, "the name of a model, or a .safetensors file")
         return str(folder / name) if is_model_file(name) else name
     if key == "stills" and not is_film:

@@ -44,6 +44,11 @@ _HEAD = """\
 #   reference = "a.jpg"    a colour photograph of other things whose colours are followed, as for
 #                          `run --reference`; "" for none
 #
+# Under [film] alone:
+#
+#   upscale = 2            so many times as many rows and columns, 2, 3 or 4; with upscale_for =
+#                          "film" or "clean", and upscale_model, as for `run --upscale`
+#
 # Names of files count from the folder of this file.
 #
 # The shots are those of the film. Where a cut was missed, give the shot an earlier end and add a
@@ -114,7 +119,7 @@ def _choices(choices: Choices, table: str) -> list[str]:
 def _value(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float):
+    if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, PlanStill):
         if value.at is None:
@@ -152,13 +157,17 @@ def _seen_from(folder: Path, plan: PlanFile) -> PlanFile:
     def seen(name: str) -> str:
         return name if os.path.isabs(name) else Path(os.path.relpath(name, folder)).as_posix()
 
+    def seen_model(name: str | None) -> str | None:
+        return seen(name) if name and is_model_file(name) else name
+
     def chosen(choices: Choices) -> Choices:
-        stills, strokes, model = choices.stills, choices.strokes, choices.model
+        stills, strokes = choices.stills, choices.strokes
         if isinstance(stills, tuple):
             stills = tuple(replace(still, file=seen(still.file)) for still in stills)
         return replace(
             choices,
-            model=seen(model) if model and is_model_file(model) else model,
+            model=seen_model(choices.model),
+            upscale_model=seen_model(choices.upscale_model),
             stills=seen(stills) if isinstance(stills, str) else stills,
             strokes=seen(strokes) if isinstance(strokes, str) else strokes,
             reference=seen(choices.reference) if choices.reference else choices.reference,

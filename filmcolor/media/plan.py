@@ -130,7 +130,7 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
     for a target that cannot be written or a source that cannot be read.
     """
     if options.upscale is not None:
-        info = _enlarged(info, options.upscale)
+        info = enlarged_info(info, options.upscale)
     plan = OutputPlan(
         source=info.path,
         target=target,
@@ -171,7 +171,7 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
     return replace(plan, summary=_summary(plan, container, options))
 
 
-def _enlarged(info: VideoInfo, factor: int) -> VideoInfo:
+def enlarged_info(info: VideoInfo, factor: int) -> VideoInfo:
     """The film with so many times as many rows and columns, its colours still read as they were.
 
     An untagged film's matrix goes by its height, which changes.

@@ -23,6 +23,7 @@ from filmcolor.stills import write_stills
 from filmcolor.types import Notice, PictureDone
 from filmcolor.workfolder import default_folder
 from tests.clips import make_clip, plane_codes
+from tests.upscalers import write_upscaler
 
 RATE = Fraction(4)  # frames a second, so that few frames make several segments
 CUTS = [22, 50]
@@ -121,6 +122,32 @@ def test_a_still_has_the_colors_of_the_run(film: Path, automatic: Film, stills: 
         for plane, codes in zip((cb, cr), automatic[frame], strict=True):
             own = (cv2.resize(plane, codes.shape[::-1], interpolation=cv2.INTER_AREA) - 128.0) / 255
             assert np.abs(own - (codes - 128.0) / 224).mean() < 0.01
+
+
+def test_stills_of_the_larger_film_guide_either(
+    film: Path, automatic: Film, stills: Path, tmp_path: Path
+) -> None:
+    mine = write_upscaler(tmp_path / "mine.safetensors")
+    larger = replace(OPTIONS, upscale=2, upscale_model=mine, keep_work=False)
+    folder = tmp_path / "larger"
+    list(write_stills(str(film), str(folder), larger))
+    assert [path.name for path in sorted(folder.iterdir())] == [
+        path.name for path in sorted(stills.iterdir())
+    ]
+    for path in folder.iterdir():
+        made, plain = Image.open(path), Image.open(stills / path.name)
+        assert made.size == (2 * SIZE[1], 2 * SIZE[0])
+        near = np.asarray(made.resize(plain.size, Image.Resampling.BOX), np.float32)
+        assert np.abs(near - np.asarray(plain, np.float32)).mean() < 2.5
+    paint(sorted(folder.glob("*.png"))[1], (0.7, 1.1, 0.6))
+    small = replace(OPTIONS, stills=str(folder))
+    moved = difference(colored(film, tmp_path / "small.mkv", small), automatic)
+    assert moved[SHOTS[1]].min() > 3 and moved[SHOTS[0]].max() == 0
+    guided = colored(film, tmp_path / "large.mkv", replace(larger, stills=str(folder)))
+    plain_large = colored(film, tmp_path / "plain.mkv", larger)
+    assert guided.shape[2:] == SIZE
+    moved = difference(guided, plain_large)
+    assert moved[SHOTS[1]].min() > 3 and moved[SHOTS[0]].max() == 0
 
 
 def test_untouched_stills_change_nothing(

@@ -29,7 +29,15 @@ def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
     folder = str(tmp_path)
     odd = f'{folder}/he said "no"\\\x7f\tü.png'
     plan = PlanFile(
-        Choices(look="restrained", stability=0.25, stills=f"{folder}/stills", strokes=STROKES),
+        Choices(
+            look="restrained",
+            stability=0.25,
+            stills=f"{folder}/stills",
+            strokes=STROKES,
+            upscale=3,
+            upscale_for="clean",
+            upscale_model=f"{folder}/larger.safetensors",
+        ),
         (
             PlanShot(Fraction(0), Fraction("1.001"), Choices(skip=True), "a cut", "a.png"),
             PlanShot(
@@ -104,6 +112,7 @@ def test_everything_is_explained_in_comments_alone(tmp_path: Path) -> None:
         "model",
         "stills",
         "reference",
+        "upscale",
     ):
         assert f"#   {key} = " in head
     assert max(map(len, text.splitlines())) <= 100
@@ -156,6 +165,14 @@ SHOT = '[[shot]]\nstart = "00:00:00.000"\n'
         (
             HEAD + SHOT + "[[shot.strokes]]\nat = 1\ncolor = '#12'",
             "line 6: shot 1 (start 00:00:00.000): strokes: stroke 1: color: '#12' is none",
+        ),
+        ("[film]\nupscale = 5\n" + SHOT, "line 2: [film]: upscale: must be 2, 3 or 4"),
+        ("[film]\nupscale = true\n" + SHOT, "[film]: upscale: must be 2, 3 or 4"),
+        ("[film]\nupscale_for = 'old'\n" + SHOT, "upscale_for: must be one of clean, film"),
+        ("[film]\nupscale_model = 2\n" + SHOT, "upscale_model: must be the name of a model"),
+        (
+            HEAD + SHOT + "upscale = 2",
+            "line 6: shot 1 (start 00:00:00.000): upscale: all shots have one size; write it",
         ),
         (HEAD + SHOT + "color = 3", "color: no such key (known: start, end, skip, "),
         ("x = " + "[" * 5000, "nested too deeply"),

@@ -24,6 +24,7 @@ from filmcolor.planner import plan_film
 from filmcolor.types import Event, Finished, Looking, Notice
 from filmcolor.workfolder import default_folder
 from tests.clips import make_clip, plane_codes
+from tests.upscalers import write_upscaler
 
 RATE = Fraction(2)  # frames a second, so that few frames make several segments
 CUTS = [12, 24]
@@ -285,6 +286,27 @@ def test_a_shot_is_given_a_still_and_strokes(
     assert (cr[SHOTS[0]] > 140).all() and (cb[SHOTS[0]] < 128).all()
     assert (cb[SHOTS[1]] > 145).all()
     assert (cb[SHOTS[2]] > 140).all()
+
+
+def test_a_plan_makes_the_film_larger(
+    film: Path, plan: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    """As the command line does, which wins; and `plan` writes what it was asked for."""
+    mine = write_upscaler(tmp_path / "mine.safetensors")
+    part = {"start_seconds": Fraction(0), "duration_seconds": Fraction(2)}
+    lines = 'upscale = 2\nupscale_model = "mine.safetensors"'
+    planned = replace(plan((0, lines)), keep_work=False, **part)
+    larger = replace(OPTIONS, upscale=2, upscale_model=mine, keep_work=False, **part)
+    made = colored(film, tmp_path / "planned.mkv", planned)
+    assert made.shape[2:] == (96, 128)
+    assert np.array_equal(made, colored(film, tmp_path / "asked.mkv", larger))
+    insisted = replace(planned, upscale=4, upscale_model=mine)
+    assert colored(film, tmp_path / "four.mkv", insisted).shape[2:] == (192, 256)
+    written = tmp_path / "written.toml"
+    list(plan_film(str(film), str(written), larger))
+    assert read_plan(written).film.upscale == 2
+    again = replace(OPTIONS, plan=str(written), keep_work=False, **part)
+    assert np.array_equal(colored(film, tmp_path / "again.mkv", again), made)
 
 
 def test_pipes_are_refused(film: Path, plan: Callable[..., RunOptions]) -> None:
