@@ -30,6 +30,7 @@ Lines = Mapping[tuple[int, str], int]
 
 _RANGES = {"saturation": (0, 4), "hue_shift": (-180, 180), "stability": (0, 1)}
 """As `ColorOptions` takes them."""
+_WORDS = {"look": get_args(Look), "upscale_for": get_args(UpscaleFor)}
 _LARGEST_FILE = 64 << 20
 _HEADER = re.compile(r"\s*\[\[?\s*(?P<name>[\w.\s]+?)\s*\]\]?\s*(?:#.*)?")
 _KEY = re.compile(r"\s*(?P<key>[\w-]+)\s*=")
@@ -251,9 +252,9 @@ def _value(key: str, value: object, folder: Path, *, is_film: bool) -> object:
         if not isinstance(value, bool):
             raise ValueError("must be true or false")
         return value
-    if key == "look":
-        if value not in get_args(Look):
-            raise ValueError(f"must be one of {', '.join(get_args(Look))}, as text")
+    if key in _WORDS:
+        if value not in _WORDS[key]:
+            raise ValueError(f"must be one of {', '.join(_WORDS[key])}, as text")
         return value
     if key in ("saturation", "hue_shift", "stability"):
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -265,10 +266,6 @@ def _value(key: str, value: object, folder: Path, *, is_film: bool) -> object:
     if key == "upscale":
         if isinstance(value, bool) or value not in (2, 3, 4):
             raise ValueError("must be 2, 3 or 4")
-        return value
-    if key == "upscale_for":
-        if value not in get_args(UpscaleFor):
-            raise ValueError(f"must be one of {', '.join(get_args(UpscaleFor))}, as text")
         return value
     if key in ("model", "upscale_model"):
         name = _name(value, "the name of a model, or a .safetensors file")
