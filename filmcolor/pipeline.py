@@ -22,6 +22,7 @@ from filmcolor.errors import OptionError
 from filmcolor.film_stages import Coloring, StageClock, color_stream
 from filmcolor.film_workers import FilmTask
 from filmcolor.guide.choosing import check_names, check_references, with_film
+from filmcolor.guide.given import given_files
 from filmcolor.guide.match import reference_for
 from filmcolor.guide.plan_file import PlanFile, read_plan
 from filmcolor.infer import one_thread_each
@@ -130,6 +131,7 @@ def write_facts(job: Coloring, frames: int) -> None:
             device=str(job.model.device),
             encoding=job.output.summary,
             frames=frames,
+            given=given_files(job.options),
         )
 
 

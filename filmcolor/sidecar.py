@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,10 +61,12 @@ def write_sidecar(
     device: str,
     encoding: str,
     frames: int,
+    given: Iterable[Path] = (),
 ) -> None:
     """Write it for a result that is whole; reads both films once, for their SHA-256.
 
-    `encoding` is the plan's line for people. Raises `MediaError` if something cannot be read or
+    `encoding` is the plan's line for people, `given` are the files that said which colours are
+    right, and the other models. Raises `MediaError` if something cannot be read or
     written.
     """
     chosen = {name: v for name, v in asdict(options).items() if name not in _NOT_MADE_OF}
@@ -80,6 +82,7 @@ def write_sidecar(
             "provenance": card.provenance,
             **_file_facts(checkpoint),
         },
+        "given": [{**_file_facts(path), "file": str(path)} for path in given],
         "device": device,
         "options": chosen,
     }

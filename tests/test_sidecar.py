@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from filmcolor.errors import OptionError
 from filmcolor.media.decode import FilmReader
@@ -16,6 +18,7 @@ from filmcolor.pipeline import color_film
 from filmcolor.report.facts import Films, run_facts
 from filmcolor.sidecar import read_sidecar, sidecar_path
 from tests.clips import make_clip
+from tests.upscalers import write_upscaler
 
 OPTIONS = RunOptions(color=ColorOptions(device="cpu", size=96, smooth="none"), sidecar=True)
 
@@ -50,7 +53,32 @@ def test_it_says_what_was_run(films: tuple[Path, Path]) -> None:
     assert facts["model"]["name"] == "default" and facts["model"]["sha256"] == digest(checkpoint)
     assert facts["options"]["color"]["size"] == 96
     assert "overwrite" not in facts["options"] and "workers" not in facts["options"]
-    assert facts["device"] == "cpu"
+    assert facts["device"] == "cpu" and facts["given"] == []
+
+
+def test_it_says_what_was_given(films: tuple[Path, Path], tmp_path: Path) -> None:
+    """What a plan names too: anyone who wants the same frames again needs these files."""
+    film, result = films[0], tmp_path / "color.mkv"
+    (tmp_path / "stills").mkdir()
+    still, own = tmp_path / "stills" / "00-00-00.000.png", tmp_path / "own.png"
+    for path in (still, own):
+        Image.new("RGB", (64, 48), (40, 70, 200)).save(path)
+    plan = tmp_path / "film.toml"
+    plan.write_text(
+        '[film]\nstills = "stills"\n'
+        '[[shot]]\nstart = 0\nstills = { file = "own.png", at = 0.125 }\n'
+    )
+    upscaler = tmp_path / "mine.safetensors"
+    options = replace(
+        OPTIONS, plan=str(plan), upscale=2, upscale_model=write_upscaler(upscaler), overwrite=True
+    )
+    for _ in color_film(str(film), str(result), options):
+        pass
+    facts = read_sidecar(str(result))
+    assert facts is not None
+    assert {each["file"]: each["sha256"] for each in facts["given"]} == {
+        str(path): digest(path) for path in (plan, still, own, upscaler)
+    }
 
 
 def test_the_report_reads_it(films: tuple[Path, Path], tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from filmcolor.errors import FilmcolorError, MediaError, OptionError
 from filmcolor.guide.carry import Anchor
+from filmcolor.guide.plan_file import read_plan
 from filmcolor.guide.reference import read_reference
 from filmcolor.guide.screen import Screen, ab_of
 from filmcolor.guide.spread import spread
@@ -26,6 +27,7 @@ from filmcolor.guide.times import FilmTimes
 from filmcolor.job import FilmPlan
 from filmcolor.media.images import find_pictures
 from filmcolor.media.still_file import Rgb, read_still
+from filmcolor.models.registry import find_checkpoint
 from filmcolor.moments import seconds_in, time_text
 from filmcolor.options import RunOptions, Stroke
 from filmcolor.types import Field, Notice, Shot
@@ -277,6 +279,30 @@ class _Finder:
                 if frame is not None:
                     found.append((frame, stroke))
         return found
+
+
+def given_files(options: RunOptions) -> list[Path]:
+    """Every file that a run with these options depends on beside the film and its model, each once:
+    the plan and what it names, stills, strokes, references, other models.
+
+    Raises `OptionError` as `read_plan` does.
+    """
+    plan = None if options.plan is None else read_plan(options.plan)
+    names: list[object] = [options.plan, options.strokes, options.reference]
+    folders: list[object] = [options.stills]
+    models: list[str | None] = [options.upscaler if options.upscale is not None else None]
+    for choices in () if plan is None else (plan.film, *(shot.choices for shot in plan.shots)):
+        names += [choices.strokes, choices.reference]
+        folders.append(choices.stills)
+        models.append(choices.model)
+        if isinstance(choices.stills, tuple):
+            names += [still.file for still in choices.stills]
+    found = {Path(name) for name in names if name and isinstance(name, str)}
+    for folder in folders:
+        if isinstance(folder, str):
+            found.update(find_pictures(Path(folder)))
+    found.update(find_checkpoint(name) for name in models if name is not None)
+    return sorted(found - {find_checkpoint(options.color.model)})
 
 
 def _of_enlarged(rgb: Rgb, height: int, width: int) -> Rgb:
