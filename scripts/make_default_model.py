@@ -8,7 +8,8 @@
 `--look` prints the gain in PSNR over the grey photographs against colourfulness for several shares
 of the class head, temperatures and gains of chroma. Without it the chosen ones are written into the
 checkpoint with their figures and the texts of the card, and the result replaces the model that
-comes with the package.
+comes with the package. Of several checkpoints of one run the mean of their weights is taken
+(Wortsman et al., "Model soups", ICML 2022).
 """
 
 from __future__ import annotations
@@ -29,6 +30,15 @@ from filmcolor.train.data import PhotoSet, load_photos
 DEFAULT = Path(__file__).parents[1] / "filmcolor" / "weights" / "default.safetensors"
 SHARES = ((0.0, 0.38), (0.3, 0.38), (0.5, 0.38), (0.7, 0.38), (0.5, 0.3))
 GAINS = (1.0, 1.1, 1.2, 1.3, 1.45)
+
+
+def mean_of(checkpoints: list[str]) -> LoadedModel:
+    """A model whose weights are the mean of those of several."""
+    models = [load_generator(name, torch.device("cpu")) for name in checkpoints]
+    weights = [model.generator.state_dict() for model in models]
+    mean = {name: sum(each[name] for each in weights) / len(weights) for name in weights[0]}
+    models[0].generator.load_state_dict(mean)
+    return models[0]
 
 
 def read_out(model: LoadedModel, share: float, temperature: float, gain: float) -> LoadedModel:
@@ -58,7 +68,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("checkpoint")
+    parser.add_argument("checkpoints", nargs="+")
     parser.add_argument("--val", required=True, help="photographs never trained on")
     parser.add_argument("--pictures", type=int, help="measure on so many of them (all)")
     parser.add_argument("--look", action="store_true", help="only try ways to read it out")
@@ -70,7 +80,7 @@ def main() -> int:
     )
     parser.add_argument("-o", "--output", type=Path, default=DEFAULT)
     chosen = parser.parse_args()
-    model = load_generator(chosen.checkpoint, torch.device("cpu"))
+    model = mean_of(chosen.checkpoints)
     photos = load_photos([chosen.val])
     if chosen.pictures is not None:
         photos = photos.take(spread_indices(len(photos), chosen.pictures))
