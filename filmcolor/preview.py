@@ -30,10 +30,11 @@ from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import ColorOptions, Look, PreviewOptions
 from filmcolor.picture_box import find_picture_box
 from filmcolor.shot_measures import frame_distance, look_at
-from filmcolor.superres import Enlarger, enlarged, enlarged_box, load_enlarger
+from filmcolor.superres import enlarged_box, load_enlarger
 from filmcolor.tone import Tone
 from filmcolor.types import (
     Box,
+    ColorField,
     Event,
     Finished,
     Frame,
@@ -90,8 +91,9 @@ def preview_film(source: str, target: str, options: PreviewOptions) -> Generator
     full_range = bool(resolve_tags(info.tags, info.height).full_range)
     box = find_picture_box(samples, info.layout, full_range, interlaced=info.interlaced)
     shown = (with_neutral_chroma(frame, info.layout) for frame in frames)
-    colored_info, colored_box, cell_height = info, box, _CELL_HEIGHT
+    large, colored_info, colored_box, cell_height = frames, info, box, _CELL_HEIGHT
     if enlarger is not None:
+        large = [replace(frame, luma=enlarger.enlarge(frame.luma)) for frame in frames]
         colored_info = enlarged_info(info, enlarger.factor)
         colored_box = enlarged_box(box, enlarger.factor)
         cell_height *= enlarger.factor
@@ -100,7 +102,10 @@ def preview_film(source: str, target: str, options: PreviewOptions) -> Generator
     columns = [[maker.picture(frame) for frame in shown]]
     maker = PictureMaker(replace(colored_info, layout=layout), colored_box, cell_height)
     for model in models.values():
-        made = _colored(frames, model, info, box, options.run.color, enlarger)
+        view = film_view(info, model, box, options.run.color)
+        fields = infer(frames, model, view, options.run.color.batch_size)
+        colors = [color for _, color in fields]
+        made = _composed(large, colors, model, info, colored_box, Tone.of(options.run.color))
         columns.append([maker.picture(frame) for frame in made])
         yield Progress(len(frames) * (len(columns) - 1), total, {})
     labels = [_clock((frame.pts - origin) * info.time_base) for frame in frames]
@@ -142,21 +147,20 @@ def _models(color: ColorOptions, device: str) -> dict[Look, LoadedModel]:
     }
 
 
-def _colored(
+def _composed(
     frames: Sequence[Frame],
+    colors: Sequence[ColorField],
     model: LoadedModel,
     info: VideoInfo,
     box: Box | None,
-    color: ColorOptions,
-    enlarger: Enlarger | None,
+    tone: Tone,
 ) -> Iterator[Frame]:
-    """The frames as `filmcolor run` makes them, but each by itself, and interlaced ones whole."""
-    tags, tone = resolve_tags(info.tags, info.height), Tone.of(color)
-    fields = infer(frames, model, film_view(info, model, box, color), color.batch_size)
-    if enlarger is not None:
-        fields, box = enlarged(fields, enlarger), enlarged_box(box, enlarger.factor)
+    """The frames as `filmcolor run` makes them, but each by itself, and interlaced ones whole; they
+    may be larger than the film that `info` describes, `box` lies in them.
+    """
+    tags = resolve_tags(info.tags, info.height)
     composed = compose(
-        fields,
+        zip(frames, colors, strict=True),
         source_layout=info.layout,
         layout=info.layout.colored,
         tags=tags,
@@ -167,7 +171,7 @@ def _colored(
         tone_of=lambda shot: tone,
     )
     for frame, colored in zip(frames, composed, strict=True):
-        yield replace(frame, luma=colored.luma, chroma=(colored.cb, colored.cr))
+        yield replace(frame, chroma=(colored.cb, colored.cr))
 
 
 def _clock(seconds: Fraction) -> str:

@@ -9,7 +9,8 @@
 of the class head, temperatures and gains of chroma. Without it the chosen ones are written into the
 checkpoint with their figures and the texts of the card, and the result replaces the model that
 comes with the package. Of several checkpoints of one run the mean of their weights is taken
-(Wortsman et al., "Model soups", ICML 2022).
+(Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018);
+one that is named twice counts twice.
 """
 
 from __future__ import annotations

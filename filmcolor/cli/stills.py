@@ -64,8 +64,8 @@ _SHOT_OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] 
         default=_COLOR.size,
         show_default="the model's own",
         metavar="PIXELS",
-        help="Size at which the model looks at a frame; stills always have the size of the film as "
-        "it is displayed.",
+        help="Size at which the model looks at a frame; stills have the size of the film as it is "
+        "displayed, or what --upscale makes of it.",
     ),
     section_option(
         _COLOUR,
