@@ -21,8 +21,7 @@ from filmcolor.evaluate.sheets import make_sheet, write_png
 from filmcolor.infer import infer
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.partfile import PartFile
-from filmcolor.media.plan import enlarged_info
-from filmcolor.media.probe import refuse_hdr
+from filmcolor.media.probe import enlarged_info, refuse_hdr
 from filmcolor.models.card import read_card
 from filmcolor.models.checkpoint import LoadedModel, load_generator
 from filmcolor.models.device import resolve_device

@@ -25,8 +25,8 @@ from filmcolor.infer import one_thread_each
 from filmcolor.job import FilmPlan
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.encode import OutputPlan
-from filmcolor.media.plan import FALLBACK_RATE, PIPE, enlarged_info
-from filmcolor.media.probe import refuse_hdr
+from filmcolor.media.plan import FALLBACK_RATE, PIPE
+from filmcolor.media.probe import enlarged_info, refuse_hdr
 from filmcolor.media.still_file import write_still
 from filmcolor.models.checkpoint import load_generator
 from filmcolor.models.device import resolve_device

@@ -27,6 +27,7 @@ from filmcolor.media.containers import (
 )
 from filmcolor.media.encoders import find_encoder
 from filmcolor.media.partfile import PartFile
+from filmcolor.media.probe import enlarged_info
 from filmcolor.media.settings import (
     BOTTOM_FIRST,
     TOP_FIRST,
@@ -61,10 +62,6 @@ from filmcolor.options import OnError, RunOptions
 from filmcolor.types import ColorTags, Notice, PixelLayout, Siting, VideoInfo
 
 PIPE = "-"
-UNTAGGED_MATRICES = (0, 2, 3)
-BT601 = 6
-SD_LINES = 576
-"""Most lines of a film that is taken as BT.601 if it does not say."""
 FALLBACK_RATE = Fraction(25)
 """Frames a second assumed where the source states none; only headers and rate control use it."""
 
@@ -169,17 +166,6 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
         plan = _plan_source(plan, info, container)
     PartFile(target).check()
     return replace(plan, summary=_summary(plan, container, options))
-
-
-def enlarged_info(info: VideoInfo, factor: int) -> VideoInfo:
-    """The film with so many times as many rows and columns, its colours still read as they were.
-
-    An untagged film's matrix goes by its height, which changes.
-    """
-    tags, height = info.tags, info.height * factor
-    if tags.matrix in UNTAGGED_MATRICES and info.height <= SD_LINES < height:
-        tags = replace(tags, matrix=BT601)
-    return replace(info, width=info.width * factor, height=height, tags=tags)
 
 
 def _siting(info: VideoInfo, options: RunOptions) -> Siting:

@@ -8,6 +8,7 @@ film.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from typing import Literal
@@ -41,6 +42,8 @@ ColorState = Literal["grey", "tinted", "color"]
 _LOOKED_AT = 4  # frames decoded by `probe`: enough to see fields, few enough for big pictures
 _HIGHEST_RATE = 1000  # frames a second; a "rate" above this is a tick rate
 _TRANSFERS_HDR = {16: "PQ", 18: "HLG"}
+_UNTAGGED_MATRICES = (0, 2, 3)
+_BT601 = 6
 _SD_LINES = 576  # untagged pictures up to this height are BT.601, above BT.709
 # Codecs whose standard reads an untagged range as limited, in grey formats too.
 _LIMITED_BY_STANDARD = {"h264", "hevc", "vvc", "av1", "vp9", "mpeg2video"}
@@ -195,7 +198,7 @@ def _tags(
         # FFmpeg takes grey formats as full range unless the codec's standard says otherwise.
         full_range = None if codec in _LIMITED_BY_STANDARD else True
     if format_.is_rgb or format_.is_bayer or format_.has_palette or matrix == 0:
-        matrix = 6 if height <= _SD_LINES else 1  # what the conversion to Y'CbCr uses
+        matrix = _BT601 if height <= _SD_LINES else 1  # what the conversion to Y'CbCr uses
     return ColorTags(matrix, primaries, transfer, full_range)
 
 
@@ -287,3 +290,19 @@ def _bin_means(values: Field, bins: np.typing.NDArray[np.intp]) -> Field:
 
 def _rms(*parts: Field) -> float:
     return float(np.sqrt(sum(float(np.mean(np.square(part))) for part in parts)))
+
+
+def enlarged_info(info: VideoInfo, factor: int) -> VideoInfo:
+    """The film with so many times as many rows and columns, its colours still read as they were."""
+    height = info.height * factor
+    tags = enlarged_tags(info.tags, info.height, height)
+    return replace(info, width=info.width * factor, height=height, tags=tags)
+
+
+def enlarged_tags(tags: ColorTags, height: int, made: int) -> ColorTags:
+    """Tags of a film of so many rows that is made to have others: one without a matrix goes by its
+    height, which changes.
+    """
+    if tags.matrix in _UNTAGGED_MATRICES and height <= _SD_LINES < made:
+        return replace(tags, matrix=_BT601)
+    return tags

@@ -16,7 +16,7 @@ from filmcolor.errors import OptionError
 from filmcolor.media.containers import Container, container_of
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.encoders import ENCODERS
-from filmcolor.media.plan import BT601, SD_LINES, UNTAGGED_MATRICES
+from filmcolor.media.probe import enlarged_tags
 from filmcolor.media.source import PIPE, media_errors, open_source
 from filmcolor.media.streams import plan_streams, survey_streams
 from filmcolor.media.timeline import MATROSKA_TIME_BASE
@@ -134,7 +134,9 @@ def _compare_pictures(
             "rotation",
             f"the rotation of {before.rotation} degrees has become {after.rotation} degrees",
         )
-    for name, code, other in _tag_pairs(_enlarged_tags(before, after), after.tags):
+    for name, code, other in _tag_pairs(
+        enlarged_tags(before.tags, before.height, after.height), after.tags
+    ):
         if code != other:
             findings.fault("colour tags", f"the colour tag {name} {code} has become {other}")
     is_woven = before.interlaced and not options.deinterlace
@@ -149,13 +151,6 @@ def _compare_pictures(
         findings.note(
             f"the luma is rounded from {before.layout.bit_depth} to {after.layout.bit_depth} bits"
         )
-
-
-def _enlarged_tags(before: VideoInfo, after: VideoInfo) -> ColorTags:
-    """The source's tags; where it has no matrix and goes by its height, enlarging states one."""
-    if before.tags.matrix in UNTAGGED_MATRICES and before.height <= SD_LINES < after.height:
-        return replace(before.tags, matrix=BT601)
-    return before.tags
 
 
 def _matrix(info: VideoInfo) -> tuple[int, ...] | None:
