@@ -109,7 +109,7 @@ ENCODERS: Mapping[Codec, Encoder] = MappingProxyType(
             formats=_planar(_ALL, (8, 10)),
             smallest=1,
             crf=18.0,
-            preset="medium",
+            preset="faster",
             presets=_X26_PRESETS,
             # Not crf 0: above 8 bits that is merely a very good quality.
             lossless={"qp": "0"},

@@ -163,7 +163,7 @@ def test_gop_is_two_seconds() -> None:
 
 def test_defaults_come_from_the_table() -> None:
     x264 = encoder_options(ENCODERS["libx264"], EncodeOptions(), BITS_8, "left")
-    assert (x264["crf"], x264["preset"]) == ("18", "medium")
+    assert (x264["crf"], x264["preset"]) == ("18", "faster")
     assert "open-gop=0" in x264["x264-params"]
     assert x264["forced-idr"] == "1"
     assert "chroma_sample_location" not in x264
