@@ -351,12 +351,29 @@ class ChromaTable:
         largest = ab.abs().amax(dim=1, keepdim=True)
         scaled = ab / largest.clamp(min=_TABLE_REACH)
         count, _, height, width = luma.shape
-        where = torch.cat([scaled, luma * 2 - 1], dim=1).permute(0, 2, 3, 1)
-        found = F.grid_sample(
-            self.values,
-            where.reshape(1, 1, count * height, width, 3),
+        nodes, side = self.values.shape[2:4]
+        # Two bilinear reads, in the planes of the nearest two Y' nodes, which lie below each other
+        # in one plane: half the time of a read in three dimensions, and the same.
+        rows = nodes * side
+        node = luma * (nodes - 1)
+        lower = node.floor().clamp_(max=nodes - 2)
+        row = lower * side + (scaled[:, 1:] + 1) * ((side - 1) / 2)
+        where = torch.stack([scaled[:, 0], row[:, 0] * (2 / (rows - 1)) - 1], dim=-1)
+        where = where.reshape(1, count * height, width, 2)
+        below = self._read(where)
+        where[..., 1] += 2 * side / (rows - 1)
+        share = (node - lower).reshape(1, 1, count * height, width)
+        found = torch.lerp(below, self._read(where), share)
+        return found.reshape(2, count, height, width).transpose(0, 1)
+
+    def _read(self, where: Tensor) -> Tensor:
+        """Where (1, h, w, 2) is in the planes of all Y' nodes, as `grid_sample` counts: to
+        (1, 2, h, w).
+        """
+        return F.grid_sample(
+            self.values.flatten(2, 3),
+            where,
             mode="bilinear",
             padding_mode="border",
             align_corners=True,
         )
-        return found.reshape(2, count, height, width).transpose(0, 1)
