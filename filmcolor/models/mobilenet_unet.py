@@ -33,9 +33,11 @@ _TAPS = {2: 24, 5: 32, 12: 96}
 """Channels by the block whose output is the last at stride 4, 8 and 16."""
 _STEM, _DEEPEST, _HEAD = 32, 320, 1280
 _AB_SCALE = 110.0
+_NO_CHROMA = 1e-4
+"""Squared Lab units: keeps the slope of the root finite where there is none."""
 _LOOKS = {
-    "restrained": {"class_share": 0.0, "chroma_gain": 1.0},
-    "vivid": {"class_share": 0.6, "chroma_gain": 1.2},
+    "restrained": {"class_share": 0.0, "chroma_gain": 1.0, "chroma_knee": 0.0},
+    "vivid": {"class_share": 0.6, "chroma_gain": 1.2, "chroma_knee": 0.0},
 }
 """Until they are measured: the regression alone errs least, the classes are richer in colour."""
 
@@ -50,6 +52,7 @@ class MobileNetUNetConfig:
     temperature: float = 0.38  # of the annealed mean (Zhang 2016, equation 5)
     class_share: float = 0.5  # share of the class head in the result; the rest is regression
     chroma_gain: float = 1.0  # of the mixture: regression and means come out paler than the truth
+    chroma_knee: float = 0.0  # Lab chroma that gets half of that gain; paler ones get still less
     dropout: float = 0.3  # in training, of the context; half and a third of it at stride 32 and 16
 
     @classmethod
@@ -69,6 +72,8 @@ class MobileNetUNetConfig:
         config = cls(widths=(int(widths[0]), int(widths[1]), int(widths[2])), **wanted)
         if not all(8 <= w <= 2048 for w in config.widths) or not 1 <= config.bins <= 4096:
             raise ValueError(f"sizes out of range in {config}")
+        if config.chroma_knee < 0:
+            raise ValueError(f"chroma_knee must not be negative, got {config.chroma_knee}")
         if not 0 <= config.dropout < 1:
             raise ValueError(f"dropout must be in 0..1, got {config.dropout}")
         return config
@@ -259,12 +264,20 @@ class MobileNetUNet(Generator):
         return self.classes(decoded), self.regression(decoded) * _AB_SCALE
 
     def decode(self, logits: Tensor, regression: Tensor) -> Tensor:
-        """Mix the annealed mean of the classes with the regression, in float32, at their gain."""
+        """Mix the annealed mean of the classes with the regression, in float32, at their gain.
+
+        With a knee the gain grows with chroma, so that what is thought to be nearly grey, as walls
+        and streets are, is not made colourful together with what is certain to have colour.
+        """
         share = self.config.class_share
         at_once = len(logits) if logits.is_cuda else 1  # a CPU takes pieces that fit its caches
         with torch.autocast(logits.device.type, enabled=False):
             mean = torch.cat([self._mean_color(part) for part in torch.split(logits, at_once)])
-        return (share * mean + (1 - share) * regression.float()) * self.config.chroma_gain
+        mixed = share * mean + (1 - share) * regression.float()
+        if knee := self.config.chroma_knee:
+            chroma = (mixed.square().sum(dim=1, keepdim=True) + _NO_CHROMA).sqrt()
+            mixed = mixed * (chroma / (chroma + knee))
+        return mixed * self.config.chroma_gain
 
     def _mean_color(self, logits: Tensor) -> Tensor:
         """The annealed mean (N, 2, h, w) of logits (N, bins, h, w)."""

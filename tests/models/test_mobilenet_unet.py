@@ -50,6 +50,25 @@ def test_decoding_mixes_annealed_mean_and_regression() -> None:
     assert mixed == pytest.approx(expected, abs=1e-4)
 
 
+def test_a_knee_leaves_strong_colours_more_of_the_gain_than_pale_ones_and_no_hue_changes() -> None:
+    made = MobileNetUNet(MobileNetUNetConfig(class_share=0.0, chroma_gain=1.5, chroma_knee=5.0))
+    logits = torch.zeros(1, 236, 1, 3)
+    regression = torch.tensor([[3.0, 30.0, 0.0], [4.0, 40.0, 0.0]]).view(1, 2, 1, 3)
+    regression.requires_grad_()
+    painted = made.decode(logits, regression)
+    factors = (painted / regression)[0, :, 0, :2]
+    assert factors[:, 0].tolist() == pytest.approx([0.75, 0.75], abs=1e-4)  # chroma 5: half
+    assert factors[:, 1].tolist() == pytest.approx([1.5 * 50 / 55] * 2, abs=1e-4)
+    assert painted[0, :, 0, 2].tolist() == [0.0, 0.0]
+    painted.sum().backward()
+    assert regression.grad is not None and bool(regression.grad.isfinite().all())
+
+
+def test_a_negative_knee_is_refused() -> None:
+    with pytest.raises(ValueError, match="chroma_knee"):
+        MobileNetUNetConfig.from_mapping({"chroma_knee": -1.0})
+
+
 def test_context_reaches_every_place(generator: MobileNetUNet) -> None:
     """A change in one corner of a large picture reaches the far corner, through the pooled
     context.
