@@ -28,12 +28,15 @@ def psnr(result: Tensor, truth: Tensor) -> Tensor:
     return -10 * torch.log10(error.clamp(min=10 ** (-_PERFECT_PSNR / 10)))
 
 
-def colorfulness(rgb: Tensor) -> Tensor:
-    """Hasler and Süsstrunk 2003, "Measuring colourfulness in natural images", on 0..255: (N,)."""
+def colorfulness(rgb: Tensor, least: float = 0.0) -> Tensor:
+    """Hasler and Süsstrunk 2003, "Measuring colourfulness in natural images", on 0..255: (N,).
+
+    `least` is added below both roots, for those who need slopes.
+    """
     red, green, blue = (rgb.clamp(0, 1) * 255).unbind(dim=1)
     rg, yb = red - green, 0.5 * (red + green) - blue
-    spread = (rg.var(dim=(1, 2), correction=0) + yb.var(dim=(1, 2), correction=0)).sqrt()
-    mean = (rg.mean(dim=(1, 2)) ** 2 + yb.mean(dim=(1, 2)) ** 2).sqrt()
+    spread = (rg.var(dim=(1, 2), correction=0) + yb.var(dim=(1, 2), correction=0) + least).sqrt()
+    mean = (rg.mean(dim=(1, 2)) ** 2 + yb.mean(dim=(1, 2)) ** 2 + least).sqrt()
     return spread + 0.3 * mean
 
 

@@ -12,9 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from filmcolor.color import lab_to_rgb, rgb_to_lab
+from filmcolor.evaluate.photos import colorfulness
 from filmcolor.models.mobilenet_unet import MobileNetEncoder
 
 _SMALL_ERROR = 30.0
+_LEAST_SPREAD = 1e-2
+"""Squared codes: keeps the slope of colourfulness finite where a picture is grey."""
 _HALF_PLANE = 120.0
 """The grid of bins reaches so far along a and b, Lab units."""
 
@@ -136,6 +140,17 @@ def picture_loss(ab: Tensor, truth: Tensor) -> Tensor:
     """
     error = ((ab - truth) ** 2).sum(dim=1).mean(dim=(-2, -1))
     return torch.log(error + _SMALL_ERROR).mean()
+
+
+def colorfulness_loss(ab: Tensor, rgb: Tensor) -> Tensor:
+    """How colourless pictures are, about 0..1: ab (N, 2, h, w), Lab units, to a scalar.
+
+    Of Kang et al. 2023, "DDColor: Towards Photo-Realistic Image Colorization via Dual Decoders";
+    lightness is that of the true R'G'B' (N, 3, H, W), 0..1.
+    """
+    light = rgb_to_lab(F.adaptive_avg_pool2d(rgb, ab.shape[-2:]))[:, :1]
+    painted = lab_to_rgb(torch.cat([light, ab], dim=1))
+    return 1 - colorfulness(painted, least=_LEAST_SPREAD).mean() / 100
 
 
 def vanilla_discriminator_loss(

@@ -36,6 +36,8 @@ class Losses:
     classes: float = 0.0  # rebalanced soft classification of ab
     regression: float = 0.0  # smooth L1 of ab, in units of 20
     picture: float = 0.0  # log of each picture's mean squared error of the regressed ab
+    painted: float = 0.0  # the same of the two heads' mixture, at its gain, as a run paints
+    colorfulness: float = 0.0  # what a picture so painted lacks of it
     l1: float = 0.0  # of what is painted, each channel scaled to -1..1 (RGB and Y': 0..1)
     l2: float = 0.0
     adversarial: float = 0.0
@@ -112,11 +114,12 @@ class Recipe:
                     "discriminator = true"
                 )
             losses = phase.losses
-            of_colors = losses.semantics, losses.stability, phase.hints.chance
+            of_paint = losses.painted, losses.colorfulness
+            of_colors = *of_paint, losses.semantics, losses.stability, phase.hints.chance
             if any(of_colors) and self.architecture == "subpixel":
                 raise OptionError(
                     f"recipe {self.name}, phase {phase.name}: an upscaler makes no colour, so that "
-                    "semantics, stability and hints mean nothing to it; use l1 or l2"
+                    "losses of colour and hints mean nothing to it; use l1 or l2"
                 )
             if losses.features and self.architecture != "subpixel":
                 raise OptionError(

@@ -179,6 +179,10 @@ class Trainer:
                 )
             if weights.picture and painting.regression is not None:
                 terms["picture"] = losses.picture_loss(painting.regression, truth_ab)
+            if weights.painted and painting.ab is not None:
+                terms["painted"] = losses.picture_loss(painting.ab, truth_ab)
+            if weights.colorfulness and painting.ab is not None:
+                terms["colorfulness"] = losses.colorfulness_loss(painting.ab, rgb)
             if weights.l1:
                 terms["l1"] = F.l1_loss(painting.color, truth)
             if weights.l2:

@@ -11,6 +11,7 @@ from filmcolor.models.mobilenet_unet import MobileNetEncoder
 from filmcolor.train.losses import (
     AbBins,
     class_loss,
+    colorfulness_loss,
     hinge_discriminator_loss,
     hinge_generator_loss,
     picture_loss,
@@ -107,3 +108,18 @@ def test_semantic_loss_is_nothing_for_what_the_teacher_sees_and_up_to_four() -> 
     assert semantic_loss(encoder, encoder, features, features).item() == pytest.approx(0, abs=1e-5)
     assert semantic_loss(encoder, encoder, 5 * features, features).item() < 0.5
     assert 2.0 < semantic_loss(encoder, encoder, features, -features).item() <= 4.0
+
+
+def test_a_colourless_painting_lacks_more_than_a_colourful_one() -> None:
+    generator = torch.Generator().manual_seed(4)
+    rgb = 0.3 + 0.4 * torch.rand(2, 3, 32, 32, generator=generator)
+    ab = torch.randn(2, 2, 8, 8, generator=generator) * 10
+    lacks = [float(colorfulness_loss(strength * ab, rgb)) for strength in (0.0, 0.5, 1.0)]
+    assert lacks[0] > lacks[1] > lacks[2] > 0
+    assert lacks[0] == pytest.approx(1.0, abs=0.01)
+
+
+def test_even_a_grey_painting_is_told_where_to_go() -> None:
+    ab = torch.zeros(1, 2, 4, 4, requires_grad=True)
+    colorfulness_loss(ab, torch.full((1, 3, 16, 16), 0.5)).backward()
+    assert ab.grad is not None and bool(ab.grad.isfinite().all())
