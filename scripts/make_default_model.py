@@ -6,7 +6,7 @@
         --share 0.5 --temperature 0.38 --gain 1.1 --card card.toml
 
 `--look` prints the gain in PSNR over the grey photographs against colourfulness for several shares
-of the class head, temperatures and gains of chroma. Without it the chosen ones are written into the
+of the class head, knees and gains of chroma. Without it the chosen ones are written into the
 checkpoint with their figures and the texts of the card, and the result replaces the model that
 comes with the package. Of several checkpoints of one run the mean of their weights is taken
 (Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018);
@@ -19,6 +19,7 @@ import argparse
 import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -29,8 +30,9 @@ from filmcolor.models.mobilenet_unet import MobileNetUNet
 from filmcolor.train.data import PhotoSet, load_photos
 
 DEFAULT = Path(__file__).parents[1] / "filmcolor" / "weights" / "default.safetensors"
-SHARES = ((0.0, 0.38), (0.3, 0.38), (0.5, 0.38), (0.7, 0.38), (0.5, 0.3))
-GAINS = (1.0, 1.1, 1.2, 1.3, 1.45)
+SHARES = ((0.0, 0.38), (0.2, 0.38), (0.4, 0.38))
+KNEES = ((0.0, (1.0, 1.1, 1.2, 1.3, 1.45)), (3.0, (1.2, 1.35, 1.5, 1.65, 1.8)))
+"""Knees, and the gains of chroma to try with each."""
 
 
 def mean_of(checkpoints: list[str]) -> LoadedModel:
@@ -44,27 +46,46 @@ def mean_of(checkpoints: list[str]) -> LoadedModel:
     return models[0]
 
 
-def read_out(model: LoadedModel, share: float, temperature: float, gain: float) -> LoadedModel:
+def rounded(model: LoadedModel) -> LoadedModel:
+    """The same with the weights that bfloat16 leaves of it where it computes in that, so that it
+    paints with the same ones in either precision; what is left to differ is rounding on the way.
+    """
+    for name, tensor in model.generator.state_dict().items():
+        exact = any(name.startswith(f"{part}.") for part in model.generator.exact_parts)
+        if not exact and name != "bin_centers":
+            tensor.copy_(tensor.to(torch.bfloat16))
+    return model
+
+
+def read_out(
+    model: LoadedModel, share: float, temperature: float, gain: float, knee: float
+) -> LoadedModel:
     """The same weights, mixed otherwise."""
     generator = model.generator
     if not isinstance(generator, MobileNetUNet):
         raise SystemExit("only checkpoints of recipe film have two heads to be mixed")
-    config = replace(generator.config, class_share=share, temperature=temperature, chroma_gain=gain)
+    config = replace(
+        generator.config,
+        class_share=share,
+        temperature=temperature,
+        chroma_gain=gain,
+        chroma_knee=knee,
+    )
     generator.config = config
     return replace(model, card=replace(model.card, config=asdict(config)))
 
 
 def look(model: LoadedModel, photos: PhotoSet) -> Iterator[str]:
     """Lines of gain against colourfulness."""
-    for share, temperature in SHARES:
+    for (share, temperature), (knee, gains) in product(SHARES, KNEES):
         report = evaluate_photos(
-            read_out(model, share, temperature, 1.0), photos.photos, saturations=GAINS
+            read_out(model, share, temperature, 1.0, knee), photos.photos, saturations=gains
         )
         points = ", ".join(
             f"{point.saturation:.2f}: {point.psnr_gain:+.3f} @ {point.colorfulness_ratio:.3f}"
             for point in report.curve
         )
-        yield f"share {share}, temperature {temperature}: {points}"
+        yield f"share {share}, temperature {temperature}, knee {knee}: {points}"
 
 
 def main() -> int:
@@ -78,12 +99,13 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=0.5, help="of the class head (0.5)")
     parser.add_argument("--temperature", type=float, default=0.38, help="of the classes (0.38)")
     parser.add_argument("--gain", type=float, default=1.0, help="of chroma (1)")
+    parser.add_argument("--knee", type=float, default=0.0, help="chroma of half that gain (0)")
     parser.add_argument(
         "--card", type=Path, help="TOML file with texts for the card, and its [looks.NAME]"
     )
     parser.add_argument("-o", "--output", type=Path, default=DEFAULT)
     chosen = parser.parse_args()
-    model = mean_of(chosen.checkpoints)
+    model = rounded(mean_of(chosen.checkpoints))
     photos = load_photos([chosen.val])
     if chosen.pictures is not None:
         photos = photos.take(spread_indices(len(photos), chosen.pictures))
@@ -91,7 +113,7 @@ def main() -> int:
         for line in look(model, photos):
             print(line, flush=True)
         return 0
-    model = read_out(model, chosen.share, chosen.temperature, chosen.gain)
+    model = read_out(model, chosen.share, chosen.temperature, chosen.gain, chosen.knee)
     report = evaluate_photos(model, photos.photos)
     texts = tomllib.loads(chosen.card.read_text(encoding="utf-8")) if chosen.card else {}
     looks = texts.pop("looks", model.card.descriptor.looks)

@@ -32,7 +32,8 @@ from filmcolor.types import (
 from tests.clips import Plane, decode_film, luma_picture, make_clip, plane_codes
 from tests.woven import WHOLE, marks, woven_film
 
-QUICK = RunOptions(color=ColorOptions(device="cpu", size=96))
+# A model may have little to say of stripes: what it says is made strong enough to be seen.
+QUICK = RunOptions(color=ColorOptions(device="cpu", size=96, saturation=4.0))
 FFV1 = replace(QUICK, encode=EncodeOptions(codec="ffv1"))
 LOSSLESS = replace(QUICK, encode=EncodeOptions(codec="libx264", lossless=True))
 
@@ -341,9 +342,7 @@ def pictures(folder: Path) -> dict[str, Plane]:
 
 def test_a_folder_of_pictures(tmp_path: Path) -> None:
     made = pictures(tmp_path / "in")
-    # A model may have little to say of stripes: what it says is made strong enough to be seen.
-    options = replace(QUICK, color=replace(QUICK.color, saturation=4.0))
-    events = list(color_pictures(str(tmp_path / "in"), str(tmp_path / "out"), options))
+    events = list(color_pictures(str(tmp_path / "in"), str(tmp_path / "out"), QUICK))
     finished = events[-1]
     assert isinstance(finished, Finished)
     assert (finished.done, finished.failed, finished.skipped) == (2, 1, 0)
@@ -358,10 +357,10 @@ def test_a_folder_of_pictures(tmp_path: Path) -> None:
     codes = np.asarray(Image.open(tmp_path / "out" / "street.png").convert("RGB")).astype(float)
     luma = codes @ [0.299, 0.587, 0.114]
     assert np.abs(luma - made["street.png"]).max() <= 1.0
-    again = list(color_pictures(str(tmp_path / "in"), str(tmp_path / "out"), options))[-1]
+    again = list(color_pictures(str(tmp_path / "in"), str(tmp_path / "out"), QUICK))[-1]
     assert isinstance(again, Finished)
     assert (again.done, again.skipped, again.failed) == (0, 2, 1)
-    anew = replace(options, overwrite=True)
+    anew = replace(QUICK, overwrite=True)
     final = list(color_pictures(str(tmp_path / "in"), str(tmp_path / "out"), anew))[-1]
     assert isinstance(final, Finished)
     assert (final.done, final.skipped, final.failed) == (2, 0, 1)

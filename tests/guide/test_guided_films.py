@@ -22,6 +22,7 @@ from filmcolor.pipeline import color_film
 from filmcolor.stills import write_stills
 from filmcolor.types import Notice, PictureDone
 from filmcolor.workfolder import default_folder
+from tests.bold_model import write_bold_model
 from tests.clips import make_clip, plane_codes
 from tests.upscalers import write_upscaler
 
@@ -238,9 +239,10 @@ def test_known_colors_are_made_again_when_their_file_is_damaged(
 
 
 def test_saturation_leaves_the_truth_alone(film: Path, corrected: Path, tmp_path: Path) -> None:
-    options = replace(OPTIONS, stills=str(corrected))
+    bold = replace(OPTIONS.color, model=write_bold_model(tmp_path / "bold.safetensors"))
+    options = replace(OPTIONS, color=bold, stills=str(corrected))
     plain = colored(film, tmp_path / "plain.mkv", options)
-    strong = replace(options, color=replace(OPTIONS.color, saturation=2.0))
+    strong = replace(options, color=replace(bold, saturation=2.0))
     doubled = colored(film, tmp_path / "strong.mkv", strong)
     middle = (SHOTS[1].start + SHOTS[1].stop) // 2
     assert np.abs(doubled[middle] - plain[middle].astype(float)).mean() < 2
