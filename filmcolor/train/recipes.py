@@ -166,7 +166,7 @@ SR = Recipe(
     phases=(
         Phase(
             name="l1",
-            size=64,
+            size=128,
             native=True,
             losses=Losses(l1=1.0),
             rate=2e-3,
@@ -189,7 +189,7 @@ SR = Recipe(
         ),
     ),
     adversary=Adversary("patch", norm="spectral", width=32, sees_lightness=False, loss="hinge"),
-    batch_size=8,
+    batch_size=16,
     epochs=30.0,
     ema=0.999,
     gradient_norm=0.1,
