@@ -148,7 +148,7 @@ def colorfulness_loss(ab: Tensor, rgb: Tensor) -> Tensor:
     Of Kang et al. 2023, "DDColor: Towards Photo-Realistic Image Colorization via Dual Decoders";
     lightness is that of the true R'G'B' (N, 3, H, W), 0..1.
     """
-    light = rgb_to_lab(F.adaptive_avg_pool2d(rgb, ab.shape[-2:]))[:, :1]
+    light = rgb_to_lab(F.adaptive_avg_pool2d(rgb, (ab.shape[2], ab.shape[3])))[:, :1]
     painted = lab_to_rgb(torch.cat([light, ab], dim=1))
     return 1 - colorfulness(painted, least=_LEAST_SPREAD).mean() / 100
 

@@ -252,6 +252,16 @@ def test_any_generator_can_learn_by_l1() -> None:
     assert reports[-1].losses["l1"] < 0.8 * reports[0].losses["l1"]
 
 
+def test_what_is_painted_is_learnt_with_its_gain_and_asked_for_colour() -> None:
+    phase = replace(COLORS, share=1.0, losses=Losses(painted=1.0))
+    plain = run(new_trainer(replace(RECIPE, phases=(phase,))), 40)
+    assert plain[-1].losses["painted"] < plain[0].losses["painted"]
+    asked = replace(phase, losses=Losses(painted=1.0, colorfulness=20.0))
+    bold = run(new_trainer(replace(RECIPE, phases=(asked,))), 40)
+    assert bold[-1].losses["colorfulness"] < bold[0].losses["colorfulness"]
+    assert bold[-1].losses["painted"] > plain[-1].losses["painted"]
+
+
 def imagenet_like(channels: int) -> MobileNetEncoder:
     torch.manual_seed(3)
     return MobileNetEncoder(channels)
