@@ -29,6 +29,7 @@ from filmcolor.types import (
     Planned,
     Progress,
 )
+from tests.bold_model import write_bold_model
 from tests.clips import Plane, decode_film, luma_picture, make_clip, plane_codes
 from tests.woven import WHOLE, marks, woven_film
 
@@ -342,7 +343,9 @@ def pictures(folder: Path) -> dict[str, Plane]:
 
 def test_a_folder_of_pictures(tmp_path: Path) -> None:
     made = pictures(tmp_path / "in")
-    events = list(color_pictures(str(tmp_path / "in"), str(tmp_path / "out"), QUICK))
+    bold = replace(QUICK.color, model=write_bold_model(tmp_path / "bold.safetensors"))
+    options = replace(QUICK, color=bold)
+    events = list(color_pictures(str(tmp_path / "in"), str(tmp_path / "out"), options))
     finished = events[-1]
     assert isinstance(finished, Finished)
     assert (finished.done, finished.failed, finished.skipped) == (2, 1, 0)
@@ -357,10 +360,10 @@ def test_a_folder_of_pictures(tmp_path: Path) -> None:
     codes = np.asarray(Image.open(tmp_path / "out" / "street.png").convert("RGB")).astype(float)
     luma = codes @ [0.299, 0.587, 0.114]
     assert np.abs(luma - made["street.png"]).max() <= 1.0
-    again = list(color_pictures(str(tmp_path / "in"), str(tmp_path / "out"), QUICK))[-1]
+    again = list(color_pictures(str(tmp_path / "in"), str(tmp_path / "out"), options))[-1]
     assert isinstance(again, Finished)
     assert (again.done, again.skipped, again.failed) == (0, 2, 1)
-    anew = replace(QUICK, overwrite=True)
+    anew = replace(options, overwrite=True)
     final = list(color_pictures(str(tmp_path / "in"), str(tmp_path / "out"), anew))[-1]
     assert isinstance(final, Finished)
     assert (final.done, final.skipped, final.failed) == (2, 0, 1)
