@@ -10,7 +10,8 @@ of the class head, knees and gains of chroma. Without it the chosen ones are wri
 checkpoint with their figures and the texts of the card, and the result replaces the model that
 comes with the package. Of several checkpoints of one run the mean of their weights is taken
 (Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018);
-one that is named twice counts twice.
+one that is named twice counts twice. Where the network computes in bfloat16, the weights are
+rounded to it.
 """
 
 from __future__ import annotations
@@ -50,10 +51,9 @@ def rounded(model: LoadedModel) -> LoadedModel:
     """The same with the weights that bfloat16 leaves of it where it computes in that, so that it
     paints with the same ones in either precision; what is left to differ is rounding on the way.
     """
-    for name, tensor in model.generator.state_dict().items():
-        exact = any(name.startswith(f"{part}.") for part in model.generator.exact_parts)
-        if not exact and name != "bin_centers":
-            tensor.copy_(tensor.to(torch.bfloat16))
+    for name, weights in model.generator.named_parameters():
+        if not any(name.startswith(f"{part}.") for part in model.generator.exact_parts):
+            weights.copy_(weights.to(torch.bfloat16))
     return model
 
 

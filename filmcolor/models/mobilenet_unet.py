@@ -35,11 +35,6 @@ _STEM, _DEEPEST, _HEAD = 32, 320, 1280
 _AB_SCALE = 110.0
 _NO_CHROMA = 1e-4
 """Squared Lab units: keeps the slope of the root finite where there is none."""
-_LOOKS = {
-    "restrained": {"class_share": 0.0, "chroma_gain": 1.0, "chroma_knee": 0.0},
-    "vivid": {"class_share": 0.6, "chroma_gain": 1.2, "chroma_knee": 0.0},
-}
-"""Until they are measured: the regression alone errs least, the classes are richer in colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +229,14 @@ class MobileNetUNet(Generator):
 
     @property
     def descriptor(self) -> Descriptor:
-        return Descriptor(looks=_LOOKS)
+        # Until they are measured: the regression alone errs least, classes are richer in colour.
+        gain = self.config.chroma_gain
+        return Descriptor(
+            looks={
+                "restrained": {"class_share": 0.0, "chroma_gain": 1.0, "chroma_knee": 0.0},
+                "vivid": {"class_share": 0.6, "chroma_gain": 1.2 * gain},
+            }
+        )
 
     def encode(self, lightness: Tensor, hint: Hint | None = None) -> list[Tensor]:
         """Lightness (N, 1, H, W), L* 0..100, to encoder features at stride 4, 8, 16, 32."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -62,6 +64,19 @@ def test_a_knee_leaves_strong_colours_more_of_the_gain_than_pale_ones_and_no_hue
     assert painted[0, :, 0, 2].tolist() == [0.0, 0.0]
     painted.sum().backward()
     assert regression.grad is not None and bool(regression.grad.isfinite().all())
+
+
+def test_a_model_tuned_from_a_bold_one_has_a_vivid_look_that_is_bolder() -> None:
+    config = MobileNetUNetConfig(class_share=0.4, chroma_gain=1.345, chroma_knee=2.0)
+    looks = MobileNetUNet(config).descriptor.looks
+    logits, regression = torch.zeros(1, 236, 1, 1), torch.full((1, 2, 1, 1), 14.0)
+    chroma = []
+    for look in ({}, looks["vivid"], looks["restrained"]):
+        made = MobileNetUNet(replace(config, **{**look, "class_share": 0.0}))
+        chroma.append(float(made.decode(logits, regression).square().sum().sqrt()))
+    natural, vivid, restrained = chroma
+    assert vivid > 1.1 * natural
+    assert restrained < natural
 
 
 def test_a_negative_knee_is_refused() -> None:

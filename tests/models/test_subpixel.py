@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,6 +90,16 @@ def test_the_shipped_upscalers_add_detail_and_stay_true() -> None:
             plain[..., 32].mean() - plain[..., 31].mean()
         )
         assert (reduce(found, 2) - luma).abs().mean() < 1.0 / 255
+
+
+def test_loading_one_does_not_load_a_compiler() -> None:
+    """It takes a second: arithmetic on the shapes that are asked for would import it."""
+    asks = (
+        "import sys; from filmcolor.models.checkpoint import load_upscaler; "
+        "load_upscaler('sr-fast'); print('torch._dynamo' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", asks], check=True, capture_output=True, text=True)
+    assert told.stdout.strip() == "False"
 
 
 def test_each_kind_is_refused_where_the_other_belongs(tmp_path: Path) -> None:
