@@ -236,13 +236,13 @@ def test_a_killed_workers_segment_is_taken_again(
     target = tmp_path / "out.mkv"
     process = start("run", str(film), "-o", str(target), "--workers", "2", *ARGUMENTS)
     until = time.monotonic() + 60
-    while not list(default_folder(str(target)).glob("segment-*.lease")):
+    children: list[str] = []
+    while len(children) < 2 or not list(default_folder(str(target)).glob("segment-*.lease")):
         assert time.monotonic() < until and process.poll() is None
         time.sleep(0.02)
-    time.sleep(0.5)
-    children = subprocess.run(
-        ["pgrep", "-P", str(process.pid), "-f", "spawn_main"], capture_output=True, text=True
-    ).stdout.split()
+        children = subprocess.run(
+            ["pgrep", "-P", str(process.pid), "-f", "spawn_main"], capture_output=True, text=True
+        ).stdout.split()
     assert len(children) == 2
     subprocess.run(["kill", f"-{int(signal.SIGKILL)}", children[0]], check=True)
     _, error = process.communicate(timeout=180)
