@@ -252,17 +252,24 @@ def _run(
     shown = _guide(codes, view, model.device)
     hint = None if hints is None else _hint(hints, len(pictures), view, model.device)
     with torch.autocast(model.device.type, torch.bfloat16, enabled=model.half):
-        ab: Tensor = model.generator(shown.contiguous(memory_format=torch.channels_last), hint)
+        light = shown.contiguous(memory_format=torch.channels_last)
+        ab, sure = model.generator.with_confidence(light, hint)
     count = len(frames)
     fields, guides = ab[:count].float().cpu().numpy(), shown[:count].float().cpu().numpy()
+    trust = [None] * count if sure is None else [*sure[:count, 0].float().cpu().numpy()]
     if not np.isfinite(fields).all():
         raise JobError(
             f"the model gave no usable colour for frames {frames[0].index} to {frames[-1].index}; "
             "try --device cpu, or another --model"
         )
     return [
-        ColorField(frame.index, view.restore(field), view.restore(guide[0]))
-        for frame, field, guide in zip(frames, fields, guides, strict=True)
+        ColorField(
+            frame.index,
+            view.restore(field),
+            view.restore(guide[0]),
+            None if certain is None else view.restore(certain),
+        )
+        for frame, field, guide, certain in zip(frames, fields, guides, trust, strict=True)
     ]
 
 
@@ -287,4 +294,6 @@ def _with_known(field: ColorField, known: KnownColors) -> ColorField:
         planes = (*ab, sure)
         resized = [cv2.resize(plane, (width, height)).astype(np.float32) for plane in planes]
         ab, sure = np.stack(resized[:2]), resized[2]
-    return replace(field, ab=field.ab + sure * (ab - field.ab), known=sure)
+    own = field.confidence
+    trust = None if own is None else own + sure * (1 - own)
+    return replace(field, ab=field.ab + sure * (ab - field.ab), confidence=trust, known=sure)

@@ -1,17 +1,18 @@
 """Make the default model from a trained checkpoint: settle how it is read out, measure it, ship it.
 
     filmcolor train photos/ -o runs/default --recipe film --init mobilenet_v2_imagenet.safetensors
-    python scripts/make_default_model.py runs/default/best.safetensors --val val/ --look
-    python scripts/make_default_model.py runs/default/best.safetensors --val val/ \\
-        --share 0.5 --temperature 0.38 --gain 1.1 --card card.toml
+    python scripts/make_default_model.py runs/default/best.safetensors \\
+        --photos photos/ --val val/ --look
+    python scripts/make_default_model.py runs/default/best.safetensors \\
+        --photos photos/ --val val/ --share 0.5 --gain 1.1 --card card.toml
 
 `--look` prints the gain in PSNR over the grey photographs against colourfulness for several shares
 of the class head, knees and gains of chroma. Without it the chosen ones are written into the
 checkpoint with their figures and the texts of the card, and the result replaces the model that
 comes with the package. Of several checkpoints of one run the mean of their weights is taken
 (Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018);
-one that is named twice counts twice. Where the network computes in bfloat16, the weights are
-rounded to it.
+one that is named twice counts twice. What is read of the classes in a run is fitted to that mean,
+on the photographs. Where the network computes in bfloat16, the weights are rounded to it.
 """
 
 from __future__ import annotations
@@ -28,10 +29,13 @@ import torch
 from filmcolor.evaluate.report import evaluate_photos, spread_indices
 from filmcolor.models.checkpoint import LoadedModel, load_generator, save_network
 from filmcolor.models.mobilenet_unet import MobileNetUNet
+from filmcolor.train.crops import CropSource
 from filmcolor.train.data import PhotoSet, load_photos
+from filmcolor.train.reading import fit_reading, shown_pictures
+from filmcolor.train.recipes import RECIPES
 
 DEFAULT = Path(__file__).parents[1] / "filmcolor" / "weights" / "default.safetensors"
-SHARES = ((0.0, 0.38), (0.2, 0.38), (0.4, 0.38))
+SHARES = (0.0, 0.2, 0.4)
 KNEES = ((0.0, (1.0, 1.1, 1.2, 1.3, 1.45)), (3.0, (1.2, 1.35, 1.5, 1.65, 1.8)))
 """Knees, and the gains of chroma to try with each."""
 
@@ -57,35 +61,26 @@ def rounded(model: LoadedModel) -> LoadedModel:
     return model
 
 
-def read_out(
-    model: LoadedModel, share: float, temperature: float, gain: float, knee: float
-) -> LoadedModel:
+def read_out(model: LoadedModel, share: float, gain: float, knee: float) -> LoadedModel:
     """The same weights, mixed otherwise."""
     generator = model.generator
-    if not isinstance(generator, MobileNetUNet):
-        raise SystemExit("only checkpoints of recipe film have two heads to be mixed")
-    config = replace(
-        generator.config,
-        class_share=share,
-        temperature=temperature,
-        chroma_gain=gain,
-        chroma_knee=knee,
-    )
+    assert isinstance(generator, MobileNetUNet)
+    config = replace(generator.config, class_share=share, chroma_gain=gain, chroma_knee=knee)
     generator.config = config
     return replace(model, card=replace(model.card, config=asdict(config)))
 
 
 def look(model: LoadedModel, photos: PhotoSet) -> Iterator[str]:
     """Lines of gain against colourfulness."""
-    for (share, temperature), (knee, gains) in product(SHARES, KNEES):
+    for share, (knee, gains) in product(SHARES, KNEES):
         report = evaluate_photos(
-            read_out(model, share, temperature, 1.0, knee), photos.photos, saturations=gains
+            read_out(model, share, 1.0, knee), photos.photos, saturations=gains
         )
         points = ", ".join(
             f"{point.saturation:.2f}: {point.psnr_gain:+.3f} @ {point.colorfulness_ratio:.3f}"
             for point in report.curve
         )
-        yield f"share {share}, temperature {temperature}, knee {knee}: {points}"
+        yield f"share {share}, knee {knee}: {points}"
 
 
 def main() -> int:
@@ -93,11 +88,11 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("checkpoints", nargs="+")
+    parser.add_argument("--photos", required=True, nargs="+", help="some that it was trained on")
     parser.add_argument("--val", required=True, help="photographs never trained on")
     parser.add_argument("--pictures", type=int, help="measure on so many of them (all)")
     parser.add_argument("--look", action="store_true", help="only try ways to read it out")
     parser.add_argument("--share", type=float, default=0.5, help="of the class head (0.5)")
-    parser.add_argument("--temperature", type=float, default=0.38, help="of the classes (0.38)")
     parser.add_argument("--gain", type=float, default=1.0, help="of chroma (1)")
     parser.add_argument("--knee", type=float, default=0.0, help="chroma of half that gain (0)")
     parser.add_argument(
@@ -106,6 +101,13 @@ def main() -> int:
     parser.add_argument("-o", "--output", type=Path, default=DEFAULT)
     chosen = parser.parse_args()
     model = rounded(mean_of(chosen.checkpoints))
+    network = model.generator
+    if not isinstance(network, MobileNetUNet):
+        raise SystemExit("only checkpoints of recipe film have two heads to be mixed")
+    source = CropSource(load_photos(chosen.photos), torch.device("cpu"))
+    off = fit_reading(network, shown_pictures(source, RECIPES["film"].phases[0], seed=0))
+    print(f"classes are read to within {off:.2f}", flush=True)
+    model = rounded(model)
     photos = load_photos([chosen.val])
     if chosen.pictures is not None:
         photos = photos.take(spread_indices(len(photos), chosen.pictures))
@@ -113,7 +115,7 @@ def main() -> int:
         for line in look(model, photos):
             print(line, flush=True)
         return 0
-    model = read_out(model, chosen.share, chosen.temperature, chosen.gain, chosen.knee)
+    model = read_out(model, chosen.share, chosen.gain, chosen.knee)
     report = evaluate_photos(model, photos.photos)
     texts = tomllib.loads(chosen.card.read_text(encoding="utf-8")) if chosen.card else {}
     looks = texts.pop("looks", model.card.descriptor.looks)

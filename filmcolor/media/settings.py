@@ -16,7 +16,7 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from filmcolor.errors import OptionError
-from filmcolor.media.encoders import ENCODERS, Encoder, available_formats
+from filmcolor.media.encoders import ENCODERS, LARGE_PIXELS, Encoder, available_formats
 from filmcolor.options import EncodeOptions
 from filmcolor.types import Chroma, ColorTags, Notice, PixelLayout, Siting
 
@@ -122,16 +122,23 @@ def encoder_options(
     layout: PixelLayout,
     siting: Siting,
     field_order: int = 0,
+    pixels: int = 0,
 ) -> dict[str, str]:
     """FFmpeg options for `encoder`; `OptionError` for a setting it does not have.
 
-    `field_order` is that of a film whose fields the encoder is to mark, else 0.
+    `field_order` is that of a film whose fields the encoder is to mark, else 0; `pixels` is the
+    size of a picture.
     """
     result = dict(encoder.fixed)
     params = [encoder.params] if encoder.params else []
     if field_order and (marks := encoder.field_params[field_order == BOTTOM_FIRST]):
         params.append(marks)
-    result |= _preset_options(encoder, options, layout)
+    is_free = options.preset is None and not options.lossless
+    if is_free and pixels >= LARGE_PIXELS and encoder.large_preset is not None:
+        result[encoder.preset_option], quicker = encoder.large_preset
+        params.append(quicker)
+    else:
+        result |= _preset_options(encoder, options, layout)
     if options.lossless:
         if encoder.lossless is None:
             raise OptionError(

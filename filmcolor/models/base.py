@@ -59,6 +59,14 @@ class Generator(Network):
         smaller.
         """
 
+    def with_confidence(
+        self, lightness: Tensor, hint: Hint | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """As `forward`, and how sure the network is of each colour, (N, 1, h, w) in 0..1; None if
+        it does not say.
+        """
+        return self(lightness, hint), None
+
     def features(self, lightness: Tensor) -> list[Tensor]:
         """What the network sees in pictures (N, 1, H, W), L* 0..100, so that they can be compared:
         maps (N, C, h, w), finest first; none if it offers none.

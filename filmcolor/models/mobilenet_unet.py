@@ -4,7 +4,9 @@ stage.
 Encoder: Sandler et al. 2018, "MobileNetV2: Inverted Residuals and Linear Bottlenecks", width 1.0,
 batch norm folded into the convolutions. Two heads after Zhang et al. 2016, "Colorful Image
 Colorization": a distribution over bins of ab, read out by the annealed mean, and a plain
-regression; the two are mixed.
+regression; the two are mixed. What a distribution says in the end, its mean and how sure it is, is
+distilled into three channels (Hinton et al. 2015, "Distilling the Knowledge in a Neural Network"),
+so that the distribution itself is only made in training.
 """
 
 from __future__ import annotations
@@ -32,6 +34,10 @@ _STAGES = (  # expansion, channels, blocks, stride (table 2 of the paper)
 _TAPS = {2: 24, 5: 32, 12: 96}
 """Channels by the block whose output is the last at stride 4, 8 and 16."""
 _STEM, _DEEPEST, _HEAD = 32, 320, 1280
+_READING = 64
+"""Channels between the decoder and what is read of the classes without making them."""
+_HALF_SURE = 10.0
+"""Lab units: standard deviation of a distribution that is half as sure as one without any."""
 _AB_SCALE = 110.0
 _NO_CHROMA = 1e-4
 """Squared Lab units: keeps the slope of the root finite where there is none."""
@@ -222,6 +228,9 @@ class MobileNetUNet(Generator):
         self.up8 = _UpBlock(wide, _TAPS[5], middle)
         self.up4 = _UpBlock(middle, _TAPS[2], narrow)
         self.classes = nn.Conv2d(narrow, self.config.bins, 1)
+        self.reading = nn.Sequential(
+            nn.Conv2d(narrow, _READING, 1), nn.ReLU(inplace=True), nn.Conv2d(_READING, 3, 1)
+        )
         self.regression = nn.Conv2d(narrow, 2, 1)
         nn.init.zeros_(self.regression.weight)
         nn.init.zeros_(_bias(self.regression))
@@ -253,8 +262,8 @@ class MobileNetUNet(Generator):
         """At stride 8, 16 and 32: the finer ones tell places apart, the coarser ones things."""
         return self.encode(lightness)[1:]
 
-    def read_heads(self, features: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Encoder features to class logits (N, bins, h, w) and regressed ab (N, 2, h, w)."""
+    def decoded(self, features: list[Tensor]) -> Tensor:
+        """Encoder features to what all heads read (N, C, h, w), at stride 4."""
         at4, at8, at16, at32 = features
         summary = self.encoder.summary(at32)
         if self.training and self.config.dropout:
@@ -262,31 +271,54 @@ class MobileNetUNet(Generator):
             at32 = F.dropout2d(at32, self.config.dropout / 2)
             at16 = F.dropout2d(at16, self.config.dropout / 3)
         coarse = F.relu(self.bottleneck(at32) + self.context(summary)[:, :, None, None])
-        decoded = self.up4(self.up8(self.up16(coarse, at16), at8), at4)
+        decoded: Tensor = self.up4(self.up8(self.up16(coarse, at16), at8), at4)
+        return decoded
+
+    def heads(self, decoded: Tensor) -> tuple[Tensor, Tensor]:
+        """Class logits (N, bins, h, w) and regressed ab (N, 2, h, w)."""
         return self.classes(decoded), self.regression(decoded) * _AB_SCALE
 
-    def decode(self, logits: Tensor, regression: Tensor) -> Tensor:
+    def read(self, decoded: Tensor) -> tuple[Tensor, Tensor]:
+        """What `judge` says of the classes, without making them: ab (N, 2, h, w) and how sure they
+        are (N, 1, h, w), 0..1.
+        """
+        read = self.reading(decoded).float()
+        return read[:, :2] * _AB_SCALE, torch.sigmoid(read[:, 2:])
+
+    def judge(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """The annealed mean of the classes (N, 2, h, w), and how sure they are (N, 1, h, w), 0..1:
+        less, the further colours lie apart that are thought possible. In float32; only the mean
+        has slopes.
+        """
+        # Bins last, as channels-last tensors lie in memory: nothing is moved for the softmax.
+        by_place = logits.permute(0, 2, 3, 1).float()
+        mean = torch.softmax(by_place / self.config.temperature, dim=-1) @ self.bin_centers
+        with torch.no_grad():
+            chance = torch.softmax(by_place, dim=-1)
+            squares = chance @ self.bin_centers.square().sum(dim=1, keepdim=True)
+            spread = squares - (chance @ self.bin_centers).square().sum(dim=-1, keepdim=True)
+            sure = _HALF_SURE**2 / (_HALF_SURE**2 + spread.clamp(min=0))
+        return mean.permute(0, 3, 1, 2), sure.permute(0, 3, 1, 2)
+
+    def mix(self, mean: Tensor, regression: Tensor) -> Tensor:
         """Mix the annealed mean of the classes with the regression, in float32, at their gain.
 
         With a knee the gain grows with chroma, so that what is thought to be nearly grey, as walls
         and streets are, is not made colourful together with what is certain to have colour.
         """
         share = self.config.class_share
-        at_once = len(logits) if logits.is_cuda else 1  # a CPU takes pieces that fit its caches
-        with torch.autocast(logits.device.type, enabled=False):
-            mean = torch.cat([self._mean_color(part) for part in torch.split(logits, at_once)])
-        mixed = share * mean + (1 - share) * regression.float()
+        mixed = share * mean.float() + (1 - share) * regression.float()
         if knee := self.config.chroma_knee:
             chroma = (mixed.square().sum(dim=1, keepdim=True) + _NO_CHROMA).sqrt()
             mixed = mixed * (chroma / (chroma + knee))
         return mixed * self.config.chroma_gain
 
-    def _mean_color(self, logits: Tensor) -> Tensor:
-        """The annealed mean (N, 2, h, w) of logits (N, bins, h, w)."""
-        # Bins last, as channels-last tensors lie in memory: nothing is moved for the softmax.
-        by_place = logits.permute(0, 2, 3, 1).float() / self.config.temperature
-        return (torch.softmax(by_place, dim=-1) @ self.bin_centers).permute(0, 3, 1, 2)
-
     def forward(self, lightness: Tensor, hint: Hint | None = None) -> Tensor:
-        logits, regression = self.read_heads(self.encode(lightness, hint))
-        return self.decode(logits, regression)
+        return self.with_confidence(lightness, hint)[0]
+
+    def with_confidence(
+        self, lightness: Tensor, hint: Hint | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        decoded = self.decoded(self.encode(lightness, hint))
+        mean, sure = self.read(decoded)
+        return self.mix(mean, self.regression(decoded) * _AB_SCALE), sure

@@ -65,9 +65,10 @@ def paint(
         with torch.autocast(device, torch.bfloat16, enabled=half):
             features = generator.encode(shown, hint)
         with torch.autocast(device, torch.bfloat16, enabled=half or half_heads):
-            logits, regression = generator.read_heads(features)
+            decoded = generator.decoded(features)
+            logits, regression = generator.heads(decoded)
         logits, regression = logits.float(), regression.float()
-        ab = generator.decode(logits, regression)
+        ab = generator.mix(generator.judge(logits)[0], regression)
         return Painting(ab / AB_SCALE, ab, logits, regression, features[-1].float())
     if isinstance(generator, Upscaler):
         with torch.autocast(device, torch.bfloat16, enabled=half):

@@ -57,7 +57,7 @@ class Phase:
     stretch: float = 1.15  # largest change of a crop's aspect ratio, a factor
     native: bool = False  # crops of a photo's own pixels, neither scaled nor stretched
     losses: Losses = field(default_factory=Losses)
-    optimizer: Literal["adam", "adamw"] = "adam"
+    optimizer: Literal["adam", "adamw", "soap"] = "adam"  # of the generator
     rate: float = 2e-4  # learning rate at its height
     encoder_rate: float | None = None  # of the generator's encoder; None: the same
     discriminator_rate: float | None = None  # None: the same

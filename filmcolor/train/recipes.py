@@ -169,11 +169,13 @@ SR = Recipe(
             size=128,
             native=True,
             losses=Losses(l1=1.0),
-            rate=2e-3,
+            optimizer="soap",
+            rate=3e-3,
             schedule="cosine",
             rate_shares=(1.0, 0.005),
-            warmup_steps=200,
-            beta1=0.9,
+            warmup_steps=100,
+            beta1=0.95,
+            beta2=0.95,
         ),
         Phase(
             name="adversarial",
@@ -209,7 +211,7 @@ SR_FINE = replace(
     name="sr-fine",
     summary="as sr, with a network of 0.6 M parameters for people who can wait",
     generator={"width": 64, "layers": 0, "blocks": 8},
-    phases=(replace(SR.phases[0], rate=5e-4), *SR.phases[1:]),
+    phases=(replace(SR.phases[0], rate=1e-3), *SR.phases[1:]),
 )
 
 RECIPES: Mapping[str, Recipe] = {

@@ -23,6 +23,7 @@ from filmcolor.models.base import Generator, Network, Upscaler
 from filmcolor.models.card import ModelCard
 from filmcolor.models.checkpoint import LoadedModel, LoadedUpscaler, save_network
 from filmcolor.models.device import resolve_device
+from filmcolor.models.mobilenet_unet import MobileNetUNet
 from filmcolor.models.registry import build_network
 from filmcolor.options import TrainOptions
 from filmcolor.train.build import build_trainer, resolve_recipe, teacher_of
@@ -31,6 +32,7 @@ from filmcolor.train.data import PhotoSet, load_photos, repeat_palest, split_pho
 from filmcolor.train.degrade import worn_half
 from filmcolor.train.extract import film_reader
 from filmcolor.train.loop import Schedule, StepReport, train
+from filmcolor.train.reading import fit_reading, shown_pictures
 from filmcolor.train.recipes import Recipe
 from filmcolor.train.run_folder import RunFolder
 from filmcolor.train.settings import from_mapping, read_toml, to_mapping
@@ -229,7 +231,7 @@ def _drive(
         is_due = progress >= (at.evaluations + 1) / options.evaluations
         if progress >= 1.0 or is_due or (at.phase != phase and phase >= 0):
             at.evaluations = int(progress * options.evaluations)
-            event = _evaluate(trainer, folder, about, shown)
+            event = _evaluate(trainer, folder, _checkpoint(trainer, about, source), shown)
             if log is not None:
                 log.add_scalar("val/psnr_gain", event.report.psnr_gain, event.step)
             yield event
@@ -237,7 +239,7 @@ def _drive(
             saved = time.monotonic()
         elif stopped or time.monotonic() - saved > _SAVE_SECONDS:
             save_state(trainer, folder.state)
-            save_network(*_checkpoint(trainer, about), folder.last)
+            save_network(*_checkpoint(trainer, about, source), folder.last)
             saved = time.monotonic()
         phase = at.phase
     if log is not None:
@@ -246,11 +248,12 @@ def _drive(
         yield TrainFinished(folder.path, at.step, at.elapsed_seconds, progress < 1.0)
 
 
-def _evaluate(trainer: Trainer, folder: RunFolder, about: ModelCard, val: PhotoSet) -> Evaluated:
-    """Measure the averaged weights, write `last`, `best` if they are, sheets and curves."""
+def _evaluate(
+    trainer: Trainer, folder: RunFolder, checkpoint: tuple[Network, ModelCard], val: PhotoSet
+) -> Evaluated:
+    """Measure a checkpoint, write `last`, `best` if it is, sheets and curves."""
     at = trainer.standing
-    network, card = _checkpoint(trainer, about)
-    network = network.eval().requires_grad_(False)
+    network, card = checkpoint
     pictures: list[tuple[Picture, Picture, Picture]] = []
     keep = spread_indices(len(val), _SHEET_PICTURES)
 
@@ -286,14 +289,22 @@ def _evaluate(trainer: Trainer, folder: RunFolder, about: ModelCard, val: PhotoS
     return Evaluated(at.step, report, score, is_best)
 
 
-def _checkpoint(trainer: Trainer, about: ModelCard) -> tuple[Network, ModelCard]:
-    """A network with the averaged weights, and the card that says how far they were trained."""
-    generator = build_network(about.architecture, about.config)
-    generator.load_state_dict(trainer.averaged())
+def _checkpoint(
+    trainer: Trainer, about: ModelCard, source: CropSource
+) -> tuple[Network, ModelCard]:
+    """A network with the averaged weights, ready to be run, and the card that says how far they
+    were trained.
+    """
+    network = build_network(about.architecture, about.config)
+    network.load_state_dict(trainer.averaged())
+    network = network.to(trainer.device).eval().requires_grad_(False)
+    if isinstance(network, MobileNetUNet):
+        pictures = shown_pictures(source, trainer.phase, trainer.seed)
+        fit_reading(network, pictures, half=trainer.half)
     at = trainer.standing
     images = at.step * trainer.recipe.batch_size
     made = f"{about.provenance}; {at.step} steps, {images} pictures seen".lstrip("; ")
-    return generator.to(trainer.device), replace(about, provenance=made)
+    return network, replace(about, provenance=made)
 
 
 def _card(trainer: Trainer, options: TrainOptions, folder: RunFolder, photos: int) -> ModelCard:

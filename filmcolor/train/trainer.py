@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,7 @@ from filmcolor.train.features import VggFeatures, feature_loss
 from filmcolor.train.hints import random_hints
 from filmcolor.train.painting import Painting, judged, paint, pose, shifted
 from filmcolor.train.recipes import Phase, Recipe
+from filmcolor.train.soap import Soap
 from filmcolor.train.workers import Workers
 
 _REGRESSION_SCALE = 20.0
@@ -99,13 +100,15 @@ class Trainer:
         )
         self.features = None if features is None else features.to(self.device)
         self.frozen = freeze_layers(self.generator, freeze)
+        if isinstance(generator, MobileNetUNet):
+            generator.reading.requires_grad_(False)  # fitted where a checkpoint is made
         self.bins = None if bins is None else bins.to(self.device)
         if self.bins is not None:
             self._rarity = self.bins.rebalancing(recipe.rebalancing)
         self.average = {k: v.detach().clone() for k, v in self.generator.state_dict().items()}
         self.standing = Standing()
-        self.generator_optimizer: torch.optim.Adam | None = None
-        self.discriminator_optimizer: torch.optim.Adam | None = None
+        self.generator_optimizer: torch.optim.Optimizer | None = None
+        self.discriminator_optimizer: torch.optim.Optimizer | None = None
         self._paint_function = torch.compile(paint) if compiled else paint
         if compiled and self.discriminator is not None:
             self.discriminator.compile()
@@ -135,7 +138,7 @@ class Trainer:
         if self.discriminator is not None and phase.discriminator:
             rate = phase.rate if phase.discriminator_rate is None else phase.discriminator_rate
             parameters = list(self.discriminator.parameters())
-            self.discriminator_optimizer = _optimizer(phase, [(parameters, rate)])
+            self.discriminator_optimizer = _optimizer(phase, [(parameters, rate)], judges=True)
 
     def update(self, rgb: Tensor) -> dict[str, Tensor]:
         """One step on R'G'B' (N, 3, size, size), 0..1; returns the unweighted losses."""
@@ -301,11 +304,19 @@ class Trainer:
         return torch.Generator(self.device).manual_seed(seed)
 
 
+_OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "soap": Soap,
+}
+
+
 def _optimizer(
-    phase: Phase, groups: Sequence[tuple[Sequence[nn.Parameter], float]]
-) -> torch.optim.Adam:
-    kind = torch.optim.Adam if phase.optimizer == "adam" else torch.optim.AdamW
-    return kind(
+    phase: Phase, groups: Sequence[tuple[Sequence[nn.Parameter], float]], *, judges: bool = False
+) -> torch.optim.Optimizer:
+    """What moves the parameters of each group, at the rate beside it; a discriminator judges."""
+    kind = "adam" if judges and phase.optimizer == "soap" else phase.optimizer
+    return _OPTIMIZERS[kind](
         [{"params": list(parameters), "peak": rate} for parameters, rate in groups],
         lr=phase.rate,
         betas=(phase.beta1, phase.beta2),

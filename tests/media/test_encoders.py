@@ -177,6 +177,18 @@ def test_defaults_come_from_the_table() -> None:
     assert av1 == {"crf": "40.5", "preset": "8"}
 
 
+def test_large_pictures_have_a_quicker_default() -> None:
+    def chosen(options: EncodeOptions, pixels: int) -> tuple[str, bool]:
+        found = encoder_options(ENCODERS[options.codec], options, BITS_8, "left", pixels=pixels)
+        return found["preset"], "trellis=1" in found.get("x264-params", "")
+
+    assert chosen(EncodeOptions(), 1280 * 720 - 1) == ("faster", False)
+    assert chosen(EncodeOptions(), 1280 * 720) == ("superfast", True)
+    assert chosen(EncodeOptions(preset="slow"), 1920 * 1080) == ("slow", False)
+    assert chosen(EncodeOptions(lossless=True), 1920 * 1080) == ("faster", False)
+    assert chosen(EncodeOptions(codec="libx265"), 1920 * 1080) == ("medium", False)
+
+
 @pytest.mark.parametrize("codec", ["libx264", "libx265", "ffv1"])
 def test_lossless_is_never_a_crf(codec: Codec) -> None:
     chosen = encoder_options(

@@ -40,24 +40,46 @@ def test_sides_that_are_no_multiple_of_32_are_refused(generator: MobileNetUNet) 
         generator(torch.zeros(1, 1, 100, 128))
 
 
-def test_decoding_mixes_annealed_mean_and_regression() -> None:
+def test_the_annealed_mean_is_mixed_with_the_regression() -> None:
     made = MobileNetUNet(
         MobileNetUNetConfig(bins=3, temperature=0.1, class_share=0.25, chroma_gain=1.5)
     )
     made.bin_centers.copy_(torch.tensor([[0.0, 0.0], [40.0, -20.0], [-60.0, 10.0]]))
     logits = torch.tensor([0.0, 9.0, 0.0]).view(1, 3, 1, 1)
     regression = torch.tensor([8.0, 4.0]).view(1, 2, 1, 1)
-    mixed = made.decode(logits, regression).flatten().tolist()
+    mixed = made.mix(made.judge(logits)[0], regression).flatten().tolist()
     expected = [1.5 * (0.25 * 40 + 0.75 * 8), 1.5 * (0.25 * -20 + 0.75 * 4)]
     assert mixed == pytest.approx(expected, abs=1e-4)
 
 
+def test_classes_are_half_as_sure_where_colours_ten_apart_are_as_likely() -> None:
+    made = MobileNetUNet(MobileNetUNetConfig(bins=3))
+    made.bin_centers.copy_(torch.tensor([[-10.0, 0.0], [10.0, 0.0], [0.0, 90.0]]))
+    logits = torch.tensor([[9.0, 9.0, -99.0], [0.0, 99.0, 0.0], [9.0, 9.0, 9.0]]).T
+    _, sure = made.judge(logits.reshape(1, 3, 1, 3))
+    certain = sure.flatten().tolist()
+    assert certain[:2] == pytest.approx([0.5, 1.0], abs=1e-4)
+    assert certain[2] < 0.1
+
+
+def test_a_run_reads_the_classes_without_making_them() -> None:
+    torch.manual_seed(0)
+    made = MobileNetUNet().eval().requires_grad_(False)
+    lightness = torch.rand(1, 1, 64, 96) * 100
+    ab, sure = made.with_confidence(lightness)
+    made.classes.weight.fill_(float("nan"))
+    again, sure_again = made.with_confidence(lightness)
+    assert sure is not None and sure.shape == (1, 1, 16, 24)
+    assert float(sure.min()) >= 0 and float(sure.max()) <= 1
+    assert torch.equal(ab, again) and torch.equal(sure, sure_again)
+    assert torch.equal(ab, made(lightness))
+
+
 def test_a_knee_leaves_strong_colours_more_of_the_gain_than_pale_ones_and_no_hue_changes() -> None:
     made = MobileNetUNet(MobileNetUNetConfig(class_share=0.0, chroma_gain=1.5, chroma_knee=5.0))
-    logits = torch.zeros(1, 236, 1, 3)
     regression = torch.tensor([[3.0, 30.0, 0.0], [4.0, 40.0, 0.0]]).view(1, 2, 1, 3)
     regression.requires_grad_()
-    painted = made.decode(logits, regression)
+    painted = made.mix(torch.zeros(1, 2, 1, 3), regression)
     factors = (painted / regression)[0, :, 0, :2]
     assert factors[:, 0].tolist() == pytest.approx([0.75, 0.75], abs=1e-4)  # chroma 5: half
     assert factors[:, 1].tolist() == pytest.approx([1.5 * 50 / 55] * 2, abs=1e-4)
@@ -69,11 +91,11 @@ def test_a_knee_leaves_strong_colours_more_of_the_gain_than_pale_ones_and_no_hue
 def test_a_model_tuned_from_a_bold_one_has_a_vivid_look_that_is_bolder() -> None:
     config = MobileNetUNetConfig(class_share=0.4, chroma_gain=1.345, chroma_knee=2.0)
     looks = MobileNetUNet(config).descriptor.looks
-    logits, regression = torch.zeros(1, 236, 1, 1), torch.full((1, 2, 1, 1), 14.0)
+    mean, regression = torch.zeros(1, 2, 1, 1), torch.full((1, 2, 1, 1), 14.0)
     chroma = []
     for look in ({}, looks["vivid"], looks["restrained"]):
         made = MobileNetUNet(replace(config, **{**look, "class_share": 0.0}))
-        chroma.append(float(made.decode(logits, regression).square().sum().sqrt()))
+        chroma.append(float(made.mix(mean, regression).square().sum().sqrt()))
     natural, vivid, restrained = chroma
     assert vivid > 1.1 * natural
     assert restrained < natural

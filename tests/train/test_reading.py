@@ -1,0 +1,59 @@
+"""What a run reads of the classes, fitted to what they say."""
+
+from __future__ import annotations
+
+import torch
+
+from filmcolor.models.mobilenet_unet import MobileNetUNet, MobileNetUNetConfig
+from filmcolor.train.reading import fit_reading
+
+
+def painter() -> MobileNetUNet:
+    """A small network whose classes say many things."""
+    torch.manual_seed(0)
+    made = MobileNetUNet(MobileNetUNetConfig(widths=(16, 16, 16), bins=9)).requires_grad_(False)
+    made.bin_centers.copy_(torch.randn(9, 2) * 40)
+    torch.nn.init.normal_(made.classes.weight, std=2.0)
+    return made
+
+
+def pictures(count: int = 4) -> list[torch.Tensor]:
+    rng = torch.Generator().manual_seed(1)
+    return [torch.rand(2, 1, 64, 64, generator=rng) * 100 for _ in range(count)]
+
+
+def distances(network: MobileNetUNet, shown: torch.Tensor) -> tuple[float, float, float]:
+    """How far what is read is from what the classes say: ab, beside how far that spreads, and
+    sureness.
+    """
+    network.eval()
+    decoded = network.decoded(network.encode(shown))
+    said, sure = network.judge(network.heads(decoded)[0])
+    read, read_sure = network.read(decoded)
+    spread = (said - said.mean(dim=(0, 2, 3), keepdim=True)).norm(dim=1).mean()
+    off = (read - said).norm(dim=1).mean()
+    return float(off), float(spread), float((read_sure - sure).abs().mean())
+
+
+def test_a_run_reads_what_the_classes_say_on_pictures_the_fit_never_saw() -> None:
+    network, (*shown, other) = painter(), pictures(5)
+    before, spread, _ = distances(network, other)
+    stated = fit_reading(network, shown)
+    after, _, sure = distances(network, other)
+    assert after < 0.15 * spread < 0.15 * before
+    assert sure < 0.03
+    assert abs(stated - after) < 0.05 * spread
+
+
+def test_only_the_reading_changes_and_always_to_the_same() -> None:
+    one, other = painter(), painter()
+    untouched = {k: v.clone() for k, v in one.state_dict().items()}
+    torch.nn.init.normal_(other.reading[0].weight)  # type: ignore[arg-type]
+    torch.rand(3)
+    for network in (one, other):
+        fit_reading(network, pictures())
+    assert not any(weight.requires_grad for weight in one.parameters())
+    assert one.training and other.training
+    for name, value in one.state_dict().items():
+        assert torch.equal(value, other.state_dict()[name])
+        assert torch.equal(value, untouched[name]) != name.startswith("reading.")
