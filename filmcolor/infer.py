@@ -254,9 +254,9 @@ def _run(
     with torch.autocast(model.device.type, torch.bfloat16, enabled=model.half):
         light = shown.contiguous(memory_format=torch.channels_last)
         ab, sure = model.generator.with_confidence(light, hint)
+    answer = ab.float() if sure is None else torch.cat([ab.float(), sure.float()], dim=1)
     count = len(frames)
-    fields, guides = ab[:count].float().cpu().numpy(), shown[:count].float().cpu().numpy()
-    trust = [None] * count if sure is None else [*sure[:count, 0].float().cpu().numpy()]
+    fields, guides = answer[:count].cpu().numpy(), shown[:count].float().cpu().numpy()
     if not np.isfinite(fields).all():
         raise JobError(
             f"the model gave no usable colour for frames {frames[0].index} to {frames[-1].index}; "
@@ -265,11 +265,11 @@ def _run(
     return [
         ColorField(
             frame.index,
-            view.restore(field),
+            view.restore(field[:2]),
             view.restore(guide[0]),
-            None if certain is None else view.restore(certain),
+            None if sure is None else view.restore(field[2]),
         )
-        for frame, field, guide, certain in zip(frames, fields, guides, trust, strict=True)
+        for frame, field, guide in zip(frames, fields, guides, strict=True)
     ]
 
 

@@ -89,6 +89,36 @@ def test_bars_are_cut_away() -> None:
     assert (shown == 512).all()
 
 
+class Doubtful(Slope):
+    """The further to the right, the surer."""
+
+    def with_confidence(
+        self, lightness: Tensor, hint: Hint | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        ab = self(lightness, hint)
+        return ab, ab[:, 1:] / ab.shape[-1]
+
+
+def test_how_sure_the_model_is_comes_with_its_colours() -> None:
+    ((_, doubtful),) = infer(frames(1), loaded(Doubtful()), View(8, True, 96, 64, 90), 1)
+    ((_, silent),) = infer(frames(1), loaded(Slope()), View(8, True, 96, 64, 90), 1)
+    assert silent.confidence is None
+    assert doubtful.confidence is not None and doubtful.confidence.shape == (16, 24)
+    assert np.allclose(doubtful.confidence, doubtful.ab[1] / 16)  # turned back as ab is
+    assert np.array_equal(doubtful.ab, silent.ab)
+
+
+def test_what_somebody_said_is_certain() -> None:
+    known = KnownColors(
+        0, np.full((2, 16, 24), 9.0, np.float32), np.full((16, 24), 0.5, np.float32)
+    )
+    view = View(8, True, 64, 96)
+    ((_, told),) = infer(frames(1), loaded(Doubtful()), view, 1, lambda frame: known)
+    ((_, guessed),) = infer(frames(1), loaded(Doubtful()), view, 1)
+    assert told.confidence is not None and guessed.confidence is not None
+    assert np.allclose(told.confidence, 0.5 + 0.5 * guessed.confidence)
+
+
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 def test_a_turned_film_is_shown_upright_and_its_field_turned_back(rotation: int) -> None:
     upright = np.zeros((64, 96), np.uint8)

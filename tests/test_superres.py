@@ -79,11 +79,25 @@ def test_only_as_much_is_corrected_as_the_bound_asks_for(tmp_path: Path) -> None
     name = write_upscaler(tmp_path / "mild.safetensors", strength=0.01)
     model = load_upscaler(name)
     codes = torch.from_numpy(luma.astype(np.float32))[None, None]
-    found = model.network((codes - 16) / 219) * 219 + 16
-    bare = found.round().clamp(16, 235)[0, 0].numpy()
+    found = sum(
+        model.network((seen - 16) / 219).flip(-1 if mirrored else ()) * 219 + 16
+        for mirrored, seen in enumerate((codes, codes.flip(-1)))
+    )
+    bare = (found / 2).round().clamp(16, 235)[0, 0].numpy()
     large = enlarger(name).enlarge(luma)
     assert off(luma, bare.astype(np.uint8), 2) <= 0.9
     assert np.abs(large - bare).max() <= 1
+
+
+def test_a_mirrored_picture_is_enlarged_alike(upscaler: str) -> None:
+    luma = luma_picture(1, 40, 60)
+    large = enlarger(upscaler).enlarge(luma)
+    mirrored = enlarger(upscaler).enlarge(np.ascontiguousarray(luma[:, ::-1]))
+    assert np.abs(large.astype(int) - mirrored[:, ::-1]).max() <= 1
+    model = load_upscaler(upscaler)
+    codes = torch.from_numpy(luma.astype(np.float32) - 16)[None, None] / 219
+    lone = [model.network(seen) for seen in (codes, codes.flip(-1))]
+    assert float((lone[0] - lone[1].flip(-1)).abs().max()) * 219 > 4  # the network alone is not
 
 
 @pytest.mark.parametrize("full_range", [False, True])

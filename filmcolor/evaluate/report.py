@@ -103,6 +103,14 @@ class PhotoReport:
             return float(np.interp(ratio, ratios, gains))
         return _continued(points[-1], ratio)
 
+    def saturation_at(self, ratio: float) -> float:
+        """The saturation at which the model reaches a share of the truth's colourfulness, read off
+        the curve, within what was measured of it.
+        """
+        points = sorted((point.colorfulness_ratio, point.saturation) for point in self.curve)
+        ratios, saturations = zip(*points, strict=True)
+        return float(np.interp(ratio, ratios, saturations))
+
     def card_metrics(self) -> dict[str, float]:
         """The figures that go onto a model's card, rounded."""
         figures = {

@@ -231,7 +231,7 @@ def _drive(
         is_due = progress >= (at.evaluations + 1) / options.evaluations
         if progress >= 1.0 or is_due or (at.phase != phase and phase >= 0):
             at.evaluations = int(progress * options.evaluations)
-            event = _evaluate(trainer, folder, _checkpoint(trainer, about, source), shown)
+            event = _evaluate(trainer, folder, about, source, shown)
             if log is not None:
                 log.add_scalar("val/psnr_gain", event.report.psnr_gain, event.step)
             yield event
@@ -249,30 +249,21 @@ def _drive(
 
 
 def _evaluate(
-    trainer: Trainer, folder: RunFolder, checkpoint: tuple[Network, ModelCard], val: PhotoSet
+    trainer: Trainer, folder: RunFolder, about: ModelCard, source: CropSource, val: PhotoSet
 ) -> Evaluated:
-    """Measure a checkpoint, write `last`, `best` if it is, sheets and curves."""
+    """Measure the averaged weights, write `last`, `best` if they are, sheets and curves."""
     at = trainer.standing
-    network, card = checkpoint
-    pictures: list[tuple[Picture, Picture, Picture]] = []
-    keep = spread_indices(len(val), _SHEET_PICTURES)
-
-    def on_picture(before: Photo, ours: Photo, truth: Photo) -> None:
-        pictures.append((before, ours, truth))
-
-    report: PhotoReport | EnlargeReport
-    if isinstance(network, Upscaler):
-        upscaler = LoadedUpscaler(network, card, trainer.device)
-        smaller = worn_half(trainer.phase.degrade, trainer.seed)
-        report = evaluate_enlarging(
-            upscaler, val.photos, smaller=smaller, keep=keep, on_picture=on_picture
-        )
-        score = report.psnr_gain
-    else:
-        assert isinstance(network, Generator)
-        model = LoadedModel(network, card, trainer.device)
-        report = evaluate_photos(model, val.photos, keep=keep, on_picture=on_picture)
+    network, card = _checkpoint(trainer, about, source)
+    report, pictures = _measure(trainer, network, card, val)
+    fitting = report.saturation_at(1.0) if isinstance(report, PhotoReport) else 1.0
+    if fitting < 1 and isinstance(network, MobileNetUNet):
+        at.tone *= fitting  # it is surer of these pictures than of those before
+        card = _toned(network, about, card, at.tone)
+        report, pictures = _measure(trainer, network, card, val)
+    if isinstance(report, PhotoReport):
         score = report.gain_at(SCORE_COLORFULNESS)
+    else:
+        score = report.psnr_gain
     is_best = score > at.best_score or not folder.best.exists()
     at.best_score = max(score, at.best_score)
     card = replace(card, metrics=report.card_metrics())
@@ -289,6 +280,30 @@ def _evaluate(
     return Evaluated(at.step, report, score, is_best)
 
 
+def _measure(
+    trainer: Trainer, network: Network, card: ModelCard, val: PhotoSet
+) -> tuple[PhotoReport | EnlargeReport, list[tuple[Picture, Picture, Picture]]]:
+    """A checkpoint's report, and a few of the pictures: before, made and true."""
+    pictures: list[tuple[Picture, Picture, Picture]] = []
+    keep = spread_indices(len(val), _SHEET_PICTURES)
+
+    def on_picture(before: Photo, ours: Photo, truth: Photo) -> None:
+        pictures.append((before, ours, truth))
+
+    report: PhotoReport | EnlargeReport
+    if isinstance(network, Upscaler):
+        upscaler = LoadedUpscaler(network, card, trainer.device)
+        smaller = worn_half(trainer.phase.degrade, trainer.seed)
+        report = evaluate_enlarging(
+            upscaler, val.photos, smaller=smaller, keep=keep, on_picture=on_picture
+        )
+    else:
+        assert isinstance(network, Generator)
+        model = LoadedModel(network, card, trainer.device)
+        report = evaluate_photos(model, val.photos, keep=keep, on_picture=on_picture)
+    return report, pictures
+
+
 def _checkpoint(
     trainer: Trainer, about: ModelCard, source: CropSource
 ) -> tuple[Network, ModelCard]:
@@ -298,13 +313,23 @@ def _checkpoint(
     network = build_network(about.architecture, about.config)
     network.load_state_dict(trainer.averaged())
     network = network.to(trainer.device).eval().requires_grad_(False)
-    if isinstance(network, MobileNetUNet):
-        pictures = shown_pictures(source, trainer.phase, trainer.seed)
-        fit_reading(network, pictures, half=trainer.half)
     at = trainer.standing
     images = at.step * trainer.recipe.batch_size
     made = f"{about.provenance}; {at.step} steps, {images} pictures seen".lstrip("; ")
-    return network, replace(about, provenance=made)
+    card = replace(about, provenance=made)
+    if isinstance(network, MobileNetUNet):
+        pictures = shown_pictures(source, trainer.phase, trainer.seed)
+        fit_reading(network, pictures, half=trainer.half)
+        card = _toned(network, about, card, at.tone)
+    return network, card
+
+
+def _toned(network: MobileNetUNet, about: ModelCard, card: ModelCard, tone: float) -> ModelCard:
+    """Give the network so much of the gain of chroma that `about` states; the card that says so."""
+    gain = tone * float(about.config["chroma_gain"])
+    network.config = replace(network.config, chroma_gain=gain)
+    descriptor = replace(card.descriptor, looks=network.descriptor.looks)
+    return replace(card, config=asdict(network.config), descriptor=descriptor)
 
 
 def _card(trainer: Trainer, options: TrainOptions, folder: RunFolder, photos: int) -> ModelCard:

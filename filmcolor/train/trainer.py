@@ -62,6 +62,9 @@ class Standing:
     stretch_sum: float = 0.0
     best_score: float = -math.inf
     evaluations: int = 0
+    tone: float = 1.0
+    """Factor on the gain of chroma of what is saved, so that it paints no more colour than there
+    is."""
 
 
 class Trainer:
