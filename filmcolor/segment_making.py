@@ -13,6 +13,7 @@ from contextlib import closing
 import numpy as np
 
 from filmcolor.film_stages import Coloring, color_segments
+from filmcolor.heap import give_back
 from filmcolor.job import FilmPlan, Segment
 from filmcolor.lease import Lease
 from filmcolor.media.segment import SegmentWriter
@@ -45,6 +46,7 @@ def make_segments(
                     current = _OpenSegment(job, folder, film, segment, lease)
                 if current.write(frame):
                     current = None
+                    give_back()
                 job.clock.add("encode", time.perf_counter() - begun)
                 done += 1
                 if time.monotonic() - reported > _REPORT_SECONDS:
