@@ -36,6 +36,7 @@ STAGES = {
     "workfolder",
     "disk_room",
     "film_stages",
+    "heap",
     "segment_making",
 }
 
