@@ -101,7 +101,7 @@ class Coloring:
     """By number: how shots are coloured that are not coloured as `options` say."""
     shelf: ModelShelf = field(default_factory=ModelShelf)
     lanes: int = 1
-    """Threads that paint pictures side by side, on a CPU."""
+    """Threads that paint or enlarge pictures side by side, on a CPU."""
     enlarger: Enlarger | None = None
     """Raises the resolution, where that is asked for."""
 
@@ -191,7 +191,8 @@ def _colored(
     )
     box, before = job.view.box, "smooth"
     if job.enlarger is not None:
-        own = clock.watch("superres", enlarged(own, job.enlarger), "smooth")
+        lanes = job.lanes if job.model.device.type == "cpu" else 1
+        own = clock.watch("superres", enlarged(own, job.enlarger, lanes), "smooth")
         box, before = enlarged_box(box, job.enlarger.factor), "superres"
     composed = compose(
         own,

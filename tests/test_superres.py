@@ -20,8 +20,8 @@ from filmcolor.models.checkpoint import load_upscaler
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, VerifyOptions
 from filmcolor.pictures import color_pictures
 from filmcolor.pipeline import color_film
-from filmcolor.superres import Enlarger, area_reduced
-from filmcolor.types import Luma, Notice
+from filmcolor.superres import Enlarger, area_reduced, enlarged
+from filmcolor.types import Frame, Luma, Notice
 from filmcolor.verify.check import verify_film
 from filmcolor.verify.findings import VerifyReport
 from filmcolor.verify.picture import brought_down
@@ -87,6 +87,25 @@ def test_only_as_much_is_corrected_as_the_bound_asks_for(tmp_path: Path) -> None
     large = enlarger(name).enlarge(luma)
     assert off(luma, bare.astype(np.uint8), 2) <= 0.9
     assert np.abs(large - bare).max() <= 1
+
+
+def test_frames_enlarged_side_by_side_come_in_order_and_are_the_same(upscaler: str) -> None:
+    made = enlarger(upscaler)
+    frames = [Frame(index, 7 * index, luma_picture(index, 40, 60)) for index in range(7)]
+    alone = list(enlarged(zip(frames, "abcdefg", strict=True), made))
+    side_by_side = list(enlarged(zip(frames, "abcdefg", strict=True), made, lanes=3))
+    assert [along for _, along in side_by_side] == list("abcdefg")
+    for (frame, _), (other, _) in zip(alone, side_by_side, strict=True):
+        assert frame.pts == other.pts
+        assert np.array_equal(frame.luma, other.luma)
+
+
+def test_an_error_in_one_of_several_lanes_comes_through(upscaler: str) -> None:
+    frames = [Frame(index, index, luma_picture(index, 40, 60)) for index in range(5)]
+    broken = enlarger(upscaler)
+    broken.enlarge = lambda luma: 1 / 0  # type: ignore[assignment, method-assign]
+    with pytest.raises(ZeroDivisionError):
+        list(enlarged(zip(frames, frames, strict=True), broken, lanes=2))
 
 
 def test_a_mirrored_picture_is_enlarged_alike(upscaler: str) -> None:
