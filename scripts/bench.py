@@ -83,8 +83,12 @@ def options_of(setting: Setting, device: str, preset: str | None) -> RunOptions:
     )
 
 
-def make_film(source: str, size: tuple[int, int], frames: int, target: str) -> None:
-    """A film of (width, height) with the pictures of `source` again and again, grainy, in grey."""
+def make_film(
+    source: str, size: tuple[int, int], frames: int, target: str, grain: float = GRAIN
+) -> None:
+    """A film of (width, height) with the pictures of `source` again and again, in grey, with grain
+    of so many codes.
+    """
     rng = np.random.default_rng(0)
     width, height = size
     with av.open(source) as container:
@@ -97,8 +101,8 @@ def make_film(source: str, size: tuple[int, int], frames: int, target: str) -> N
         stream = container.add_stream("libx264", 24, options={"preset": "veryfast", "crf": "14"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for number, picture in enumerate(islice(cycle(pictures), frames)):
-            grain = 0 if own else rng.normal(0, GRAIN, picture.shape)
-            luma = np.clip(picture + grain, 16, 235).astype(np.uint8)
+            noise = 0 if own else rng.normal(0, grain, picture.shape)
+            luma = np.clip(picture + noise, 16, 235).astype(np.uint8)
             neutral = np.full((height // 2, width), 128, np.uint8)
             made = av.VideoFrame.from_ndarray(np.vstack([luma, neutral]), format="yuv420p")
             made.pts, made.time_base = number, Fraction(1, 24)
@@ -283,6 +287,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("film", nargs="?", default=str(SAMPLE), help="default: the sample film")
     parser.add_argument("--sizes", nargs="+", default=["640x480"], help="WxH, or own")
     parser.add_argument("--frames", type=int, default=384, help="of the films made (default: 384)")
+    parser.add_argument(
+        "--grain", type=float, default=GRAIN, help=f"of the films made, codes (default: {GRAIN:g})"
+    )
     parser.add_argument("--repeat", type=int, default=3, help="rounds (default: 3)")
     parser.add_argument("--precision", nargs="+", default=["fp32", "bf16"])
     parser.add_argument("--stride", nargs="+", default=["1"], help="1, 2, ... or auto")
@@ -319,7 +326,7 @@ def main() -> None:
             if size != "own":
                 width, height = map(int, size.split("x"))
                 film = str(Path(folder) / f"{size}.mp4")
-                make_film(args.film, (width, height), args.frames, film)
+                make_film(args.film, (width, height), args.frames, film, args.grain)
             found[size] = measure(film, settings, args)
             for setting in settings if args.stages else []:
                 command = [sys.executable, __file__, film, "--device", args.device]
