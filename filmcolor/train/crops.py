@@ -17,6 +17,7 @@ from torch import Tensor
 
 from filmcolor.evaluate.coloring import Photo
 from filmcolor.train.data import PhotoSet
+from filmcolor.train.recipe_parts import Phase
 
 _CHUNK = 64
 """Crops cut at a time on an accelerator, which bounds the memory it takes."""
@@ -31,6 +32,11 @@ class CropSettings:
     largest_stretch: float = 1.15  # aspect ratio is varied up to this factor
     largest_enlargement: float = 1.6  # a crop is never blown up by more than this
     native: bool = False  # cut as the pixels are, none resized; scale and stretch do not count
+
+    @classmethod
+    def of(cls, phase: Phase) -> CropSettings:
+        """How the crops of a recipe's phase are cut."""
+        return cls(phase.size, phase.scale, phase.stretch, native=phase.native)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -110,7 +110,7 @@ def train(
         begin = 0.0 if number == 0 else float(ends[number - 1])
         at.phase_progress = (progress - begin) / (float(ends[number]) - begin)
         phase = phases[number]
-        settings = CropSettings(phase.size, phase.scale, phase.stretch, native=phase.native)
+        settings = CropSettings.of(phase)
         sampled = on_cuda and tally.steps == 0
         if sampled:
             torch.cuda.synchronize(trainer.device)

@@ -80,7 +80,7 @@ def fit_reading(
 
 def shown_pictures(source: CropSource, phase: Phase, seed: int) -> Iterator[Tensor]:
     """Lightness of training pictures, worn as they are in a phase, for `fit_reading`."""
-    settings = CropSettings(phase.size, phase.scale, phase.stretch, native=phase.native)
+    settings = CropSettings.of(phase)
     for number in range(_BATCHES):
         rng = torch.Generator(source.device).manual_seed((seed << 20) + number)
         plan = plan_crops(source.sizes, settings, _PICTURES, seed, number)
