@@ -141,23 +141,33 @@ class _Composer:
         index = sums.long().clamp_(max=len(self._luma_of) - 1)  # pipes may hold any 16 bits
         return torch.take(self._luma_of, index), torch.take(self._light_of, index)
 
-    @torch.inference_mode()
-    def start(self, frame: Frame, colors: ColorField | FieldColors, *, key: bool) -> _Started:
-        """Begin one frame; on CUDA its codes are valid only after `finish` has waited for them."""
-        if frame.luma.shape != self._size:
-            raise ValueError(f"frame {frame.index} is {frame.luma.shape}, the film {self._size}")
+    def _seen(self, codes: Luma, *, by_field: bool) -> tuple[Tensor, Tensor]:
+        """Y' 0..1 and L* of a frame's codes (height, width), both (1, 1, h, w), on the box's chroma
+        grid.
+        """
         box, depth = self._box, self._source_layout.bit_depth
-        if frame.interlaced and not self._starts_with_top_field:
-            raise ValueError(f"{box} does not begin with a row of the top field's chroma")
-        inside = frame.luma[box.top : box.bottom, box.left : box.right]
+        inside = codes[box.top : box.bottom, box.left : box.right]
         sums, divisor = luma_on_chroma_grid(
-            inside, self._layout, depth, self._siting, by_field=frame.interlaced
+            inside, self._layout, depth, self._siting, by_field=by_field
         )
         sent = torch.from_numpy(np.ascontiguousarray(sums))[None, None]
         on_cuda = self._device.type == "cuda"
         if on_cuda:
             sent = sent.pin_memory()
-        luma, light = self._look_up(sent.to(self._device, non_blocking=on_cuda), divisor)
+        return self._look_up(sent.to(self._device, non_blocking=on_cuda), divisor)
+
+    @torch.inference_mode()
+    def start(self, frame: Frame, colors: ColorField | FieldColors, *, key: bool) -> _Started:
+        """Begin one frame; on CUDA its codes are valid only after `finish` has waited for them."""
+        if frame.luma.shape != self._size:
+            raise ValueError(f"frame {frame.index} is {frame.luma.shape}, the film {self._size}")
+        box = self._box
+        if frame.interlaced and not self._starts_with_top_field:
+            raise ValueError(f"{box} does not begin with a row of the top field's chroma")
+        on_cuda = self._device.type == "cuda"
+        luma, light = self._seen(frame.luma, by_field=frame.interlaced)
+        if frame.guide is not None:
+            light = self._seen(frame.guide, by_field=frame.interlaced)[1]
         tone = self._tone_of(frame.shot)
         found = self._chroma(colors, luma, light, tone, by_field=frame.interlaced)
         made = quantize_chroma(found[0], self._layout.bit_depth, self._full_range).to(torch.int16)

@@ -29,7 +29,7 @@ from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import ColorOptions, Look, PreviewOptions
 from filmcolor.picture_box import find_picture_box
 from filmcolor.shot_measures import frame_distance, look_at
-from filmcolor.superres import enlarged_box, load_enlarger
+from filmcolor.superres import enlarged_box, enlarged_frame, load_enlarger
 from filmcolor.tone import Tone
 from filmcolor.types import (
     Box,
@@ -92,7 +92,7 @@ def preview_film(source: str, target: str, options: PreviewOptions) -> Generator
     shown = (with_neutral_chroma(frame, info.layout) for frame in frames)
     large, colored_info, colored_box, cell_height = frames, info, box, _CELL_HEIGHT
     if enlarger is not None:
-        large = [replace(frame, luma=enlarger.enlarge(frame.luma)) for frame in frames]
+        large = [enlarged_frame(frame, enlarger) for frame in frames]
         colored_info = enlarged_info(info, enlarger.factor)
         colored_box = enlarged_box(box, enlarger.factor)
         cell_height *= enlarger.factor

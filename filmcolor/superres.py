@@ -239,21 +239,32 @@ def enlarged(
     """
     if lanes == 1:
         for frame, along in frames:
-            yield replace(frame, luma=enlarger.enlarge(frame.luma)), along
+            yield enlarged_frame(frame, enlarger), along
         return
-    started: deque[tuple[Frame, T, Future[Luma]]] = deque()
+    started: deque[tuple[Future[Frame], T]] = deque()
     name = "filmcolor-superres"
     with ThreadPoolExecutor(lanes, name, torch.set_num_threads, (1,)) as pool:
         for frame, along in frames:
-            started.append((frame, along, pool.submit(enlarger.enlarge, frame.luma)))
+            started.append((pool.submit(enlarged_frame, frame, enlarger), along))
             if len(started) > lanes:
-                yield _finished(*started.popleft())
+                made, with_it = started.popleft()
+                yield made.result(), with_it
         while started:
-            yield _finished(*started.popleft())
+            made, with_it = started.popleft()
+            yield made.result(), with_it
 
 
-def _finished(frame: Frame, along: T, luma: Future[Luma]) -> tuple[Frame, T]:
-    return replace(frame, luma=luma.result()), along
+def enlarged_frame(frame: Frame, enlarger: Enlarger) -> Frame:
+    """A frame with its luma enlarged.
+
+    Its colour follows the source's own luma, smoothed (1 2 1) and enlarged bilinearly: what the
+    network adds, and grain, tell nothing of colour and would make it flicker.
+    """
+    height, width = frame.luma.shape
+    smoothed = cv2.GaussianBlur(frame.luma, (3, 3), 0, borderType=cv2.BORDER_REPLICATE)
+    size = (enlarger.factor * width, enlarger.factor * height)
+    guide = cv2.resize(smoothed, size, interpolation=cv2.INTER_LINEAR)
+    return replace(frame, luma=enlarger.enlarge(frame.luma), guide=cast("Luma", guide))
 
 
 def enlarged_picture(

@@ -192,6 +192,8 @@ class Frame:
     """Number of the frame in its shot, counted from 0; set by `shots`."""
     interlaced: bool = False
     """Its even and its odd rows are two fields, taken at different moments."""
+    guide: Luma | None = None
+    """Codes (height, width) that colour follows instead of `luma`; None where it follows that."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -125,6 +125,32 @@ def test_odd_sizes(size: tuple[int, int], chroma: str) -> None:
         assert got.cr[0, 0] > 132
 
 
+def test_colour_follows_the_guide_where_there_is_one() -> None:
+    """What grain the luma has and the guide has not is none of the colour's; it still is the luma
+    that the colour is laid over.
+    """
+    ramp = np.broadcast_to(np.linspace(60, 160, 64), (48, 64))
+    grain = np.random.default_rng(0).normal(0, 6, ramp.shape)
+    smooth, grainy = (np.rint(codes).astype(np.uint8) for codes in (ramp, ramp + grain))
+    light = np.tile(np.linspace(25, 64, 64, dtype=np.float32), (64, 1))
+    flat = field()
+    colors = replace(flat, ab=flat.ab * (light[::4, ::4] - 42) / 25, lightness=light)
+
+    def shown(luma: NDArray[np.uint8], guide: NDArray[np.uint8] | None) -> NDArray[np.float32]:
+        pair = replace(frame(), luma=luma, guide=guide), colors
+        (got,) = composed([pair], layout=PixelLayout(12, "444"))
+        codes = torch.from_numpy(np.stack([got.cb, got.cr]).astype(np.float32))
+        whole = (torch.from_numpy(luma.astype(np.float32)) - 16) / 219
+        rgb = chroma_to_rgb(whole[None, None], (codes[None] / 16 - 128) / 224, TAGS.matrix)
+        found: NDArray[np.float32] = rgb_to_lab(rgb)[0, 1:].numpy()
+        return found
+
+    clean = shown(smooth, None)
+    without = np.abs(shown(grainy, None) - clean).mean()
+    assert without > 0.2
+    assert np.abs(shown(grainy, smooth) - clean).mean() < without / 4
+
+
 def test_bars_are_exactly_neutral() -> None:
     rng = np.random.default_rng(0)
     source = frame()

@@ -20,7 +20,7 @@ from filmcolor.models.checkpoint import load_upscaler
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, VerifyOptions
 from filmcolor.pictures import color_pictures
 from filmcolor.pipeline import color_film
-from filmcolor.superres import Enlarger, area_reduced, enlarged
+from filmcolor.superres import Enlarger, area_reduced, enlarged, enlarged_frame
 from filmcolor.types import Frame, Luma, Notice
 from filmcolor.verify.check import verify_film
 from filmcolor.verify.findings import VerifyReport
@@ -98,6 +98,25 @@ def test_frames_enlarged_side_by_side_come_in_order_and_are_the_same(upscaler: s
     for (frame, _), (other, _) in zip(alone, side_by_side, strict=True):
         assert frame.pts == other.pts
         assert np.array_equal(frame.luma, other.luma)
+        assert np.array_equal(frame.guide, other.guide)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bit_depth", [8, 10])
+def test_colour_is_guided_by_the_source_with_less_grain(upscaler: str, bit_depth: int) -> None:
+    rng = np.random.default_rng(0)
+    codes = 120 + 4 * rng.normal(size=(40, 60))
+    codes[:, 30:] += 80
+    luma = np.rint(codes * (1 << (bit_depth - 8))).astype(np.uint8 if bit_depth == 8 else np.uint16)
+    made = enlarger(upscaler, 3, bit_depth)
+    frame = enlarged_frame(Frame(0, 0, luma), made)
+    assert frame.guide is not None
+    assert frame.guide.shape == frame.luma.shape
+    assert frame.guide.dtype == luma.dtype
+    guide = frame.guide / float(1 << (bit_depth - 8))
+    assert guide[:, :80].std() < 2.5  # of 4: what is left of the grain
+    assert abs(guide[:, :80].mean() - 120) < 1
+    across = guide.mean(axis=0)
+    assert across[84] < 130 < 190 < across[96]  # the edge, at 90, stays within two px of the source
 
 
 def test_an_error_in_one_of_several_lanes_comes_through(upscaler: str) -> None:
