@@ -8,7 +8,7 @@ models nor files.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,8 +36,8 @@ _IN_FLIGHT = 2
 _FIELD_OFFSET = 0.5
 """Rows by which the middle of a field's rows is above (top) or below that of the frame's."""
 _PLAIN = Tone()
-_BAND_SAMPLES = 1 << 20
-"""Samples of a picture that are worked on at once, so that a large one needs little memory."""
+_BAND_SAMPLES = 1 << 16
+"""Samples of a picture that a CPU works on at once: what they need stays in its cache."""
 
 
 def _find_chroma(
@@ -129,49 +129,27 @@ class _Composer:
         if self._box.top % down or self._box.left % across:
             raise ValueError(f"{self._box} does not begin on the {layout.chroma} chroma grid")
         self._starts_with_top_field = self._box.top % (2 * down) == 0
-        self._luma_of, self._light_of = torch.empty(0), torch.empty(0)
-
-    def _look_up(self, sums: Tensor, divisor: int) -> tuple[Tensor, Tensor]:
-        """Y' 0..1 and L* of sums of codes, read from tables of all that a sum can be."""
-        if not len(self._luma_of):
-            depth = self._source_layout.bit_depth
-            codes = torch.arange(((1 << depth) - 1) * divisor + 1, dtype=torch.float32) / divisor
-            self._luma_of = normalize_luma(codes, depth, self._full_range).to(self._device)
-            self._light_of = lightness(self._luma_of)
-        index = sums.long().clamp_(max=len(self._luma_of) - 1)  # pipes may hold any 16 bits
-        return torch.take(self._luma_of, index), torch.take(self._light_of, index)
-
-    def _seen(self, codes: Luma, *, by_field: bool) -> tuple[Tensor, Tensor]:
-        """Y' 0..1 and L* of a frame's codes (height, width), both (1, 1, h, w), on the box's chroma
-        grid.
-        """
-        box, depth = self._box, self._source_layout.bit_depth
-        inside = codes[box.top : box.bottom, box.left : box.right]
-        sums, divisor = luma_on_chroma_grid(
-            inside, self._layout, depth, self._siting, by_field=by_field
-        )
-        sent = torch.from_numpy(np.ascontiguousarray(sums))[None, None]
-        on_cuda = self._device.type == "cuda"
-        if on_cuda:
-            sent = sent.pin_memory()
-        return self._look_up(sent.to(self._device, non_blocking=on_cuda), divisor)
+        self._tables: dict[int, tuple[Tensor, Tensor]] = {}
 
     @torch.inference_mode()
     def start(self, frame: Frame, colors: ColorField | FieldColors, *, key: bool) -> _Started:
         """Begin one frame; on CUDA its codes are valid only after `finish` has waited for them."""
         if frame.luma.shape != self._size:
             raise ValueError(f"frame {frame.index} is {frame.luma.shape}, the film {self._size}")
-        box = self._box
-        if frame.interlaced and not self._starts_with_top_field:
-            raise ValueError(f"{box} does not begin with a row of the top field's chroma")
-        on_cuda = self._device.type == "cuda"
-        luma, light = self._seen(frame.luma, by_field=frame.interlaced)
-        if frame.guide is not None:
-            light = self._seen(frame.guide, by_field=frame.interlaced)[1]
+        by_field = frame.interlaced
+        if by_field and not self._starts_with_top_field:
+            raise ValueError(f"{self._box} does not begin with a row of the top field's chroma")
+        sums, divisor = self._sent(frame.luma, by_field=by_field)
+        guide = None if frame.guide is None else self._sent(frame.guide, by_field=by_field)[0]
         tone = self._tone_of(frame.shot)
-        found = self._chroma(colors, luma, light, tone, by_field=frame.interlaced)
-        made = quantize_chroma(found[0], self._layout.bit_depth, self._full_range).to(torch.int16)
-        if not on_cuda:
+        made = torch.empty((2, *sums.shape), dtype=torch.int16, device=self._device)
+        for lines, rows in self._bands(colors, *sums.shape, by_field=by_field):
+            luma, light = self._look_up(sums[rows], divisor)
+            if guide is not None:
+                light = self._look_up(guide[rows], divisor)[1]
+            found = _find_chroma(lines, luma, light, tone, self._table, rows)[0]
+            made[:, rows] = quantize_chroma(found, self._layout.bit_depth, self._full_range)
+        if self._device.type != "cuda":
             return _Started(frame, made.cpu(), None, key)
         host = torch.empty(made.shape, dtype=made.dtype, pin_memory=True)
         host.copy_(made, non_blocking=True)
@@ -179,39 +157,51 @@ class _Composer:
         done.record(torch.cuda.current_stream(self._device))
         return _Started(frame, host, done, key)
 
-    def _chroma(
-        self,
-        colors: ColorField | FieldColors,
-        luma: Tensor,
-        light: Tensor,
-        tone: Tone,
-        *,
-        by_field: bool,
-    ) -> Tensor:
-        """(Cb, Cr) for Y' and its L* on the chroma grid; of a whole frame with the top field's
-        colours.
+    def _sent(self, codes: Luma, *, by_field: bool) -> tuple[Tensor, int]:
+        """Sums of a frame's codes (height, width) on the chroma grid of the box (h, w), on the
+        device, and what to divide them by.
         """
-        if isinstance(colors, ColorField) or not by_field:
-            whole = colors if isinstance(colors, ColorField) else colors.top
-            offset = 0.0 if whole is colors else -_FIELD_OFFSET
-            lines = self._upsampler.lines(whole, offset)
-            return _find_chroma(lines, luma, light, tone, self._table, slice(None))
-        found = luma.new_empty((1, 2, *luma.shape[2:]))
-        for parity, (field, offset) in enumerate(
-            ((colors.top, -_FIELD_OFFSET), (colors.bottom, _FIELD_OFFSET))
-        ):
-            rows = slice(parity, None, 2)
-            if luma.shape[2] > parity:
-                lines = self._upsampler.lines(field, offset)
-                found[:, :, rows] = _find_chroma(
-                    lines,
-                    luma[:, :, rows],
-                    light[:, :, rows],
-                    tone,
-                    self._table,
-                    rows,
-                )
-        return found
+        box = self._box
+        inside = codes[box.top : box.bottom, box.left : box.right]
+        sums, divisor = luma_on_chroma_grid(
+            inside, self._layout, self._source_layout.bit_depth, self._siting, by_field=by_field
+        )
+        sent = torch.from_numpy(np.ascontiguousarray(sums))
+        if self._device.type == "cuda":
+            return sent.pin_memory().to(self._device, non_blocking=True), divisor
+        return sent.to(self._device), divisor
+
+    def _bands(
+        self, colors: ColorField | FieldColors, height: int, width: int, *, by_field: bool
+    ) -> Iterator[tuple[GuideLines, slice]]:
+        """The rows of the chroma grid, some at a time, and the lines of the colours that they get:
+        those of their field, or of a whole frame those of the top field's.
+        """
+        if by_field and isinstance(colors, FieldColors):
+            parts = [(colors.top, -_FIELD_OFFSET), (colors.bottom, _FIELD_OFFSET)]
+        elif isinstance(colors, FieldColors):
+            parts = [(colors.top, -_FIELD_OFFSET)]
+        else:
+            parts = [(colors, 0.0)]
+        apart = len(parts)
+        step = height if self._device.type == "cuda" else max(1, _BAND_SAMPLES // width) * apart
+        for first, (field, offset) in enumerate(parts[:height]):
+            lines = self._upsampler.lines(field, offset)
+            for top in range(first, height, step):
+                yield lines, slice(top, min(top + step, height), apart)
+
+    def _look_up(self, sums: Tensor, divisor: int) -> tuple[Tensor, Tensor]:
+        """Y' 0..1 and L* (1, 1, h, w) of sums of codes (h, w), read from tables of all that a sum
+        can be.
+        """
+        if divisor not in self._tables:
+            depth = self._source_layout.bit_depth
+            codes = torch.arange(((1 << depth) - 1) * divisor + 1, dtype=torch.float32) / divisor
+            luma = normalize_luma(codes, depth, self._full_range).to(self._device)
+            self._tables[divisor] = luma, lightness(luma)
+        luma, light = self._tables[divisor]
+        index = sums[None, None].long().clamp_(max=len(luma) - 1)  # pipes may hold any 16 bits
+        return torch.take(luma, index), torch.take(light, index)
 
     def finish(self, started: _Started) -> ColorFrame:
         """Wait for one frame's chroma and lay it into planes that are neutral around the box."""

@@ -213,6 +213,9 @@ def test_interlaced_and_whole_frames_in_turn() -> None:
     assert [frame.interlaced for frame in came] == marks
     assert np.array_equal(came[0].cb, came[3].cb) and np.array_equal(came[1].cb, came[2].cb)
     assert not np.array_equal(came[0].cb, came[1].cb)
+    for pair, frame in zip(pairs, came, strict=True):
+        (alone,) = composed([pair])
+        assert np.array_equal(frame.cb, alone.cb) and np.array_equal(frame.cr, alone.cr)
 
 
 @pytest.mark.parametrize("chroma", ["420", "422", "444"])
@@ -254,6 +257,23 @@ def test_saturation() -> None:
     assert strength(0.0) == 0.0
     assert strength(0.5) == pytest.approx(strength(1.0) / 2, abs=0.8)
     assert strength(1.5) > 1.3 * strength(1.0)
+
+
+@pytest.mark.parametrize("by_field", [False, True])
+def test_bands_are_the_whole(monkeypatch: pytest.MonkeyPatch, *, by_field: bool) -> None:
+    luma = np.random.default_rng(4).integers(30, 220, (46, 64)).astype(np.uint8)
+    guide = np.random.default_rng(5).integers(30, 220, (46, 64)).astype(np.uint8)
+    colors: list[ColorField | FieldColors] = [field(), FieldColors(field(), field(a=-10))]
+    pairs = [
+        (Frame(index, index, luma, interlaced=by_field, guide=guide), each)
+        for index, each in enumerate(colors)
+    ]
+    whole = composed(pairs)
+    monkeypatch.setattr("filmcolor.compose._BAND_SAMPLES", 5 * 32)
+    for one, other in zip(whole, composed(pairs), strict=True):
+        assert np.abs(one.cb.astype(int) - other.cb).max() <= 1
+        assert np.abs(one.cr.astype(int) - other.cr).max() <= 1
+        assert np.mean(one.cb != other.cb) < 0.01
 
 
 def test_a_change_of_size_is_refused() -> None:
