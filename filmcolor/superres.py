@@ -113,23 +113,26 @@ class Enlarger:
     def _once(self, luma: Tensor) -> Tensor:
         """Y' (1, 1, H, W) to (1, 1, s H, s W), tile by tile.
 
-        The mean of what the network makes of the picture and of its mirror image, which are wrong
-        in different ways (Timofte et al. 2016, "Seven Ways to Improve Example-Based Single Image
-        Super Resolution").
+        If the network is `mirrored`, the mean of what it makes of the picture and of its mirror
+        image, which are wrong in different ways (Timofte et al. 2016, "Seven Ways to Improve
+        Example-Based Single Image Super Resolution").
         """
         network, scale = self._model.network, self._scale
-        reach = self._model.card.descriptor.reach
+        facts = self._model.card.descriptor
+        reach = facts.reach
         height, width = luma.shape[-2:]
         framed = F.pad(luma, (reach,) * 4, mode="replicate")
         large = enlarge(luma, scale)
         for top, bottom in _spans(height, self._tile):
             for left, right in _spans(width, self._tile):
                 tile = framed[..., top : bottom + 2 * reach, left : right + 2 * reach]
-                both = torch.cat([tile, tile.flip(-1)])
+                shown = torch.cat([tile, tile.flip(-1)]) if facts.mirrored else tile
                 with torch.autocast(luma.device.type, torch.bfloat16, enabled=self._half):
-                    detail, mirrored = network.detail(both).float().chunk(2)
+                    detail = network.detail(shown).float()
+                if facts.mirrored:
+                    detail = (detail[:1] + detail[1:].flip(-1)) / 2
                 place = slice(scale * top, scale * bottom), slice(scale * left, scale * right)
-                large[..., *place] += (detail + mirrored.flip(-1)) / 2
+                large[..., *place] += detail
         return large
 
     def _true(self, small: Tensor, large: Tensor, low: float, high: float) -> Tensor:

@@ -9,7 +9,8 @@
 `photos` prints the PSNR of luma over a bicubic enlargement at each factor, on clean photographs and
 on worn ones, and how far the result is off when it is brought back down. `grain` prints how much
 stronger grain is than a bicubic enlargement has it, where the photograph is flat, and how much
-more of it changes from frame to frame. `cascade` makes
+more of it changes from frame to frame, than of such an enlargement and than of the source.
+`cascade` makes
 the sample film 320x240, colours it made larger by the stage and made larger bicubically, and
 measures both against the true colours. `speed` times the stage and the run it is in.
 """
@@ -84,7 +85,7 @@ def grain(chosen: argparse.Namespace) -> None:
     settings = replace(SMALL_FILM, chance=1.0)
     for name in chosen.model:
         enlarger = Enlarger(load_upscaler(name), 2, 8, full_range=True)
-        ratios, shimmer = [], []
+        ratios, shimmer, of_source, where_flat = [], [], [], []
         for number, photo in enumerate(val.photos):
             height, width = (side - side % 2 for side in photo.shape[:2])
             rgb = to_rgb([photo[:height, :width]], torch.device("cpu"))
@@ -94,13 +95,19 @@ def grain(chosen: argparse.Namespace) -> None:
             flat = spread < FLAT_CODES
             still = reduce(luma_from_rgb(rgb), 2)[0, 0].numpy() * 255
             moments = [_regrained(still, seed) for seed in (number, number + 1)]
-            ours, plain = (
-                np.subtract(*(enlarging(each).astype(np.float32) for each in moments)).std()
-                for enlarging in (enlarger.enlarge, lambda codes: bicubic(codes, 2))
+            ours, plain, source = (
+                np.subtract(*(enlarging(each).astype(np.float32) for each in moments))
+                for enlarging in (
+                    enlarger.enlarge,
+                    lambda codes: bicubic(codes, 2),
+                    lambda codes: codes,
+                )
             )
-            shimmer.append(float(ours / plain))
+            shimmer.append(float(ours.std() / plain.std()))
+            of_source.append(float(ours.std() / source.std()))
             if flat.mean() < 0.02:
                 continue
+            where_flat.append(float(ours[flat].std() / source[flat[::2, ::2]].std()))
             rng = torch.Generator().manual_seed(number)
             small, _ = degrade_small(rgb, settings, 2, rng)
             codes = (small[0, 0] * 255).round().clamp(0, 255).to(torch.uint8).numpy()
@@ -110,7 +117,10 @@ def grain(chosen: argparse.Namespace) -> None:
         print(
             f"{name}: grain {np.mean(ratios):.3f} times bicubic's (worst of {len(ratios)} "
             f"photographs: {max(ratios):.3f}); between two frames of a still scene "
-            f"{np.mean(shimmer):.3f} times bicubic's (worst of {len(shimmer)}: {max(shimmer):.3f})",
+            f"{np.mean(shimmer):.3f} times bicubic's (worst of {len(shimmer)}: {max(shimmer):.3f}) "
+            f"and {np.mean(of_source):.3f} times the source's own (worst {max(of_source):.3f}), "
+            f"where it is flat {np.mean(where_flat):.3f} times (worst of {len(where_flat)}: "
+            f"{max(where_flat):.3f})",
             flush=True,
         )
 

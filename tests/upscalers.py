@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -20,14 +21,16 @@ def made_up(scale: int = 2, strength: float = 0.05, layers: int = 2) -> Subpixel
     return network
 
 
-def write_upscaler(path: Path, scale: int = 2, strength: float = 0.05) -> str:
+def write_upscaler(
+    path: Path, scale: int = 2, strength: float = 0.05, *, mirrored: bool = False
+) -> str:
     """The same as a checkpoint; returns its name."""
     network = made_up(scale, strength)
     card = ModelCard(
         name=path.stem,
         architecture="subpixel",
         config={"scale": scale, "width": 8, "layers": 2, "blocks": 0},
-        descriptor=network.descriptor,
+        descriptor=replace(network.descriptor, mirrored=mirrored),
     )
     save_network(network, card, path)
     return str(path)

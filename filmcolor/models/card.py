@@ -33,6 +33,7 @@ class Descriptor:
     """What of the config is different in each look but the natural one, by the look's name."""
     scale: int = 1  # an upscaler's: times as many rows and columns as it is shown
     reach: int = 0  # an upscaler's: px on each side, of what it is shown, that a pixel depends on
+    mirrored: bool = False  # an upscaler's: it enlarges the mirror image too, and the mean is taken
 
     @property
     def is_upscaler(self) -> bool:
@@ -123,6 +124,7 @@ class ModelCard:
             and 32 <= d.native_size <= 4096
             and isinstance(d.looks, dict)
             and all(isinstance(values, dict) for values in d.looks.values())
+            and isinstance(d.mirrored, bool)
             and isinstance(d.scale, int)
             and isinstance(d.reach, int)
             and 1 <= d.scale <= 4

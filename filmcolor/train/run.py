@@ -29,7 +29,7 @@ from filmcolor.options import TrainOptions
 from filmcolor.train.build import build_trainer, resolve_recipe, teacher_of
 from filmcolor.train.crops import CropSource
 from filmcolor.train.data import PhotoSet, load_photos, repeat_palest, split_photos
-from filmcolor.train.degrade import worn_half
+from filmcolor.train.degrade import NO_DEGRADATION, worn_half
 from filmcolor.train.extract import film_reader
 from filmcolor.train.loop import Schedule, StepReport, train
 from filmcolor.train.reading import fit_reading, shown_pictures
@@ -338,6 +338,11 @@ def _card(trainer: Trainer, options: TrainOptions, folder: RunFolder, photos: in
     descriptor = generator.descriptor
     if any(phase.hints.chance > 0 for phase in recipe.default_phases):
         descriptor = replace(descriptor, accepts_hints=True)
+    if descriptor.is_upscaler and all(
+        phase.degrade == NO_DEGRADATION for phase in recipe.default_phases
+    ):
+        # Of worn pictures the mirror image tells nothing more, and it takes as long again.
+        descriptor = replace(descriptor, mirrored=True)
     init = "" if options.init is None else f", begun from {Path(options.init).name}"
     texts: dict[str, Any] = {
         "name": folder.path.resolve().name,

@@ -103,6 +103,18 @@ def test_the_recipes_names() -> None:
     assert RECIPES["sr-film"].phases[0].degrade == SMALL_FILM
 
 
+@pytest.mark.parametrize(("recipe", "mirrored"), [("sr", True), ("sr-film", False)])
+def test_only_of_clean_pictures_the_mirror_image_is_enlarged_too(
+    tmp_path: Path, recipe: str, *, mirrored: bool
+) -> None:
+    data = write_photographs(tmp_path / "photos", 4, 64, 64)
+    options = TrainOptions(recipe=recipe, steps=1, batch_size=1, size=32, device="cpu")
+    for _ in train_run([str(data)], str(tmp_path / "run"), options):
+        pass
+    card = load_upscaler(str(tmp_path / "run" / "last.safetensors")).card
+    assert card.descriptor.mirrored is mirrored
+
+
 def test_a_run_learns_and_its_checkpoint_enlarges(tmp_path: Path) -> None:
     data = write_photographs(tmp_path / "photos", 6, 64, 64)
     options = TrainOptions(
