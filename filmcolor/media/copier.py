@@ -20,7 +20,7 @@ from filmcolor.errors import MediaError
 from filmcolor.media.clock import BACK_SECONDS
 from filmcolor.media.containers import Container, add_copy, stream_metadata
 from filmcolor.media.decoding import MOST_RETRIES
-from filmcolor.media.source import open_source
+from filmcolor.media.source import SEEKABLE, open_source
 from filmcolor.media.streams import StreamPlan, is_attached_picture, packet_time, read_covers
 from filmcolor.media.subtitles import SubtitleConverter
 from filmcolor.media.timeline import round_half_up
@@ -28,13 +28,16 @@ from filmcolor.options import OnError
 
 _SEEK_MARGIN_SECONDS = 10
 """How much earlier than asked to begin reading, since seeking may land late."""
+_INTERLEAVED_SECONDS = 10
+"""How far apart packets of one moment may lie in a file, in time."""
 
 
 class StreamCopier:
     """Feeds an output container with all streams of the plan but the film itself.
 
     Call order: `add_stream` for every plan in the order of the result, `start`, `copy_until` as the
-    film grows, `close`. Times are seconds of the source's clock; `offset` is added on the way out.
+    film grows, of a part of the film `finish`, `close`. Times are seconds of the source's clock;
+    `offset` is added on the way out.
     """
 
     def __init__(
@@ -114,7 +117,9 @@ class StreamCopier:
             self._packets = self._demux()
 
     def copy_until(self, time: Fraction | None) -> None:
-        """Write every packet before `time` seconds of the source's clock; None: all the rest."""
+        """Write the packets before `time` seconds of the source's clock, up to the first one that
+        is not; None: all the rest.
+        """
         while (packet := self._next()) is not None:
             at = _decode_time(packet)
             if time is not None and at is not None and at >= time:
@@ -122,6 +127,18 @@ class StreamCopier:
             self._pending = None
             if at is not None:
                 self._write(packet)
+
+    def finish(self, time: Fraction) -> None:
+        """Write every packet before `time`, those too that lie behind later ones of other streams
+        in the file.
+        """
+        while (packet := self._next()) is not None:
+            at = _decode_time(packet)
+            self._pending = None
+            if at is None or at < time:
+                self._write(packet)
+            elif at >= time + _INTERLEAVED_SECONDS:
+                return
 
     def close(self) -> None:
         """Let go of the source."""
@@ -172,6 +189,8 @@ class StreamCopier:
         steady = {index for index, output in self._outputs.items() if output.type == "audio"}
         if target <= 0 or not steady or self._reader is None:
             return
+        if not self._reader.format.name.startswith(SEEKABLE):
+            return
         with contextlib.suppress(av.FFmpegError, OSError):
             self._reader.seek(target, backward=True)
             landed = next((p for p in self._demux() if p.stream_index in steady), None)
@@ -198,15 +217,18 @@ class StreamCopier:
         if dts is None:
             return
         pts = packet.pts if packet.pts is not None else dts
-        # Muxers refuse a dts that does not grow; broken sources have them.
+        # Muxers refuse a dts that does not grow; broken sources have them. Subtitles may begin
+        # together, but in mp4.
+        output = self._outputs[index]
+        grows = output.type not in ("subtitle", "data") or self._format.is_mov
         last = self._last_dts.get(index, dts + shift - 1)
-        dts = max(dts + shift, last + 1)
+        dts = max(dts + shift, last + grows)
         self._last_dts[index] = dts
-        if not packet.duration and packet.stream.type == "audio":
+        if not packet.duration and output.type == "audio":
             # AVI tells none for FLAC, and mp4 hides what lasts no time.
             packet.duration = dts - last
         packet.dts, packet.pts = dts, max(pts + shift, dts)
-        packet.stream = self._outputs[index]
+        packet.stream = output
         self._mux(packet)
 
     def _trim(self, packet: Packet[Stream]) -> bool:

@@ -28,17 +28,14 @@ from filmcolor.media.patience import FILE_SECONDS, PIPE_SECONDS, Pulse, watched
 from filmcolor.media.planes import PlaneReader
 from filmcolor.media.probe import describe, first_frames
 from filmcolor.media.sampling import is_short, nearest, sample_reach, sample_times, strided
-from filmcolor.media.source import PIPE, film_stream, media_errors, open_source
+from filmcolor.media.source import PIPE, SEEKABLE, film_stream, media_errors, open_source
 from filmcolor.options import OnError
 from filmcolor.types import Frame, Notice, VideoInfo
 
 T = TypeVar("T")
 
-# Containers whose seeking lands on a key frame at or before the time asked for, with true pts. The
-# others (MPEG-1/2 streams, AVI, raw streams) are read from their beginning.
-_SEEKABLE = ("mov,", "matroska")
 # Containers that hold the pts themselves; in others (AVI, ASF) FFmpeg guesses them for B-frames.
-_TRUE_PTS = (*_SEEKABLE, "mpegts", "mpeg", "flv", "nut")
+_TRUE_PTS = (*SEEKABLE, "mpegts", "mpeg", "flv", "nut")
 # Codecs that give a picture for every packet; others hide some, or say "as before" in some.
 _ONE_A_PACKET = {
     *("h264", "hevc", "mpeg1video", "mpeg2video", "ffv1", "prores", "mjpeg", "vp9", "av1"),
@@ -262,7 +259,7 @@ class FilmReader:
 
     @property
     def _can_seek(self) -> bool:
-        return self._path != PIPE and self.info.container.startswith(_SEEKABLE)
+        return self._path != PIPE and self.info.container.startswith(SEEKABLE)
 
     def _frame(self, reader: PlaneReader, entry: Timed, index: int, *, with_chroma: bool) -> Frame:
         picture = entry.picture
@@ -279,12 +276,14 @@ class FilmReader:
         self, start: Fraction, damage: Damage
     ) -> tuple[Generator[Timed, None, None], int]:
         """The film's frames from shortly before `start`, and the pts of its very first one."""
-        timed = self._timed(None, damage)
+        seeks = self._can_seek and start > _LEAD_SECONDS
+        # Between the first frame and those after a seek nothing is lost.
+        timed = self._timed(None, Damage(self.info.time_base) if seeks else damage)
         first = next(timed, None)
         if first is None:
             raise MediaError(f"{self._name}: no frame of its video can be decoded")
         wanted = first.pts + start / self.info.time_base
-        if not self._can_seek or start <= _LEAD_SECONDS:
+        if not seeks:
             return _rejoin([first], timed), first.pts
         timed.close()
         return self._landed(wanted, damage), first.pts

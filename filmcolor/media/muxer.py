@@ -122,8 +122,10 @@ class FilmMuxer:
                     f"{self._given} frames; use another --codec"
                 )
             if self._copier is not None:
-                until = end * self._plan.source_time_base
-                self._copier.copy_until(until if self._plan.duration_seconds else None)
+                if self._plan.duration_seconds:
+                    self._copier.finish(end * self._plan.source_time_base)
+                else:
+                    self._copier.copy_until(None)
             if self._container is not None:
                 self._container.close()
                 self._container = None

@@ -23,6 +23,12 @@ from filmcolor.media.patience import PIPE_SECONDS, PatientPipe, Pulse
 PIPE = "-"
 """The path that stands for Y4M on standard input."""
 
+SEEKABLE = ("mov,", "matroska")
+"""Beginnings of the names of containers whose seeking lands on a key frame at or before the time
+asked for, with true times. The others (MPEG-1/2 streams, AVI, raw streams) are read from their
+beginning; in some of them times begin anew on the way, which no seeking can know.
+"""
+
 LARGEST_SIDE = 16_384
 """Pixels; no encoder here writes a longer side."""
 LARGEST_FRAME = 1 << 27

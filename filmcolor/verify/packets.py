@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import blake2b
@@ -21,6 +21,7 @@ from av.packet import Packet
 from av.stream import Discard, Stream
 from av.subtitles.stream import SubtitleStream
 
+from filmcolor.media.copier import Straightener
 from filmcolor.media.source import media_errors
 from filmcolor.media.streams import StreamPlan, codec_name, packet_time
 from filmcolor.media.subtitles import SubtitleConverter
@@ -272,7 +273,7 @@ def compare_packets(
     containers are freshly opened and are read to their ends.
     """
     sides = (
-        _Side(source, [pair.source for pair in pairs]),
+        _Side(source, [pair.source for pair in pairs], Straightener()),
         _Side(result, [pair.result for pair in pairs]),
     )
     matches, readers = [], []
@@ -307,8 +308,14 @@ def compare_packets(
 class _Side:
     """The packets of some streams of one file, and how far they have been read."""
 
-    def __init__(self, container: InputContainer, indexes: list[int]) -> None:
-        self.indexes = indexes
+    def __init__(
+        self,
+        container: InputContainer,
+        indexes: list[int],
+        straighten: Callable[[Packet[Stream]], None] = lambda packet: None,
+    ) -> None:
+        """`straighten` moves the times of every packet, as those of the film are moved."""
+        self.indexes, self._straighten = indexes, straighten
         for stream in container.streams:
             if stream.index not in indexes:
                 stream.discard = Discard.all
@@ -322,7 +329,9 @@ class _Side:
         packet = next(self._packets, None)
         if packet is None:
             self.is_over = True
-        elif (seconds := packet_time(packet)) is not None:
+            return None
+        self._straighten(packet)
+        if (seconds := packet_time(packet)) is not None:
             self.seconds = seconds
         return packet
 

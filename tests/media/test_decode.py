@@ -217,6 +217,19 @@ def test_a_part_is_the_part_of_the_whole(tmp_path: Path, name: str, codec: str) 
             np.testing.assert_array_equal(mine.luma, theirs.luma)
 
 
+def test_a_part_that_begins_in_an_open_group_of_pictures(tmp_path: Path) -> None:
+    """What a decoder leaves out there, since it needs what came before, is not lost."""
+    film = tmp_path / "film.mkv"
+    settings = {"g": "12", "bf": "2", "flags": "-cgop", "sc_threshold": "1000000000"}
+    make_clip(film, codec="mpeg2video", rate=Fraction(25), frames=150, height=64, options=settings)
+    whole = _read(film)
+    for start in (4, 5):
+        part = _read(film, start_seconds=Fraction(start))
+        assert [frame.pts for frame in part] == [frame.pts for frame in whole[25 * start :]]
+        for mine, theirs in zip(part, whole[25 * start :], strict=True):
+            np.testing.assert_array_equal(mine.luma, theirs.luma)
+
+
 def test_a_part_after_the_end(tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     make_clip(film, codec="libx264", rate=Fraction(10), frames=11)

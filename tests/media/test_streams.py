@@ -9,8 +9,9 @@ from pathlib import Path
 import av
 import pytest
 
-from filmcolor.options import RunOptions
+from filmcolor.options import RunOptions, VerifyOptions
 from filmcolor.types import Notice
+from filmcolor.verify.check import verify_film
 from tests.clips import jpeg_bytes, make_clip
 from tests.media.coloring import LABEL, color, decoded_times, options, packets_of
 
@@ -262,6 +263,68 @@ def test_part_of_a_film_starts_at_zero_with_its_sound(tmp_path: Path, suffix: st
             for chapter in film.chapters()
         ]
     assert chapters == [(0, Fraction(1, 5)), (Fraction(1, 5), Fraction(1, 2))]
+
+
+def in_chunks(
+    source: Path, target: Path, seconds: Fraction, options: dict[str, str] | None = None
+) -> None:
+    """The same streams, one after the other for so long at a time."""
+    with av.open(str(source)) as film, av.open(str(target), "w", options=options or {}) as copy:
+        copies = {
+            stream.index: copy.add_stream_from_template(stream)  # type: ignore[type-var]
+            for stream in film.streams
+        }
+        packets = [packet for packet in film.demux() if packet.dts is not None]
+        packets.sort(
+            key=lambda packet: (
+                packet.dts * packet.time_base // seconds,
+                packet.stream_index,
+                packet.dts,
+            )
+        )
+        for packet in packets:
+            packet.stream = copies[packet.stream_index]
+            copy.mux_one(packet)
+
+
+def test_sound_of_a_part_is_whole_where_the_file_has_it_late(tmp_path: Path) -> None:
+    """Of several tracks, one may lie behind later packets of another in the file."""
+    clip, source, target = tmp_path / "clip.mkv", tmp_path / "in.mp4", tmp_path / "out.mp4"
+    make_clip(clip, frames=72, codec="libx264", sound=2, options={"bf": "0"})
+    in_chunks(clip, source, Fraction(9, 10), {"chunk_duration": "900000"})
+    color(source, target, replace(options(), duration_seconds=Fraction(3, 2)))
+    tracks = [packets_of(target, "audio", number) for number in range(2)]
+    assert abs(tracks[0][-1].seconds - Fraction(3, 2)) < Fraction(1, 20)
+    assert [packet.seconds for packet in tracks[1]] == [packet.seconds for packet in tracks[0]]
+
+
+def test_subtitles_that_begin_together_stay_together(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    make_clip(source, frames=24, subtitles=[(0.5, 0.9, f"layer {n}") for n in range(9)])
+    color(source, target, options())
+    assert texts(target) == [(0.5, 0.9, f"layer {n}") for n in range(9)]
+
+
+def test_films_strung_together_keep_their_sound(tmp_path: Path) -> None:
+    """Their times begin anew, which no seeking can know."""
+    clip, one, source = tmp_path / "clip.mkv", tmp_path / "one.ts", tmp_path / "in.ts"
+    make_clip(clip, frames=480, codec="mpeg2video", height=64, sound=1, sound_codec="mp2")  # 20 s
+    in_chunks(clip, one, Fraction(1, 10))
+    source.write_bytes(2 * one.read_bytes())
+    for start in (12, 32):
+        target = tmp_path / f"from{start}.mkv"
+        part = {"start_seconds": Fraction(start), "duration_seconds": Fraction(1)}
+        color(source, target, replace(options(), **part))  # type: ignore[arg-type]
+        sound = packets_of(target, "audio")
+        assert 38 <= len(sound) <= 43  # of 24 ms
+        assert sound[0].seconds < Fraction(1, 20) and sound[-1].seconds > Fraction(9, 10)
+        events = verify_film(str(source), str(target), VerifyOptions(**part))
+        while True:
+            try:
+                next(events)
+            except StopIteration as end:
+                assert end.value.holds, [finding.line for finding in end.value.findings]
+                break
 
 
 def test_beginning_of_a_film_keeps_its_times(tmp_path: Path) -> None:
