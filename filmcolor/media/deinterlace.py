@@ -54,7 +54,8 @@ def _graph(first: VideoFrame, info: VideoInfo) -> Graph:
     source = graph.add_buffer(
         width=first.width, height=first.height, format=first.format, time_base=info.time_base
     )
-    parity = "auto" if first.interlaced_frame else "tff" if info.top_field_first else "bff"
+    # By what is known of the film, not of this frame: a pass may begin anywhere.
+    parity = "auto" if info.frames_state_fields else "tff" if info.top_field_first else "bff"
     whole = graph.add("bwdif", f"mode=send_frame:parity={parity}:deint=all")
     formats = dict.fromkeys((first.format.name, planar))  # without repetition
     same = graph.add("format", f"pix_fmts={'|'.join(formats)}")

@@ -18,6 +18,7 @@ import av.error
 import numpy as np
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.filter import Graph
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Stream
 from av.video.frame import VideoFrame
@@ -49,6 +50,7 @@ _SD_LINES = 576  # untagged pictures up to this height are BT.601, above BT.709
 _LIMITED_BY_STANDARD = {"h264", "hevc", "vvc", "av1", "vp9", "mpeg2video"}
 
 _UNTAGGED = 2  # "unspecified" in H.273
+_UNKNOWN_ORDER = 0
 _TOP_SHOWN_FIRST = {2, 5}  # AVFieldOrder: TT, BT
 _BOTTOM_SHOWN_FIRST = {3, 4}  # AVFieldOrder: BB, TB
 
@@ -129,13 +131,41 @@ def describe(
         rotation=_quarter_turns(first.rotation) if first else 0,
         display_matrix=matrix,
         interlaced=order in _TOP_SHOWN_FIRST | _BOTTOM_SHOWN_FIRST or states_fields,
-        top_field_first=order not in _BOTTOM_SHOWN_FIRST and context.name != "dvvideo",
+        top_field_first=(
+            not any(_shows_bottom_first(frame) for frame in frames)
+            if order == _UNKNOWN_ORDER and states_fields
+            else order not in _BOTTOM_SHOWN_FIRST and context.name != "dvvideo"
+        ),
         frames_state_fields=states_fields,
         conversion=conversion,
         streams=tuple(_stream_info(each) for each in container.streams),
         metadata=dict(container.metadata),
         chapter_count=len(container.chapters()),
     )
+
+
+def _shows_bottom_first(frame: VideoFrame) -> bool:
+    """Whether an interlaced frame says that its bottom field comes first; PyAV hides that, so a
+    filter is asked.
+    """
+    if not frame.interlaced_frame:
+        return False
+    graph = Graph()
+    source = graph.add_buffer(
+        width=frame.width,
+        height=frame.height,
+        format=frame.format,
+        time_base=frame.time_base or Fraction(1, av.time_base),
+    )
+    chosen = graph.add("select", "eq(interlace_type\\,BOTTOMFIRST)")
+    graph.link_nodes(source, chosen, graph.add("buffersink"))
+    graph.configure()
+    graph.vpush(frame)
+    try:
+        graph.vpull()
+    except (av.error.BlockingIOError, av.error.EOFError):
+        return False
+    return True
 
 
 def refuse_hdr(info: VideoInfo) -> None:

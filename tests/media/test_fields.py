@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,6 +44,28 @@ def test_fields_are_found_again(
     assert plan.notices == () or codec == "prores"
     if codec != "prores":
         assert all(map(np.array_equal, decode_film(target)[1], lumas))
+
+
+def test_frames_say_which_field_comes_first_where_the_file_does_not(tmp_path: Path) -> None:
+    for top_first in (True, False):
+        film = tmp_path / f"{top_first}.avi"
+        woven_film(film, top_first=top_first)
+        assert marks(film)[0] == 0
+        info = probe(str(film))
+        assert info.interlaced and info.top_field_first is top_first
+
+
+def test_deinterlaced_frames_are_the_same_wherever_a_pass_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.woven.FRAMES", 110)
+    film = tmp_path / "film.mkv"
+    woven_film(film, top_first=False, whole=[n for n in range(110) if n // 10 % 2 == 0])
+    with FilmReader(str(film)) as reader:
+        whole = list(reader.frames(deinterlace=True))
+        for index in range(60, 110, 6):
+            with closing(reader.frames_from(whole[index].pts, deinterlace=True)) as frames:
+                assert np.array_equal(next(frames).luma, whole[index].luma)
 
 
 @pytest.mark.parametrize(("codec", "suffix"), [("libx265", ".mp4"), ("libsvtav1", ".mkv")])
