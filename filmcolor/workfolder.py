@@ -194,9 +194,11 @@ class WorkFolder:
                 f"{self.path}: {other.holder()} is at work on this film, but not in the same way; "
                 "wait for it, or stop it first"
             )
-        with contextlib.suppress(OSError):
-            for path in self.path.iterdir():
-                if path.name != _LOCK and not path.name.startswith("shard-"):
+        for path in [self.path / _LEDGER, *self.path.glob("segment-*.seg")]:
+            path.unlink(missing_ok=True)  # what stays would count as done by the new plan
+        for path in self.path.iterdir():
+            if path.name != _LOCK and not path.name.startswith("shard-"):
+                with contextlib.suppress(OSError):
                     path.unlink()
         count = len(plan.segments())
         head = {"title": title, "segments": count, "fingerprint": self.fingerprint}

@@ -186,6 +186,19 @@ def test_a_lease_from_elsewhere_is_stale_when_it_was_long_silent(tmp_path: Path)
     assert lease.holder() == f"process {os.getpid()} on {socket.gethostname()}"
 
 
+def test_nothing_of_another_plan_stays(tmp_path: Path) -> None:
+    """Whatever else lies in the folder that cannot be removed, as file servers leave it."""
+    with WorkFolder(tmp_path / "work", PRINT) as folder:
+        folder.begin(PLAN)
+        finished(folder, 0)
+        for name in ("@eaDir", ".nfs", "a", "m", "z"):
+            (folder.path / name).mkdir()
+    with WorkFolder(tmp_path / "work", {**PRINT, "the model": "c"}) as folder:
+        folder.begin(PLAN)
+        assert folder.entries() == {}
+        assert not folder.segment_path(0).exists()
+
+
 def test_a_folder_with_nothing_worth_keeping_is_removed(tmp_path: Path) -> None:
     with WorkFolder(tmp_path / "work", PRINT) as folder:
         folder.begin(PLAN)
