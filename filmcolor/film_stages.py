@@ -205,12 +205,14 @@ def _colored(
         device=job.model.device,
         tone_of=job.shots.tone,
     )
-    yield from clock.watch("compose", composed, before)
+    # An error leaves what is below suspended: its threads must end before the film is closed.
+    with closing(steady):
+        yield from clock.watch("compose", composed, before)
 
 
 def _steadied(
     job: Coloring, frames: Iterable[Frame], film: FilmPlan | None
-) -> Iterator[tuple[Frame, ColorField | FieldColors]]:
+) -> Generator[tuple[Frame, ColorField | FieldColors], None, None]:
     """Every frame with its colours, steadied in time: of interlaced film, those of each field."""
     info = job.reader.info
     if job.options.no_color:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import resource
+import threading
+import time
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,12 +18,16 @@ from PIL import Image
 
 from filmcolor import __version__
 from filmcolor.errors import JobError, MediaError, OptionError
+from filmcolor.infer import View
+from filmcolor.media.decode import FilmReader
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Smoothing
 from filmcolor.pictures import color_pictures
 from filmcolor.pipeline import StageClock, color_film
 from filmcolor.types import (
+    ColorField,
     Event,
     Finished,
+    Frame,
     Joining,
     Looking,
     Notice,
@@ -41,6 +47,36 @@ LOSSLESS = replace(QUICK, encode=EncodeOptions(codec="libx264", lossless=True))
 
 def color(source: Path, target: Path, options: RunOptions = QUICK) -> list[Event]:
     return list(color_film(str(source), str(target), options))
+
+
+def test_an_error_of_a_late_stage_is_the_one_that_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even while the network, which is quick on a graphics card, waits for the decoder."""
+    source = tmp_path / "in.mkv"
+    make_clip(source, frames=60)
+
+    def quick(
+        frames: list[Frame], model: object, view: View, least: int, hints: object = None
+    ) -> list[ColorField]:
+        light = np.full((view.height, view.width), 50, np.float32)
+        return [ColorField(frame.index, np.zeros((2, 8, 8), np.float32), light) for frame in frames]
+
+    decoded = FilmReader._frame
+
+    def slow(self: FilmReader, *args: object, **named: object) -> Frame:
+        time.sleep(0.03)
+        return decoded(self, *args, **named)  # type: ignore[arg-type]
+
+    def broken(*args: object) -> None:
+        raise JobError("no memory")
+
+    monkeypatch.setattr("filmcolor.infer._run", quick)
+    monkeypatch.setattr(FilmReader, "_frame", slow)
+    monkeypatch.setattr("filmcolor.compose.quantize_chroma", broken)
+    with pytest.raises(JobError, match="no memory"):
+        color(source, tmp_path / "out.mkv", FFV1)
+    assert not [each for each in threading.enumerate() if "prefetch" in each.name]
 
 
 def seconds(path: Path) -> list[Fraction]:
