@@ -67,6 +67,8 @@ def _srgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     if image.mode == "CMYK":
         return rgb_from_cmyk(image, profile)
+    if image.mode.startswith("I;16"):  # which Pillow would clip to white
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     rgb = image.convert("RGB")
     if profile is None or image.mode not in ("RGB", "RGBA"):
         return rgb

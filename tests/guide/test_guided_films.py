@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from filmcolor.errors import FilmcolorError, OptionError
+from filmcolor.media.still_file import read_still
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Stroke
 from filmcolor.pipeline import color_film
 from filmcolor.stills import write_stills
@@ -170,6 +171,15 @@ def test_a_shot_follows_its_still_and_no_other_shot_does(
     green = guided[SHOTS[1]].mean(axis=(2, 3))
     assert (green < 122).all()  # Cb and Cr well below neutral in every frame
     assert (difference(guided, automatic)[SHOTS[1]] > 4).all()
+
+
+def test_a_grey_still_of_sixteen_bits_keeps_its_greys(tmp_path: Path) -> None:
+    path = tmp_path / "still.png"
+    codes = np.linspace(0, 65535, 64 * 48).astype(np.uint16).reshape(48, 64)
+    assert cv2.imwrite(str(path), codes)
+    rgb, untouched = read_still(path)
+    assert not untouched
+    assert np.array_equal(rgb, np.repeat((codes >> 8).astype(np.uint8)[..., None], 3, axis=2))
 
 
 def test_a_still_saved_as_jpeg_counts(
