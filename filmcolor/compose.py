@@ -200,8 +200,9 @@ class _Composer:
             luma = normalize_luma(codes, depth, self._full_range).to(self._device)
             self._tables[divisor] = luma, lightness(luma)
         luma, light = self._tables[divisor]
-        index = sums[None, None].long().clamp_(max=len(luma) - 1)  # pipes may hold any 16 bits
-        return torch.take(luma, index), torch.take(light, index)
+        index = sums.flatten().long()
+        shape = (1, 1, *sums.shape)
+        return luma.index_select(0, index).view(shape), light.index_select(0, index).view(shape)
 
     def finish(self, started: _Started) -> ColorFrame:
         """Wait for one frame's chroma and lay it into planes that are neutral around the box."""

@@ -175,7 +175,7 @@ def settle_stride(samples: Sequence[Frame], model: LoadedModel, view: View) -> i
     ]
     if len(frames) < 2:
         return 1
-    list(infer(frames[:1], model, view, 1))  # the first is slower than those that follow
+    list(infer(frames, model, view, len(frames)))  # the first is slower than those that follow
     begun = time.perf_counter()
     fields = list(infer(frames, model, view, len(frames)))
     inferred = time.perf_counter()

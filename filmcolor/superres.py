@@ -85,9 +85,10 @@ class Enlarger:
 
         Raises `JobError` when memory runs out or the network returns no numbers.
         """
-        codes = torch.from_numpy(luma.astype(np.int32, copy=False)).to(self._model.device)
-        small = normalize_luma(codes[None, None], self._bit_depth, self._full_range, clamped=False)
+        codes = torch.from_numpy(luma.astype(np.int32, copy=False))[None, None]
         try:
+            sent = codes.to(self._model.device)
+            small = normalize_luma(sent, self._bit_depth, self._full_range, clamped=False)
             low, high = min(0.0, float(small.min())), max(1.0, float(small.max()))
             found = self._true(small, self._repeated(small), low, high)
         except torch.OutOfMemoryError as error:

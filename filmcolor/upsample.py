@@ -89,6 +89,8 @@ def _widened(luma: Luma, bit_depth: int, extra: tuple[int, int]) -> Sums:
     """Codes in a type that holds the sum of sixteen; `extra` rows and columns repeat the last."""
     rim = ((0, extra[0]), (0, extra[1]))
     padded = np.pad(luma, rim, mode="edge") if any(extra) else luma
+    if bit_depth > 8:  # pipes may hold any 16 bits
+        padded = np.minimum(padded, padded.dtype.type((1 << bit_depth) - 1))
     if bit_depth <= 11:
         return padded.astype(np.int16)
     return padded.astype(np.int32)

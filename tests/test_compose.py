@@ -259,6 +259,15 @@ def test_saturation() -> None:
     assert strength(1.5) > 1.3 * strength(1.0)
 
 
+def test_codes_beyond_the_depth_do_no_harm() -> None:
+    luma = np.full((48, 64), 500, np.uint16)
+    luma[:, 32:] = 5000  # a pipe may hold any 16 bits
+    ten = PixelLayout(10, "420")
+    (got,) = composed([(Frame(0, 0, luma), field())], source=ten, layout=ten)
+    assert got.cr[0, 8] > 520
+    assert got.cr.max() < 1024
+
+
 @pytest.mark.parametrize("by_field", [False, True])
 def test_bands_are_the_whole(monkeypatch: pytest.MonkeyPatch, *, by_field: bool) -> None:
     luma = np.random.default_rng(4).integers(30, 220, (46, 64)).astype(np.uint8)

@@ -34,7 +34,8 @@ def resolve_device(name: str) -> torch.device:
 def half_is_quicker(device: torch.device) -> bool:
     """Whether a device computes in bfloat16 by itself, and so faster than in float32."""
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        with torch.cuda.device(device):
+            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         # Older versions of torch than 2.10 cannot tell.
         told: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()

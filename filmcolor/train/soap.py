@@ -52,7 +52,9 @@ class Soap(Optimizer):
             state["mean"], state["square"] = torch.zeros_like(slope), torch.zeros_like(slope)
             for side, product in (("left", slope @ slope.T), ("right", slope.T @ slope)):
                 state[side] = product
-                state[f"{side}_basis"] = torch.linalg.eigh(product).eigenvectors
+                # On the CPU, since Apple's GPUs have no such function.
+                basis = torch.linalg.eigh(product.cpu()).eigenvectors
+                state[f"{side}_basis"] = basis.to(product.device)
             return
         state["step"] += 1
         step, (beta1, beta2) = int(state["step"]), group["betas"]

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from filmcolor.color import lightness, rgb_to_lab
 from filmcolor.errors import OptionError
 from filmcolor.models.base import Hint, Network
+from filmcolor.models.device import half_is_quicker
 from filmcolor.models.mobilenet_unet import MobileNetEncoder, MobileNetUNet
 from filmcolor.options import Precision
 from filmcolor.train import losses
@@ -94,8 +95,10 @@ class Trainer:
         self.discriminator = (
             None if discriminator is None else discriminator.to(self.device, memory_format=layout)  # type: ignore[call-overload]
         )
-        self.half = precision == "bf16" or (precision == "auto" and self.device.type == "cuda")
-        self.half_heads = precision == "auto"
+        on_cuda = self.device.type == "cuda"
+        by_itself = half_is_quicker(self.device) if on_cuda else True
+        self.half = precision == "bf16" or (precision == "auto" and on_cuda and by_itself)
+        self.half_heads = precision == "auto" and by_itself
         self.teacher = (
             None
             if teacher is None

@@ -100,6 +100,22 @@ def test_both_ways_of_cutting_agree(size: int, *, mirrored: bool) -> None:
         assert (block[index] - expected).abs().max() < 0.02
 
 
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_crops_of_their_own_size_are_the_very_pixels(*, mirrored: bool) -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (40, 50, 3)).astype(np.uint8)
+    box = np.array([[3, 7, 24, 24]])
+    block = cut_from_block(
+        torch.from_numpy(photo.reshape(-1, 3)),
+        torch.tensor([0]),
+        torch.tensor([50]),
+        torch.from_numpy(box),
+        torch.tensor([mirrored]),
+        24,
+    )
+    single = cut_with_opencv(photo, box[0], 24, mirrored=mirrored)
+    assert torch.equal(block[0], torch.from_numpy(single).permute(2, 0, 1).float() / 255)
+
+
 def test_a_source_gives_a_batch_in_colour() -> None:
     source = CropSource(ramps(), torch.device("cpu"))
     plan = plan_crops(source.sizes, CropSettings(size=32), 6, 0, 0)
