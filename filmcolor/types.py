@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # the command line needs these types, not numpy: it would start half as fast
+    import numpy as np
+    from numpy.typing import NDArray
 
-Luma = NDArray[np.uint8] | NDArray[np.uint16]
+Luma: TypeAlias = "NDArray[np.uint8] | NDArray[np.uint16]"
 """Codes of one plane as decoded, shape (height, width); uint8 up to 8 bit, uint16 above."""
 
-Field = NDArray[np.float32]
+Field: TypeAlias = "NDArray[np.float32]"
 
 Chroma = Literal["400", "420", "422", "444"]
 """Chroma sampling; "400" is a grey format without chroma planes."""
@@ -48,6 +49,8 @@ class PixelLayout:
     @property
     def dtype(self) -> type[np.uint8] | type[np.uint16]:
         """NumPy type of a code."""
+        import numpy as np
+
         return np.uint8 if self.bit_depth == 8 else np.uint16
 
     @property
