@@ -61,6 +61,10 @@ class SampleDecoder:
         if image.mode == "CMYK":
             return Samples(np.asarray(rgb_from_cmyk(image, image.info.get("icc_profile"))))
         transparent = image.has_transparency_data
+        clear = image.info.get("transparency")
+        if self._kind == "PNG" and image.mode == "L" and isinstance(clear, int):
+            # Pillow widens codes of 2 and 4 bits to 8, but not the one that is clear.
+            image.info["transparency"] = clear * (255 // ((1 << self._bits()) - 1))
         if image.mode in ("1", "L") and not transparent:
             return Samples(np.asarray(image.convert("L")))
         if image.mode in ("L", "LA", "La"):

@@ -185,6 +185,25 @@ def test_sixteen_bit_grey_with_alpha_or_a_clear_tone(tmp_path: Path) -> None:
     assert (picture.alpha == np.where(grey == grey[3, 5], 0, 65535)).all()
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_the_clear_code_of_a_grey_png_of_few_bits(tmp_path: Path, bits: int) -> None:
+    codes = np.random.default_rng(0).integers(0, 1 << bits, (20, 32)).astype(np.uint8)
+    single = np.unpackbits(codes[..., None], axis=2)[..., 8 - bits :].reshape(20, -1)
+    rows = b"".join(b"\0" + row.tobytes() for row in np.packbits(single, axis=1))
+    clear = int(codes[0, 0])
+    path = tmp_path / "in.png"
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", 32, 20, bits, 0, 0, 0, 0))
+        + chunk(b"tRNS", struct.pack(">H", clear))
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+    picture = read_picture(path)
+    assert np.array_equal(picture.luma, codes * (255 // ((1 << bits) - 1)))
+    assert np.array_equal(picture.alpha, np.where(codes == clear, 0, 255))
+
+
 def test_premultiplied_tiff_becomes_straight(tmp_path: Path) -> None:
     codes = np.full((4, 4, 4), 20_000, np.uint16)
     codes[..., 3] = 32_768
