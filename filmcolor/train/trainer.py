@@ -95,10 +95,9 @@ class Trainer:
         self.discriminator = (
             None if discriminator is None else discriminator.to(self.device, memory_format=layout)  # type: ignore[call-overload]
         )
-        on_cuda = self.device.type == "cuda"
-        by_itself = half_is_quicker(self.device) if on_cuda else True
-        self.half = precision == "bf16" or (precision == "auto" and on_cuda and by_itself)
-        self.half_heads = precision == "auto" and by_itself
+        # Where it is emulated, as on processors without it, it takes several times as long.
+        self.half_heads = precision == "auto" and half_is_quicker(self.device)
+        self.half = precision == "bf16" or (self.half_heads and self.device.type == "cuda")
         self.teacher = (
             None
             if teacher is None
