@@ -175,7 +175,9 @@ def settle_stride(samples: Sequence[Frame], model: LoadedModel, view: View) -> i
     ]
     if len(frames) < 2:
         return 1
-    list(infer(frames, model, view, len(frames)))  # the first is slower than those that follow
+    # The first is slower than those that follow; a graphics card prepares for each shape anew.
+    warm = frames[:1] if model.device.type == "cpu" else frames
+    list(infer(warm, model, view, len(warm)))
     begun = time.perf_counter()
     fields = list(infer(frames, model, view, len(frames)))
     inferred = time.perf_counter()

@@ -58,7 +58,7 @@ def paint(
     """Let the network paint what `pose` shows, with gradients.
 
     half: in bfloat16; half_heads: only the decoder of the default architecture, which is quickest
-    on a CPU.
+    on a CPU that has it.
     """
     device = shown.device.type
     if isinstance(generator, MobileNetUNet):
