@@ -125,15 +125,22 @@ def test_fast_leaves_out_the_slow_tests(project: Path, tmp_path: Path) -> None:
     command = [str(project / "scripts" / "test"), "--fast", "tests/a b.py", "-x"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert result.stdout.splitlines() == [
+        "python -m pytest -n auto --dist loadfile -m not slow tests/a b.py -x",
         "ruff check .",
         "ruff format --check .",
         "mypy",
-        "python -m pytest -m not slow tests/a b.py -x",
     ]
 
 
-def test_a_check_that_fails_ends_it(project: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("failing", ["ruff", "mypy", "python"])
+def test_a_check_that_fails_is_the_exit_code(project: Path, tmp_path: Path, failing: str) -> None:
     finish(project, "stamp-dev")
-    executable(project / ".venv" / "bin" / "ruff", "#!/bin/sh\nexit 3\n")
-    result = subprocess.run([str(project / "scripts" / "test")], cwd=tmp_path, check=False)
+    for program in ("ruff", "mypy", "python"):
+        code = 3 if program == failing else 0
+        executable(
+            project / ".venv" / "bin" / program, f"#!/bin/sh\necho {program}\nexit {code}\n"
+        )
+    command = [str(project / "scripts" / "test")]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 3
+    assert "python" in result.stdout and failing in result.stdout
