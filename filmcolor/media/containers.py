@@ -18,15 +18,9 @@ from av.stream import Stream
 
 from filmcolor.errors import OptionError
 
-# Keys that mp4 and mov write as standard tags; any other key needs the "mdta" form.
-_STANDARD_TAGS = frozenset(
-    {
-        *("title", "artist", "album_artist", "composer", "album", "date", "comment", "genre"),
-        *("copyright", "grouping", "lyrics", "description", "synopsis", "show", "episode_id"),
-        *("network", "keywords", "track", "disc", "creation_time", "language", "encoder"),
-        "location",
-    }
-)
+ANY_NAME = "+use_metadata_tags"
+"""For mp4's and mov's `movflags`: write tags of any name."""
+
 # Facts about the source file itself, wrong or meaningless in another.
 _FILE_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
 # Statistics of a stream's packets, as Matroska's tools write them.
@@ -182,6 +176,46 @@ def labelled(metadata: Mapping[str, str], label: str) -> dict[str, str]:
     return {**{k: text for k, text in metadata.items() if k.lower() != "comment"}, key: comment}
 
 
-def nonstandard_tags(metadata: Mapping[str, str]) -> list[str]:
-    """Keys that mp4 and mov lose unless FFmpeg writes tags of any name."""
-    return [key for key in metadata if key.lower() not in _STANDARD_TAGS]
+@dataclass(frozen=True, slots=True)
+class HeldTags:
+    """What becomes of a film's tags in a container."""
+
+    held: Mapping[str, str]
+    """As the container gives them back, keys in small letters; dates and places in its own form."""
+    lost: tuple[str, ...]
+    """Keys of which nothing comes back."""
+    any_name: bool
+    """Whether mp4 or mov must be written with `ANY_NAME` to hold them."""
+
+
+def settle_tags(container: Container, metadata: Mapping[str, str], *, has_cover: bool) -> HeldTags:
+    """How the tags of a film are best written: tried in memory, values and all.
+
+    mp4 and mov have two ways to write tags: as standard ones, each of which knows some names and
+    not the other's, or of any name, which FFmpeg cannot write beside a cover picture.
+    """
+    wanted = {key.lower(): text for key, text in metadata.items() if text}
+    if not container.is_mov or not wanted:
+        return HeldTags(wanted, (), any_name=False)
+    ways = [(_written_tags(container, wanted, ""), False)]
+    if not has_cover:
+        ways.append((_written_tags(container, wanted, ANY_NAME), True))
+    best, any_name = max(
+        ways, key=lambda way: sum(way[0].get(key) == text for key, text in wanted.items())
+    )
+    lost = tuple(key for key in metadata if key.lower() in wanted and key.lower() not in best)
+    held = {key: text for key, text in best.items() if key in wanted}
+    return HeldTags(held, lost, any_name)
+
+
+def _written_tags(container: Container, tags: Mapping[str, str], flags: str) -> dict[str, str]:
+    """What comes back of tags that are written to a file without packets."""
+    file = io.BytesIO()
+    options = {"movflags": flags} if flags else {}
+    with av.open(file, "w", format=container.muxer, container_options=options) as trial:
+        trial.add_mux_stream(container.text_subtitle)
+        trial.metadata.update(tags)
+        trial.start_encoding()
+    file.seek(0)
+    with av.open(file, "r", metadata_errors="replace") as trial:
+        return {key.lower(): text for key, text in trial.metadata.items()}

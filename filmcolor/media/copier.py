@@ -184,10 +184,14 @@ class StreamCopier:
         return self._pending
 
     def _seek(self, first: Fraction) -> None:
-        """Move to before `first`; read from the beginning if the file cannot, or lands too late."""
+        """Move to before `first`; read from the beginning if the file cannot, or lands too late.
+
+        Where there are subtitles too: one of any earlier time may still be shown at `first`.
+        """
         target = int((first - _SEEK_MARGIN_SECONDS) * av.time_base)
+        kinds = {output.type for output in self._outputs.values()}
         steady = {index for index, output in self._outputs.items() if output.type == "audio"}
-        if target <= 0 or not steady or self._reader is None:
+        if target <= 0 or not steady or "subtitle" in kinds or self._reader is None:
             return
         if not self._reader.format.name.startswith(SEEKABLE):
             return

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -18,15 +18,17 @@ from av.container import InputContainer
 
 from filmcolor.errors import OptionError
 from filmcolor.media.containers import (
+    ANY_NAME,
     CONTAINERS,
     Container,
     container_for,
     film_metadata,
-    nonstandard_tags,
+    settle_tags,
     stream_metadata,
 )
 from filmcolor.media.encoders import find_encoder
 from filmcolor.media.partfile import PartFile
+from filmcolor.media.plan_notices import legacy_notices, source_notices, text_notices
 from filmcolor.media.probe import enlarged_info
 from filmcolor.media.settings import (
     BOTTOM_FIRST,
@@ -163,7 +165,7 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
     if info.is_pipe:
         plan = replace(plan, streams=(StreamPlan(0, "film", "the film"),))
     else:
-        plan = _plan_source(plan, info, container)
+        plan = _plan_source(plan, info, container, options.start_seconds)
     PartFile(target).check()
     return replace(plan, summary=_summary(plan, container, options))
 
@@ -280,9 +282,13 @@ def _mux_options(
     }
 
 
-def _plan_source(plan: OutputPlan, info: VideoInfo, container: Container) -> OutputPlan:
+def _plan_source(
+    plan: OutputPlan, info: VideoInfo, container: Container, start_seconds: Fraction | None
+) -> OutputPlan:
     """What is taken from the source besides the picture, and the common shift."""
-    with open_source(info.path) as source, media_errors(info.path):
+    legacy: list[str] = []
+    source = open_source(info.path, tell_legacy=legacy.append)
+    with source, media_errors(info.path):
         survey = survey_streams(source, info.stream_index)
         streams = plan_streams(source, info.stream_index, container, survey)
         film = source.streams[info.stream_index]
@@ -305,12 +311,12 @@ def _plan_source(plan: OutputPlan, info: VideoInfo, container: Container) -> Out
                 if stream.codec_context is not None
             ],
         )
-        if container.is_mov and (lost_keys := nonstandard_tags(metadata)):
-            if any(each.name == COVER for each in kept):
-                # FFmpeg writes either the cover picture or tags of any name.
-                dropped += [f"tag {key}" for key in lost_keys]
-            else:
-                options["movflags"] += "+use_metadata_tags"
+        has_cover = any(each.name == COVER for each in kept)
+        tags = settle_tags(container, metadata, has_cover=has_cover)
+        dropped += [f"tag {key}" for key in tags.lost]
+        if tags.any_name:
+            options["movflags"] += ANY_NAME
+        begin = survey.times.get(info.stream_index, Fraction(0))
         offset = Fraction(0)
         if not plan.starts_at_zero:
             earliest = _earliest(survey, streams, source, info, container)
@@ -321,12 +327,14 @@ def _plan_source(plan: OutputPlan, info: VideoInfo, container: Container) -> Out
             metadata=metadata,
             film_metadata=own,
             disposition=int(film.disposition),
-            chapters=read_chapters(source),
+            chapters=read_chapters(source, legacy.append),
             container_options=options,
             offset_seconds=offset,
             notices=(
                 *plan.notices,
-                *_source_notices(plan, container, streams.converted, dropped, offset),
+                *source_notices(container, streams.converted, dropped, offset),
+                *legacy_notices(legacy),
+                *text_notices(info, streams.kept, begin, start_seconds, plan.duration_seconds),
             ),
         )
 
@@ -354,27 +362,6 @@ def _earliest(
         and codec_name(source.streams[each.index]) != "opus"
     ]
     return min([film, *others])
-
-
-def _source_notices(
-    plan: OutputPlan,
-    container: Container,
-    converted: Iterable[str],
-    dropped: Sequence[str],
-    offset: Fraction,
-) -> list[Notice]:
-    notices = []
-    if offset:
-        text = f"some times are negative: all streams are shifted by {float(offset):.6g} s"
-        notices.append(Notice(text))
-    notices += [Notice(text) for text in converted]
-    if dropped:
-        names = ", ".join(dropped)
-        way_out = "" if container.has_attachments else "; an .mkv target keeps more"
-        notices.append(
-            Notice(f"{container.title} cannot hold: {names}; left out{way_out}", warning=True)
-        )
-    return notices
 
 
 def _picture(plan: OutputPlan) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import av
@@ -18,6 +18,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
+from filmcolor.media.legacy_text import UNDECODED, mend_tags
 from filmcolor.media.patience import PIPE_SECONDS, PatientPipe, Pulse
 
 PIPE = "-"
@@ -50,17 +51,26 @@ def media_errors(path: str, action: str = "read") -> Iterator[None]:
         raise MediaError(_explain(path, action, error)) from error
 
 
-def open_source(path: str, pulse: Pulse | None = None) -> InputContainer:
+def open_source(
+    path: str,
+    pulse: Pulse | None = None,
+    tell_legacy: Callable[[str], None] = lambda name: None,
+) -> InputContainer:
     """Open a film by its content, whatever its name; "-" is Y4M on standard input.
 
-    `pulse` beats while a pipe is waited for. Raises `MediaError` for everything that is not a
-    readable media file.
+    `pulse` beats while a pipe is waited for. `tell_legacy` gets the name of every tag whose text
+    was not UTF-8. Raises `MediaError` for everything that is not a readable media file.
     """
     if path == PIPE:
         return _open_pipe(pulse or Pulse())
     _check_file(path)
     with media_errors(path):
-        container = av.open(f"file:{path}", "r", options=_OPTIONS, metadata_errors="replace")
+        container = av.open(f"file:{path}", "r", options=_OPTIONS, metadata_errors=UNDECODED)
+    for key in mend_tags(container.metadata):
+        tell_legacy(f"tag {key}")
+    for stream in container.streams:
+        for key in mend_tags(stream.metadata):
+            tell_legacy(f"tag {key} of stream {stream.index}")
     if container.format.name in _NOT_FILMS:
         container.close()
         raise MediaError(f"{path}: a text file, not a film: give a video file")

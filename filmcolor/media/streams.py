@@ -6,7 +6,7 @@ Decided before the run from the opened source; nothing is written here (see `cop
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -17,6 +17,7 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 
 from filmcolor.media.containers import Container, held_language, holds_stream
+from filmcolor.media.legacy_text import mend_tags
 from filmcolor.media.timeline import Chapter
 
 Action = Literal["film", "copy", "mov_text", "subrip", "attach"]
@@ -191,8 +192,13 @@ def read_covers(source: InputContainer, indexes: Iterable[int]) -> dict[int, byt
     return covers
 
 
-def read_chapters(source: InputContainer) -> tuple[Chapter, ...]:
-    """Chapters in seconds; one without an end runs to the next, the last to the film's end."""
+def read_chapters(
+    source: InputContainer, tell_legacy: Callable[[str], None] = lambda name: None
+) -> tuple[Chapter, ...]:
+    """Chapters in seconds; one without an end runs to the next, the last to the film's end.
+
+    `tell_legacy` as in `open_source`.
+    """
     entries = source.chapters()
     starts = [Fraction(entry["start"]) * (entry["time_base"] or 1) for entry in entries]
     end = Fraction(source.duration or 0, av.time_base)
@@ -201,7 +207,10 @@ def read_chapters(source: InputContainer) -> tuple[Chapter, ...]:
         stop = Fraction(entry["end"]) * (entry["time_base"] or 1)
         if stop <= start:
             stop = starts[number + 1] if number + 1 < len(starts) else max(end, start)
-        chapters.append(Chapter(start, stop, dict(entry["metadata"])))
+        tags = dict(entry["metadata"])
+        for key in mend_tags(tags):
+            tell_legacy(f"{key} of chapter {number + 1}")
+        chapters.append(Chapter(start, stop, tags))
     return tuple(chapters)
 
 

@@ -6,7 +6,6 @@ is kept. Which streams belong together is settled elsewhere (see `streams`).
 
 from __future__ import annotations
 
-import io
 import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -14,7 +13,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import blake2b
 
-import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
@@ -24,7 +22,7 @@ from av.subtitles.stream import SubtitleStream
 from filmcolor.media.copier import Straightener
 from filmcolor.media.source import media_errors
 from filmcolor.media.streams import StreamPlan, codec_name, packet_time
-from filmcolor.media.subtitles import SubtitleConverter
+from filmcolor.media.subtitles import SubtitleConverter, trial_converter
 from filmcolor.verify.findings import Findings, Place
 
 _PCM = re.compile(r"pcm_(?:[sfu](?P<bits>\d+)|alaw|mulaw)")
@@ -112,11 +110,7 @@ class _Reader:
         self._scratch = None
         self._converter: SubtitleConverter | None = None
         if convert_to is not None and isinstance(stream, SubtitleStream):
-            muxer = "mp4" if convert_to == "mov_text" else "matroska"
-            self._scratch = av.open(io.BytesIO(), "w", format=muxer)
-            target = self._scratch.add_stream(convert_to)
-            if isinstance(target, SubtitleStream):
-                self._converter = SubtitleConverter(stream, target)
+            self._converter, self._scratch = trial_converter(stream, convert_to)
 
     def items(self, packet: Packet[Stream]) -> Iterator[_Item]:
         """What one packet amounts to; nothing if it lies outside of the part or holds nothing."""
@@ -142,6 +136,11 @@ class _Reader:
             return
         for begin, piece in self._pieces.cut(seconds, content):
             yield _item(begin, Fraction(0), piece)
+
+    @property
+    def skipped(self) -> int:
+        """Lines of text that could not be converted."""
+        return 0 if self._converter is None else self._converter.skipped
 
     def rest(self) -> Iterator[_Item]:
         """What is left at the end of the stream."""
@@ -302,6 +301,8 @@ def compare_packets(
         match.wanted.extend(first.rest())
         match.found.extend(second.rest())
         match.settle(final=True)
+        if first.skipped:
+            findings.note(f"{match.name}: {first.skipped} lines could not be converted; left out")
     yield count
 
 

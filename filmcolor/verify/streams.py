@@ -15,7 +15,7 @@ from av.stream import AttachmentStream, Stream
 from filmcolor.media.containers import (
     Container,
     film_metadata,
-    nonstandard_tags,
+    settle_tags,
     stream_metadata,
 )
 from filmcolor.media.streams import (
@@ -202,12 +202,17 @@ def compare_tags(
     if LABEL not in comment and LABEL_GREY not in comment:
         findings.fault("comment", f"the comment does not say that it is {LABEL}")
     wanted = film_metadata(source.metadata)
-    if container.is_mov and any(each.name == COVER for each in plan.kept):
-        lost = nonstandard_tags(wanted)
-        wanted = {key: text for key, text in wanted.items() if key not in lost}
+    has_cover = any(each.name == COVER for each in plan.kept)
+    held = settle_tags(container, wanted, has_cover=has_cover).held
     for key, text in wanted.items():
+        if key.lower() not in held:
+            continue
         after = found.get(key.lower())
-        is_kept = text.strip() in comment if key.lower() == "comment" else after == text
+        is_kept = (
+            text.strip() in comment
+            if key.lower() == "comment"
+            else after in (text, held[key.lower()])
+        )
         if not is_kept:
             became = "is missing" if after is None else f"has become {after!r}"
             findings.fault("tag", f"the tag {key} {text!r} {became}")

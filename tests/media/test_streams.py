@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import pytest
 
+from filmcolor.media.containers import container_for, settle_tags
 from filmcolor.options import RunOptions, VerifyOptions
 from filmcolor.types import Notice
 from filmcolor.verify.check import verify_film
@@ -20,6 +21,16 @@ FONT = ("Old Type.ttf", "application/x-truetype-font", b"\x00\x01\x00\x00not rea
 
 def warnings(notices: tuple[Notice, ...]) -> list[str]:
     return [notice.text for notice in notices if notice.warning]
+
+
+def verdict(source: Path, target: Path, choice: VerifyOptions | None = None) -> list[str]:
+    """What `verify` finds wrong."""
+    events = verify_film(str(source), str(target), choice or VerifyOptions())
+    while True:
+        try:
+            next(events)
+        except StopIteration as end:
+            return [] if end.value.holds else [finding.line for finding in end.value.findings]
 
 
 @pytest.mark.parametrize("sound_codec", ["aac", "pcm_s16le", "flac", "ac3"])
@@ -106,6 +117,85 @@ def test_subrip_becomes_what_the_container_takes(tmp_path: Path, suffix: str, co
     assert warnings(plan.notices) == []
 
 
+def patch(path: Path, *words: str) -> None:
+    """Put Windows-1252 into a film: these words, which stand in it with an u instead of ü."""
+    content = path.read_bytes()
+    for word in words:
+        before = word.replace("ü", "u").encode()
+        assert content.count(before) == 1
+        content = content.replace(before, word.encode("cp1252"))
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(("before", "after"), [(".mkv", ".mp4"), (".mp4", ".mkv")])
+def test_lines_that_are_not_utf8_are_converted_and_told(
+    tmp_path: Path, before: str, after: str
+) -> None:
+    source, target = tmp_path / f"in{before}", tmp_path / f"out{after}"
+    lines = [
+        (0.1, 0.3, "Der mude Tod"),
+        (0.4, 0.5, "ö"),
+        (0.6, 0.7, "Aufblende fur"),
+        (0.8, 1, "E"),
+    ]
+    make_clip(source, frames=24, codec="libx264", subtitles=lines)
+    patch(source, "Der müde Tod", "Aufblende für")
+    plan = color(source, target, options())
+    assert texts(target) == [
+        (0.1, 0.3, "Der müde Tod"),
+        (0.4, 0.5, "ö"),
+        (0.6, 0.7, "Aufblende für"),
+        (0.8, 1, "E"),
+    ]
+    codec = "mov_text" if before == ".mp4" else "subrip"
+    assert warnings(plan.notices) == [
+        f"subtitle stream 1 ({codec}, eng): 2 lines not UTF-8, read as Windows-1252"
+    ]
+    assert verdict(source, target) == []
+    part = replace(options(), duration_seconds=Fraction(1, 2))
+    told = color(source, tmp_path / f"part{after}", part)
+    assert "one line not UTF-8" in warnings(told.notices)[0]
+
+
+def test_a_line_that_cannot_be_converted_is_skipped_counted_and_told(tmp_path: Path) -> None:
+    """FFmpeg takes U+FFFE for a byte order mark of the wrong order and refuses the line."""
+    source, target = tmp_path / "in.mkv", tmp_path / "out.mp4"
+    lines = [(0.1, 0.3, "eins"), (0.4, 0.5, "zw\ufffeei"), (0.6, 0.7, "drei")]
+    make_clip(source, frames=24, subtitles=lines)
+    plan = color(source, target, options())
+    assert texts(target) == [(0.1, 0.3, "eins"), (0.6, 0.7, "drei")]
+    assert warnings(plan.notices) == [
+        "subtitle stream 1 (subrip, eng): one line cannot be converted: left out; "
+        "an .mkv target keeps all"
+    ]
+    assert verdict(source, target) == []
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov"])
+def test_tags_of_a_windows_code_page_are_read_and_told(tmp_path: Path, suffix: str) -> None:
+    source, target = tmp_path / "in.mkv", tmp_path / f"out{suffix}"
+    font = ("fur uns.ttf", FONT[1], FONT[2])
+    make_clip(
+        source,
+        frames=24,
+        metadata={"title": "Der mude Tod", "artist": "größer"},
+        chapters=[(0.0, 0.5, "Zugig"), (0.5, 1.0, "Akt")],
+        attachment=font,
+    )
+    patch(source, "Der müde Tod", "Zügig", "für uns.ttf")
+    plan = color(source, target, options())
+    assert warnings(plan.notices)[-1] == (
+        "not UTF-8, read as Windows-1252: tag title, tag filename of stream 1, title of chapter 1"
+    )
+    with av.open(str(target)) as film:
+        found = {key.lower(): text for key, text in film.metadata.items()}
+        assert (found["title"], found["artist"]) == ("Der müde Tod", "größer")
+        assert film.chapters()[0]["metadata"]["title"] == "Zügig"
+        names = [each.name for each in film.streams if each.type == "attachment"]
+        assert names == (["für uns.ttf"] if suffix == ".mkv" else [])
+    assert verdict(source, target) == []
+
+
 def test_mov_text_becomes_subrip_in_matroska(tmp_path: Path) -> None:
     source, target = tmp_path / "in.mp4", tmp_path / "out.mkv"
     make_clip(source, frames=24, codec="libx264", subtitles=[(0.1, 0.4, "one"), (0.5, 0.9, "two")])
@@ -188,24 +278,47 @@ def test_timecode_goes_along(tmp_path: Path, after: str) -> None:
     assert "timecode" in warnings(part.notices)[0]
 
 
+ORDINARY_TAGS = {
+    **{"title": "Der müde Tod", "artist": "Fritz Lang", "album_artist": "Decla", "album": "1921"},
+    **{"composer": "Peter Schirmann", "date": "1921", "genre": "Märchen", "copyright": "FWMS"},
+    **{"grouping": "Weimar", "lyrics": "la", "description": "Sechs Verse", "synopsis": "lang"},
+    **{"show": "Stummfilm", "episode_id": "E1", "network": "arte", "keywords": "Tod, Liebe"},
+    **{"track": "3/10", "disc": "1/2"},
+}
+
+
+@pytest.mark.parametrize("odd", [{}, {"ARCHIVE_ID": "B 12/7"}])
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov"])
-def test_metadata_goes_along_and_the_label_is_added(tmp_path: Path, suffix: str) -> None:
+def test_metadata_goes_along_and_the_label_is_added(
+    tmp_path: Path, suffix: str, odd: dict[str, str]
+) -> None:
     source, target = tmp_path / "in.mkv", tmp_path / f"out{suffix}"
-    tags = {
-        "title": "Der müde Tod",
-        "comment": "restored 1998",
-        "creation_time": "2001-02-03T04:05:06.000000Z",
-        "ARCHIVE_ID": "B 12/7",
-    }
-    make_clip(source, frames=2, metadata=tags)
-    color(source, target, options())
+    others = {"comment": "restored 1998", "creation_time": "2001-02-03T04:05:06.000000Z"}
+    make_clip(source, frames=2, metadata={**ORDINARY_TAGS, **others, **odd})
+    plan = color(source, target, options())
+    assert warnings(plan.notices) == []
     with av.open(str(target)) as film:
         found = {key.lower(): text for key, text in film.metadata.items()}
-    assert found["title"] == "Der müde Tod"
+    assert {key: found.get(key) for key in ORDINARY_TAGS} == ORDINARY_TAGS
     assert found["comment"] == f"restored 1998; {LABEL}"
     assert found["creation_time"].startswith("2001-02-03T04:05:06")
-    assert found["archive_id"] == "B 12/7"
+    assert found.get("archive_id") == odd.get("ARCHIVE_ID")
     assert "major_brand" not in found or suffix != ".mkv"
+    assert verdict(source, target) == []
+
+
+def test_each_tag_is_held_by_itself_or_named() -> None:
+    mp4, mov, mkv = (container_for(f"x{suffix}") for suffix in (".mp4", ".mov", ".mkv"))
+    for key, text in ORDINARY_TAGS.items():
+        for container in (mp4, mov, mkv):
+            tags = settle_tags(container, {key: text}, has_cover=False)
+            assert (tags.held, tags.lost) == ({key: text}, ())
+            assert not tags.any_name or container is mov
+    odd = {"title": "t", "track": "B2", "ARCHIVE_ID": "7"}
+    assert settle_tags(mp4, odd, has_cover=True).lost == ("track", "ARCHIVE_ID")
+    assert settle_tags(mp4, odd, has_cover=False).lost == ()
+    place = settle_tags(mp4, {"location": "+50.1+008.2/"}, has_cover=False)
+    assert (place.held, place.lost) == ({"location": "+50.1000+008.2000/"}, ())
 
 
 def test_label_alone_and_never_twice(tmp_path: Path) -> None:
@@ -265,6 +378,34 @@ def test_part_of_a_film_starts_at_zero_with_its_sound(tmp_path: Path, suffix: st
     assert chapters == [(0, Fraction(1, 5)), (Fraction(1, 5), Fraction(1, 2))]
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_a_caption_that_began_long_before_a_part_is_shown_in_it(
+    tmp_path: Path, suffix: str
+) -> None:
+    source, target = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    make_clip(
+        source,
+        frames=30,
+        rate=Fraction(1),
+        time_base=Fraction(1, 1000),
+        codec="libx264",
+        options={"g": "5"},
+        sound=1,
+        subtitles=[(1, 2, "gone"), (3, 27, "long"), (28, 29, "no")],
+    )
+    part = replace(options(), start_seconds=Fraction(25), duration_seconds=Fraction(3))
+    color(source, target, part)
+    assert texts(target) == [(0, 2, "long")]
+    sound = packets_of(target, "audio")
+    assert 0 <= sound[0].seconds < Fraction(22, 1000) and len(sound) > 120
+    assert (
+        verdict(
+            source, target, VerifyOptions(start_seconds=Fraction(25), duration_seconds=Fraction(3))
+        )
+        == []
+    )
+
+
 def in_chunks(
     source: Path, target: Path, seconds: Fraction, options: dict[str, str] | None = None
 ) -> None:
@@ -318,13 +459,7 @@ def test_films_strung_together_keep_their_sound(tmp_path: Path) -> None:
         sound = packets_of(target, "audio")
         assert 38 <= len(sound) <= 43  # of 24 ms
         assert sound[0].seconds < Fraction(1, 20) and sound[-1].seconds > Fraction(9, 10)
-        events = verify_film(str(source), str(target), VerifyOptions(**part))
-        while True:
-            try:
-                next(events)
-            except StopIteration as end:
-                assert end.value.holds, [finding.line for finding in end.value.findings]
-                break
+        assert verdict(source, target, VerifyOptions(**part)) == []  # type: ignore[arg-type]
 
 
 def test_beginning_of_a_film_keeps_its_times(tmp_path: Path) -> None:
