@@ -26,6 +26,7 @@ from torch import Tensor
 
 from filmcolor.color import normalize_luma, quantize_luma
 from filmcolor.errors import JobError, OptionError
+from filmcolor.media.exif import enlarged as enlarged_exif
 from filmcolor.media.picture import Picture
 from filmcolor.models.checkpoint import LoadedUpscaler, load_upscaler
 from filmcolor.models.device import runs_in_half
@@ -285,7 +286,13 @@ def enlarged_picture(
         alpha = cast("Luma", larger)
     if dpi is not None:
         dpi = (dpi[0] * factor, dpi[1] * factor)
-    return replace(picture, luma=enlarger.enlarge(picture.luma), alpha=alpha, dpi=dpi)
+    return replace(
+        picture,
+        luma=enlarger.enlarge(picture.luma),
+        alpha=alpha,
+        dpi=dpi,
+        exif=enlarged_exif(picture.exif, factor),
+    )
 
 
 def enlarged_box(box: Box | None, factor: int) -> Box | None:

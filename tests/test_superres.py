@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections import namedtuple
 from dataclasses import replace
 from fractions import Fraction
@@ -26,6 +27,7 @@ from filmcolor.verify.check import verify_film
 from filmcolor.verify.findings import VerifyReport
 from filmcolor.verify.picture import brought_down
 from tests.clips import decode_film, luma_picture, make_clip, plane_codes
+from tests.media.stills import exif_block
 from tests.upscalers import write_upscaler
 
 Usage = namedtuple("Usage", "total used free")
@@ -289,8 +291,14 @@ def test_interlaced_film_is_refused(tmp_path: Path, upscaler: str) -> None:
 def test_a_picture_made_larger(tmp_path: Path, upscaler: str, *, no_color: bool) -> None:
     luma = luma_picture(0, 45, 61)
     opacity = np.full_like(luma, 200)
+    dpi, inch, wide = (5, struct.pack("<II", 300, 1)), (3, b"\2\0"), (3, b"\x3d\0")
+    focal = 5, struct.pack("<II", 2001, 2)
+    about = exif_block(
+        {256: wide, 282: dpi, 283: dpi, 296: inch},
+        {40962: wide, 40963: (4, b"\x2d\0\0\0"), 41486: focal},
+    )
     Image.merge("LA", [Image.fromarray(luma), Image.fromarray(opacity)]).save(
-        tmp_path / "in.png", dpi=(300, 300)
+        tmp_path / "in.png", dpi=(300, 300), exif=about
     )
     options = replace(QUICK, upscale=2, upscale_model=upscaler, no_color=no_color)
     for _ in color_pictures(str(tmp_path / "in.png"), str(tmp_path / "out.png"), options):
@@ -298,6 +306,10 @@ def test_a_picture_made_larger(tmp_path: Path, upscaler: str, *, no_color: bool)
     with Image.open(tmp_path / "out.png") as made:
         assert made.size == (122, 90)
         assert round(made.info["dpi"][0]) == 600
+        found = made.getexif()
+        assert (found[282], found[283], found[296], found[256]) == (600, 600, 2, 122)
+        details = found.get_ifd(34665)
+        assert (details[40962], details[40963], details[41486]) == (122, 90, 2001)
         red, green, blue, alpha = (np.asarray(band) for band in made.split())
     assert (alpha == 200).all()
     assert np.array_equal(red, blue) == no_color

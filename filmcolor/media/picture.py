@@ -70,6 +70,23 @@ class Picture:
         return _ROTATIONS.get(self.orientation, 0)
 
 
+def upright(codes: Codes, orientation: int) -> Codes:
+    """Codes (H, W) or (H, W, channels) as they are to be looked at, by EXIF orientation 1..8."""
+    if orientation >= 5:
+        codes = codes.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        codes = codes[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        codes = codes[::-1]
+    return codes.copy()
+
+
+def as_stored(codes: Codes, orientation: int) -> Codes:
+    """What `upright` makes of the result is `codes`."""
+    inverse = {6: 8, 8: 6}.get(orientation, orientation)  # the others are their own
+    return upright(codes, inverse)
+
+
 def _bands(height: int, width: int) -> Iterator[slice]:
     rows = max(1, _BAND // width)
     for top in range(0, height, rows):

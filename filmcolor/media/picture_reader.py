@@ -16,9 +16,12 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from filmcolor.errors import MediaError
-from filmcolor.media.exif import ORIENTATION, X_RESOLUTION, ExifBlock, from_tiff
+from filmcolor.media.exif import METADATA, ORIENTATION, X_RESOLUTION, ExifBlock
+from filmcolor.media.exif_directory import rebuilt
 from filmcolor.media.icc import profile_for_rgb
+from filmcolor.media.legacy_text import CODE_PAGE, decoded
 from filmcolor.media.picture import Picture, luma_of
+from filmcolor.media.picture_fields import COMMENT
 from filmcolor.media.picture_formats import MAGIC_BYTES, format_of_suffix, picture_format
 from filmcolor.media.picture_samples import SampleDecoder
 from filmcolor.types import Luma, Notice, PixelLayout
@@ -32,6 +35,8 @@ _DAMAGE = (
     *(OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError),
     *(SystemError, struct.error, zlib.error),
 )
+_EXIF_IN_TEXT = "Raw profile type exif"
+_EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\x00"
 _TIFF_SUBFILE, _DNG_VERSION = 254, 50706
 
 
@@ -107,6 +112,7 @@ class _Reading:
     def picture(self) -> Picture:
         self._check_kind()
         self._say_first_only()
+        self._say_extended_xmp()
         # Loading a TIFF turns it and forgets its orientation; loading a PNG may find its EXIF.
         exif = self._exif() if self._kind == "TIFF" else b""
         self._image.load()
@@ -115,6 +121,10 @@ class _Reading:
         orientation = self._orientation(exif)
         decoder = SampleDecoder(self._path, self._content, self._kind, self._image, orientation)
         samples = decoder.decode()
+        if samples.left_out:
+            channels = "a channel" if samples.left_out == 1 else f"{samples.left_out} channels"
+            text = f"has {channels} of unstated meaning (not marked as transparency): left out"
+            self._say(text, warning=True)
         luma: Luma
         if samples.codes.ndim == 3:
             luma, had_color = luma_of(samples.codes)
@@ -142,7 +152,7 @@ class _Reading:
         )
 
     def _orientation(self, exif: bytes) -> int:
-        found = ExifBlock.parse(exif).short(ORIENTATION, 1)
+        found = ExifBlock.parse(exif).number(ORIENTATION, 1)
         if self._kind == "TIFF":
             stated = self._tiff.get(ORIENTATION, 1)
             found = stated if isinstance(stated, int) else 1
@@ -165,6 +175,11 @@ class _Reading:
         if named is not None and named != self._kind:
             self._say(f"is a {self._kind} picture, whatever its name says")
 
+    def _say_extended_xmp(self) -> None:
+        segments = getattr(self._image, "applist", ())
+        if any(content.startswith(_EXTENDED_XMP) for _, content in segments):
+            self._say("its extended XMP, beyond 64 KB, is left out", warning=True)
+
     def _say_first_only(self) -> None:
         count = getattr(self._image, "n_frames", 1)
         if count > 1:
@@ -175,16 +190,18 @@ class _Reading:
         """The file's EXIF block, or an empty one when it is damaged."""
         try:
             if self._kind == "TIFF":
-                block = from_tiff(self._image.getexif())
+                block = rebuilt(self._content, METADATA)
             else:
-                block = self._image.info.get("exif") or b""
-                if not block:  # PNG files of ImageMagick carry it as hexadecimal text
-                    entries = self._image.getexif()
-                    block = entries.tobytes() if len(entries) else b""
+                block = self._image.info.get("exif") or self._exif_in_text()
             return ExifBlock.parse(block).block if block else b""
         except _DAMAGE:
             self._say("its EXIF is damaged: left out", warning=True)
             return b""
+
+    def _exif_in_text(self) -> bytes:
+        """The block that PNG files of ImageMagick carry as hexadecimal text, under three lines."""
+        text = self._image.info.get(_EXIF_IN_TEXT, "")
+        return bytes.fromhex("".join(str(text).split("\n")[3:]))
 
     def _icc(self) -> bytes | None:
         profile = self._image.info.get("icc_profile")
@@ -202,12 +219,11 @@ class _Reading:
         # Where the file states none, Pillow makes up 1 (TIFF) or 72 (JPEG with EXIF).
         if self._kind == "TIFF" and X_RESOLUTION not in self._tiff:
             return None
-        in_jfif = self._image.info.get("jfif_unit", 0) in (1, 2)
-        if self._kind == "JPEG" and not in_jfif and X_RESOLUTION not in exif.entries:
-            return None
+        is_made_up = self._kind == "JPEG" and self._image.info.get("jfif_unit", 0) not in (1, 2)
+        stated = (None if is_made_up else self._image.info.get("dpi")) or exif.dpi()
         try:
-            across, down = (float(value) for value in self._image.info["dpi"])
-        except (KeyError, TypeError, ValueError, ZeroDivisionError):
+            across, down = (float(value) for value in stated or ())
+        except (TypeError, ValueError, ZeroDivisionError):
             return None
         return (across, down) if 0 < across < 1e6 and 0 < down < 1e6 else None
 
@@ -219,9 +235,11 @@ class _Reading:
     def _text(self) -> tuple[tuple[str, str], ...]:
         found = dict(getattr(self._image, "text", {}))
         if self._kind == "JPEG" and self._image.info.get("comment"):
-            found["Comment"] = self._image.info["comment"].decode("utf-8", "replace")
-        binary = ("Raw profile type", "XML:com.adobe.xmp")  # kept as EXIF, ICC and XMP
-        return tuple((k, str(v)) for k, v in found.items() if not k.startswith(binary))
+            found[COMMENT], is_legacy = decoded(self._image.info["comment"])
+            if is_legacy:
+                self._say(f"its comment is not UTF-8: read as {CODE_PAGE}", warning=True)
+        kept_elsewhere = (_EXIF_IN_TEXT, "XML:com.adobe.xmp")
+        return tuple((k, str(v)) for k, v in found.items() if k not in kept_elsewhere)
 
 
 def _webp_is_lossless(content: bytes) -> bool:

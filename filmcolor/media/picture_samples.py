@@ -16,10 +16,12 @@ from PIL import Image
 
 from filmcolor.errors import MediaError
 from filmcolor.media.icc import rgb_from_cmyk
-from filmcolor.media.picture import Codes
+from filmcolor.media.picture import Codes, as_stored
 
-_TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_PLANAR, _TIFF_EXTRA = 258, 262, 284, 338
-_WHITE_IS_ZERO, _PLANE_BY_PLANE, _ASSOCIATED = 0, 2, 1
+_TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLES = 258, 262, 277
+_TIFF_PLANAR, _TIFF_EXTRA = 284, 338
+_WHITE_IS_ZERO, _PLANE_BY_PLANE, _ASSOCIATED, _STRAIGHT = 0, 2, 1, 2
+_COLORS = {2: 3, 5: 4, 6: 3, 8: 3}  # samples of a pixel by photometric interpretation; others 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +32,8 @@ class Samples:
     """Grey (H, W) or R'G'B' (H, W, 3)."""
     alpha: Codes | None = None
     """Shape (H, W), straight."""
+    left_out: int = 0
+    """Channels of which the file does not say that they are transparency (infrared of scanners)."""
 
 
 class SampleDecoder:
@@ -48,9 +52,22 @@ class SampleDecoder:
         if self._kind != "TIFF":
             return samples
         # Pillow and OpenCV both turn TIFF pictures upright.
-        codes = _as_stored(samples.codes, self._orientation)
+        codes = as_stored(samples.codes, self._orientation)
         alpha = samples.alpha
-        return Samples(codes, None if alpha is None else _as_stored(alpha, self._orientation))
+        return Samples(
+            codes,
+            None if alpha is None else as_stored(alpha, self._orientation),
+            self._unstated(),
+        )
+
+    def _unstated(self) -> int:
+        """Channels of a TIFF beside its colours, unless the first of them is transparency."""
+        kind, samples = self._tiff.get(_TIFF_PHOTOMETRIC), self._tiff.get(_TIFF_SAMPLES, 1)
+        extra = self._tiff.get(_TIFF_EXTRA, ())
+        first = extra[0] if isinstance(extra, tuple) and extra else 0
+        if first in (_ASSOCIATED, _STRAIGHT) or not isinstance(samples, int):
+            return 0
+        return max(0, samples - (_COLORS.get(kind, 1) if isinstance(kind, int) else 1))
 
     def _decode(self) -> Samples:
         image = self._image
@@ -60,14 +77,14 @@ class SampleDecoder:
             return self._color16()
         if image.mode == "CMYK":
             return Samples(np.asarray(rgb_from_cmyk(image, image.info.get("icc_profile"))))
-        transparent = image.has_transparency_data
+        transparent = image.has_transparency_data and not self._unstated()
         clear = image.info.get("transparency")
         if self._kind == "PNG" and image.mode == "L" and isinstance(clear, int):
             # Pillow widens codes of 2 and 4 bits to 8, but not the one that is clear.
             image.info["transparency"] = clear * (255 // ((1 << self._bits()) - 1))
-        if image.mode in ("1", "L") and not transparent:
+        if image.mode in ("1", "L", "LA", "La") and not transparent:
             return Samples(np.asarray(image.convert("L")))
-        if image.mode in ("L", "LA", "La"):
+        if image.mode in ("L", "LA", "La") and transparent:
             both = np.asarray(image.convert("LA"))
             return Samples(both[..., 0], both[..., 1].copy())
         pixels = np.asarray(image.convert("RGBA" if transparent else "RGB"))
@@ -111,7 +128,7 @@ class SampleDecoder:
         if codes.ndim == 2:
             return Samples(codes)
         rgb: Codes = codes[..., 2::-1]
-        if codes.shape[2] == 3:
+        if codes.shape[2] == 3 or self._unstated():
             return Samples(rgb)
         alpha = codes[..., 3].copy()
         extra = self._tiff.get(_TIFF_EXTRA, ())
@@ -120,20 +137,3 @@ class SampleDecoder:
             straight = np.rint(rgb.astype(np.float64) * 65535 / divisor)
             rgb = np.minimum(straight, 65535).astype(np.uint16)
         return Samples(rgb, alpha)
-
-
-def _as_stored(upright: Codes, orientation: int) -> Codes:
-    """Undo what a decoder did to turn a picture upright (TIFF 6.0, tag 274)."""
-    if orientation in (2, 3):
-        upright = upright[:, ::-1]
-    if orientation in (3, 4):
-        upright = upright[::-1]
-    if orientation == 5:
-        upright = upright.swapaxes(0, 1)
-    if orientation == 6:
-        upright = np.rot90(upright)
-    if orientation == 7:
-        upright = upright[::-1, ::-1].swapaxes(0, 1)
-    if orientation == 8:
-        upright = np.rot90(upright, -1)
-    return upright.copy()

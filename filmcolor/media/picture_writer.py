@@ -16,20 +16,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from filmcolor.errors import MediaError, OptionError
 from filmcolor.media import exif
+from filmcolor.media.exif_directory import BYTE, UNDEFINED, Entry, Order
 from filmcolor.media.partfile import write_bytes
-from filmcolor.media.picture import Codes, Picture, chroma_codes, rgb_of, scaled
+from filmcolor.media.picture import Codes, Picture, chroma_codes, rgb_of, scaled, upright
+from filmcolor.media.picture_fields import COMMENT, fitted
 from filmcolor.media.picture_formats import format_of_suffix
 from filmcolor.types import Field, Notice
 
 _QUALITY = 95
 _LONGEST = {"JPEG": 65500, "WEBP": 16383}
 """Largest side in pixels that these formats can hold."""
-_XMP_LIMIT = 65504  # bytes of XMP in one JPEG marker
-_COMMENT_LIMIT = 65533
 _STRIP = 1 << 20  # bytes of a TIFF strip before compression
 _INCH = 0.0254  # metres
 
@@ -54,7 +53,8 @@ def write_picture(
         raise MediaError(
             f"{target}: {kind} holds at most {longest} pixels a side; choose .png or .tif"
         )
-    encoding = _Encoding(picture, cb, cr, label)
+    fit, notices = fitted(picture, kind)
+    encoding = _Encoding(fit, cb, cr, label)
     encoders: dict[str, Callable[[], bytes]] = {
         "JPEG": encoding.jpeg,
         "PNG": encoding.png,
@@ -70,7 +70,7 @@ def write_picture(
         why = " ".join(str(error).split())[:80]
         raise MediaError(f"{target}: cannot be made ({why}); choose another format") from error
     write_bytes(Path(target), content)
-    return tuple(encoding.notices)
+    return (*notices, *encoding.notices)
 
 
 class _Encoding:
@@ -82,7 +82,6 @@ class _Encoding:
 
     def jpeg(self) -> bytes:
         """Y', Cb and Cr go to the encoder as they are: R'G'B' would round them once more."""
-        self._say_losses("JPEG", depth=8, alpha=False)
         picture = self._picture
         luma = scaled(picture.luma, 8)
         planes = (luma, chroma_codes(self._cb), chroma_codes(self._cr))
@@ -93,11 +92,10 @@ class _Encoding:
         extra: dict[str, object] = {}
         if picture.dpi is not None:
             extra["dpi"] = tuple(round(value) for value in picture.dpi)
-        if picture.xmp and len(picture.xmp) <= _XMP_LIMIT:
+        if picture.xmp:
             extra["xmp"] = picture.xmp
-        comment = dict(picture.text).get("Comment", "").encode()
-        if comment and len(comment) <= _COMMENT_LIMIT:
-            extra["comment"] = comment
+        if comment := dict(picture.text).get(COMMENT):
+            extra["comment"] = comment.encode()
         out = io.BytesIO()
         image.save(
             out,
@@ -113,7 +111,6 @@ class _Encoding:
 
     def webp(self) -> bytes:
         """Lossless if the source was a lossless WebP, else at quality 95."""
-        self._say_losses("WebP", depth=8, alpha=True)
         picture = self._picture
         rgb = rgb_of(picture.luma, self._cb, self._cr, 8)
         if picture.alpha is not None:
@@ -152,8 +149,8 @@ class _Encoding:
             chunks += _chunk(b"pHYs", struct.pack(">IIB", *per_metre, 1))
         chunks += _chunk(b"eXIf", exif.labelled(picture.exif, self._label))
         text = dict(picture.text)
-        comment = text.pop("Comment", "")
-        text["Comment"] = exif.joined(comment.encode(), self._label).decode()
+        comment = text.pop(COMMENT, "")
+        text[COMMENT] = exif.joined(comment.encode(), self._label).decode()
         for keyword, words in text.items():
             chunks += _text_chunk(keyword, words.encode())
         if picture.xmp:
@@ -161,52 +158,58 @@ class _Encoding:
         return chunks
 
     def tiff(self) -> bytes:
-        """Interleaved strips, Deflate with horizontal differencing (TIFF 6.0 and supplement 2)."""
+        """Interleaved strips, Deflate with horizontal differencing (TIFF 6.0 and supplement 2).
+
+        The EXIF block, a TIFF file without pixels, becomes one with pixels, in its byte order: what
+        it points to stays where it is.
+        """
         picture = self._picture
         pixels = self._pixels()
         height, width, channels = pixels.shape
         rows = max(1, _STRIP // (width * channels * pixels.itemsize))
-        strips = [_deflated(pixels[top : top + rows]) for top in range(0, height, rows)]
-        offsets = np.cumsum([0, *(len(strip) for strip in strips)])
-        directory = ImageFileDirectory_v2(b"II*\x00\x08\x00\x00\x00")
-        directory[256], directory[257] = width, height
-        directory[258] = (pixels.itemsize * 8,) * channels  # bits per sample
-        directory[259] = 8  # Deflate
-        directory[262] = 2  # RGB
-        directory.tagtype[273] = directory.tagtype[279] = 4  # LONG
-        directory[273] = tuple(int(offset) for offset in offsets[:-1])
-        directory[277] = channels
-        directory[278] = rows
-        directory[279] = tuple(len(strip) for strip in strips)
-        directory[284] = 1  # interleaved
-        directory[317] = 2  # horizontal differencing
+        block = exif.ExifBlock.parse(exif.labelled(picture.exif, self._label))
+        strips = [
+            _deflated(pixels[top : top + rows], block.order) for top in range(0, height, rows)
+        ]
+        lengths = [len(strip) for strip in strips]
+        entries: dict[int, exif.Value] = {
+            256: block.longs(width),
+            257: block.longs(height),
+            258: block.shorts(*(pixels.itemsize * 8,) * channels),  # bits per sample
+            259: 8,  # Deflate
+            262: 2,  # RGB
+            273: block.longs(*lengths),  # to be the offsets
+            277: channels,
+            278: block.longs(rows),
+            279: block.longs(*lengths),
+            284: 1,  # interleaved
+            317: 2,  # horizontal differencing
+        }
         if channels == 4:
-            directory[338] = 2  # straight alpha
+            entries[338] = 2  # straight alpha
         if picture.dpi is not None:
-            directory[282], directory[283] = picture.dpi
-            directory[296] = 2  # inch
+            entries.update(exif.resolution(picture.dpi))
         if picture.xmp:
-            directory.tagtype[700] = 1
-            directory[700] = picture.xmp
+            entries[700] = Entry(BYTE, len(picture.xmp), picture.xmp)
         if picture.icc is not None:
-            directory.tagtype[34675] = 7
-            directory[34675] = picture.icc
-        exif.put_into(directory, exif.labelled(picture.exif, self._label))
-        out = io.BytesIO()
-        directory.save(out)
-        return b"".join([out.getvalue(), *strips])
+            entries[34675] = Entry(UNDEFINED, len(picture.icc), picture.icc)
+        start = len(block.with_values(entries, exif.METADATA))
+        offsets = np.cumsum([start, *lengths[:-1]])
+        entries[273] = block.longs(*(int(offset) for offset in offsets))
+        return b"".join([block.with_values(entries, exif.METADATA), *strips])
 
     def bmp(self) -> bytes:
-        """Pixels and resolution are all that BMP holds."""
-        self._say_losses("BMP", depth=8, alpha=False)
+        """Pixels, upright, and resolution are all that BMP holds."""
         picture = self._picture
         text = "BMP cannot say that the colours are synthetic: choose PNG to have them labelled"
         self.notices.append(Notice(text, warning=True))
-        if picture.icc is not None or picture.exif:
-            self.notices.append(Notice("BMP holds no ICC profile and no EXIF: left out"))
         out = io.BytesIO()
-        image = Image.fromarray(rgb_of(picture.luma, self._cb, self._cr, 8))
-        image.save(out, "BMP", **({} if picture.dpi is None else {"dpi": picture.dpi}))
+        rgb = rgb_of(picture.luma, self._cb, self._cr, 8)
+        image = Image.fromarray(upright(rgb, picture.orientation))
+        dpi = picture.dpi
+        if dpi is not None and picture.orientation >= 5:  # rows have become columns
+            dpi = dpi[::-1]
+        image.save(out, "BMP", **({} if dpi is None else {"dpi": dpi}))
         return out.getvalue()
 
     def _pixels(self) -> Codes:
@@ -214,17 +217,6 @@ class _Encoding:
         picture = self._picture
         rgb = rgb_of(picture.luma, self._cb, self._cr, picture.layout.bit_depth)
         return rgb if picture.alpha is None else _with_alpha(rgb, picture.alpha)
-
-    def _say_losses(self, name: str, *, depth: int, alpha: bool) -> None:
-        picture = self._picture
-        if picture.layout.bit_depth > depth:
-            text = (
-                f"{name} holds {depth} bits of its {picture.layout.bit_depth}: choose .png or .tif"
-            )
-            self.notices.append(Notice(text, warning=True))
-        if picture.alpha is not None and not alpha:
-            text = f"{name} holds no transparency: left out; choose .png, .webp or .tif to keep it"
-            self.notices.append(Notice(text, warning=True))
 
 
 def _with_alpha(rgb: Codes, alpha: Codes) -> Codes:
@@ -245,8 +237,8 @@ def _text_chunk(keyword: str, words: bytes) -> bytes:
     return _chunk(b"iTXt", keyword.encode("latin-1", "replace")[:79] + bytes(5) + words)
 
 
-def _deflated(strip: Codes) -> bytes:
-    """A strip's samples, each less its left neighbour's, little-endian, compressed."""
+def _deflated(strip: Codes, order: Order) -> bytes:
+    """A strip's samples, each less its left neighbour's, in this byte order, compressed."""
     differences = strip.copy()
     differences[:, 1:] -= strip[:, :-1]  # modulo the type's size, as meant
-    return zlib.compress(differences.astype(differences.dtype.newbyteorder("<")).tobytes(), 6)
+    return zlib.compress(differences.astype(differences.dtype.newbyteorder(order)).tobytes(), 6)

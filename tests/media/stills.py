@@ -95,7 +95,9 @@ def png16(path: Path, codes: Codes, extra: Iterable[tuple[bytes, bytes]] = ()) -
 def tiff(
     path: Path, codes: Codes, tags: dict[int, tuple[int, ...]] | None = None, *, order: str = "<"
 ) -> Path:
-    """An uncompressed TIFF of one strip; `tags` add to or replace the usual ones, as LONGs."""
+    """An uncompressed TIFF of one strip; `tags` add to or replace the usual ones, as LONGs;
+    no values: no such tag.
+    """
     height, width = codes.shape[:2]
     channels = codes.shape[2] if codes.ndim == 3 else 1
     entries: dict[int, tuple[int, ...]] = {
@@ -110,6 +112,7 @@ def tiff(
         **({338: (2,)} if channels in (2, 4) else {}),
         **(tags or {}),
     }
+    entries = {tag: values for tag, values in entries.items() if values}
     entries[273] = (8,)
     base = 8 + codes.nbytes
     extra, directory = b"", b""
@@ -157,3 +160,26 @@ def through_profile(grey: NDArray[np.uint8], profile: bytes, mode: str) -> NDArr
     shown = ImageCms.applyTransform(Image.fromarray(grey).convert(mode), transform)
     assert shown is not None
     return np.asarray(shown)
+
+
+def exif_block(
+    main: dict[int, tuple[int, bytes]], details: dict[int, tuple[int, bytes]], order: str = "<"
+) -> bytes:
+    """An EXIF block of (type, bytes) by tag; `details` are the entries of its EXIF directory."""
+    sizes = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1, 129: 1}
+
+    def laid(entries: dict[int, tuple[int, bytes]], base: int) -> bytes:
+        after, body, extra = base + 2 + 12 * len(entries) + 4, b"", b""
+        for tag, (kind, content) in sorted(entries.items()):
+            place = content.ljust(4, b"\0")
+            if len(content) > 4:
+                place = struct.pack(order + "I", after + len(extra))
+                extra += content + bytes(len(content) % 2)
+            body += struct.pack(order + "HHI", tag, kind, len(content) // sizes[kind]) + place
+        return struct.pack(order + "H", len(entries)) + body + bytes(4) + extra
+
+    magic = b"II*\0" if order == "<" else b"MM\0*"
+    pointer = (4, bytes(4))
+    start = 8 + len(laid({**main, 34665: pointer}, 8))
+    first = laid({**main, 34665: (4, struct.pack(order + "I", start))}, 8)
+    return magic + struct.pack(order + "I", 8) + first + laid(details, start)

@@ -204,6 +204,21 @@ def test_the_clear_code_of_a_grey_png_of_few_bits(tmp_path: Path, bits: int) -> 
     assert np.array_equal(picture.alpha, np.where(codes == clear, 0, 255))
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("extra", [(0,), ()])
+def test_a_channel_of_unstated_meaning_is_no_transparency(
+    tmp_path: Path, bits: int, extra: tuple[int, ...]
+) -> None:
+    """Scanners put infrared there; no tag at all says as little as the tag 0."""
+    codes = colors(bits=bits, channels=4)
+    picture = read_picture(tiff(tmp_path / "in.tif", codes, {338: extra}))
+    assert picture.alpha is None
+    assert np.abs(picture.luma.astype(int) - luma_codes(codes)).max() <= 1
+    assert [notice.text for notice in picture.notices if notice.warning] == [
+        "has a channel of unstated meaning (not marked as transparency): left out"
+    ]
+
+
 def test_premultiplied_tiff_becomes_straight(tmp_path: Path) -> None:
     codes = np.full((4, 4, 4), 20_000, np.uint16)
     codes[..., 3] = 32_768

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import struct
 import zlib
+from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageOps, PngImagePlugin
@@ -14,8 +16,11 @@ from PIL import Image, ImageOps, PngImagePlugin
 from filmcolor.media.exif import LIMIT, ExifBlock, fitting, labelled
 from filmcolor.media.icc import profile_for_rgb
 from filmcolor.media.images import Picture, read_picture, write_picture
+from filmcolor.media.picture_fields import HOLDS, Holds
+from filmcolor.media.picture_formats import format_of_suffix
 from tests.media.stills import (
     colors,
+    exif_block,
     grey_profile,
     neutral,
     png16,
@@ -147,6 +152,93 @@ def test_the_label_joins_what_a_description_says(tmp_path: Path, suffix: str) ->
             assert words == f"Großmutter, 1931; {LABEL}"
 
 
+@pytest.mark.parametrize("kind", [1, 2, 7, 129])
+@pytest.mark.parametrize("suffix", KEEPING)
+def test_a_description_of_any_type_is_kept(tmp_path: Path, suffix: str, kind: int) -> None:
+    words = "Großmutter".encode()
+    block = exif_block({270: (kind, words + b"\0")}, {})
+    Image.fromarray(ramp()).save(tmp_path / "in.jpg", exif=b"Exif\0\0" + block)
+    recolored(tmp_path / "in.jpg", tmp_path / f"1{suffix}")
+    recolored(tmp_path / f"1{suffix}", tmp_path / "2.jpg")
+    for name in (f"1{suffix}", "2.jpg"):
+        found = ExifBlock.parse(read_picture(tmp_path / name).exif)
+        assert found.text(270) == words + f"; {LABEL}".encode()
+        entry = found.entry(270)
+        assert entry is not None and entry.kind == 2  # which every reader knows
+
+
+@pytest.mark.parametrize("kind", [1, 3, 4])
+def test_an_orientation_of_any_whole_type_is_read(tmp_path: Path, kind: int) -> None:
+    number = struct.pack({1: ">B", 3: ">H", 4: ">I"}[kind], 6)
+    block = exif_block({274: (kind, number)}, {}, ">")
+    Image.fromarray(ramp()).save(tmp_path / "in.jpg", exif=b"Exif\0\0" + block)
+    assert read_picture(tmp_path / "in.jpg").orientation == 6
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("suffixes", [(".jpg", ".tif"), (".tif", ".tif"), (".tif", ".png")])
+def test_text_and_maker_notes_survive_tiff(
+    tmp_path: Path, suffixes: tuple[str, str], order: str
+) -> None:
+    lens, note = "Müller, Görlitz".encode() + b"\0", bytes(range(256))
+    block = exif_block(
+        {315: (2, "Löwe".encode("latin-1") + b"\0")},
+        {42035: (2, lens), 37500: (7, note), 37510: (7, b"UNICODE\0\xfc\0"), 40962: (3, b"\1\2")},
+        order,
+    )
+    Image.fromarray(ramp()).save(tmp_path / "in.jpg", exif=b"Exif\0\0" + block)
+    if suffixes[0] == ".tif":
+        recolored(tmp_path / "in.jpg", tmp_path / "in.tif")
+    recolored(tmp_path / f"in{suffixes[0]}", tmp_path / f"out{suffixes[1]}")
+    with Image.open(tmp_path / f"out{suffixes[1]}") as result:
+        found = result.getexif()
+        details = found.get_ifd(EXIF_IFD)
+        assert found[315] == "Löwe"
+        assert details[42035].encode("latin-1") + b"\0" == lens
+        assert (details[37500], details[37510]) == (note, b"UNICODE\0\xfc\0")
+        assert details[40962] == struct.unpack(order + "H", b"\1\2")[0]
+    if suffixes == (".jpg", ".tif"):  # what points into the block is where it was
+        whole = (tmp_path / "out.tif").read_bytes()
+        assert whole[8 : len(block)] == block[8:] and whole[:2] == block[:2]
+
+
+def test_metadata_of_a_large_tiff_are_read(tmp_path: Path) -> None:
+    exif = camera_exif()
+    for tag in (EXIF_IFD, GPS_IFD):
+        exif[tag] = exif.get_ifd(tag)
+    Image.fromarray(ramp()).save(tmp_path / "in.tif", exif=exif, big_tiff=True)
+    assert (tmp_path / "in.tif").read_bytes()[2:4] in (b"+\0", b"\0+")
+    recolored(tmp_path / "in.tif", tmp_path / "out.jpg")
+    with Image.open(tmp_path / "out.jpg") as result:
+        found = result.getexif()
+        assert found[315].encode("latin-1") == "Müller".encode()
+        assert found.get_ifd(EXIF_IFD)[37500] == b"maker\x00note\xff" * 7
+        assert [float(value) for value in found.get_ifd(GPS_IFD)[2]] == [50.0, 33.0, 19.5]
+
+
+def test_sixteen_bits_in_either_byte_order(tmp_path: Path) -> None:
+    for order in "<>":
+        block = exif_block({271: (2, b"Leitz\0")}, {}, order)
+        png16(tmp_path / "in.png", ramp(bits=16), [(b"eXIf", block)])
+        recolored(tmp_path / "in.png", tmp_path / "out.tif")
+        assert (tmp_path / "out.tif").read_bytes()[:2] == (b"II" if order == "<" else b"MM")
+        codes = cv2.imread(str(tmp_path / "out.tif"), cv2.IMREAD_UNCHANGED)
+        assert codes is not None and (codes[..., 1] == ramp(bits=16)).all()
+
+
+def test_exif_in_the_text_of_a_png_keeps_its_bytes(tmp_path: Path) -> None:
+    block = exif_block({315: (2, "Müller".encode() + b"\0")}, {42035: (2, "Görlitz".encode())})
+    words = f"\nexif\n{len(block) + 6:8}\n{(b'Exif' + bytes(2) + block).hex()}\n"
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Raw profile type exif", words)
+    text.add_text("Raw profile type iptc", "\niptc\n       2\n1c02\n")
+    Image.fromarray(ramp()).save(tmp_path / "in.png", pnginfo=text)
+    picture = recolored(tmp_path / "in.png", tmp_path / "out.png")
+    assert picture.exif == block
+    assert picture.text == (("Raw profile type iptc", "\niptc\n       2\n1c02\n"),)
+    assert read_picture(tmp_path / "out.png").text[0] == picture.text[0]
+
+
 def test_png_text_and_jpeg_comment_are_kept(tmp_path: Path) -> None:
     text = PngImagePlugin.PngInfo()
     text.add_text("Author", "Frau Mayer")
@@ -183,6 +275,142 @@ def test_xmp_is_kept(tmp_path: Path, suffix: str) -> None:
         assert result.info["xmp"] == xmp
 
 
+# What a format has no place for ------------------------------------------------------------------
+
+
+def told(source: Path, target: Path) -> list[str]:
+    """What is said when a picture is written."""
+    picture = read_picture(source)
+    notices = write_picture(picture, *neutral(picture), target, label=LABEL)
+    assert all(notice.warning for notice in notices)
+    return [notice.text for notice in notices]
+
+
+def test_every_field_of_a_picture_is_in_the_table_of_what_formats_hold() -> None:
+    facts = {"luma", "format", "tags", "lossless", "had_color", "notices"}
+    held = {field.name for field in fields(Holds)} - {"name", "text_bytes"}
+    assert held | facts == {field.name for field in fields(Picture)}
+    assert set(HOLDS) == {format_of_suffix(Path(f"x{suffix}")) for suffix in (*KEEPING, ".bmp")}
+
+
+@pytest.mark.parametrize(
+    ("suffix", "lost"),
+    [
+        (".jpg", "JPEG cannot hold: text (Title); left out; .png keeps it"),
+        (".webp", "WebP cannot hold: text (Title, Comment); left out; .png keeps it"),
+        (".tif", "TIFF cannot hold: text (Title, Comment); left out; .png keeps it"),
+        (
+            ".bmp",
+            "BMP cannot hold: text (Author, Copyright, Description, Title, Comment); left out; "
+            ".png keeps it",
+        ),
+        (".png", None),
+    ],
+)
+def test_png_texts_are_carried_over_or_named(tmp_path: Path, suffix: str, lost: str | None) -> None:
+    texts = {"Author": "Frau Müller", "Copyright": "1931", "Description": "Am See", "Title": "A"}
+    text = PngImagePlugin.PngInfo()
+    for keyword, words in (*texts.items(), ("Comment", "box 3")):
+        text.add_itxt(keyword, words)
+    Image.fromarray(ramp()).save(tmp_path / "in.png", pnginfo=text)
+    said = told(tmp_path / "in.png", tmp_path / f"out{suffix}")
+    assert [line for line in said if "synthetic" not in line] == ([] if lost is None else [lost])
+    again = read_picture(tmp_path / f"out{suffix}")
+    stated = ExifBlock.parse(again.exif)
+    if suffix == ".png":
+        assert dict(again.text) == {**texts, "Comment": f"box 3; {LABEL}"}
+    elif suffix != ".bmp":
+        assert stated.text(315) == "Frau Müller".encode()
+        assert stated.text(33432) == b"1931"
+        assert stated.text(270) == f"Am See; {LABEL}".encode()
+        assert dict(again.text) == ({"Comment": "box 3"} if suffix == ".jpg" else {})
+
+
+def test_texts_do_not_replace_what_exif_states(tmp_path: Path) -> None:
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Author", "Mayer")
+    text.add_text("Copyright", "1931")
+    exif = Image.Exif()
+    exif[315], exif[33432] = "Huber", "(c) 1931, Huber"
+    Image.fromarray(ramp()).save(tmp_path / "in.png", pnginfo=text, exif=exif)
+    assert told(tmp_path / "in.png", tmp_path / "out.jpg") == [
+        "JPEG cannot hold: text (Author); left out; .png keeps it"
+    ]
+    stated = ExifBlock.parse(read_picture(tmp_path / "out.jpg").exif)
+    assert (stated.text(315), stated.text(33432)) == (b"Huber", b"(c) 1931, Huber")
+
+
+def test_a_comment_and_long_xmp_are_carried_over_or_named(tmp_path: Path) -> None:
+    Image.fromarray(ramp()).save(tmp_path / "in.jpg", comment="Dachböden".encode("cp1252"))
+    assert "Windows-1252" in read_picture(tmp_path / "in.jpg").notices[0].text
+    assert told(tmp_path / "in.jpg", tmp_path / "out.tif") == []
+    stated = ExifBlock.parse(read_picture(tmp_path / "out.tif").exif)
+    assert stated.text(270) == f"Dachböden; {LABEL}".encode()
+    assert told(tmp_path / "in.jpg", tmp_path / "out.png") == []
+    assert dict(read_picture(tmp_path / "out.png").text)["Comment"] == f"Dachböden; {LABEL}"
+    for size, lost in ((65504, []), (65505, ["XMP of 65505 bytes"])):
+        info = PngImagePlugin.PngInfo()
+        info.add_itxt("XML:com.adobe.xmp", "<x/>".ljust(size))
+        Image.fromarray(ramp()).save(tmp_path / "in.png", pnginfo=info)
+        said = told(tmp_path / "in.png", tmp_path / "out.jpg")
+        assert said == [f"JPEG cannot hold: {each}; left out; .png keeps it" for each in lost]
+        again = read_picture(tmp_path / "out.jpg").xmp
+        assert len(again or b"") == (0 if lost else size)
+    long = PngImagePlugin.PngInfo()
+    long.add_text("Description", "x" * LIMIT)
+    Image.fromarray(ramp()).save(tmp_path / "in.png", pnginfo=long, exif=camera_exif())
+    assert "text (Description)" in told(tmp_path / "in.png", tmp_path / "out.jpg")[0]
+    assert ExifBlock.parse(read_picture(tmp_path / "out.jpg").exif).text(272) == b"Ur-Leica"
+
+
+def test_bmp_names_all_that_it_loses(tmp_path: Path) -> None:
+    profile = srgb_profile()
+    Image.fromarray(ramp()).save(
+        tmp_path / "in.jpg", exif=camera_exif(), icc_profile=profile, xmp=b"<x/>"
+    )
+    assert told(tmp_path / "in.jpg", tmp_path / "out.bmp")[0] == (
+        "BMP cannot hold: EXIF, ICC profile, XMP of 4 bytes; left out; .png keeps it"
+    )
+
+
+def test_extended_xmp_is_named(tmp_path: Path) -> None:
+    Image.fromarray(ramp()).save(tmp_path / "in.jpg", xmp=b"<x/>")
+    content = (tmp_path / "in.jpg").read_bytes()
+    more = b"http://ns.adobe.com/xmp/extension/\0" + bytes(40) + b"<y/>"
+    segment = b"\xff\xe1" + struct.pack(">H", len(more) + 2) + more
+    (tmp_path / "in.jpg").write_bytes(content[:2] + segment + content[2:])
+    notices = read_picture(tmp_path / "in.jpg").notices
+    assert [notice.text for notice in notices] == ["its extended XMP, beyond 64 KB, is left out"]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_bmp_which_holds_no_orientation_is_turned(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[274] = orientation
+    path = tmp_path / "in.png"
+    Image.fromarray(ramp()).save(path, exif=exif, dpi=(300, 600))
+    recolored(path, tmp_path / "out.bmp")
+    with Image.open(path) as image, Image.open(tmp_path / "out.bmp") as result:
+        upright = np.asarray(ImageOps.exif_transpose(image))
+        assert (np.asarray(result)[..., 1] == upright).all()
+        found = tuple(round(each) for each in result.info["dpi"])
+        assert found == ((300, 600) if orientation < 5 else (600, 300))
+
+
+@pytest.mark.parametrize("source_suffix", [".webp", ".png", ".jpg"])
+@pytest.mark.parametrize("suffix", [".tif", ".png", ".jpg", ".webp", ".bmp"])
+def test_a_resolution_that_only_exif_states_is_kept(
+    tmp_path: Path, source_suffix: str, suffix: str
+) -> None:
+    exif = Image.Exif()
+    exif[282], exif[283], exif[296] = 100.0, 200.0, 3  # per centimetre
+    source, target = tmp_path / f"in{source_suffix}", tmp_path / f"out{suffix}"
+    Image.fromarray(ramp()).save(source, exif=exif)
+    recolored(source, target)
+    found = read_picture(target).dpi
+    assert found is not None and [round(each) for each in found] == [254, 508]
+
+
 # EXIF blocks -------------------------------------------------------------------------------------
 
 
@@ -200,7 +428,7 @@ def test_old_bytes_of_a_block_do_not_move(order: str) -> None:
     parsed = ExifBlock.parse(new)
     assert parsed.text(271) == b"Kodak"
     assert parsed.text(270) == LABEL.encode()
-    assert parsed.short(296, 0) == 2
+    assert parsed.number(296, 0) == 2
     read = Image.Exif()
     read.load(new)
     assert (read[271], read[270]) == ("Kodak", LABEL)
