@@ -21,7 +21,13 @@ from filmcolor.media.clock import BACK_SECONDS
 from filmcolor.media.containers import Container, add_copy, stream_metadata
 from filmcolor.media.decoding import MOST_RETRIES
 from filmcolor.media.source import SEEKABLE, open_source
-from filmcolor.media.streams import StreamPlan, is_attached_picture, packet_time, read_covers
+from filmcolor.media.streams import (
+    StreamPlan,
+    is_attached_picture,
+    is_shown_until_next,
+    packet_time,
+    read_covers,
+)
 from filmcolor.media.subtitles import SubtitleConverter
 from filmcolor.media.timeline import round_half_up
 from filmcolor.options import OnError
@@ -67,6 +73,7 @@ class StreamCopier:
         self._cover_outputs: dict[int, Stream] = {}
         self._converters: dict[int, SubtitleConverter] = {}
         self._last_dts: dict[int, int] = {}
+        self._shown: dict[int, Packet[Stream]] = {}
         self._straight = Straightener()
         self._packets: Iterator[Packet[Stream]] = iter(())
         self._pending: Packet[Stream] | None = None
@@ -123,10 +130,12 @@ class StreamCopier:
         while (packet := self._next()) is not None:
             at = _decode_time(packet)
             if time is not None and at is not None and at >= time:
-                return
+                break
             self._pending = None
             if at is not None:
                 self._write(packet)
+        if time is None or (self._first is not None and time > self._first):
+            self._write_shown()
 
     def finish(self, time: Fraction) -> None:
         """Write every packet before `time`, those too that lie behind later ones of other streams
@@ -138,7 +147,8 @@ class StreamCopier:
             if at is None or at < time:
                 self._write(packet)
             elif at >= time + _INTERLEAVED_SECONDS:
-                return
+                break
+        self._write_shown()
 
     def close(self) -> None:
         """Let go of the source."""
@@ -206,10 +216,23 @@ class StreamCopier:
         self._reader = self._open_reader()
 
     def _write(self, packet: Packet[Stream]) -> None:
-        """Trim, shift, convert and mux one packet."""
+        """Trim one packet, and put what is left of it."""
+        if self._trim(packet):
+            if packet.stream_index in self._shown:
+                self._write_shown()
+            self._put(packet)
+
+    def _write_shown(self) -> None:
+        """Put the subtitles that were still shown when the part began."""
+        for packet in self._shown.values():
+            if self._first is not None:
+                packet.pts = packet.dts = round_half_up(self._first / packet.time_base)
+            self._put(packet)
+        self._shown.clear()
+
+    def _put(self, packet: Packet[Stream]) -> None:
+        """Shift, convert and mux one packet."""
         index = packet.stream_index
-        if not self._trim(packet):
-            return
         converter = self._converters.get(index)
         if converter is not None:
             converted = converter(packet)
@@ -236,12 +259,18 @@ class StreamCopier:
         self._mux(packet)
 
     def _trim(self, packet: Packet[Stream]) -> bool:
-        """Whether the packet belongs to the part being written; a subtitle is cut to it."""
+        """Whether the packet belongs to the part being written; a subtitle is cut to it.
+
+        One that does not say how long it is shown (pictures of a Blu-ray) is shown until the next.
+        """
         start = packet_time(packet)
         if start is None:
             return False
         if packet.stream.type != "subtitle":
             return self._first is None or start >= self._first
+        if self._first is not None and start < self._first and is_shown_until_next(packet):
+            self._shown[packet.stream_index] = packet
+            return False
         stop = start + (packet.duration or 0) * packet.time_base
         first = start if self._first is None else max(start, self._first)
         last = stop if self._last is None else min(stop, self._last)

@@ -246,6 +246,19 @@ def _readable(packets: Iterator[Packet[Stream]]) -> Iterator[Packet[Stream]]:
         yield from packets
 
 
+def is_shown_until_next(packet: Packet[Stream]) -> bool:
+    """Whether a subtitle does not say how long it is shown, and is whole by itself.
+
+    Those of Blu-rays are in a packet each in Matroska, in several in a transport stream: a whole
+    one begins with its composition and ends with its end segment.
+    """
+    if packet.stream.type != "subtitle" or packet.duration or not packet.size:
+        return False
+    content = bytes(packet)
+    is_whole = content[:1] == b"\x16" and content[-3:] == b"\x80\0\0"
+    return is_whole or codec_name(packet.stream) != "hdmv_pgs_subtitle"
+
+
 def packet_time(packet: Packet[Stream]) -> Fraction | None:
     """Presentation time in seconds; None for the empty packets at the end of a stream."""
     ticks = packet.pts if packet.pts is not None else packet.dts

@@ -21,7 +21,7 @@ from av.subtitles.stream import SubtitleStream
 
 from filmcolor.media.copier import Straightener
 from filmcolor.media.source import media_errors
-from filmcolor.media.streams import StreamPlan, codec_name, packet_time
+from filmcolor.media.streams import StreamPlan, codec_name, is_shown_until_next, packet_time
 from filmcolor.media.subtitles import SubtitleConverter, trial_converter
 from filmcolor.verify.findings import Findings, Place
 
@@ -107,6 +107,7 @@ class _Reader:
         self._is_text = stream.type == "subtitle"
         self._codec = convert_to or codec_name(stream)
         self._pieces = _pcm_pieces(stream)
+        self._shown: Packet[Stream] | None = None
         self._scratch = None
         self._converter: SubtitleConverter | None = None
         if convert_to is not None and isinstance(stream, SubtitleStream):
@@ -118,11 +119,26 @@ class _Reader:
         if seconds is None or packet.size == 0:
             return
         lasts = (packet.duration or 0) * packet.time_base if self._is_text else Fraction(0)
+        first = None if self._part is None else self._part.first
+        if first is not None and seconds < first and is_shown_until_next(packet):
+            self._shown = packet  # until the next
+            return
+        yield from self._still_shown()
         if self._part is not None:
             span = self._within(seconds, seconds + lasts, _decode_seconds(packet, seconds))
             if span is None:
                 return
             seconds, lasts = span[0], span[1] - span[0]
+        yield from self._whole(packet, seconds, lasts)
+
+    def _still_shown(self) -> Iterator[_Item]:
+        """A subtitle of before the part that does not say how long it is shown."""
+        packet, self._shown = self._shown, None
+        if packet is not None and self._part is not None and self._part.first is not None:
+            yield from self._whole(packet, self._part.first, Fraction(0))
+
+    def _whole(self, packet: Packet[Stream], seconds: Fraction, lasts: Fraction) -> Iterator[_Item]:
+        """What a packet amounts to that belongs to the part as a whole."""
         if self._converter is not None:
             converted = self._converter(packet)
             if converted is None:
@@ -144,6 +160,7 @@ class _Reader:
 
     def rest(self) -> Iterator[_Item]:
         """What is left at the end of the stream."""
+        yield from self._still_shown()
         if self._pieces is not None:
             for begin, piece in self._pieces.rest():
                 yield _item(begin, Fraction(0), piece)

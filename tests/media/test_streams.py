@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -404,6 +405,43 @@ def test_a_caption_that_began_long_before_a_part_is_shown_in_it(
         )
         == []
     )
+
+
+def picture_caption(number: int) -> bytes:
+    """A caption of a Blu-ray with nothing in it: a presentation composition and the end."""
+    return struct.pack(">BHHHBHBBBB", 0x16, 11, 64, 48, 16, number, 128, 0, 0, 0) + b"\x80\0\0"
+
+
+@pytest.mark.parametrize(("times", "sound"), [((1, 3), 0), ((1, 3, 27), 1), ((1, 3, 25, 29), 0)])
+def test_a_picture_caption_is_shown_until_the_next(
+    tmp_path: Path, times: tuple[int, ...], sound: int
+) -> None:
+    """Subtitles of Blu-rays do not say how long they last."""
+    clip, source, target = (tmp_path / f"{name}.mkv" for name in ("clip", "in", "out"))
+    make_clip(clip, frames=30, rate=Fraction(1), time_base=Fraction(1, 1000), sound=sound)
+    with av.open(str(clip)) as film, av.open(str(source), "w") as copy:
+        copies = [copy.add_stream_from_template(each) for each in film.streams]  # type: ignore[type-var]
+        captions = copy.add_mux_stream("hdmv_pgs_subtitle")
+        captions.time_base = Fraction(1, 1000)
+        packets = [packet for packet in film.demux() if packet.dts is not None]
+        for packet in packets:
+            packet.stream = copies[packet.stream_index]
+        for at in times:
+            caption: av.Packet = av.Packet(picture_caption(at))
+            caption.stream, caption.time_base = captions, Fraction(1, 1000)
+            caption.pts = caption.dts = 1000 * at
+            packets.append(caption)
+        for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
+            copy.mux_one(packet)
+    part = {"start_seconds": Fraction(25), "duration_seconds": Fraction(3)}
+    color(source, target, replace(options(), **part))  # type: ignore[arg-type]
+    found = [(each.seconds, each.content) for each in packets_of(target, "subtitle")]
+    wanted = [(0, 3), *((at - 25, at) for at in times if 25 <= at < 28)]
+    assert found == [(at, picture_caption(number)) for at, number in wanted]
+    assert verdict(source, target, VerifyOptions(**part)) == []  # type: ignore[arg-type]
+    with av.open(str(target)) as film:
+        order = [packet.stream.type for packet in film.demux() if packet.dts is not None]
+    assert order.index("subtitle") < 5 + 90 * sound  # a frame lasts a second
 
 
 def in_chunks(
