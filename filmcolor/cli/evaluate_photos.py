@@ -135,6 +135,7 @@ def _print_table(names: Sequence[str], reports: Sequence[PhotoReport]) -> None:
         ("CIEDE2000", "ciede2000", ""),
         ("colourfulness", "colorfulness", ""),
         ("chroma on neutral", "neutral_chroma", ""),
+        ("blotched, of evenly coloured area", "blotched", ""),
     ):
         truth = getattr(first.truth, name)
         known = name in ("colorfulness", "neutral_chroma")

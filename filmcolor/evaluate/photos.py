@@ -1,5 +1,5 @@
-"""Measures on colour photographs made grey: PSNR, ab error, CIEDE2000, colourfulness, and chroma
-where there should be none.
+"""Measures on colour photographs made grey: PSNR, ab error, CIEDE2000, colourfulness, chroma where
+there should be none, and blotches where one colour should be.
 
 Pictures are torch tensors (N, 3, H, W), sRGB 0..1. It must not know files, models or training.
 """
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from filmcolor.color import rgb_to_lab
+from filmcolor.evaluate.blotches import Segment, blotched_area, even_segments
 
 NEUTRAL_CHROMA = 5.0
 """Lab chroma below which a pixel of the truth counts as neutral."""
@@ -98,6 +99,12 @@ class PhotoMeasures:
     """Hasler and Süsstrunk's."""
     neutral_chroma: float
     """Mean chroma on pixels whose truth is neutral (chroma below 5); NaN if there are none."""
+    blotched: float
+    """Of the area that is evenly coloured in truth, the share that is not in the result (see
+    `filmcolor/evaluate/blotches.py`); NaN if there is no such area.
+    """
+    even: float
+    """Share of the picture that is evenly coloured in truth: the weight of `blotched`."""
 
     def as_dict(self) -> dict[str, float | None]:
         """For JSON, where NaN becomes null."""
@@ -114,19 +121,33 @@ class Truth:
     """(N, 3, H, W)."""
     neutral: Tensor
     """(N, H, W): where chroma is below `NEUTRAL_CHROMA`."""
+    segments: tuple[list[Segment], ...]
+    """Of each photograph, those that are evenly coloured."""
 
     @classmethod
     def of(cls, rgb: Tensor) -> Truth:
         """From R'G'B' (N, 3, H, W) 0..1."""
         lab = rgb_to_lab(rgb)
-        return cls(rgb, lab, torch.hypot(lab[:, 1], lab[:, 2]) < NEUTRAL_CHROMA)
+        neutral = torch.hypot(lab[:, 1], lab[:, 2]) < NEUTRAL_CHROMA
+        return cls(rgb, lab, neutral, tuple(even_segments(one) for one in lab.cpu().numpy()))
 
     def measures(self) -> list[PhotoMeasures]:
         """What the photographs get when compared with themselves."""
         chroma = torch.hypot(self.lab[:, 1], self.lab[:, 2]) * self.neutral
         own = chroma.sum(dim=(1, 2)) / self.neutral.sum(dim=(1, 2))
         columns = torch.stack([colorfulness(self.rgb), own], dim=1).tolist()
-        return [PhotoMeasures(_PERFECT_PSNR, 0.0, 0.0, *row) for row in columns]
+        return [
+            PhotoMeasures(*[_PERFECT_PSNR, 0.0, 0.0, *row, *areas])
+            for row, areas in zip(columns, self.blotches(self.lab), strict=True)
+        ]
+
+    def blotches(self, lab: Tensor) -> list[tuple[float, float]]:
+        """`blotched` and `even` of each picture of a result, Lab (N, 3, H, W)."""
+        areas = [
+            blotched_area(one, segments)
+            for one, segments in zip(lab[:, 1:].cpu().numpy(), self.segments, strict=True)
+        ]
+        return [(a.blotched / a.even if a.even else math.nan, a.even) for a in areas]
 
 
 def measure(result: Tensor, truth: Truth) -> list[PhotoMeasures]:
@@ -141,14 +162,25 @@ def measure(result: Tensor, truth: Truth) -> list[PhotoMeasures]:
         colorfulness(result),
         on_neutral / truth.neutral.sum(dim=(1, 2)),
     ]
-    return [PhotoMeasures(*row) for row in torch.stack(columns, dim=1).tolist()]
+    return [
+        PhotoMeasures(*[*row, *areas])
+        for row, areas in zip(
+            torch.stack(columns, dim=1).tolist(), truth.blotches(lab), strict=True
+        )
+    ]
 
 
 def average(measures: Iterable[PhotoMeasures]) -> PhotoMeasures:
-    """Mean over pictures, NaN left out."""
+    """Mean over pictures, NaN left out; of `blotched` over the even area of all of them."""
     everything = list(measures)
     means = {}
     for entry in fields(PhotoMeasures):
-        known = [v for one in everything if not math.isnan(v := float(getattr(one, entry.name)))]
-        means[entry.name] = math.fsum(known) / len(known) if known else math.nan
+        weights = [one.even if entry.name == "blotched" else 1.0 for one in everything]
+        known = [
+            (weight * v, weight)
+            for one, weight in zip(everything, weights, strict=True)
+            if not math.isnan(v := float(getattr(one, entry.name)))
+        ]
+        total = math.fsum(weight for _, weight in known)
+        means[entry.name] = math.fsum(v for v, _ in known) / total if total else math.nan
     return PhotoMeasures(**means)

@@ -123,6 +123,7 @@ class PhotoReport:
             "ab_error_ratio": round(self.ours.ab_error / self.neutral.ab_error, 3),
             "ciede2000": round(self.ours.ciede2000, 2),
             "neutral_chroma": round(self.ours.neutral_chroma, 2),
+            "blotched": round(self.ours.blotched, 3),
         }
         return {name: value for name, value in figures.items() if not math.isnan(value)}
 
@@ -137,7 +138,7 @@ class PhotoReport:
             "ours": self.ours.as_dict(),
             "neutral": self.neutral.as_dict(),
             "mean_color": {**self.mean_color.as_dict(), "ab": list(self.mean_ab)},
-            "truth": {name: truth[name] for name in ("colorfulness", "neutral_chroma")},
+            "truth": {name: truth[name] for name in ("colorfulness", "neutral_chroma", "even")},
             "curve": [asdict(point) for point in self.curve],
             "at_equal_colorfulness": [
                 {

@@ -103,5 +103,8 @@ def test_chroma_on_neutral_looks_only_where_the_truth_is_neutral() -> None:
 
 
 def test_average_leaves_out_what_is_not_a_number() -> None:
-    pair = [PhotoMeasures(20, 10, 8, 30, 4), PhotoMeasures(22, 12, 9, 40, math.nan)]
-    assert average(pair) == PhotoMeasures(21, 11, 8.5, 35, 4)
+    pair = [
+        PhotoMeasures(20, 10, 8, 30, 4, 0.2, 0.5),
+        PhotoMeasures(22, 12, 9, 40, math.nan, 0.4, 0.5),
+    ]
+    assert average(pair) == PhotoMeasures(21, 11, 8.5, 35, 4, pytest.approx(0.3), 0.5)
