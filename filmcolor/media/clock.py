@@ -8,7 +8,8 @@ from fractions import Fraction
 
 from av.video.frame import VideoFrame
 
-from filmcolor.media.damage import Decoded
+from filmcolor.media.damage import ASTRAY, Decoded
+from filmcolor.media.splices import FAR_SECONDS
 from filmcolor.types import Notice, VideoInfo
 
 UNTIMED = {
@@ -19,11 +20,6 @@ UNTIMED = {
 ASSUMED_RATE = Fraction(25)
 """Frames a second, where nothing says anything."""
 _MOST_HELD = 16  # pictures held back while waiting for a first known time
-
-
-_ASTRAY_SECONDS = 10  # a single time so far ahead of the next one is not believed
-BACK_SECONDS = 1
-"""A time so far back begins a new count; nearer, it is out of order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +40,9 @@ def stamp(
     """Give every picture its pts: the container's, else its dts, else counted on at the rate.
 
     Pictures before the first known time (raw streams have none at all) are counted back from it. A
-    single time far ahead of those around it is not believed. Where the times begin anew (films
-    strung together), they are counted on from there; any other time that does not advance is moved
+    single time far from those around it is not believed. Any other that does not advance is moved
     one tick after the one before, since no container can hold it. `tell` is told once of each.
+    (Where times begin anew, the packets' are carried on before: see `splices`.)
     """
     clock = _Clock(info, tell)
     held: list[Decoded] = []
@@ -83,7 +79,6 @@ class _Clock:
         self._step = _step(info)
         self._tell = tell
         self._told: set[str] = set()
-        self._offset = 0
         self._own_step = self._step
         self.last: int | None = None
 
@@ -91,15 +86,15 @@ class _Clock:
         """Where a picture of this time goes; None: its time is unknown, or not believed."""
         if time is None or self.last is None:
             return time
-        known = time + self._offset
-        if following is not None and known - self.last > _ASTRAY_SECONDS / self._tick:
-            back = following + self._offset
-            if self.last < back < known - _ASTRAY_SECONDS / self._tick:
-                self._say("a frame's time was far from those around it: it was counted instead")
-                return None
-        if known <= self.last:
-            known = self._put_forward(known, self.last)
-        return known
+        is_far = abs(time - self.last) * self._tick >= FAR_SECONDS
+        goes_on = following is not None and following > self.last
+        if is_far and goes_on and not self.last < time <= (following or 0):
+            self._say(ASTRAY)
+            return None
+        if time > self.last:
+            return time
+        self._say("frame times that did not advance were moved by a tick")
+        return self.last + 1
 
     def counted_on(self, held: list[Decoded]) -> int:
         """The time of a picture that has none of its own."""
@@ -121,20 +116,9 @@ class _Clock:
         """Ticks that these pictures last."""
         return sum(_own_step(decoded, self._step) for decoded in held)
 
-    def _put_forward(self, known: int, last: int) -> int:
-        """The time of a picture that would come no later than the one before it."""
-        if (last - known) * self._tick < BACK_SECONDS:
-            self._say("frame times that did not advance were moved by a tick")
-            return last + 1
-        at = float(last * self._tick)
-        self._say(f"the frame times begin anew after {at:.2f} s: they were counted on from there")
-        self._offset += last + self._own_step - known
-        return last + self._own_step
-
     def _say(self, text: str) -> None:
-        kind = text[:16]
-        if kind not in self._told:
-            self._told.add(kind)
+        if text not in self._told:
+            self._told.add(text)
             self._tell(Notice(text, warning=True))
 
 

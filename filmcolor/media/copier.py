@@ -7,20 +7,20 @@ does not grow and the file is interleaved as it should be.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 
 import av
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.stream import Discard, Stream
+from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
 from filmcolor.errors import MediaError
-from filmcolor.media.clock import BACK_SECONDS
 from filmcolor.media.containers import Container, add_copy, stream_metadata
 from filmcolor.media.decoding import MOST_RETRIES
-from filmcolor.media.source import SEEKABLE, open_source
+from filmcolor.media.source import can_seek, film_stream, open_source
+from filmcolor.media.splices import StraightPackets
 from filmcolor.media.streams import (
     StreamPlan,
     is_attached_picture,
@@ -74,8 +74,8 @@ class StreamCopier:
         self._converters: dict[int, SubtitleConverter] = {}
         self._last_dts: dict[int, int] = {}
         self._shown: dict[int, Packet[Stream]] = {}
-        self._straight = Straightener()
-        self._packets: Iterator[Packet[Stream]] = iter(())
+        self._film = film_stream(self._templates, path).index
+        self._packets: StraightPackets | None = None
         self._pending: Packet[Stream] | None = None
         self._container: OutputContainer | None = None
         self._first: Fraction | None = None
@@ -118,10 +118,10 @@ class StreamCopier:
                 picture.is_keyframe = True
                 self._mux(picture)
         if self._outputs:
-            self._reader = self._open_reader()
+            self._reader = open_source(self._path)
             if first is not None:
                 self._seek(first)
-            self._packets = self._demux()
+            self._packets = self._straight(self._reader)
 
     def copy_until(self, time: Fraction | None) -> None:
         """Write the packets before `time` seconds of the source's clock, up to the first one that
@@ -153,33 +153,23 @@ class StreamCopier:
     def close(self) -> None:
         """Let go of the source."""
         self._pending = None
-        self._packets = iter(())
+        self._packets = None
         if self._reader is not None:
             self._reader.close()
         self._templates.close()
 
-    def _open_reader(self) -> InputContainer:
-        reader = open_source(self._path)
-        for stream in reader.streams:
-            if stream.index not in self._outputs:
-                stream.discard = Discard.all
-        return reader
-
-    def _demux(self) -> Iterator[Packet[Stream]]:
-        reader = self._reader
-        if reader is None:
-            return iter(())
-        return iter(reader.demux([reader.streams[index] for index in self._outputs]))
+    def _straight(self, reader: InputContainer) -> StraightPackets:
+        return StraightPackets(reader, self._film, self._outputs)
 
     def _next(self) -> Packet[Stream] | None:
         failed = 0
-        while self._pending is None:
+        while self._pending is None and self._packets is not None:
             try:
-                packet = next(self._packets, None)
+                self._pending = next(self._packets, None)
             except (av.FFmpegError, OSError) as error:
                 failed += 1
                 if failed <= self._retries:
-                    self._packets = self._demux()
+                    self._packets.again()
                     continue
                 if self._retries:
                     return None
@@ -187,10 +177,8 @@ class StreamCopier:
                     f"{self._path}: its other streams cannot be read on ({error}); "
                     "repair the file first, or go on regardless with --on-error repeat"
                 ) from error
-            if packet is None:
+            if self._pending is None:
                 return None
-            self._straight(packet)
-            self._pending = packet
         return self._pending
 
     def _seek(self, first: Fraction) -> None:
@@ -203,17 +191,18 @@ class StreamCopier:
         steady = {index for index, output in self._outputs.items() if output.type == "audio"}
         if target <= 0 or not steady or "subtitle" in kinds or self._reader is None:
             return
-        if not self._reader.format.name.startswith(SEEKABLE):
+        if not can_seek(self._reader):
             return
         with contextlib.suppress(av.FFmpegError, OSError):
+            packets = self._straight(self._reader)
             self._reader.seek(target, backward=True)
-            landed = next((p for p in self._demux() if p.stream_index in steady), None)
+            landed = next((packet for packet in packets if packet.stream_index in steady), None)
             at = None if landed is None else packet_time(landed)
             if at is not None and at <= first:
                 self._reader.seek(target, backward=True)
                 return
         self._reader.close()
-        self._reader = self._open_reader()
+        self._reader = open_source(self._path)
 
     def _write(self, packet: Packet[Stream]) -> None:
         """Trim one packet, and put what is left of it."""
@@ -254,6 +243,8 @@ class StreamCopier:
         if not packet.duration and output.type == "audio":
             # AVI tells none for FLAC, and mp4 hides what lasts no time.
             packet.duration = dts - last
+        if packet.has_sidedata("new_extradata"):
+            packet = _without_header(packet)
         packet.dts, packet.pts = dts, max(pts + shift, dts)
         packet.stream = output
         self._mux(packet)
@@ -287,31 +278,17 @@ class StreamCopier:
             self._container.mux_one(packet)
 
 
-class Straightener:
-    """Carries times on where they begin anew, as the film's own do (see `clock`)."""
-
-    def __init__(self) -> None:
-        self._last: dict[int, Fraction] = {}
-        self._added: dict[int, Fraction] = {}
-        self._latest = Fraction(0)
-
-    def __call__(self, packet: Packet[Stream]) -> None:
-        """Move the packet's times; those of a subtitle, which come seldom, as the others' were."""
-        at, index = _decode_time(packet), packet.stream_index
-        if at is None or packet.time_base is None:
-            return
-        added = self._added.get(index, Fraction(0))
-        last = self._last.get(index)
-        if packet.stream.type == "subtitle":
-            added = self._latest
-        elif last is not None and at + added < last - BACK_SECONDS:
-            added = last + (packet.duration or 0) * packet.time_base - at
-            self._added[index] = self._latest = added
-        self._last[index] = at + added
-        if added:
-            shift = round_half_up(added / packet.time_base)
-            packet.dts = None if packet.dts is None else packet.dts + shift
-            packet.pts = None if packet.pts is None else packet.pts + shift
+def _without_header(packet: Packet[Stream]) -> Packet[Stream]:
+    """The same packet without the codec's header, which FLV repeats where recordings were strung
+    together: the header of the result stands, and the muxer of Matroska would write over the file.
+    """
+    plain: Packet[Stream] = Packet(bytes(packet))
+    plain.time_base, plain.duration = packet.time_base, packet.duration
+    plain.is_keyframe = packet.is_keyframe
+    for side in packet.iter_sidedata():
+        if side.data_type != "new_extradata":
+            plain.set_sidedata(side)
+    return plain
 
 
 def _decode_time(packet: Packet[Stream]) -> Fraction | None:

@@ -11,7 +11,12 @@ from fractions import Fraction
 
 from av.video.frame import VideoFrame
 
-from filmcolor.types import Notice
+from filmcolor.media.splices import AHEAD_SECONDS, Straightener, StraightPackets
+from filmcolor.types import Notice, VideoInfo
+
+ASTRAY = "a frame's time was far from those around it: it was counted instead"
+_STATE_NOTHING = {"mpegts", "mpeg"}  # FFmpeg reckons from the times of their packets
+_SHORT_SECONDS = 1  # by which a film may end before its header says so, without a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,8 @@ class Damage:
     """Places of the file that could not be read."""
     scaled: list[int | None] = field(default_factory=list)
     """Times of pictures of another size or format, brought to the first one's."""
+    packets: StraightPackets | None = None
+    """What it was read from, once it is read."""
 
     @property
     def seconds(self) -> float:
@@ -95,6 +102,8 @@ class Damage:
 
     def notices(self) -> Iterator[Notice]:
         """What the user should know of it."""
+        if self.packets is not None:
+            yield from _clock_notices(self.packets.straight)
         if self.repeated:
             yield Notice(
                 f"{_frames(self.repeated)} could not be decoded: the frame before is shown again "
@@ -131,6 +140,53 @@ class Damage:
             return "(the file gives no times)"
         first, last = min(known), max(known)
         return f"(at {first:.2f} s)" if len(known) == 1 else f"({first:.2f} to {last:.2f} s)"
+
+
+def _clock_notices(straight: Straightener) -> Iterator[Notice]:
+    if straight.found:
+        places, first = len(straight.found), float(straight.found[0])
+        where = f"after {first:.2f} s"
+        if places > 1:
+            where = f"in {places} places, first {where}"
+        yield Notice(
+            f"the times begin anew {where}: picture and sound are counted on from there, together",
+            warning=True,
+        )
+    if straight.astray:
+        yield Notice(ASTRAY, warning=True)
+
+
+def length_notices(
+    info: VideoInfo, damage: Damage, origin: int, last: int, states_length: bool
+) -> Iterator[Notice]:
+    """A word about a film that ends well before its header says so, or goes on well after.
+
+    `origin` and `last` are the times of its first and last frame. A header that does not state
+    (`states_length`) how long the picture lasts is held against whatever ends last in the file:
+    sound may outlast the picture. Where times begin anew, it speaks of another film.
+    """
+    packets = damage.packets
+    if info.duration is None or packets is None or packets.straight.found:
+        return
+    if info.container in _STATE_NOTHING:
+        return
+    end = last * info.time_base + (1 / info.rate if info.rate else 0)
+    if not states_length:
+        end = max(end, packets.end or end)
+    if not info.container.startswith("matroska"):  # there it is counted from zero
+        end -= origin * info.time_base
+    if info.duration - end > _SHORT_SECONDS:
+        what = "it was cut short"
+    elif end - info.duration > AHEAD_SECONDS:
+        what = "its times have gaps that it should not have"
+    else:
+        return
+    at, stated = float((last - origin) * info.time_base), float(info.duration)
+    yield Notice(
+        f"the last frame is at {at:.2f} s, but the file's header says {stated:.2f} s: {what}, or "
+        "its header is wrong",
+        warning=True,
+    )
 
 
 def _frames(times: list[int | None]) -> str:

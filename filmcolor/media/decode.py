@@ -22,13 +22,20 @@ from av.video.stream import VideoStream
 from filmcolor.errors import MediaError
 from filmcolor.media.alike import alike, changed, check_size, deinterlaced, is_alike
 from filmcolor.media.clock import ASSUMED_RATE, UNTIMED, Timed, stamp
-from filmcolor.media.damage import Damage, Decoded, Step
+from filmcolor.media.damage import Damage, Decoded, Step, length_notices
 from filmcolor.media.decoding import repeating, strictly
 from filmcolor.media.patience import FILE_SECONDS, PIPE_SECONDS, Pulse, watched
 from filmcolor.media.planes import PlaneReader
 from filmcolor.media.probe import describe, first_frames
 from filmcolor.media.sampling import is_short, nearest, sample_reach, sample_times, strided
-from filmcolor.media.source import PIPE, SEEKABLE, film_stream, media_errors, open_source
+from filmcolor.media.source import (
+    PIPE,
+    SEEKABLE,
+    can_seek,
+    film_stream,
+    media_errors,
+    open_source,
+)
 from filmcolor.options import OnError
 from filmcolor.types import Frame, Notice, VideoInfo
 
@@ -42,7 +49,6 @@ _ONE_A_PACKET = {
     *("dnxhd", "huffyuv", "rawvideo"),
 }
 _LEAD_SECONDS = 2  # how much earlier than asked for a seek goes
-_SHORTFALL_SECONDS = 1  # by which a film may end before its header says so, without a word
 
 
 class FilmReader:
@@ -77,6 +83,8 @@ class FilmReader:
             is_pipe = self._path == PIPE
             firsts = [] if is_pipe else first_frames(container, stream, self._pulse)
             info = describe(self._path, container, stream, firsts)
+            self._is_seekable = not is_pipe and can_seek(container)
+            self._states_length = bool(stream.duration)
             if is_pipe:
                 self._pipe = container
                 self._piped = self._decoded(container, stream, self._damage)
@@ -189,7 +197,8 @@ class FilmReader:
                 )
             )
         if stop is None:
-            self._notices.extend(_shortfall(self.info, length_seconds))
+            states = self._states_length
+            self._notices.extend(length_notices(self.info, damage, origin, last, states))
 
     def frames_from(
         self, pts: int, *, deinterlace: bool = False, seek: bool = True
@@ -258,8 +267,9 @@ class FilmReader:
         return "standard input" if self._path == PIPE else self._path
 
     @property
-    def _can_seek(self) -> bool:
-        return self._path != PIPE and self.info.container.startswith(SEEKABLE)
+    def can_seek(self) -> bool:
+        """Whether a place is found without decoding all before it."""
+        return self._is_seekable
 
     def _frame(self, reader: PlaneReader, entry: Timed, index: int, *, with_chroma: bool) -> Frame:
         picture = entry.picture
@@ -276,7 +286,7 @@ class FilmReader:
         self, start: Fraction, damage: Damage
     ) -> tuple[Generator[Timed, None, None], int]:
         """The film's frames from shortly before `start`, and the pts of its very first one."""
-        seeks = self._can_seek and start > _LEAD_SECONDS
+        seeks = self.can_seek and start > _LEAD_SECONDS
         # Between the first frame and those after a seek nothing is lost.
         timed = self._timed(None, Damage(self.info.time_base) if seeks else damage)
         first = next(timed, None)
@@ -290,7 +300,7 @@ class FilmReader:
 
     def _landed(self, pts: int | Fraction, damage: Damage) -> Generator[Timed, None, None]:
         """The film's frames from shortly before `pts`, or all where seeking cannot be trusted."""
-        if self._can_seek:
+        if self.can_seek:
             timed = self._timed(int(pts - _LEAD_SECONDS / self.info.time_base), damage)
             landed = next(timed, None)
             if landed is not None and landed.pts <= pts:
@@ -346,7 +356,7 @@ class FilmReader:
         again = Damage(damage.time_base)
         with open_source(self._path) as container:
             stream = film_stream(container, self._path, ThreadType.SLICE)
-            if self._can_seek and shown is not None:
+            if self.can_seek and shown is not None:
                 with media_errors(self._path):
                     container.seek(shown - int(_LEAD_SECONDS / self.info.time_base), stream=stream)
             for decoded in strictly(container, stream, self._name, again, self._pulse, self._step):
@@ -389,16 +399,3 @@ def _rejoin(
         yield from rest
     finally:
         rest.close()
-
-
-def _shortfall(info: VideoInfo, seconds: Fraction) -> Iterator[Notice]:
-    """A word about a film whose last frame, at `seconds`, comes well before its stated end."""
-    if info.duration is None:
-        return
-    missing = info.duration - seconds
-    if missing > _SHORTFALL_SECONDS + (1 / info.rate if info.rate else 0):
-        yield Notice(
-            f"the last frame is at {float(seconds):.2f} s, but the file's header says "
-            f"{float(info.duration):.2f} s: it was cut short, or its header is wrong",
-            warning=True,
-        )

@@ -10,17 +10,20 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Generator, Iterator
 from math import inf
+from operator import itemgetter
 
 import av
 import av.error
 from av.container import InputContainer
 from av.packet import Packet
+from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
 from filmcolor.media.damage import Damage, Decoded, Step
 from filmcolor.media.patience import Pulse
+from filmcolor.media.splices import StraightPackets, is_last
 
 MOST_RETRIES = 100
 """Reads that may fail one after the other before the file is at its end."""
@@ -45,7 +48,7 @@ def strictly(
     two key frames).
     """
     awaited = Awaited(damage, step)
-    packets = container.demux(stream)
+    damage.packets = packets = StraightPackets(container, stream.index, [stream.index])
     while True:
         is_flush = False
         pulse.beat()
@@ -53,11 +56,11 @@ def strictly(
             packet = next(packets, None)
             if packet is None:
                 return
-            is_flush = _is_flush(packet)
+            is_flush = is_last(packet)
             if packet.size == 0 and not is_flush:
                 continue
             awaited.send(packet)
-            pictures = packet.decode()
+            pictures = stream.codec_context.decode(packet)
         except _FAILURES as error:
             if is_flush and damage.latest is not None:
                 return
@@ -92,7 +95,7 @@ def repeating(
     their places are not taken. It must not run frame threads, which tell an error too late.
     """
     awaited = Awaited(damage, step)
-    pending: list[Decoded] = []
+    pending: list[tuple[float, Decoded]] = []
     shown: VideoFrame | None = None
     for packet in _packets(container, stream, damage, pulse):
         if packet is not None and packet.size == 0:
@@ -108,7 +111,8 @@ def repeating(
             if is_lost and packet.pts is None and shown is not None:
                 yield damage.repeat(shown, packet.dts, packet.duration or 0)
         for picture in pictures:
-            insort(pending, Decoded.of(picture), key=_order)
+            decoded = Decoded.of(picture)
+            insort(pending, (_order(decoded, pending), decoded), key=itemgetter(0))
         for decoded in _released(pending, packet, awaited):
             if decoded.time is not None and decoded.time in damage.taken:
                 continue  # it comes too late
@@ -122,12 +126,15 @@ def repeating(
             yield damage.repeat(shown, time, duration)
 
 
-def _order(decoded: Decoded) -> float:
-    return -inf if decoded.time is None else decoded.time
+def _order(decoded: Decoded, pending: list[tuple[float, Decoded]]) -> float:
+    """Where a picture comes: one without a time behind the one that was given before it."""
+    if decoded.time is not None:
+        return decoded.time
+    return pending[-1][0] if pending else -inf
 
 
 def _released(
-    pending: list[Decoded], packet: Packet[VideoStream] | None, awaited: Awaited
+    pending: list[tuple[float, Decoded]], packet: Packet[Stream] | None, awaited: Awaited
 ) -> Iterator[Decoded]:
     """Those of the pictures, in order, before which none can come any more; all after the last.
 
@@ -139,12 +146,9 @@ def _released(
     else:
         keep, sent = _HELD_AFTER_FAILURE if awaited.has_failed else 0, packet.dts
     while len(pending) > keep and (
-        sent is None
-        or len(pending) > _MOST_HELD
-        or (time := pending[0].time) is None
-        or time <= sent
+        sent is None or len(pending) > _MOST_HELD or pending[0][0] <= sent
     ):
-        yield pending.pop(0)
+        yield pending.pop(0)[1]
 
 
 def _damaged(name: str, damage: Damage) -> MediaError:
@@ -156,10 +160,10 @@ def _damaged(name: str, damage: Damage) -> MediaError:
 
 def _packets(
     container: InputContainer, stream: VideoStream, damage: Damage, pulse: Pulse
-) -> Iterator[Packet[VideoStream] | None]:
+) -> Iterator[Packet[Stream] | None]:
     """The film's packets, past what cannot be read; None flushes the decoder."""
     failed = 0
-    packets = container.demux(stream)
+    damage.packets = packets = StraightPackets(container, stream.index, [stream.index])
     while failed < MOST_RETRIES:
         pulse.beat()
         try:
@@ -167,18 +171,13 @@ def _packets(
         except _FAILURES:
             damage.unread += failed == 0
             failed += 1
-            packets = container.demux(stream)
+            packets.again()
             continue
-        if packet is None or _is_flush(packet):
+        if packet is None or is_last(packet):
             break
         failed = 0
         yield packet
     yield None
-
-
-def _is_flush(packet: Packet[VideoStream]) -> bool:
-    """Whether it is the empty packet after the last; AVI has empty ones in between."""
-    return packet.size == 0 and packet.pts is None and packet.dts is None
 
 
 class Awaited:
@@ -196,7 +195,7 @@ class Awaited:
         self._waiting: list[tuple[int, int, bool]] = []  # pts, duration, whether it failed
         self.has_failed = False
 
-    def send(self, packet: Packet[VideoStream], *, is_lost: bool = False) -> None:
+    def send(self, packet: Packet[Stream], *, is_lost: bool = False) -> None:
         """A packet goes in."""
         self.has_failed = self.has_failed or is_lost
         if packet.pts is None or packet.is_discard:

@@ -1,4 +1,5 @@
-"""Writes into a finished Matroska file what FFmpeg's muxer was not told: the shape of the pixels.
+"""Writes into a finished Matroska file what FFmpeg's muxer was not told: the shape of the pixels;
+and looks where the first of several films in one file ends.
 
 PyAV gives no way to set a stream's sample aspect ratio, and the muxer takes it from nowhere else;
 FFV1, ProRes and AV1 in Matroska would lose it. The track's name is written with room behind it
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import BinaryIO
 
+_HEADER = bytes.fromhex("1a45dfa3")
 _SEGMENT = 0x18538067
 _TRACKS = 0x1654AE6B
 _CLUSTER = 0x1F43B675
@@ -26,6 +28,8 @@ _DISPLAY_UNIT = 0x54B2
 _UNIT_ASPECT_RATIO = 3
 _CRC = 0xBF
 _VOID = 0xEC
+
+_UNKNOWN_SIZES = {(1 << 7 * length) - 1 for length in range(1, 9)}
 
 _ROOM = " " * 40
 """Larger than what the display elements add; never seen, since it is replaced."""
@@ -61,6 +65,26 @@ def write_display_shape(path: str, width: int, height: int, aspect: Fraction) ->
         file.seek(position)
         file.write(patched)
         return True
+
+
+def segment_end(path: str) -> int | None:
+    """Where a file's first film ends, in bytes; None where that is not stated, as in one that was
+    broken off or written into a pipe.
+    """
+    with open(path, "rb") as file:
+        while (head := _read_head(file)) is not None:
+            identity, size = head
+            if identity == _SEGMENT:
+                return None if size in _UNKNOWN_SIZES else file.tell() + size
+            file.seek(size, 1)
+    return None
+
+
+def is_matroska(path: str, at: int = 0) -> bool:
+    """Whether a film begins at this byte of a file."""
+    with open(path, "rb") as file:
+        file.seek(at)
+        return file.read(len(_HEADER)) == _HEADER
 
 
 def _find_tracks(file: BinaryIO) -> tuple[int, int] | None:

@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
 from filmcolor.media.legacy_text import UNDECODED, mend_tags
+from filmcolor.media.matroska import is_matroska, segment_end
 from filmcolor.media.patience import PIPE_SECONDS, PatientPipe, Pulse
 
 PIPE = "-"
@@ -29,6 +30,8 @@ SEEKABLE = ("mov,", "matroska")
 asked for, with true times. The others (MPEG-1/2 streams, AVI, raw streams) are read from their
 beginning; in some of them times begin anew on the way, which no seeking can know.
 """
+_STRUNG = {"mpegts", "mpeg", "flv"}
+"""Containers that hold several recordings one after another, each with a clock of its own."""
 
 LARGEST_SIDE = 16_384
 """Pixels; no encoder here writes a longer side."""
@@ -103,6 +106,32 @@ def film_stream(
     stream.codec_context.options = dict(_DECODER_OPTIONS)
     stream.thread_type = threads
     return stream
+
+
+def can_seek(container: InputContainer) -> bool:
+    """Whether seeking in an open film can be trusted."""
+    name = container.format.name
+    if not name.startswith("matroska"):
+        return name.startswith(SEEKABLE)
+    return segment_end(_path_of(container)) is not None and not is_strung(container)
+
+
+def is_strung(container: InputContainer) -> bool:
+    """Whether a file may be several recordings strung together, each with a clock of its own."""
+    name = container.format.name
+    if not name.startswith("matroska"):
+        return name in _STRUNG
+    end = segment_end(_path_of(container))
+    return end is not None and is_matroska(_path_of(container), end)
+
+
+def has_steady_times(container: InputContainer) -> bool:
+    """Whether times cannot begin anew on the way: mp4 and mov hold how long each packet lasts."""
+    return container.format.name.startswith("mov,")
+
+
+def _path_of(container: InputContainer) -> str:
+    return container.name.removeprefix("file:")
 
 
 def refuse_absurd_size(path: str, width: int, height: int) -> None:

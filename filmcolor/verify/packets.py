@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import blake2b
@@ -19,8 +19,8 @@ from av.packet import Packet
 from av.stream import Discard, Stream
 from av.subtitles.stream import SubtitleStream
 
-from filmcolor.media.copier import Straightener
-from filmcolor.media.source import media_errors
+from filmcolor.media.source import film_stream, media_errors
+from filmcolor.media.splices import StraightPackets
 from filmcolor.media.streams import StreamPlan, codec_name, is_shown_until_next, packet_time
 from filmcolor.media.subtitles import SubtitleConverter, trial_converter
 from filmcolor.verify.findings import Findings, Place
@@ -289,8 +289,8 @@ def compare_packets(
     containers are freshly opened and are read to their ends.
     """
     sides = (
-        _Side(source, [pair.source for pair in pairs], Straightener()),
-        _Side(result, [pair.result for pair in pairs]),
+        _Side([pair.source for pair in pairs], source, straightens=True),
+        _Side([pair.result for pair in pairs], result),
     )
     matches, readers = [], []
     for pair in pairs:
@@ -327,18 +327,20 @@ class _Side:
     """The packets of some streams of one file, and how far they have been read."""
 
     def __init__(
-        self,
-        container: InputContainer,
-        indexes: list[int],
-        straighten: Callable[[Packet[Stream]], None] = lambda packet: None,
+        self, indexes: list[int], container: InputContainer, *, straightens: bool = False
     ) -> None:
-        """`straighten` moves the times of every packet, as those of the film are moved."""
-        self.indexes, self._straighten = indexes, straighten
-        for stream in container.streams:
-            if stream.index not in indexes:
-                stream.discard = Discard.all
-        chosen = [container.streams[index] for index in indexes]
-        self._packets = iter(container.demux(chosen)) if chosen else iter(())
+        """`straightens` carries times on where they begin anew, as those of the film are."""
+        self.indexes = indexes
+        self._packets: Iterator[Packet[Stream]]
+        if straightens:
+            film = film_stream(container, container.name).index
+            self._packets = StraightPackets(container, film, indexes)
+        else:
+            for stream in container.streams:
+                if stream.index not in indexes:
+                    stream.discard = Discard.all
+            chosen = [container.streams[index] for index in indexes]
+            self._packets = iter(container.demux(chosen)) if chosen else iter(())
         self.seconds: Fraction | None = None
         self.is_over = False
 
@@ -348,7 +350,6 @@ class _Side:
         if packet is None:
             self.is_over = True
             return None
-        self._straighten(packet)
         if (seconds := packet_time(packet)) is not None:
             self.seconds = seconds
         return packet
