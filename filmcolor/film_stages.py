@@ -41,7 +41,9 @@ from filmcolor.views import film_view
 T = TypeVar("T")
 
 _NEAR_FRAMES = 250
-"""Frames that are decoded and passed over rather than sought past."""
+"""Frames that are decoded and passed over rather than sought past, where seeking can be trusted;
+elsewhere it would decode all frames before them anew.
+"""
 
 
 class StageClock:
@@ -157,21 +159,23 @@ def color_frames(
 
 
 def color_segments(
-    job: Coloring, film: FilmPlan, segments: Iterable[tuple[Segment, Lease]]
+    job: Coloring,
+    film: FilmPlan,
+    segments: Iterable[tuple[Segment, Lease]],
+    source: PlannedFrames,
 ) -> Generator[tuple[Segment, Lease, ColorFrame], None, None]:
     """The frames of one segment after another, in order, each with its segment.
 
     A segment is taken from `segments` only when the one before it has been coloured; its lease is
-    given up if it cannot be.
+    given up if it cannot be. `source` has the frames, and stays open.
     """
-    with closing(PlannedFrames(job, film)) as source:
-        for segment, lease in segments:
-            try:
-                for frame in _colored(job, source.needed(segment), film, segment):
-                    yield segment, lease, frame
-            except BaseException:
-                lease.release()
-                raise
+    for segment, lease in segments:
+        try:
+            for frame in _colored(job, source.needed(segment), film, segment):
+                yield segment, lease, frame
+        except BaseException:
+            lease.release()
+            raise
 
 
 def _colored(
@@ -305,7 +309,9 @@ class PlannedFrames:
 
     def _at(self, index: int) -> Frame:
         """One frame: the next one, or where it has to be sought."""
-        if self._stream is None or not 0 <= index - self._next <= _NEAR_FRAMES:
+        ahead = index - self._next
+        is_near = ahead <= _NEAR_FRAMES or not self._job.reader.can_seek
+        if self._stream is None or ahead < 0 or not is_near:
             self._seek(index)
         while True:
             frame = self._read()

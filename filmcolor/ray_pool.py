@@ -21,7 +21,9 @@ from typing import Any
 import torch
 
 from filmcolor.errors import FilmcolorError, JobError, OptionError
+from filmcolor.film_stages import Coloring, PlannedFrames
 from filmcolor.film_workers import FilmTask
+from filmcolor.job import FilmPlan
 from filmcolor.media.decode import FilmReader
 from filmcolor.options import RunOptions
 from filmcolor.pipeline import prepare_film, write_facts
@@ -40,6 +42,16 @@ _POLL_SECONDS = 0.2
 _CLOSING_SECONDS = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class _OpenFilm:
+    """A film that an actor has open, as far as its last segment."""
+
+    key: tuple[str, dict[str, str]]
+    """Its work folder, and what the work depends on."""
+    job: Coloring
+    frames: PlannedFrames
+
+
 class FilmHand:
     """What an actor does; everything it needs of a film it reads from the folder that all share.
 
@@ -50,6 +62,7 @@ class FilmHand:
         torch.set_num_threads(1)
         self._lanes = threads
         self._shelf = ModelShelf()
+        self._open: _OpenFilm | None = None
 
     def begin(self, seen: Sequence[str]) -> tuple[str, list[str]]:
         """Name of this machine, and those of the files that it does not see."""
@@ -59,6 +72,7 @@ class FilmHand:
         self, source: str, target: str, options: RunOptions
     ) -> tuple[list[Notice], FilmTask] | FilmcolorError:
         """Look through a film; what there is to say of it, and what its segments are made from."""
+        self._let_go()
         notices: list[Notice] = []
         steps = prepare_film(source, target, options, self._shelf)
         try:
@@ -72,18 +86,43 @@ class FilmHand:
             return error
 
     def make(self, task: FilmTask, number: int) -> int | FilmcolorError:
-        """Colour one segment; the number of frames, 0 if somebody else is at it."""
+        """Colour one segment; the number of frames, 0 if somebody else is at it.
+
+        The film stays open for the segments after it: where seeking cannot be trusted, it would be
+        decoded from its beginning for each.
+        """
         try:
             folder, film = task.open_folder()
-            with FilmReader(task.source, task.options.on_error) as reader:
-                job = task.job(reader, film, self._shelf, self._lanes)
-                *_, frames = make_segments(job, folder, film, [film.segments()[number]])
-                return frames
+            opened = self._opened(task, film)
+            segments = [film.segments()[number]]
+            *_, frames = make_segments(opened.job, folder, film, segments, opened.frames)
+            return frames
         except FilmcolorError as error:
+            self._let_go()
             return error
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _opened(self, task: FilmTask, film: FilmPlan) -> _OpenFilm:
+        """The film of a task, open already if the task before was of it."""
+        key = str(task.folder), dict(task.fingerprint)
+        if self._open is None or self._open.key != key:
+            self._let_go()
+            reader = FilmReader(task.source, task.options.on_error)
+            job = task.job(reader, film, self._shelf, self._lanes)
+            self._open = _OpenFilm(key, job, PlannedFrames(job, film))
+        return self._open
+
+    def _let_go(self) -> None:
+        if self._open is not None:
+            self._open.frames.close()
+            self._open.job.reader.close()
+            self._open = None
 
     def join(self, task: FilmTask) -> int | FilmcolorError:
         """Put a film together whose segments are all done; the number of frames."""
+        self._let_go()
         try:
             folder, film = task.open_folder()
             with FilmReader(task.source, task.options.on_error) as reader:

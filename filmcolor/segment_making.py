@@ -12,7 +12,7 @@ from contextlib import closing
 
 import numpy as np
 
-from filmcolor.film_stages import Coloring, color_segments
+from filmcolor.film_stages import Coloring, PlannedFrames, color_segments
 from filmcolor.heap import give_back
 from filmcolor.job import FilmPlan, Segment
 from filmcolor.lease import Lease
@@ -26,17 +26,25 @@ _DIGEST_BYTES = 16
 
 
 def make_segments(
-    job: Coloring, folder: WorkFolder, film: FilmPlan, segments: Sequence[Segment]
+    job: Coloring,
+    folder: WorkFolder,
+    film: FilmPlan,
+    segments: Sequence[Segment],
+    source: PlannedFrames | None = None,
 ) -> Generator[int, None, None]:
     """Colour and encode every segment that nobody has done or is doing; of several shards, each
     begins at another.
 
     Yields a few times a second how many frames it has done, and at the end. Each segment stands in
-    the ledger as soon as it is whole; one that is broken off is left to others. Raises
+    the ledger as soon as it is whole; one that is broken off is left to others. `source` has the
+    film's frames, where it is to be used again, and stays open unless there is an error. Raises
     `FilmcolorError`.
     """
     done, reported = 0, time.monotonic()
-    frames = color_segments(job, film, folder.take(_in_turn(segments, job.options.shard)))
+    opened = PlannedFrames(job, film) if source is None else source
+    taken = folder.take(_in_turn(segments, job.options.shard))
+    frames = color_segments(job, film, taken, opened)
+    is_whole = False
     current: _OpenSegment | None = None
     try:
         with closing(prefetch(frames, job.queue_depth)) as ready:
@@ -52,7 +60,10 @@ def make_segments(
                 if time.monotonic() - reported > _REPORT_SECONDS:
                     reported = time.monotonic()
                     yield done
+        is_whole = True
     finally:
+        if source is None or not is_whole:
+            opened.close()
         if current is not None:
             current.give_up()
         folder.leave_segments()

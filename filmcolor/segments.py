@@ -28,6 +28,7 @@ from filmcolor.guide.screen import Screen
 from filmcolor.guide.times import FilmTimes
 from filmcolor.job import FilmPlan, Segment
 from filmcolor.lease import Watch
+from filmcolor.media.feed import check_durations
 from filmcolor.media.join import join_film
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
@@ -149,6 +150,7 @@ def prepare_segments(
     what people have said of the film, its plan, and the seconds that it took.
     """
     film, looked = yield from _plan(job, folder)
+    check_durations(job.output, film.pts.tolist(), film.last_duration)
     folder.is_plan_dear = looked >= _LONG_LOOK_SECONDS
     job = replace(job, stride=film.stride)
     folder.settings = {}

@@ -6,14 +6,18 @@ exactly as a film in one piece. Opens no file and no encoder.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from av.filter import Graph
 from av.video.frame import PictureType, VideoFrame
 
+from filmcolor.errors import MediaError
 from filmcolor.media.packing import convert_depth, pack_frame
 from filmcolor.media.plan import OutputPlan
 from filmcolor.media.settings import TOP_FIRST
+from filmcolor.media.timeline import LONGEST_TICKS
 from filmcolor.types import ColorFrame, Luma
 
 
@@ -60,6 +64,27 @@ def _with_fields(picture: VideoFrame, field_order: int) -> VideoFrame:
     graph.configure()
     graph.vpush(picture)
     return graph.vpull()
+
+
+def check_durations(plan: OutputPlan, pts: Sequence[int], last: int) -> None:
+    """Raise `MediaError` for a frame that lasts longer than the container can say.
+
+    `pts` of all frames and the duration of the last one, in ticks of the source.
+    """
+    if plan.container is None or not plan.container.is_mov:
+        return
+    starts = [*pts, pts[-1] + last] if pts else []
+    longest, at = max(
+        ((after - before, before) for before, after in pairwise(starts)), default=(0, 0)
+    )
+    if longest * plan.source_time_base / plan.time_base < LONGEST_TICKS:
+        return
+    since, seconds = at - pts[0], longest * plan.source_time_base
+    raise MediaError(
+        f"{plan.source}: its frame at {float(since * plan.source_time_base):.2f} s lasts "
+        f"{float(seconds):.0f} seconds, which {plan.container.title} cannot hold: "
+        "name an .mkv target, or colour the parts one by one with --start and --duration"
+    )
 
 
 def last_duration(plan: OutputPlan, stated: int, before: int) -> int:

@@ -16,6 +16,8 @@ LEAST_TIMESCALE = 10_000
 """Ticks a second that mp4 tracks have at least; reached by whole factors, so nothing is rounded."""
 LARGEST_TIMESCALE = 2**31 - 1
 """mp4 holds a time scale in 32 bits, FFmpeg in a signed integer."""
+LONGEST_TICKS = 2**31 - 1
+"""As long as no frame of an mp4 may last, for the same reason."""
 
 
 def round_half_up(value: Fraction) -> int:

@@ -13,8 +13,10 @@ from pathlib import Path
 import av
 import pytest
 
+from filmcolor.errors import MediaError
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.encode import FilmWriter, plan_output
+from filmcolor.media.feed import check_durations
 from filmcolor.options import VerifyOptions
 from filmcolor.verify.check import verify_film
 from filmcolor.verify.findings import VerifyReport
@@ -283,3 +285,22 @@ def test_times_far_beyond_what_the_header_states_are_told(tmp_path: Path) -> Non
         list(reader.frames())
         (text,) = [notice.text for notice in reader.notices]
     assert text.startswith("the last frame is at 41.96 s, but the file's header says 2.00 s")
+
+
+@pytest.mark.parametrize("gap", [134_200, 134_300])
+def test_a_frame_too_long_for_the_container_is_refused_before_colouring(
+    tmp_path: Path, gap: int
+) -> None:
+    """mp4 holds 2^31 - 1 ticks, here of 1/16000 s: 134,217 seconds; Matroska holds any."""
+    film = tmp_path / "in.mkv"
+    pts = [0, 40, gap * 1000, gap * 1000 + 40]
+    make_clip(film, rate=RATE, time_base=Fraction(1, 1000), pts=pts)
+    with FilmReader(str(film)) as reader:
+        for out in ("a.mp4", "a.mov", "a.mkv"):
+            plan = plan_output(reader.info, str(tmp_path / out), coloring.options())
+            if gap < 134_217 or out == "a.mkv":
+                check_durations(plan, pts, 40)
+                color(film, tmp_path / out)
+                continue
+            with pytest.raises(MediaError, match=r"frame at 0\.04 s lasts 134300 seconds.*\.mkv"):
+                check_durations(plan, pts, 40)
