@@ -27,7 +27,14 @@ from filmcolor.media.decoding import repeating, strictly
 from filmcolor.media.patience import FILE_SECONDS, PIPE_SECONDS, Pulse, watched
 from filmcolor.media.planes import PlaneReader
 from filmcolor.media.probe import describe, first_frames
-from filmcolor.media.sampling import is_short, nearest, sample_reach, sample_times, strided
+from filmcolor.media.sampling import (
+    is_short,
+    nearest,
+    sample_reach,
+    sample_times,
+    strided,
+    thinned,
+)
 from filmcolor.media.source import (
     PIPE,
     SEEKABLE,
@@ -383,7 +390,14 @@ class FilmReader:
                         landed = nearest(timed, wanted, reach)
                 if landed is not None:
                     found[landed.pts] = landed
-        return [found[pts] for pts in sorted(found)] or self._strided(count)
+        samples = [found[pts] for pts in sorted(found)]
+        if not samples:
+            return self._strided(count)
+        if 2 * len(samples) < count and not self.can_seek:
+            # Times leap, so that most of those asked for are not there.
+            with suppress(MediaError), closing(self._timed(None, Damage(info.time_base))) as timed:
+                return thinned(timed, count, info)
+        return samples
 
     def _strided(self, count: int) -> list[Timed]:
         with closing(self._timed(None, Damage(self.info.time_base))) as timed:

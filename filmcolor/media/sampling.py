@@ -59,3 +59,16 @@ def strided(timed: Iterable[Timed], count: int, info: VideoInfo) -> list[Timed]:
         if number == 0 or number % step == step // 2:
             found.append(entry)
     return found
+
+
+def thinned(timed: Iterable[Timed], count: int, info: VideoInfo) -> list[Timed]:
+    """The same of a film of unknown length: evenly spread over what is seen of it."""
+    reach, step = max(count, _STRIDE_PIXELS // (info.width * info.height)), 1
+    kept: list[Timed] = []
+    for number, entry in zip(range(reach), timed, strict=False):
+        if number % step == 0:
+            kept.append(entry)
+        if len(kept) > 2 * count:
+            kept, step = kept[::2], 2 * step
+    wanted = min(count, len(kept))
+    return [kept[len(kept) * place // wanted] for place in range(wanted)]

@@ -133,8 +133,7 @@ def test_recordings_strung_together_go_on_from_each_other(
     part, count = tmp_path / f"part{film.suffix}", len(offsets)
     make_part(part)
     string_together(film, offsets, part)
-    told = color(film, target)
-    (text,) = told
+    (text,) = color(film, target)
     where = "after" if count == 2 else "in 2 places"
     assert text.startswith(f"the times begin anew {where}")
     times, sound = coloring.decoded_times(target), sound_times(target)
@@ -150,6 +149,18 @@ def test_recordings_strung_together_go_on_from_each_other(
         assert max(abs(a - b) for a, b in zip(heard, expected, strict=True)) <= tolerance
     report = verified(film, target)
     assert not [finding for finding in report.findings if finding.severity == "fault"]
+
+
+def test_samples_are_of_the_whole_film_where_times_leap(
+    tmp_path: Path,
+) -> None:
+    """The middle of the time from the first packet to the last lies in no recording."""
+    part, film = tmp_path / "part.ts", tmp_path / "in.ts"
+    make_part(part)
+    string_together(film, (0, 20_000), part)
+    with FilmReader(str(film)) as reader:
+        times = [frame.pts * reader.info.time_base for frame in reader.sample(10)]
+    assert len(times) == 10 and times[0] < 1 and times[-1] > 3
 
 
 @pytest.mark.parametrize("bf", [0, 2])
