@@ -137,9 +137,7 @@ def test_a_check_that_fails_is_the_exit_code(project: Path, tmp_path: Path, fail
     finish(project, "stamp-dev")
     for program in ("ruff", "mypy", "python"):
         code = 3 if program == failing else 0
-        executable(
-            project / ".venv" / "bin" / program, f"#!/bin/sh\necho {program}\nexit {code}\n"
-        )
+        executable(project / ".venv" / "bin" / program, f"#!/bin/sh\necho {program}\nexit {code}\n")
     command = [str(project / "scripts" / "test")]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 3

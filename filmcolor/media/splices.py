@@ -28,6 +28,7 @@ AHEAD_SECONDS = 10
 _FOLLOWERS = 3  # packets of a stream that show whether it goes on from a leap
 _ENOUGH_SECONDS = 1  # of a stream that show the same
 _MOST_AHEAD = 500  # packets looked at ahead
+_MOST_REORDERED = 17  # frames by which a codec may show a picture later than it decodes it
 
 
 @dataclass(slots=True)
@@ -38,15 +39,19 @@ class _Track:
     latest: int
     end: int
     shift: int
+    lasts: int
+    """How long its first packet is shown."""
     second: int = field(init=False)
+    far: int = field(init=False)
+    """So far from the times around it, one is looked into."""
 
     def __post_init__(self) -> None:
         self.second = max(1, int(1 / self.base))
+        self.far = max(FAR_SECONDS * self.second, _MOST_REORDERED * self.lasts)
 
     def is_odd(self, moved: int, latest: int, end: int) -> bool:
         """Whether a time is too far from those before to be taken without a look ahead."""
-        far = FAR_SECONDS * self.second
-        return moved <= latest - far or moved >= end + far
+        return moved <= latest - self.far or moved >= end + self.far
 
     def seconds(self, ticks: int) -> Fraction:
         """Ticks in seconds."""
@@ -122,6 +127,8 @@ class Straightener:
     """Index of the stream that is the film."""
     strung: bool
     """Whether a leap forward may be the beginning of another recording, or is always a gap."""
+    by_display: bool = False
+    """Whether the film is followed by when it is shown, since nothing says when it is decoded."""
     found: list[Fraction] = field(default_factory=list)
     """Where times begin anew, in seconds, moved."""
     astray: int = 0
@@ -154,7 +161,10 @@ class Straightener:
             at = dts if dts is not None else pts
             if at is not None and abs(at - before.pts) < abs(at - before.dts):
                 before.dts = None
-        if pts is None or dts is None or abs(pts - dts) * packet.time_base < FAR_SECONDS:
+        if pts is None or dts is None:
+            return
+        apart, reordered = abs(pts - dts), _MOST_REORDERED * (packet.duration or 0)
+        if apart < reordered or apart * packet.time_base < FAR_SECONDS:
             return
         if pts < dts:  # nothing is shown before it is decoded
             packet.dts = None
@@ -173,6 +183,10 @@ class Straightener:
         if self._doubtful.get(index) is packet and not is_over:
             return False
         track = self._tracks.get(index)
+        if track is None and index == self.film and packet.dts is None and not self.by_display:
+            # Where it is decoded is not known yet, and it may be shown long after.
+            _move(packet, round_half_up(self._shift / packet.time_base))
+            return True
         if track is None:
             track = self._begun(packet, at)
             if track is None:
@@ -198,7 +212,8 @@ class Straightener:
             self._rare.add(index)
             return None
         shift = round_half_up(self._shift / packet.time_base)
-        self._tracks[index] = _Track(packet.time_base, at + shift, at + shift, shift)
+        lasts = packet.duration or 0
+        self._tracks[index] = _Track(packet.time_base, at + shift, at + shift, shift, lasts)
         return self._tracks[index]
 
     def _judge(
@@ -305,10 +320,10 @@ class StraightPackets:
         for stream in container.streams:
             if stream.index not in read:
                 stream.discard = Discard.all
-        self.straight = Straightener(film, is_strung(container))
         # Matroska has no decoding times: those that FFmpeg makes lag behind where times leap.
-        is_matroska = container.format.name.startswith("matroska")
-        self._is_guessed = is_matroska and self.straight.strung
+        strung = is_strung(container)
+        self._is_guessed = strung and container.format.name.startswith("matroska")
+        self.straight = Straightener(film, strung, by_display=self._is_guessed)
         self._ends: dict[int, tuple[int, Fraction]] = {}
         self._ready: Iterator[Packet[Stream]] = iter(())
         self._is_over = False

@@ -17,6 +17,8 @@ from filmcolor.errors import MediaError
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.encode import FilmWriter, plan_output
 from filmcolor.media.feed import check_durations
+from filmcolor.media.source import open_source
+from filmcolor.media.splices import StraightPackets
 from filmcolor.options import VerifyOptions
 from filmcolor.verify.check import verify_film
 from filmcolor.verify.findings import VerifyReport
@@ -315,3 +317,24 @@ def test_a_frame_too_long_for_the_container_is_refused_before_colouring(
                 continue
             with pytest.raises(MediaError, match=r"frame at 0\.04 s lasts 134300 seconds.*\.mkv"):
                 check_durations(plan, pts, 40)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".ts"])
+def test_a_picture_every_second_is_no_leap(tmp_path: Path, suffix: str) -> None:
+    """Pictures that are shown seconds after they are decoded, as slide shows have them."""
+    source = tmp_path / f"slides{suffix}"
+    make_clip(
+        source,
+        frames=20,
+        rate=Fraction(1),
+        time_base=Fraction(1, 1000),
+        codec="libx264",
+        options={"g": "10", "bf": "3"},
+        sound=1,
+    )
+    with open_source(str(source)) as container:
+        film = container.streams.video[0]
+        packets = StraightPackets(container, film.index, [film.index])
+        seconds = sorted(float(p.pts * p.time_base) for p in packets if p.pts is not None)
+    assert packets.straight.found == [] and packets.straight.astray == 0
+    assert [round(at - seconds[0], 3) for at in seconds] == list(range(20))
