@@ -15,7 +15,7 @@ from filmcolor.media.decode import FilmReader
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.pipeline import color_film
-from filmcolor.report.facts import Films, run_facts
+from filmcolor.report.facts import Films, _sidecar_facts, run_facts
 from filmcolor.sidecar import read_sidecar, sidecar_path
 from tests.clips import make_clip
 from tests.upscalers import write_upscaler
@@ -54,6 +54,15 @@ def test_it_says_what_was_run(films: tuple[Path, Path]) -> None:
     assert facts["options"]["color"]["size"] == 96
     assert "overwrite" not in facts["options"] and "workers" not in facts["options"]
     assert facts["device"] == "cpu" and facts["given"] == []
+
+
+def test_a_report_names_options_that_are_zero(films: tuple[Path, Path]) -> None:
+    result = films[1]
+    facts = json.loads(sidecar_path(result).read_text())
+    facts["options"]["color"] |= {"saturation": 0.0, "stability": 0, "hue_shift": 0.0}
+    told = dict(_sidecar_facts(facts, result.stat().st_size))["Options"].split(", ")
+    assert {"saturation 0.0", "stability 0", "hue shift 0.0"} <= set(told)
+    assert not [text for text in told if text.endswith((" None", " False"))]
 
 
 def test_it_says_what_was_given(films: tuple[Path, Path], tmp_path: Path) -> None:

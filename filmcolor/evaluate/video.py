@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import cv2
 import numpy as np
@@ -47,8 +47,9 @@ class FrameFigures:
     """Hasler and Süsstrunk's."""
     cdc: float = math.nan
     """Colour distribution consistency: Jensen-Shannon divergence of the histograms of R', G' and
-    B' of this frame and those 1, 2 and 4 frames on, averaged (Liu et al. 2021, "Temporally
-    Consistent Video Colorization with Deep Feature Propagation and Self-Regularization Learning").
+    B' of frames 1, 2 and 4 apart (Liu et al. 2021, "Temporally Consistent Video Colorization with
+    Deep Feature Propagation and Self-Regularization Learning"). Of a film or a shot: the mean over
+    the pairs of each lag, then over the lags. Of a frame: the mean over those that it begins.
     """
     warp_error: float = math.nan
     """Mean squared distance in the ab plane between this frame and the next one, brought here along
@@ -71,19 +72,25 @@ class FilmFigures:
     frames: tuple[FrameFigures, ...]
     shots: tuple[int, ...]
     """Number of every frame's shot."""
+    divergences: tuple[tuple[float, ...], ...]
+    """Of every frame and the one that is each of `LAGS` on; NaN where that is of another shot."""
 
     @property
     def total(self) -> FrameFigures:
         """Means over all frames; root mean squares where the figures are such."""
-        return _mean(self.frames)
+        return self._over(range(len(self.frames)))
 
     def by_shot(self) -> dict[int, FrameFigures]:
         """The same for every shot."""
-        numbers = sorted(set(self.shots))
         return {
-            number: _mean([f for f, s in zip(self.frames, self.shots, strict=True) if s == number])
-            for number in numbers
+            number: self._over([place for place, own in enumerate(self.shots) if own == number])
+            for number in sorted(set(self.shots))
         }
+
+    def _over(self, places: Sequence[int]) -> FrameFigures:
+        means = _mean([self.frames[place] for place in places])
+        by_lag = zip(*(self.divergences[place] for place in places), strict=True)
+        return replace(means, cdc=_known_mean([_known_mean(lag) for lag in by_lag]))
 
 
 _SQUARED = ("flicker", "still_noise")
@@ -92,15 +99,18 @@ _SQUARED = ("flicker", "still_noise")
 def _mean(frames: Sequence[FrameFigures]) -> FrameFigures:
     means = {}
     for entry in fields(FrameFigures):
-        known = np.array([getattr(frame, entry.name) for frame in frames], np.float64)
-        known = known[~np.isnan(known)]
-        if not len(known):
-            means[entry.name] = math.nan
-        elif entry.name in _SQUARED:
-            means[entry.name] = float(np.sqrt(np.square(known).mean()))
+        values = np.array([getattr(frame, entry.name) for frame in frames], np.float64)
+        if entry.name in _SQUARED:
+            means[entry.name] = math.sqrt(_known_mean(np.square(values)))
         else:
-            means[entry.name] = float(known.mean())
+            means[entry.name] = _known_mean(values)
     return FrameFigures(**means)
+
+
+def _known_mean(values: Iterable[float]) -> float:
+    """The mean of those that are not NaN; NaN where all are."""
+    known = np.array([value for value in values if not math.isnan(value)], np.float64)
+    return float(known.mean()) if len(known) else math.nan
 
 
 @dataclass(slots=True, eq=False)
@@ -112,6 +122,8 @@ class _Look:
     histograms: NDArray[np.float64]
     """(3, 256), each of sum 1."""
     figures: dict[str, float]
+    divergences: tuple[float, ...] = ()
+    """As `FilmFigures` has them."""
 
 
 @dataclass(slots=True, eq=False)
@@ -136,12 +148,17 @@ def measure_films(
     pictures of different sizes.
     """
     done: dict[str, list[FrameFigures]] = {}
+    divergences: dict[str, list[tuple[float, ...]]] = {}
     shots: list[int] = []
     for moment in _settled(_moments(frames, truth)):
         shots.append(moment.shot)
         for name, look in moment.looks.items():
             done.setdefault(name, []).append(FrameFigures(**look.figures))
-    return {name: FilmFigures(tuple(rows), tuple(shots)) for name, rows in done.items()}
+            divergences.setdefault(name, []).append(look.divergences)
+    return {
+        name: FilmFigures(tuple(rows), tuple(shots), tuple(divergences[name]))
+        for name, rows in done.items()
+    }
 
 
 def _moments(
@@ -205,13 +222,13 @@ def _settled(moments: Iterable[_Moment]) -> Iterator[_Moment]:
         before = past if past is not None and past.shot == moment.shot else None
         after = window[0] if window and window[0].shot == moment.shot else None
         for name, look in moment.looks.items():
-            pairs = [
+            look.divergences = tuple(
                 _divergence(look.histograms, window[lag - 1].looks[name].histograms)
-                for lag in LAGS
                 if len(window) >= lag and window[lag - 1].shot == moment.shot
-            ]
-            if pairs:
-                look.figures["cdc"] = float(np.mean(pairs))
+                else math.nan
+                for lag in LAGS
+            )
+            look.figures["cdc"] = _known_mean(look.divergences)
             if after is not None and moment.motion is not None:
                 _compare(moment, after, before, name)
         past = moment

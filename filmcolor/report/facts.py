@@ -83,7 +83,7 @@ def _sidecar_facts(sidecar: Mapping[str, Any], size: int) -> Iterator[tuple[str,
     given = [
         f"{name.replace('_', ' ')} {value}"
         for name, value in {**color, **rest}.items()
-        if value not in (None, False)
+        if value is not None and value is not False
     ]
     yield "Options", ", ".join(given)
     yield "Encoded as", str(result.get("encoding", ""))

@@ -12,13 +12,15 @@ from filmcolor.evaluate.video import FilmFigures, FrameFigures
 def row(name: str, kind: Kind, shots: Sequence[int], level: Callable[[int], float]) -> FilmRow:
     """A film whose figures are all `level` of the frame's number, as far as they can be known."""
     numbers = [*shots, None]
-    frames = []
+    frames, divergences = [], []
     for index in range(len(shots)):
         has_next = numbers[index + 1] == shots[index]
         value, known = level(index), level(index) if has_next else math.nan
         psnr = value if kind in ("result", "model", "grey") else math.nan
         frames.append(FrameFigures(psnr, value, known / 1000, known, known, known, value))
-    return FilmRow(name, kind, name, None, FilmFigures(tuple(frames), tuple(shots)))
+        divergences.append((known / 1000,) * 3)
+    figures = FilmFigures(tuple(frames), tuple(shots), tuple(divergences))
+    return FilmRow(name, kind, name, None, figures)
 
 
 def report(shots: Sequence[int], *rows: tuple[str, Kind, Callable[[int], float]]) -> FilmReport:

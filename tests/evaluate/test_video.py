@@ -158,6 +158,21 @@ def test_cdc_is_a_divergence_of_histograms_over_three_lags() -> None:
     assert measured([dark, half])[0].cdc == pytest.approx(mixed)
 
 
+def test_the_cdc_of_a_film_is_a_mean_over_lags_of_means_over_their_pairs() -> None:
+    """Each lag counts for a third, however few pairs it has."""
+    dark, bright = (np.full((40, 40, 3), level, np.uint8) for level in (60, 200))
+    # Pairs that differ, of all: 1 apart 1 of 4, 2 apart 1 of 3, 4 apart 1 of 1.
+    late = [dark, dark, dark, dark, bright]
+    cdc = math.log(2) * (1 / 4 + 1 / 3 + 1) / 3
+    assert total(late).cdc == pytest.approx(cdc)
+    # A second shot that stands still: 3 more pairs 1 apart, 2 more 2 apart, none 4 apart.
+    frames = [(0, one) for one in late] + [(1, bright)] * 4
+    film = measure_films((shot, {"film": one}) for shot, one in frames)["film"]
+    assert film.total.cdc == pytest.approx(math.log(2) * (1 / 7 + 1 / 5 + 1) / 3)
+    assert film.by_shot()[0].cdc == pytest.approx(cdc) and film.by_shot()[1].cdc == 0
+    assert total([dark, bright]).cdc == pytest.approx(math.log(2))  # one lag alone has pairs
+
+
 def test_the_truth_is_what_others_are_held_against() -> None:
     truth = picture(texture(8), 10, 5)
     off = truth + np.uint8(10)
