@@ -9,16 +9,18 @@
 The floor and every setting are run in turn, each as a process of its own, as often as `--repeat`
 says, so that what else the machine does falls on all; figures are medians, ratios are of the same
 round. Seconds are from the call to its end, the loading of the model included, the start of Python
-not. Peak memory is the process's resident maximum. `--stages` times each stage by itself: nothing
-runs beside it.
+not. Peak memory is the most that the process itself had resident (Linux's VmHWM; what
+`getrusage` tells of a process begins at the peak of the one that started it). `--stages` times each
+stage by itself: nothing runs beside it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import platform
-import resource
+import re
 import statistics
 import subprocess
 import sys
@@ -44,6 +46,7 @@ from filmcolor.media.encode import FilmWriter, plan_output
 from filmcolor.models.checkpoint import load_generator
 from filmcolor.options import ColorOptions, EncodeOptions, Precision, RunOptions
 from filmcolor.pipeline import color_film
+from filmcolor.planning import settle_stride
 from filmcolor.prefetch import prefetch
 from filmcolor.shots import ShotFinder
 from filmcolor.smooth import smooth
@@ -132,6 +135,18 @@ def copy_without_color(source: str, target: str, options: RunOptions) -> int:
     return count
 
 
+def peak_megabytes() -> float:
+    """The most that this process has had resident, MB; NaN where the system does not tell (only
+    Linux does).
+    """
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return math.nan
+    found = re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
+    return int(found[1]) * 1024 / 1e6 if found else math.nan
+
+
 def work(setting: Setting, source: str, device: str, preset: str | None) -> dict[str, Any]:
     """One timed job in this process."""
     options = options_of(setting, device, preset)
@@ -150,7 +165,7 @@ def work(setting: Setting, source: str, device: str, preset: str | None) -> dict
     return {
         "fps": count / seconds,
         "cpu_ms": 1000 * cpu / count,
-        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "megabytes": peak_megabytes(),
         "device_megabytes": torch.cuda.max_memory_allocated() / 2**20
         if device.startswith("cuda")
         else 0.0,
@@ -158,8 +173,10 @@ def work(setting: Setting, source: str, device: str, preset: str | None) -> dict
     }
 
 
-def time_stages(setting: Setting, source: str, device: str, preset: str | None) -> dict[str, float]:
-    """Milliseconds a frame of each stage by itself, on the same frames."""
+def time_stages(setting: Setting, source: str, device: str, preset: str | None) -> dict[str, Any]:
+    """Milliseconds a frame of each stage by itself, on the same frames, and the stride that they
+    were coloured with: the setting's, or what auto comes to.
+    """
     options = options_of(setting, device, preset)
     found: dict[str, float] = {}
 
@@ -179,9 +196,11 @@ def time_stages(setting: Setting, source: str, device: str, preset: str | None) 
         finder = ShotFinder(info.layout.bit_depth)
         timed("shots", lambda: [finder.add(frame.luma) for frame in frames])
         frames = [replace(frame, shot=0, place=frame.index) for frame in frames]
-        list(infer_sparsely(frames[:8], model, view))
-        fields = timed("infer", lambda: list(infer_sparsely(frames, model, view)))
-        steady = timed("smooth", lambda: list(smooth(iter(fields), "flow")))
+        chosen = options.color.stride
+        stride = settle_stride(frames, model, view) if chosen == "auto" else chosen
+        list(infer_sparsely(frames[:8], model, view, stride=stride))
+        fields = timed("infer", lambda: list(infer_sparsely(frames, model, view, stride=stride)))
+        steady = timed("smooth", lambda: list(smooth(iter(fields), "flow", stride=stride)))
         plan = plan_output(info, str(Path(folder) / "out.mp4"), options)
         tags = resolve_tags(info.tags, info.height)
         table = ChromaTable.build(tags.matrix, tags.primaries).to(model.device)
@@ -208,15 +227,18 @@ def time_stages(setting: Setting, source: str, device: str, preset: str | None) 
                 writer.finish()
 
         timed("encode", encode)
-    return found
+    return {"stride": stride, "stages": found}
 
 
 def time_training(data: str, device: str, precision: str, minutes: float) -> dict[str, float]:
-    """Images a second of the training loop, recipe `film` at 128 px, without its first steps."""
+    """Images a second of the training loop, recipe `film` at 128 px, without its first steps; what
+    it evaluates at the end is no part of them.
+    """
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         command = [sys.executable, "-m", "filmcolor", "train", data, "-o", str(run)]
-        command += ["--size", "128", "--minutes", str(minutes), "--evaluations", "0", "--quiet"]
+        command += ["--size", "128", "--minutes", str(minutes), "--quiet"]
+        command += ["--evaluations", "1", "--val-pictures", "1"]
         command += ["--device", device, "--precision", precision]
         subprocess.run(command, check=True)
         lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
@@ -275,10 +297,11 @@ def print_table(size: str, result: dict[str, dict[str, Any]]) -> None:
             f"{row['megabytes']:6.0f} {row['device_megabytes']:10.0f}"
         )
     for name, row in result.items():
-        for kind in ("stages", "alone"):
-            if row.get(kind):
-                told = ", ".join(f"{stage} {value:.1f}" for stage, value in row[kind].items())
-                what = "in the run" if kind == "stages" else "each alone"
+        alone = row.get("alone", {"stages": {}})
+        for what, stages in (("in the run", row["stages"]), ("each alone", alone["stages"])):
+            if stages:
+                told = ", ".join(f"{stage} {value:.1f}" for stage, value in stages.items())
+                what += f" (stride {alone['stride']})" if stages is alone["stages"] else ""
                 print(f"  {name}, ms a frame, {what}: {told}")
 
 
@@ -330,7 +353,7 @@ def main() -> None:
             found[size] = measure(film, settings, args)
             for setting in settings if args.stages else []:
                 command = [sys.executable, __file__, film, "--device", args.device]
-                command += ["--worker", json.dumps([setting.precision, "1", "alone"])]
+                command += ["--worker", json.dumps([setting.precision, setting.stride, "alone"])]
                 output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
                 found[size][setting.name]["alone"] = json.loads(output)
             print_table(size, found[size])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-
 import numpy as np
 import pytest
 from av.video.format import VideoFormat
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 from filmcolor.media.formats import format_name, format_plan
 from filmcolor.media.planes import PlaneReader
 from filmcolor.types import PixelLayout
+from tests import memory
 from tests.clips import Plane, fill_plane, plane_codes
 
 _HEIGHT, _WIDTH = 10, 18
@@ -232,10 +231,11 @@ def test_the_converter_leaves_nothing_behind() -> None:
     fill_plane(frame, 0, np.full((240, 320), 90, np.uint8))
     reader = PlaneReader(PixelLayout(8, "444"), 6)
 
-    def peak(passes: int) -> int:
+    def convert(passes: int) -> None:
         for _ in range(passes):
             reader.read(frame, with_chroma=True)
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-    before = peak(20)
-    assert peak(300) - before < 8 * 1024  # KiB; 300 RGB frames would be 69 MiB
+    convert(20)
+    before = memory.forget_peak()
+    convert(300)
+    assert memory.peak() - before < 8 << 20  # 300 RGB frames would be 69 MiB
