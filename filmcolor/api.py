@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from os import PathLike, fspath
+from os import PathLike
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -26,9 +27,12 @@ from filmcolor.pipeline import color_film as film_events
 from filmcolor.shots import assign_shots
 from filmcolor.smooth import smooth
 from filmcolor.tone import Tone
+from filmcolor.typed import convert
 from filmcolor.types import ColorTags, Event, Finished, Frame, PixelLayout
 from filmcolor.verify.check import verify_film as verify_events
 from filmcolor.verify.findings import VerifyReport
+
+T = TypeVar("T")
 
 Path = str | PathLike[str]
 Grey = NDArray[np.uint8]
@@ -50,7 +54,8 @@ def color_film(
     a few times a second), `Joining`. The target appears when it is whole; a call that was broken
     off goes on where it was when it is made again. Raises `FilmcolorError`.
     """
-    return _finish(film_events(fspath(source), fspath(target), options or RunOptions()), on_event)
+    names = _name(source, "source"), _name(target, "target")
+    return _finish(film_events(*names, _chosen(RunOptions, options)), on_event)
 
 
 def color_picture(
@@ -62,8 +67,8 @@ def color_picture(
     skipped unless `options.overwrite`; `Finished` counts done, skipped and failed ones, and
     `on_event` is told of each (`PictureDone`). Raises `FilmcolorError`.
     """
-    job = picture_events(fspath(source), fspath(target), options or RunOptions())
-    return _finish(job, on_event)
+    names = _name(source, "source"), _name(target, "target")
+    return _finish(picture_events(*names, _chosen(RunOptions, options)), on_event)
 
 
 def color_frames(
@@ -77,7 +82,7 @@ def color_frames(
     few dozen frames are read ahead. Raises `ValueError` for frames of another kind or of different
     sizes, `FilmcolorError` as a run does.
     """
-    chosen = options or ColorOptions()
+    chosen = _chosen(ColorOptions, options)
     if chosen.stride == "auto":
         raise OptionError("stride auto: is settled on films alone; give a number")
     device = resolve_device(chosen.device)
@@ -116,13 +121,26 @@ def verify_film(source: Path, result: Path, options: VerifyOptions | None = None
     `holds` of what is returned says whether; `findings` says what does not, and where. Raises
     `FilmcolorError` where one of the two cannot be read.
     """
-    events = verify_events(fspath(source), fspath(result), options or VerifyOptions())
+    names = _name(source, "source"), _name(result, "result")
+    events = verify_events(*names, _chosen(VerifyOptions, options))
     while True:
         try:
             next(events)
         except StopIteration as end:
             report: VerifyReport = end.value
             return report
+
+
+def _name(path: Path, what: str) -> str:
+    """A path as text; `OptionError` if it is something else."""
+    name: str = convert(str, path, what)
+    return name
+
+
+def _chosen(kind: type[T], options: T | None) -> T:
+    """The options, or those that are shipped; `OptionError` if they are of another kind."""
+    chosen: T = kind() if options is None else convert(kind, options, "options")
+    return chosen
 
 
 def _finish(events: Generator[Event, None, None], on_event: OnEvent | None) -> Finished:

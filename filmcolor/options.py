@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Literal
 
 from filmcolor.errors import OptionError
+from filmcolor.typed import check_types
 
 Smoothing = Literal["flow", "ema", "none"]
 Codec = Literal[
@@ -27,6 +28,11 @@ _COLOR = re.compile("#[0-9a-fA-F]{6}")
 
 LONGEST_STRIDE = 8
 """Frames from one that the network sees to the next, at most."""
+
+
+def _option(name: str) -> str:
+    """What people call a field of these dataclasses."""
+    return f"--{name.removesuffix('_seconds').replace('_', '-')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,7 @@ class ColorOptions:
     stride: int | Literal["auto"] = 1  # the network sees every n-th frame of a shot
 
     def __post_init__(self) -> None:
+        check_types(self, _option)
         if self.size is not None and not 64 <= self.size <= 2048:
             raise OptionError(f"--size {self.size}: must be 64 to 2048")
         if self.batch_size is not None and not 1 <= self.batch_size <= 1024:
@@ -76,6 +83,7 @@ class Stroke:
     radius: float = 1.0  # px around each point that have the colour for certain
 
     def __post_init__(self) -> None:
+        check_types(self)
         if self.at < 0:
             raise OptionError("at: must not be negative")
         if not _COLOR.fullmatch(self.color):
@@ -104,6 +112,7 @@ class EncodeOptions:
     lossless: bool = False  # mathematically lossless, where the codec can
 
     def __post_init__(self) -> None:
+        check_types(self, _option)
         if self.lossless and self.crf is not None:
             raise OptionError("--lossless and --crf exclude each other: leave one out")
 
@@ -143,6 +152,7 @@ class RunOptions:
         return self.upscale_model or {"clean": "sr-fast", "film": "sr-fast-film"}[self.upscale_for]
 
     def __post_init__(self) -> None:
+        check_types(self, _option)
         if self.upscale is not None and self.upscale not in (2, 3, 4):
             raise OptionError(f"--upscale {self.upscale}: must be 2, 3 or 4")
         if self.upscale is None and (self.no_color or self.upscale_model is not None):
@@ -174,6 +184,7 @@ class VerifyOptions:
     expect_color: bool = True  # a frame without colour is a fault
 
     def __post_init__(self) -> None:
+        check_types(self, _option)
         RunOptions(start_seconds=self.start_seconds, duration_seconds=self.duration_seconds)
 
 
@@ -203,6 +214,7 @@ class TrainOptions:
     card: str | None = None  # .toml file with name, description, license ... for the checkpoints
 
     def __post_init__(self) -> None:
+        check_types(self, _option)
         lengths = [self.steps is not None, self.epochs is not None, self.minutes is not None]
         if sum(lengths) > 1:
             raise OptionError("--steps, --epochs and --minutes exclude each other: give one")
@@ -232,6 +244,7 @@ class PreviewOptions:
     shots: int = 8  # at most so many, spread over the film
 
     def __post_init__(self) -> None:
+        check_types(self, _option)
         if not 1 <= self.shots <= 64:
             raise OptionError(f"--shots {self.shots}: must be 1 to 64")
 
@@ -243,6 +256,9 @@ class ReportOptions:
     compared: VerifyOptions = field(default_factory=VerifyOptions)  # the part, and how strictly
     overwrite: bool = False  # replace what stands under the target's name
 
+    def __post_init__(self) -> None:
+        check_types(self, _option)
+
 
 @dataclass(frozen=True, slots=True)
 class CompareOptions:
@@ -253,6 +269,7 @@ class CompareOptions:
     run: RunOptions = field(default_factory=RunOptions)  # the part, and how the film is written
 
     def __post_init__(self) -> None:
+        check_types(self, _option)
         if not 1 <= self.period_seconds <= 3600:
             raise OptionError(f"--period {float(self.period_seconds):g}: must be 1 to 3600 seconds")
 
@@ -273,6 +290,7 @@ class FilmMeasureOptions:
     duration_seconds: Fraction | None = None  # how much to measure; None: to the end
 
     def __post_init__(self) -> None:
+        check_types(self, _option)
         if self.truth is None and not self.results:
             raise OptionError("--truth and --result are missing: give one of them, or both")
         for name in (self.truth, *self.results):

@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "filmcolor"
 
-WORDS = {"errors", "types", "options", "moments", "prefetch"}
+WORDS = {"errors", "types", "typed", "options", "moments", "prefetch"}
 BASE = {"color", "media", "models"}
 STAGES = {
     "picture_box",

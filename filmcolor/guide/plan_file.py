@@ -18,19 +18,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal
 
 from filmcolor.errors import OptionError
 from filmcolor.guide.strokes import parse_stroke, parse_time
 from filmcolor.moments import time_text
 from filmcolor.options import Look, Stroke, UpscaleFor
+from filmcolor.typed import check_types, convert
 
 Lines = Mapping[tuple[int, str], int]
 """By number of the shot (0: the film) and key ("" for its head): the line, where it is known."""
 
 _RANGES = {"saturation": (0, 4), "hue_shift": (-180, 180), "stability": (0, 1)}
 """As `ColorOptions` takes them."""
-_WORDS = {"look": get_args(Look), "upscale_for": get_args(UpscaleFor)}
+_PLAIN = {"skip": bool, "look": Look, "upscale": Literal[2, 3, 4], "upscale_for": UpscaleFor}
+"""Types of choices that are neither within ranges nor names."""
 _LARGEST_FILE = 64 << 20
 _HEADER = re.compile(r"\s*\[\[?\s*(?P<name>[\w.\s]+?)\s*\]\]?\s*(?:#.*)?")
 _KEY = re.compile(r"\s*(?P<key>[\w-]+)\s*=")
@@ -43,6 +45,9 @@ class PlanStill:
     file: str
     at: Fraction | None = None
     """Which frame it shows, in seconds from the film's first; None: its name tells."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,9 @@ class Choices:
     upscale_model: str | None = None
     """Name of an upscaler, or a .safetensors file."""
 
+    def __post_init__(self) -> None:
+        check_types(self)
+
 
 COLOR_KEYS = ("look", "saturation", "hue_shift", "stability", "model")
 """Choices that are options of `ColorOptions`."""
@@ -93,6 +101,9 @@ class PlanShot:
     """Why it ends, for people: written, but not read."""
     still: str = field(default="", compare=False)
     """Name of the still that shows it, for people: likewise."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,25 +259,14 @@ class _Reader:
 
 def _value(key: str, value: object, folder: Path, *, is_film: bool) -> object:
     """One choice as `Choices` has it; raises `OptionError` or `ValueError` with what is wrong."""
-    if key == "skip":
-        if not isinstance(value, bool):
-            raise ValueError("must be true or false")
-        return value
-    if key in _WORDS:
-        if value not in _WORDS[key]:
-            raise ValueError(f"must be one of {', '.join(_WORDS[key])}, as text")
-        return value
-    if key in ("saturation", "hue_shift", "stability"):
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError("must be a number")
+    if key in _RANGES:
+        number = convert(float, value, key)
         low, high = _RANGES[key]
-        if not low <= value <= high:
+        if not low <= number <= high:
             raise ValueError(f"{value} is not within {low} to {high}")
-        return float(value)
-    if key == "upscale":
-        if isinstance(value, bool) or value not in (2, 3, 4):
-            raise ValueError("must be 2, 3 or 4")
-        return value
+        return number
+    if key in _PLAIN:
+        return convert(_PLAIN[key], value, key)
     if key in ("model", "upscale_model"):
         name = _name(value, "the name of a model, or a .safetensors file")
         return str(folder / name) if is_model_file(name) else name

@@ -20,9 +20,12 @@ from pathlib import Path
 from filmcolor.errors import OptionError
 from filmcolor.moments import parse_seconds
 from filmcolor.options import Stroke
+from filmcolor.typed import convert
 
 _KEYS = ("at", "point", "points", "box", "color", "radius")
 _LARGEST_FILE = 16 << 20
+_LARGEST = 1e9
+"""Px, or seconds."""
 
 
 def read_strokes(path: str | Path) -> tuple[Stroke, ...]:
@@ -77,8 +80,6 @@ def parse_stroke(entry: object) -> Stroke:
     if not isinstance(points, list):
         raise ValueError("points: must be a list of [x, y]")
     box = entry.get("box")
-    if not isinstance(entry["color"], str):
-        raise ValueError("color: must be text such as '#8b1a1a'")
     (radius,) = _numbers("radius", [entry.get("radius", 1.0)], 1)
     x0, y0, x1, y1 = (0.0,) * 4 if box is None else _numbers("box", box, 4)
     places = [_numbers("point" if "point" in entry else "points", each, 2) for each in points]
@@ -108,11 +109,12 @@ def parse_time(key: str, value: object) -> Fraction:
     return Fraction(str(seconds))
 
 
-def _numbers(key: str, values: object, count: int) -> list[float]:
-    sound = isinstance(values, list) and len(values) == count
-    for value in values if isinstance(values, list) else []:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        sound = sound and is_number and abs(value) < 1e9  # neither infinite nor no number
-    if not sound or not isinstance(values, list):
+def _numbers(key: str, values: object, count: int) -> tuple[float, ...]:
+    """So many numbers, neither infinite nor NaN."""
+    try:
+        found: tuple[float, ...] = convert(tuple[(float,) * count], values, key)  # type: ignore[misc]
+    except OptionError:
+        found = ()
+    if len(found) != count or not all(abs(value) < _LARGEST for value in found):
         raise ValueError(f"{key}: must be {count} numbers" if count > 1 else f"{key}: no number")
-    return [float(value) for value in values]
+    return found
