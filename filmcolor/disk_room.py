@@ -53,6 +53,17 @@ def check_room(folder: Path, target: Path, parts: float, film: float) -> None:
         )
 
 
+def check_scratch(folder: Path, size: float) -> None:
+    """Raise `JobError` where `folder` has no room for so many bytes that are needed for a while."""
+    missing = size - shutil.disk_usage(folder).free
+    if missing > 0:
+        raise JobError(
+            f"{folder}: the disk is too small to carry the given colours through the longest shot: "
+            f"{size_text(missing)} more are needed meanwhile; make room, or choose another disk "
+            "with --work"
+        )
+
+
 def size_text(size: float) -> str:
     """A size for people: "12.5 GB"."""
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(0.1, size / 1e6):.1f} MB"

@@ -11,12 +11,14 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from filmcolor import disk_room
 from filmcolor.disk_room import check_room, least_bytes, missing_room, size_text
 from filmcolor.errors import FilmcolorError, JobError
-from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
+from filmcolor.guide.carry import PLACE_BYTES, ShotCarry
+from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Stroke
 from filmcolor.pipeline import color_film
 from filmcolor.types import Event, Notice, Progress
 from filmcolor.workfolder import default_folder
@@ -89,6 +91,31 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("needs the right to mount a tmpfs")
     yield place
     subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_colours_are_not_carried_where_there_is_no_room_for_it(small_disk: Path) -> None:
+    """A mapped file whose pages the disk cannot store would end the process by a signal."""
+    frames = SMALL_DISK // (48 * 48 * PLACE_BYTES)
+    with pytest.raises(JobError, match="there is no room for the colours that are carried"):
+        ShotCarry(frames + 1, (48, 48), lambda *_: None, small_disk)
+    with ShotCarry(frames // 2, (48, 48), lambda *_: None, small_disk) as carried:
+        carried.add(np.full((48, 48), 50, np.float32))
+    assert list(small_disk.iterdir()) == []
+
+
+def test_room_for_carried_colours_is_looked_for_before_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    make_clip(source, frames=30)
+    stroke = Stroke(Fraction(0), "#8b1a1a", box=(0, 0, 20, 20))
+    with_free(monkeypatch, 1000)
+    events: list[Event] = []
+    with pytest.raises(JobError, match="too small to carry the given colours through the longest"):
+        for event in color_film(str(source), str(target), replace(OPTIONS, strokes=(stroke,))):
+            events.append(event)
+    assert not target.exists()
+    assert [event.text for event in events if isinstance(event, Notice)][-1].startswith("1 of 1")
 
 
 def test_a_full_disk_loses_nothing(small_disk: Path, tmp_path: Path) -> None:

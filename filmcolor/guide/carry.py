@@ -9,7 +9,7 @@ knows neither films nor where colours come from.
 
 from __future__ import annotations
 
-import tempfile
+from bisect import bisect_right
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -21,11 +21,16 @@ from numpy.typing import NDArray
 
 from filmcolor.flow import FlowEstimator, FlowSettings, sample, sampling_grid
 from filmcolor.flow_average import likeness, reduced
+from filmcolor.guide.scratch import Scratch
 from filmcolor.guide.spread import fill
 from filmcolor.types import Field
 
-Scratch = NDArray[np.float16]
+Sums = NDArray[np.float16]
 
+_LIGHT, _AHEAD, _SUMS = 1, 3, 5
+"""Channels that are kept of each frame until the shot is done."""
+PLACE_BYTES = np.dtype(np.float16).itemsize * (_LIGHT + _AHEAD + _SUMS)
+"""On the disk meanwhile, of a place of the grid and frame."""
 _NO_TIME = 0.02
 """Frames: what stands for the distance of a known frame from itself."""
 
@@ -61,8 +66,9 @@ class ShotCarry:
     """Takes the frames of one shot in order, then tells what is known of each. A context manager.
 
     Where several frames are known, the nearer in time counts for more. Holds one frame and the
-    known ones; the rest lies in files without a name in the folder `scratch`, some 18 bytes a place
-    of the grid and frame.
+    known ones within reach; the rest lies in files without a name in the folder `scratch`,
+    `PLACE_BYTES` a place of the grid and frame, for which room is taken at the start. Raises
+    `JobError` if there is none.
     """
 
     def __init__(
@@ -82,17 +88,24 @@ class ShotCarry:
         self._settings = settings or CarrySettings()
         self._reach = count if reach is None else reach
         self._columns, self._rows = sampling_grid(*grid)
+        self._places: list[int] = []
+        """Of all known frames."""
         self._known: dict[int, _Known] = {}
+        """Of those within reach."""
         self._estimator: FlowEstimator | None = None
         self._before: NDArray[np.uint8] | None = None
         self._place = 0
         with ExitStack() as files:
 
             def store(channels: int) -> Scratch:
-                file = files.enter_context(tempfile.TemporaryFile(dir=scratch))
-                return np.memmap(file, np.float16, "w+", shape=(count, *grid, channels))
+                made = Scratch(scratch, (*grid, channels), np.float16, count)
+                files.callback(made.close)
+                return made
 
-            self._light, self._ahead, self._sums = store(1), store(3), store(5)
+            self._light, self._ahead, self._sums = store(_LIGHT), store(_AHEAD), store(_SUMS)
+            self._passed = Scratch(scratch, (*grid, 4), np.float32)
+            """Colours of known frames that are out of reach, by their number."""
+            files.callback(self._passed.close)
             self._files = files.pop_all()
 
     def __enter__(self) -> Self:
@@ -110,19 +123,22 @@ class ShotCarry:
             self._estimator = FlowEstimator(size, self._grid, self._settings.flow)
         picture = self._estimator.prepare(lightness)
         own = reduced(lightness, self._grid)
-        self._light[place, ..., 0] = own
+        self._light.write(place, own)
+        for start in [start for start in self._known if place - start > self._reach]:
+            self._passed.write(bisect_right(self._places, start) - 1, self._known.pop(start).color)
         if self._before is not None:
             motion = self._estimator.between(self._before, picture)
-            self._ahead[place - 1] = motion.forward
-            for start, each in self._known.items():
-                if place - start <= self._reach:
-                    each.chain = self._extended(each.chain, motion.backward)
+            self._ahead.write(place - 1, motion.forward)
+            for each in self._known.values():
+                each.chain = self._extended(each.chain, motion.backward)
         self._before = picture
         if (anchor := self._anchor_at(place, own)) is not None:
+            self._places.append(place)
             self._known[place] = _Known(np.dstack([*anchor.ab, anchor.confidence, own]))
+        sums = np.zeros((*self._grid, _SUMS), np.float16)
         for start, each in self._known.items():
-            if place - start <= self._reach:
-                self._tell(place, start, each, own)
+            self._tell(sums, place - start, each, own)
+        self._sums.write(place, sums)
 
     def found(self) -> Generator[Anchor, None, None]:
         """What is known of each frame, in order; once, after the last was added."""
@@ -130,17 +146,34 @@ class ShotCarry:
             raise ValueError(f"{self._place} frames of a shot of {self._count}")
         for each in self._known.values():
             each.chain = None
-        for place in range(max(self._known, default=0) - 1, -1, -1):
-            link = self._ahead[place].astype(np.float32)
-            own = self._light[place, ..., 0].astype(np.float32)
-            for start, each in self._known.items():
-                if 0 < start - place <= self._reach:
-                    each.chain = self._extended(each.chain, link)
-                    self._tell(place, start, each, own)
+        for place in range(max(self._places, default=0) - 1, -1, -1):
+            known = self._ahead_of(place)
+            if not known:
+                continue
+            link = self._ahead.read(place).astype(np.float32)
+            own = self._light.read(place)[..., 0].astype(np.float32)
+            sums = self._sums.read(place)
+            for start, each in known:
+                each.chain = self._extended(each.chain, link)
+                self._tell(sums, start - place, each, own)
+            self._sums.write(place, sums)
         for place in range(self._count):
-            yield self._settled(
-                self._sums[place].astype(np.float32), self._light[place, ..., 0].astype(np.float32)
-            )
+            own = self._light.read(place)[..., 0].astype(np.float32)
+            yield self._settled(self._sums.read(place).astype(np.float32), own)
+
+    def _ahead_of(self, place: int) -> list[tuple[int, _Known]]:
+        """The known frames after one within reach, in order, on the way back; they are read again
+        when they come within reach, and let go behind it.
+        """
+        first = bisect_right(self._places, place)
+        last = bisect_right(self._places, place + self._reach)
+        for start in [start for start in self._known if start > place + self._reach]:
+            del self._known[start]
+        for number in range(first, last):
+            if self._places[number] not in self._known:
+                color = self._passed.read(number)
+                self._known[self._places[number]] = _Known(color)
+        return [(start, self._known[start]) for start in self._places[first:last]]
 
     def _settled(self, sums: Field, own: Field) -> Anchor:
         """What the sums of a frame come to; places not found again take from those around them."""
@@ -166,9 +199,10 @@ class ShotCarry:
         longer[..., 2] *= trust
         return longer
 
-    def _tell(self, place: int, start: int, known: _Known, own: Field) -> None:
-        """Add what a known frame says of another, whose lightness is `own`, to its sums (a, b,
-        weight; the largest confidence, and how well a place was found again at best)."""
+    def _tell(self, sums: Sums, away: int, known: _Known, own: Field) -> None:
+        """Add what a known frame says of another so many frames away, whose lightness is `own`, to
+        its sums (a, b, weight; the largest confidence, and how well a place was found again at
+        best)."""
         seen, found = known.color, np.ones_like(own)
         if known.chain is not None:
             chain, lost = known.chain, self._settings.lost
@@ -176,8 +210,7 @@ class ShotCarry:
             like = likeness(own, seen[..., 3], chain[..., 2], self._settings.tolerance)
             found = like * (lost + (1 - lost) * chain[..., 2])
         confidence = seen[..., 2] * found
-        weight = confidence / np.float32(abs(place - start) + _NO_TIME)
-        sums = self._sums[place]
+        weight = confidence / np.float32(away + _NO_TIME)
         sums[..., :2] += seen[..., :2] * weight[..., None]
         sums[..., 2] += weight
         np.maximum(sums[..., 3], confidence, out=sums[..., 3])

@@ -15,9 +15,10 @@ from typing import Self
 
 import numpy as np
 
+from filmcolor.disk_room import check_scratch
 from filmcolor.errors import JobError
 from filmcolor.film_stages import Coloring, PlannedFrames
-from filmcolor.guide.carry import Anchor, ShotCarry
+from filmcolor.guide.carry import PLACE_BYTES, Anchor, ShotCarry
 from filmcolor.guide.given import Given, GivenShot
 from filmcolor.guide.known_file import KnownFile, write_known
 from filmcolor.guide.match import Reference
@@ -48,7 +49,10 @@ def make_known(
         if path not in paths.values():
             path.unlink(missing_ok=True)
     missing = {number: path for number, path in paths.items() if not _is_whole(path)}
-    total = sum(film.shots[number].stop - film.shots[number].start for number in missing)
+    frames = {number: film.shots[number].stop - film.shots[number].start for number in missing}
+    total = sum(frames.values())
+    sizes = [carried_bytes(given.shots[n], count, screen.grid) for n, count in frames.items()]
+    check_scratch(folder, max(sizes, default=0))
     looked, reported = 0, time.monotonic()
     references: dict[str, Reference] = {}
     with closing(PlannedFrames(job, film)) as source:
@@ -94,12 +98,13 @@ class GuidedShot:
         self._shot, self._told, self._screen = shot, told, screen
         self._reference, self._turns = reference, screen.turns
         count = shot.stop - shot.start
+        self._given = {still.frame for still in told.stills} | {n for n, _ in told.strokes}
         self._matched = places_to_match(count)
         self._light: Field = np.zeros((0, 0), np.float32)
         self._known: ShotCarry | None = None
         self._suggested: ShotCarry | None = None
         with ExitStack() as open_carries:
-            if told.stills or told.strokes:
+            if self._given:
                 known = ShotCarry(count, screen.grid, self._anchor, scratch)
                 self._known = open_carries.enter_context(known)
             if reference is not None:
@@ -136,12 +141,21 @@ class GuidedShot:
         return (over(known, suggested) for known, suggested in pairs)
 
     def _anchor(self, place: int, lightness: Field) -> Anchor | None:
-        return self._told.anchor(self._screen, self._shot.start + place, lightness)
+        frame = self._shot.start + place
+        if frame not in self._given:
+            return None
+        return self._told.anchor(self._screen, frame, lightness)
 
     def _suggestion(self, place: int, lightness: Field) -> Anchor | None:
         if self._reference is None or place not in self._matched:
             return None
         return self._reference.guess(self._light, self._screen.grid, self._turns)
+
+
+def carried_bytes(told: GivenShot, count: int, grid: tuple[int, int]) -> int:
+    """What lies on the disk while what a shot of `count` frames is given is carried through it."""
+    carries = bool(told.stills or told.strokes) + (told.reference is not None)
+    return carries * count * grid[0] * grid[1] * PLACE_BYTES
 
 
 def places_to_match(count: int) -> set[int]:

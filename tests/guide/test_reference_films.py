@@ -172,6 +172,29 @@ def test_a_known_frame_counts_within_its_reach_alone(tmp_path: Path) -> None:
     assert sure[:2] == [0, 0] and sure[9:] == [0, 0, 0]
 
 
+def test_a_known_frame_that_was_passed_counts_again_on_the_way_back(tmp_path: Path) -> None:
+    light = np.full((64, 64), 50, np.float32)
+    light[20:40, 20:40] = 70
+    colors = {2: 30.0, 9: -40.0}
+
+    def anchor_at(place: int, lightness: Field) -> Anchor | None:
+        if place not in colors:
+            return None
+        ab = np.full((2, 16, 16), colors[place], np.float32)
+        return Anchor(ab, np.ones((16, 16), np.float32))
+
+    with ShotCarry(14, (16, 16), anchor_at, tmp_path, reach=2) as carried:
+        for _ in range(14):
+            carried.add(light)
+        found = list(carried.found())
+    means = [float(each.ab.mean()) for each in found]
+    assert means[:5] == pytest.approx([30.0] * 5, abs=0.1)
+    assert means[7:12] == pytest.approx([-40.0] * 5, abs=0.1)
+    assert [bool(each.confidence.any()) for each in found] == [
+        n not in (5, 6, 12, 13) for n in range(14)
+    ]
+
+
 def test_pictures_follow_a_reference(tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
