@@ -273,6 +273,8 @@ def run(case: Case) -> Ending:
     for place in (out, err):
         place.unlink(missing_ok=True)
     code = os.waitstatus_to_exitcode(status)
+    # Of a process that was forked and runs no other program this begins at what its parent holds
+    # then, not at the parent's peak: what a run of its own would have loaded, too.
     return Ending(code, seconds, usage.ru_maxrss * scale, texts[0], texts[1])
 
 
