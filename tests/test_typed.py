@@ -15,7 +15,7 @@ import pytest
 import filmcolor
 from filmcolor import options as all_options
 from filmcolor.errors import OptionError
-from filmcolor.guide.plan_file import Choices, PlanShot, read_plan
+from filmcolor.guide.plan_file import Choices, PlanFile, PlanShot, read_plan
 from filmcolor.guide.strokes import read_strokes
 from filmcolor.options import (
     ColorOptions,
@@ -74,6 +74,7 @@ RED = "#8b1a1a"
         (lambda: Stroke(1, RED, ((1, 2),), radius=None), "radius: must be a number, not None"),
         (lambda: Choices(upscale=2.0), "upscale: must be a whole number, not 2.0"),
         (lambda: PlanShot("0"), "start: must be a number, not '0'"),
+        (lambda: PlanFile(shots=[Fraction(0)]), "shots[0]: must be a table, or PlanShot, not Frac"),
     ],
 )
 def test_a_value_of_another_type_is_named(make: Callable[[], object], said: str) -> None:

@@ -115,6 +115,9 @@ class PlanFile:
     path: str = field(default="", compare=False)
     lines: Lines = field(default_factory=dict, compare=False)
 
+    def __post_init__(self) -> None:
+        check_types(self)
+
     def where(self, shot: int, key: str = "") -> str:
         """How to name a place to people; shots count from 1, 0 is the film."""
         start = self.shots[shot - 1].start if 0 < shot <= len(self.shots) else None
