@@ -14,10 +14,12 @@ from typing import Literal
 
 from filmcolor import pipeline
 from filmcolor.errors import CheckpointError, FilmcolorError, JobError, OptionError
+from filmcolor.media.images import find_pictures, mirror_target
+from filmcolor.media.places import place_key
 from filmcolor.models.device import resolve_device
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
-from filmcolor.pictures import color_pictures
+from filmcolor.pictures import color_pictures, refuse_sources
 from filmcolor.types import Event, FilmDone, Finished
 
 ColorFilm = Callable[[str, str, RunOptions], Generator[Event, None, None]]
@@ -40,10 +42,12 @@ def color_batch(items: Sequence[BatchItem], options: RunOptions) -> Generator[Ev
 
     Yields the events of every film and folder, a `FilmDone` after each, and at the end a `Finished`
     whose counts are films (and folders). A film that cannot be coloured is told by its `FilmDone`.
-    Raises `FilmcolorError` for what would stop every one of them: model and device. Of each film,
-    what is done is kept when the generator is closed, for the next call.
+    Raises `FilmcolorError` for what would stop every one of them: model, device, and as
+    `check_items`. Of each film, what is done is kept when the generator is closed, for the next
+    call.
     """
     started = time.monotonic()
+    check_items(items, overwrite=options.overwrite)
     resolve_device(options.color.device)
     find_checkpoint(options.color.model)
     count = {"done": 0, "skipped": 0, "left": 0, "failed": 0}
@@ -63,6 +67,30 @@ def color_batch(items: Sequence[BatchItem], options: RunOptions) -> Generator[Ev
         left=count["left"],
         unit="films",
     )
+
+
+def check_items(items: Sequence[BatchItem], *, overwrite: bool) -> None:
+    """Raise `OptionError` where two results would be written to one place, or with `overwrite` one
+    onto anything that is coloured here, by whatever name.
+    """
+    owners: dict[str, BatchItem] = {}
+    for item in items:
+        other = owners.setdefault(place_key(item.target), item)
+        if other is not item:
+            raise OptionError(
+                f"{item.source}: its result {item.target} is another's too; colour it by itself, "
+                "or give the folder that both are in"
+            )
+    if overwrite:  # else what is there is skipped
+        refuse_sources([pair for item in items for pair in _files_of(item)])
+
+
+def _files_of(item: BatchItem) -> list[tuple[Path, Path]]:
+    """Every file of an item, and where its result goes."""
+    source, target = Path(item.source), Path(item.target)
+    if item.kind == "film" or not source.is_dir():
+        return [(source, target)]
+    return [(picture, mirror_target(picture, source, target)) for picture in find_pictures(source)]
 
 
 def _in_turn(items: Sequence[BatchItem], shard: tuple[int, int] | None) -> list[BatchItem]:

@@ -8,7 +8,6 @@ The first film gives the times, the size, the sound and everything else.
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -34,6 +33,7 @@ from filmcolor.evaluate.film_frames import with_neutral_chroma
 from filmcolor.evaluate.frame_rgb import PictureMaker
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.encode import FilmWriter, plan_output
+from filmcolor.media.places import is_same_file
 from filmcolor.media.plan import PIPE
 from filmcolor.media.probe import refuse_hdr
 from filmcolor.media.timeline import MATROSKA_TIME_BASE
@@ -75,7 +75,7 @@ def compare_films(
     if PIPE in (first, second, target):
         raise OptionError("-: compare needs files; a pipe cannot be read beside another")
     run = options.run
-    if os.path.exists(target) and os.path.exists(second) and os.path.samefile(target, second):
+    if is_same_file(target, second):
         raise OptionError(f"{target}: is the second film itself; choose another name")
     with FilmReader(first) as reader, FilmReader(second) as other:
         info = reader.info

@@ -33,3 +33,7 @@ class JobError(FilmcolorError):
     """A run that began and could not be finished."""
 
     exit_code = 5
+
+
+class NameTakenError(JobError):
+    """A result that is whole but stands under another name, since something else got its own."""

@@ -6,7 +6,7 @@ read -> infer -> [superres] -> compose -> write
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +24,8 @@ from filmcolor.media.images import (
     read_picture,
     write_picture,
 )
+from filmcolor.media.partfile import refuse_taken
+from filmcolor.media.places import file_key
 from filmcolor.models.checkpoint import LoadedModel, load_generator, load_upscaler
 from filmcolor.models.device import resolve_device
 from filmcolor.options import RunOptions
@@ -47,10 +49,13 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
     folder = Path(source)
     single = not folder.is_dir()
     pairs = _picture_pairs(folder, Path(target), single=single)
+    if single:
+        read = [source] if options.reference is None else [source, options.reference]
+        refuse_taken(pairs[0][1], overwrite=options.overwrite, sources=read)
+    elif options.overwrite:
+        refuse_sources(pairs)
     if options.shard is not None:
         pairs = pairs[options.shard[0] - 1 :: options.shard[1]]
-    if single and pairs and pairs[0][1].exists() and not options.overwrite:
-        raise OptionError(f"{target}: is there already; choose another name or give --overwrite")
     model = load_generator(options.color.model, device, options.color.look, options.color.precision)
     yield Planned(
         source,
@@ -90,12 +95,24 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
     )
 
 
+def refuse_sources(pairs: Sequence[tuple[Path, Path]]) -> None:
+    """Raise `OptionError` if one of these (source, target) would be written onto any source, by
+    whatever name.
+    """
+    sources = {file_key(source): source for source, _ in pairs}
+    for source, target in pairs:
+        hit = sources.get(file_key(target)) if target.exists() else None
+        if hit is not None:
+            raise OptionError(
+                f"{target}: the result of {source} would replace {hit}, which is coloured too; "
+                "choose another -o"
+            )
+
+
 def _picture_pairs(source: Path, target: Path, *, single: bool) -> list[tuple[Path, Path]]:
     if single:
         if target.is_dir():
             target = mirror_target(source, source.parent, target)
-        if target.exists() and target.samefile(source):
-            raise OptionError(f"{target}: source and target are the same picture")
         return [(source, target)]
     if target.exists() and not target.is_dir():
         raise OptionError(f"{target}: must be a folder, since {source} is one")
@@ -163,6 +180,8 @@ class _Painter:
                     f"{target.parent}: cannot make this folder ({error.strerror})"
                 ) from error
         label = model_label(self._model.card, self._options)
-        for notice in write_picture(picture, cb, cr, target, label=label):
+        for notice in write_picture(
+            picture, cb, cr, target, label=label, overwrite=self._options.overwrite
+        ):
             yield Notice(f"{target}: {notice.text}", notice.warning)
         clock.add("write", time.perf_counter() - begun)

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from filmcolor.color import resolve_tags
-from filmcolor.errors import OptionError
+from filmcolor.errors import NameTakenError, OptionError
 from filmcolor.film_stages import Coloring, StageClock, color_stream
 from filmcolor.film_workers import FilmTask
 from filmcolor.guide.choosing import check_names, check_references, with_film
@@ -81,7 +81,12 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
             shard = None if options.shard is None else options.shard[0]
             with WorkFolder(folder, fingerprint(job), shard) as work:
                 label = model_label(job.model.card, options)
-                done, whole = yield from color_in_segments(job, work, label, plan)
+                try:
+                    done, whole = yield from color_in_segments(job, work, label, plan)
+                except NameTakenError:  # the film is whole all the same
+                    if not options.keep_work:
+                        work.remove()
+                    raise
                 if whole and not options.keep_work:
                     work.remove()
         else:

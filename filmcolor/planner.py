@@ -20,7 +20,7 @@ from filmcolor.guide.times import FilmTimes
 from filmcolor.infer import one_thread_each
 from filmcolor.job import FilmPlan
 from filmcolor.media.decode import FilmReader
-from filmcolor.media.partfile import PartFile
+from filmcolor.media.partfile import check_target
 from filmcolor.moments import time_text
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.stills import (
@@ -54,9 +54,7 @@ def plan_film(source: str, target: str, options: RunOptions) -> Generator[Event,
     refuse_pipe(source)
     if Path(target).suffix.lower() != ".toml":
         raise OptionError(f"-o {target}: give a name that ends in .toml")
-    if Path(target).exists() and not options.overwrite:
-        raise OptionError(f"{target}: is there already; choose another name or give --overwrite")
-    PartFile(target).check()
+    check_target(target, overwrite=options.overwrite, sources=[source])
     looked = options
     if options.stills is None:  # then nothing is coloured, and no drift has to be known
         looked = replace(options, color=replace(options.color, smooth="none", stride=1))
@@ -74,7 +72,7 @@ def plan_film(source: str, target: str, options: RunOptions) -> Generator[Event,
     names = [_seen_from(target, still, options) for still in stills]
     plan = PlanFile(_for_film(options), tuple(_shots(film, times, names, options)))
     title = f"The plan of {Path(source).name}, shot by shot ({len(plan.shots)} in all)."
-    write_plan(target, plan, title, _command(source, target, options))
+    write_plan(target, plan, title, _command(source, target, options), overwrite=options.overwrite)
     seconds = time.monotonic() - started
     yield Finished(target, len(plan.shots), seconds, job.clock.seconds(), unit="shots")
 

@@ -150,7 +150,7 @@ def settle_drift(
                     reported = time.monotonic()
                     yield Looking(looked, total)
             paths[number] = meter.found().paths.get(number, ())
-            write_bytes(file, json.dumps(paths[number]).encode())
+            write_bytes(file, json.dumps(paths[number]).encode(), overwrite=True)
     return Drift({number: path for number, path in paths.items() if path})
 
 

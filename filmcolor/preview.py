@@ -20,7 +20,7 @@ from filmcolor.evaluate.frame_rgb import PictureMaker
 from filmcolor.evaluate.sheets import make_sheet, write_png
 from filmcolor.infer import infer
 from filmcolor.media.decode import FilmReader
-from filmcolor.media.partfile import PartFile
+from filmcolor.media.partfile import check_target
 from filmcolor.media.probe import enlarged_info, refuse_hdr
 from filmcolor.models.card import read_card
 from filmcolor.models.checkpoint import LoadedModel, load_generator
@@ -62,9 +62,7 @@ def preview_film(source: str, target: str, options: PreviewOptions) -> Generator
     started = time.monotonic()
     if Path(target).suffix.lower() != ".png":
         raise OptionError(f"-o {target}: give a name that ends in .png")
-    if Path(target).exists() and not options.run.overwrite:
-        raise OptionError(f"{target}: is there already; choose another name or give --overwrite")
-    PartFile(target).check()
+    check_target(target, overwrite=options.run.overwrite, sources=[source])
     device = resolve_device(options.run.color.device)
     models = _models(options.run.color, str(device))
     with FilmReader(source) as reader:
@@ -114,7 +112,7 @@ def preview_film(source: str, target: str, options: PreviewOptions) -> Generator
         titles=["as it is", *models],
         labels=labels,
     )
-    write_png(Path(target), sheet)
+    write_png(Path(target), sheet, overwrite=options.run.overwrite)
     yield Finished(target, total, time.monotonic() - started, {}, unit="pictures")
 
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
-from filmcolor.batch import BatchItem, color_item, make_folder
-from filmcolor.errors import FilmcolorError, JobError
+from filmcolor.batch import BatchItem, check_items, color_item, make_folder
+from filmcolor.errors import FilmcolorError, JobError, NameTakenError
 from filmcolor.job import Segment
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
@@ -38,6 +38,7 @@ def color_batch_on_ray(
 ) -> Generator[Event, None, None]:
     """As `batch.color_batch`, on a cluster: many films at a time, their events mixed."""
     started = time.monotonic()
+    check_items(items, overwrite=options.overwrite)
     model = str(find_checkpoint(options.color.model).resolve())
     if options.color.model.endswith(".safetensors"):
         options = replace(options, color=replace(options.color, model=model))
@@ -159,7 +160,12 @@ def _color_film(
         yield from make_all(folder, film, crew)
         if not folder.is_alone():
             raise JobError(f"{path}: {folder.holder()} is at work on this film now; wait for it")
-        frames = pool.call("join", task).result()
+        try:
+            frames = pool.call("join", task).result()
+        except NameTakenError:
+            if not options.keep_work:
+                folder.remove()
+            raise
         if not options.keep_work:
             folder.remove()
     yield Finished(target, frames, time.monotonic() - started, {})

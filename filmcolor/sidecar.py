@@ -18,7 +18,7 @@ from typing import Any
 
 from filmcolor import __version__
 from filmcolor.errors import MediaError, OptionError
-from filmcolor.media.partfile import write_bytes
+from filmcolor.media.partfile import check_target, write_bytes
 from filmcolor.media.source import PIPE
 from filmcolor.models.card import ModelCard
 from filmcolor.options import RunOptions
@@ -46,9 +46,7 @@ def check_sidecar(source: str, result: str, *, overwrite: bool) -> None:
     """Raise `OptionError` where none can be written for this source and this result."""
     if PIPE in (source, result):
         raise OptionError("--sidecar: needs files on both sides; a pipe has no digest")
-    path = sidecar_path(result)
-    if path.exists() and not overwrite:
-        raise OptionError(f"{path}: exists already; use --overwrite, or another name for the film")
+    check_target(sidecar_path(result), overwrite=overwrite, sources=[source])
 
 
 def write_sidecar(
@@ -87,7 +85,7 @@ def write_sidecar(
         "options": chosen,
     }
     text = json.dumps(facts, indent=2, ensure_ascii=True, default=str)
-    write_bytes(sidecar_path(result), f"{text}\n".encode())
+    write_bytes(sidecar_path(result), f"{text}\n".encode(), overwrite=options.overwrite)
 
 
 def read_sidecar(result: str) -> Mapping[str, Any] | None:

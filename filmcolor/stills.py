@@ -129,15 +129,18 @@ def make_stills(
     source = job.reader.info.path
     wanted = [still for still in stills if overwrite or not still.path.exists()]
     colored = color_frames(job, film, [still.frame for still in wanted])
+    made = 0
     with closing(colored):
         for number, still in enumerate(stills, 1):
-            if still in wanted:
-                write_still(still.path, _picture(next(colored), job.made))
+            if still in wanted and write_still(
+                still.path, _picture(next(colored), job.made), overwrite=overwrite
+            ):
+                made += 1
                 yield PictureDone(source, str(still.path), "done")
             else:
                 yield PictureDone(source, str(still.path), "skipped", "is there already")
             yield Progress(number, len(stills), job.clock.seconds())
-    return len(wanted)
+    return made
 
 
 def still_folder(folder: str) -> Path:

@@ -203,7 +203,7 @@ class WorkFolder:
         count = len(plan.segments())
         head = {"title": title, "segments": count, "fingerprint": self.fingerprint}
         text = json.dumps({**head, "plan": plan.to_json()})
-        write_bytes(self.path / _PLAN, text.encode())
+        write_bytes(self.path / _PLAN, text.encode(), overwrite=True)
 
     def entries(self) -> dict[int, Entry]:
         """Finished segments by number: those whose last line in the ledger and whose file are

@@ -57,7 +57,7 @@ def test_a_film_and_its_events(folder: Path) -> None:
     assert isinstance(done, Finished) and done.done == 4 and told[-1] is done
     assert any(isinstance(each, Progress) for each in told)
     assert filmcolor.verify_film("old_film.mp4", Path("c.mp4")).holds
-    with pytest.raises(filmcolor.FilmcolorError, match="exists already"):
+    with pytest.raises(filmcolor.FilmcolorError, match="is there already"):
         filmcolor.color_film("old_film.mp4", "c.mp4", options)
 
 

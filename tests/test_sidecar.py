@@ -115,7 +115,7 @@ def test_what_is_none_is_not_read(tmp_path: Path, text: str) -> None:
 def test_one_that_is_there_is_kept(films: tuple[Path, Path], tmp_path: Path) -> None:
     target = tmp_path / "color.mkv"
     sidecar_path(target).write_text("mine")
-    with pytest.raises(OptionError, match=r"color\.mkv\.json: exists already"):
+    with pytest.raises(OptionError, match=r"color\.mkv\.json: is there already"):
         list(color_film(str(films[0]), str(target), OPTIONS))
     with pytest.raises(OptionError, match="--sidecar: needs files on both sides"):
         list(color_film(str(films[0]), "-", OPTIONS))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +50,7 @@ def list_films(
             items.append(_by_name(source, target, options, is_film=is_film))
     if alone and all(item.kind == "pictures" for item in items):
         return None
-    _refuse_strange(items, target, options)
+    _refuse_strange(target, options)
     return items
 
 
@@ -97,7 +96,7 @@ def _in_folder(
     return items
 
 
-def _refuse_strange(items: Sequence[BatchItem], target: str | None, options: RunOptions) -> None:
+def _refuse_strange(target: str | None, options: RunOptions) -> None:
     if target is not None and Path(target).exists() and not Path(target).is_dir():
         raise OptionError(f"-o {target}: must be a folder, since there are several films")
     for name, value in (
@@ -107,13 +106,6 @@ def _refuse_strange(items: Sequence[BatchItem], target: str | None, options: Run
     ):
         if value is not None:
             raise OptionError(f"{name}: is of one film; colour that film by itself")
-    places = Counter(str(Path(item.target).resolve()) for item in items)
-    for item in items:
-        if places[str(Path(item.target).resolve())] > 1:
-            raise OptionError(
-                f"{item.source}: its result {item.target} is another's too; colour it by itself, "
-                "or give the folder that both are in"
-            )
 
 
 def table_lines(films: Sequence[FilmDone]) -> list[str]:

@@ -71,14 +71,14 @@ def make_sheet(
     return sheet
 
 
-def write_png(path: Path, picture: Picture) -> None:
+def write_png(path: Path, picture: Picture, *, overwrite: bool = True) -> None:
     """Write a picture that gets its name only when it is whole; `MediaError` if the disk
-    refuses.
+    refuses, without `overwrite` also `NameTakenError` as `write_bytes`.
     """
     whole, encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     if not whole:
         raise MediaError(f"{path}: the picture cannot be encoded")
-    write_bytes(path, encoded.tobytes())
+    write_bytes(path, encoded.tobytes(), overwrite=overwrite)
 
 
 def _title(text: str) -> Picture:

@@ -38,7 +38,7 @@ def write_known(
     """Write what is known of the frames from `start` on, one at a time in memory; `MediaError` if
     it cannot be written.
     """
-    part = PartFile(os.fspath(path))
+    part = PartFile(os.fspath(path), overwrite=True)
     part.check()
     try:
         with tempfile.TemporaryFile(dir=path.parent) as body:

@@ -75,11 +75,18 @@ def plan_text(plan: PlanFile, title: str = "", command: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_plan(path: str | Path, plan: PlanFile, title: str = "", command: str = "") -> None:
+def write_plan(
+    path: str | Path,
+    plan: PlanFile,
+    title: str = "",
+    command: str = "",
+    *,
+    overwrite: bool = False,
+) -> None:
     """Write the plan; files that it names are written as seen from its folder.
 
-    The file appears when it is whole, and replaces what is there. Raises `MediaError`, and
-    `OptionError` for a name that is no text.
+    The file appears when it is whole, and replaces what is there only with `overwrite`. Raises
+    `MediaError`, `NameTakenError` as `write_bytes`, and `OptionError` for a name that is no text.
     """
     seen = _seen_from(Path(path).parent, plan)
     try:
@@ -88,7 +95,7 @@ def write_plan(path: str | Path, plan: PlanFile, title: str = "", command: str =
         raise OptionError(
             f"{path}: a plan cannot hold a file name that is no text; rename that file or folder"
         ) from error
-    write_bytes(path, content)
+    write_bytes(path, content, overwrite=overwrite)
 
 
 def _shot(number: int, shot: PlanShot) -> list[str]:

@@ -62,7 +62,7 @@ class FilmWriter:
             )
             self._pipe = Y4mWriter(header)
             return self
-        self._part = PartFile(plan.target)
+        self._part = PartFile(plan.target, plan.overwrite)
         try:
             self._muxer = FilmMuxer(plan, self._part.path, label=self._label)
         except BaseException:
@@ -109,8 +109,8 @@ class FilmWriter:
         frame, duration = paced
         self._muxer.finish(frame.pts + duration)
         self._muxer = None
-        self._part.commit()
-        self._part = None
+        part, self._part = self._part, None
+        part.commit()
 
     def _put(self, frame: ColorFrame, duration: int) -> None:
         if self._muxer is None:

@@ -44,7 +44,7 @@ def join_film(
         raise MediaError(f"{plan.source}: has no frames; nothing was written")
     with closing(SegmentReader(segments[0])) as head:
         encoded, headers = Encoded(reorder, head.extradata), head.decoder_headers
-    part = PartFile(plan.target)
+    part = PartFile(plan.target, plan.overwrite)
     muxer: FilmMuxer | None = None
     try:
         part.check()

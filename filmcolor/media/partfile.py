@@ -1,12 +1,20 @@
-"""Output that appears under its name only when it is whole."""
+"""Output that appears under its name only when it is whole, and takes no name that is another's.
+
+What stands under a target's name is replaced only where that was asked for, also if it has come
+there while the work went on.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from filmcolor.errors import MediaError
+from filmcolor.errors import MediaError, NameTakenError, OptionError
+from filmcolor.media.places import is_same_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +23,20 @@ class PartFile:
 
     target: str
     """Final path; a symbolic link is followed, so that what it points to is replaced."""
+    overwrite: bool = False
+    """Whether what stands under the target's name is replaced."""
+    keep: bool = True
+    """Whether a file whose name is taken by another stays, under another name."""
+    place: str = field(init=False)
+    """Where the target is, links followed as they are now; absolute, so never a protocol."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "place", os.path.realpath(self.target))
 
     @property
     def path(self) -> str:
-        """Where to write: ".NAME.part" in the target's folder; absolute, so never a protocol."""
-        folder, name = os.path.split(os.path.realpath(self.target))
+        """Where to write: ".NAME.part" in the target's folder."""
+        folder, name = os.path.split(self.place)
         return os.path.join(folder, f".{name}.part")
 
     def check(self) -> None:
@@ -29,8 +46,9 @@ class PartFile:
             raise MediaError(f"{self.target}: the folder {folder} does not exist; create it first")
         try:
             there = os.path.exists(self.path)
-            with open(self.path, "ab"):
-                pass
+            with open(self.path, "ab") as file:
+                # Of a run that ended between two steps of naming, this is the finished file itself.
+                there = there and os.fstat(file.fileno()).st_nlink < 2
             if not there:
                 os.remove(self.path)
         except OSError as error:
@@ -39,23 +57,105 @@ class PartFile:
             ) from error
 
     def commit(self) -> None:
-        """Make it durable and give it its name; `MediaError` if the disk refuses."""
+        """Make it durable and give it its name; `MediaError` if the disk refuses.
+
+        Raises `NameTakenError` where there is something of that name by now; it says which other
+        name the file has been given, if it is to be kept.
+        """
         try:
             with open(self.path, "rb+") as written:
                 os.fsync(written.fileno())
-            os.replace(self.path, os.path.realpath(self.target))
-            sync_folder(os.path.dirname(self.path))
+            if self.overwrite:
+                os.replace(self.path, self.place)
+            else:
+                _rename_if_free(self.path, self.place)
+        except (FileExistsError, IsADirectoryError):
+            told = f"{self.target}: something else got this name meanwhile, and stays as it is"
+            if self.keep:
+                raise NameTakenError(f"{told}; the finished file is {self._renamed()}") from None
+            self.discard()
+            raise NameTakenError(told) from None
         except OSError as error:
             self.discard()
             raise MediaError(
                 f"{self.target}: cannot be finished ({error.strerror}); "
                 "see to its folder and disk, then run the same command again"
             ) from error
+        sync_folder(os.path.dirname(self.path))
 
     def discard(self) -> None:
         """Remove the part file if it is there."""
         with contextlib.suppress(OSError):
             os.remove(self.path)
+
+    def _renamed(self) -> str:
+        """Give it the first name beside its own that is free, NAME~2.SUFFIX and on; returns it."""
+        stem, suffix = os.path.splitext(self.place)
+        for number in itertools.count(2):
+            name = f"{stem}~{number}{suffix}"
+            try:
+                _rename_if_free(self.path, name)
+            except FileExistsError:
+                continue
+            except OSError:
+                return self.path
+            sync_folder(os.path.dirname(name))
+            return name
+        raise AssertionError("numbers do not end")
+
+
+def _rename_if_free(path: str, place: str) -> None:
+    """Move a file to a name in the same folder; `FileExistsError` if there is anything there."""
+    try:
+        os.link(path, place)
+    except FileExistsError:
+        if not is_same_file(path, place):  # else a file server has done it twice
+            raise
+    except OSError:  # a file system without hard links
+        os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        try:
+            os.replace(path, place)
+        except OSError:
+            os.remove(place)
+            raise
+        return
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(path)
+
+
+def check_target(
+    target: str | os.PathLike[str],
+    *,
+    overwrite: bool,
+    sources: Iterable[str | os.PathLike[str]] = (),
+) -> None:
+    """Raise, before any work, `OptionError` as `refuse_taken` and `MediaError` as
+    `PartFile.check`.
+    """
+    refuse_taken(target, overwrite=overwrite, sources=sources)
+    PartFile(os.fspath(target)).check()
+
+
+def refuse_taken(
+    target: str | os.PathLike[str],
+    *,
+    overwrite: bool,
+    sources: Iterable[str | os.PathLike[str]] = (),
+) -> None:
+    """Raise `OptionError` for what must not be written: a folder, one of the `sources` by whatever
+    name, a file that is there already unless `overwrite`.
+    """
+    target = os.fspath(target)
+    if os.path.isdir(target):
+        raise OptionError(f"{target}: is a folder; name a file")
+    for source in sources:
+        if is_same_file(target, source):
+            raise OptionError(
+                f"{target}: is the source itself ({os.fspath(source)}); choose another name for "
+                "the result"
+            )
+    if os.path.exists(target) and not overwrite:
+        raise OptionError(f"{target}: is there already; choose another name or give --overwrite")
 
 
 def sync_folder(folder: str | os.PathLike[str]) -> None:
@@ -68,17 +168,34 @@ def sync_folder(folder: str | os.PathLike[str]) -> None:
             os.close(handle)
 
 
-def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file that gets its name only when it is whole; `MediaError` if it cannot be."""
-    part = PartFile(os.fspath(path))
+def write_bytes(path: str | os.PathLike[str], content: bytes, *, overwrite: bool = False) -> None:
+    """Write a file that gets its name only when it is whole; `MediaError` if it cannot be, and
+    `NameTakenError` as `PartFile.commit`.
+    """
+    _write(PartFile(os.fspath(path), overwrite), content)
+
+
+def write_if_free(path: str | os.PathLike[str], content: bytes) -> bool:
+    """As `write_bytes`, but nothing is written where there is a file of that name; returns whether
+    it was.
+    """
+    try:
+        _write(PartFile(os.fspath(path), keep=False), content)
+    except NameTakenError:
+        return False
+    return True
+
+
+def _write(part: PartFile, content: bytes) -> None:
     part.check()
     try:
-        with open(part.path, "wb") as file:
-            file.write(content)
+        Path(part.path).write_bytes(content)
+        part.commit()
+    except NameTakenError:
+        raise
     except OSError as error:
         part.discard()
         raise MediaError(f"{part.target}: cannot be written ({error.strerror})") from error
     except BaseException:
         part.discard()
         raise
-    part.commit()

@@ -34,14 +34,20 @@ _INCH = 0.0254  # metres
 
 
 def write_picture(
-    picture: Picture, cb: Field, cr: Field, target: Path | str, *, label: str
+    picture: Picture,
+    cb: Field,
+    cr: Field,
+    target: Path | str,
+    *,
+    label: str,
+    overwrite: bool = False,
 ) -> tuple[Notice, ...]:
     """Write `picture` in colour; the target's suffix decides the format.
 
     `cb` and `cr` have the picture's shape (H, W) and lie in -0.5..0.5. `label` says who made the
-    colours. The file appears under its name only when it is whole, over whatever was there.
-    Returns what the format could not hold. Raises `OptionError` for an unknown suffix,
-    `MediaError` when the file cannot be written.
+    colours. The file appears under its name only when it is whole, and replaces what is there only
+    with `overwrite`. Returns what the format could not hold. Raises `OptionError` for an unknown
+    suffix, `MediaError` when the file cannot be written, `NameTakenError` as `write_bytes`.
     """
     if not cb.shape == cr.shape == picture.luma.shape:
         raise ValueError(f"chroma {cb.shape}, {cr.shape} for a picture of {picture.luma.shape}")
@@ -69,7 +75,7 @@ def write_picture(
     except (OSError, ValueError, struct.error, cv2.error) as error:
         why = " ".join(str(error).split())[:80]
         raise MediaError(f"{target}: cannot be made ({why}); choose another format") from error
-    write_bytes(Path(target), content)
+    write_bytes(Path(target), content, overwrite=overwrite)
     return (*notices, *encoding.notices)
 
 

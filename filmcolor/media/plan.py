@@ -27,7 +27,7 @@ from filmcolor.media.containers import (
     stream_metadata,
 )
 from filmcolor.media.encoders import find_encoder
-from filmcolor.media.partfile import PartFile
+from filmcolor.media.partfile import check_target
 from filmcolor.media.plan_notices import legacy_notices, source_notices, text_notices
 from filmcolor.media.probe import enlarged_info
 from filmcolor.media.settings import (
@@ -111,6 +111,8 @@ class OutputPlan:
     """Whether the first frame becomes time zero (a part from the middle), all streams with it."""
     duration_seconds: Fraction | None = None
     """How much is written, if it is a part."""
+    overwrite: bool = False
+    """Whether what stands under the target's name is replaced, should anything come there."""
     on_error: OnError = "stop"
     """"repeat": what cannot be read of the other streams is passed over."""
     notices: tuple[Notice, ...] = ()
@@ -148,6 +150,7 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
         display_matrix=info.display_matrix,
         starts_at_zero=bool(options.start_seconds),
         duration_seconds=options.duration_seconds,
+        overwrite=options.overwrite,
         on_error=options.on_error,
     )
     if target == PIPE:
@@ -155,7 +158,9 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
         summary = f"{_picture(plan)}, Y4M on standard output"
         return replace(plan, notices=(notice,), summary=summary)
     container = container_for(target)
-    _check_target(info, target, options)
+    if os.path.isdir(target):
+        raise OptionError(f"{target}: is a folder; name a file ending in .mp4, .mov or .mkv")
+    check_target(target, overwrite=options.overwrite, sources=() if info.is_pipe else [info.path])
     try:
         plan = _plan_encoder(plan, info, container, options)
     except OptionError as error:
@@ -166,7 +171,6 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
         plan = replace(plan, streams=(StreamPlan(0, "film", "the film"),))
     else:
         plan = _plan_source(plan, info, container, options.start_seconds)
-    PartFile(target).check()
     return replace(plan, summary=_summary(plan, container, options))
 
 
@@ -181,17 +185,6 @@ def _field_order(info: VideoInfo, options: RunOptions) -> int:
     if not info.interlaced or options.deinterlace:
         return 0
     return TOP_FIRST if info.top_field_first else BOTTOM_FIRST
-
-
-def _check_target(info: VideoInfo, target: str, options: RunOptions) -> None:
-    if os.path.isdir(target):
-        raise OptionError(f"{target}: is a folder; name a file ending in .mp4, .mov or .mkv")
-    if not os.path.exists(target):
-        return
-    if not info.is_pipe and os.path.exists(info.path) and os.path.samefile(target, info.path):
-        raise OptionError(f"{target}: is the source itself; choose another name for the result")
-    if not options.overwrite:
-        raise OptionError(f"{target}: exists already; use --overwrite or another name")
 
 
 def _plan_encoder(

@@ -79,7 +79,7 @@ class SegmentWriter:
             raise ValueError("the plan names no encoder")
         self._plan = plan
         self._settings: EncoderSettings = plan.settings
-        self._part = PartFile(path)
+        self._part = PartFile(path, overwrite=True)
         self._pacer = Pacer(plan)
         self._clock = Clock(plan.source_time_base, plan.time_base, plan.offset_seconds)
         self._numbers: dict[int, int] = {}

@@ -18,7 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from filmcolor.errors import MediaError
 from filmcolor.media.icc import rgb_from_cmyk
-from filmcolor.media.partfile import write_bytes
+from filmcolor.media.partfile import write_bytes, write_if_free
 from filmcolor.media.picture_formats import MAGIC_BYTES, picture_format
 
 Rgb = NDArray[np.uint8]
@@ -27,13 +27,19 @@ Rgb = NDArray[np.uint8]
 _KEY = "filmcolor still"
 
 
-def write_still(path: Path, rgb: Rgb) -> None:
-    """Write a PNG that gets its name only when it is whole; `MediaError` if it cannot be."""
+def write_still(path: Path, rgb: Rgb, *, overwrite: bool = False) -> bool:
+    """Write a PNG that gets its name only when it is whole; `MediaError` if it cannot be.
+
+    Without `overwrite`, what is there stays. Returns whether it was written.
+    """
     text = PngInfo()
     text.add_text(_KEY, _digest(rgb))
     content = io.BytesIO()
     Image.fromarray(rgb).save(content, "PNG", pnginfo=text)
-    write_bytes(path, content.getvalue())
+    if not overwrite:
+        return write_if_free(path, content.getvalue())
+    write_bytes(path, content.getvalue(), overwrite=True)
+    return True
 
 
 def read_still(path: Path) -> tuple[Rgb, bool]:

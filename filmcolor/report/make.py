@@ -10,7 +10,7 @@ from pathlib import Path
 from filmcolor.color import resolve_tags
 from filmcolor.errors import MediaError, OptionError
 from filmcolor.media.decode import FilmReader
-from filmcolor.media.partfile import PartFile, write_bytes
+from filmcolor.media.partfile import check_target, write_bytes
 from filmcolor.media.probe import has_color, refuse_hdr
 from filmcolor.options import ReportOptions
 from filmcolor.picture_box import find_picture_box
@@ -39,7 +39,7 @@ def write_report(
     """
     started = time.monotonic()
     check_names(film, result)
-    _check_target(target, options)
+    _check_target(film, result, target, options)
     with FilmReader(film) as reader, FilmReader(result) as coloured:
         info, other = reader.info, coloured.info
         refuse_hdr(info)
@@ -82,16 +82,14 @@ def write_report(
     )
     if not verified.holds:
         yield Notice(f"{result}: not the same film; the report says what does not hold", True)
-    write_bytes(target, make_page(contents))
+    write_bytes(target, make_page(contents), overwrite=options.overwrite)
     yield Progress(verified.frames, verified.frames, {})
     yield Finished(target, verified.frames, time.monotonic() - started, {})
 
 
-def _check_target(target: str, options: ReportOptions) -> None:
+def _check_target(film: str, result: str, target: str, options: ReportOptions) -> None:
     if Path(target).suffix.lower() not in (".html", ".htm"):
         raise OptionError(f"-o {target}: give a name that ends in .html")
     if os.path.isdir(target):
         raise OptionError(f"-o {target}: is a folder; name a file that ends in .html")
-    if os.path.exists(target) and not options.overwrite:
-        raise OptionError(f"{target}: is there already; choose another name or give --overwrite")
-    PartFile(target).check()
+    check_target(target, overwrite=options.overwrite, sources=[film, result])

@@ -20,7 +20,7 @@ from filmcolor.errors import JobError, MediaError, OptionError
 from filmcolor.evaluate.frame_rgb import Rgb
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.images import is_picture
-from filmcolor.media.partfile import PartFile
+from filmcolor.media.partfile import PartFile, write_bytes, write_if_free
 from filmcolor.media.source import PIPE
 from filmcolor.train.extract import (
     ExtractSettings,
@@ -146,7 +146,9 @@ class _Target:
         if not self.overwrite and os.path.lexists(path):
             self.skipped += 1
             return FrameWritten(*place, status="skipped")
-        write_frame(path, picked.rgb, self.format)
+        if not write_frame(path, picked.rgb, self.format, overwrite=self.overwrite):
+            self.skipped += 1
+            return FrameWritten(*place, status="skipped")
         return FrameWritten(*place)
 
 
@@ -173,37 +175,33 @@ def _write_found(
         yield FilmAdvanced(last.done, last.total, counts.kept)
 
 
-def write_frame(path: Path, rgb: Rgb, format: FrameFormat) -> None:
+def write_frame(path: Path, rgb: Rgb, format: FrameFormat, *, overwrite: bool = False) -> bool:
     """Write a picture (H, W, 3) R'G'B' as PNG, or as WebP of quality 95; whole or not at all.
 
-    Raises `JobError` when it cannot be written.
+    Without `overwrite`, what is there stays. Returns whether it was written. Raises `JobError` when
+    it cannot be.
     """
     effort = (
         [cv2.IMWRITE_PNG_COMPRESSION, _PNG_EFFORT]
         if format == "png"
         else [cv2.IMWRITE_WEBP_QUALITY, _WEBP_QUALITY]
     )
-    part = PartFile(str(path))
     try:
         done, encoded = cv2.imencode(f".{format}", np.ascontiguousarray(rgb[..., ::-1]), effort)
         if not done:
             raise ValueError("the encoder failed")
-        Path(part.path).write_bytes(encoded.tobytes())
-        part.commit()
-    except (OSError, MediaError) as error:
-        part.discard()
-        why = error.strerror if isinstance(error, OSError) else error
-        raise JobError(f"{path}: cannot be written ({why}); the frames before it are kept") from (
-            error
-        )
     except (cv2.error, ValueError) as error:
         raise JobError(
             f"{path}: a picture of {rgb.shape[1]}x{rgb.shape[0]} cannot be made into {format}; "
             "give a --short-side or another --format"
         ) from error
-    except BaseException:
-        part.discard()
-        raise
+    try:
+        if not overwrite:
+            return write_if_free(path, encoded.tobytes())
+        write_bytes(path, encoded.tobytes(), overwrite=True)
+    except MediaError as error:
+        raise JobError(f"{error}; the frames before it are kept") from error
+    return True
 
 
 def _summary(info: VideoInfo) -> str:

@@ -23,8 +23,13 @@ import tomli_w
 from filmcolor import __version__
 from filmcolor.errors import CheckpointError, MediaError, OptionError
 from filmcolor.evaluate.sheets import Picture, write_png
-from filmcolor.media.partfile import write_bytes
+from filmcolor.media.partfile import write_bytes, write_if_free
 
+_FILES = (
+    *("command.txt", "metrics.jsonl", "curves.png", "progress.png", "sheets"),
+    *("state.safetensors", "last.safetensors", "best.safetensors"),
+)
+"""What a run writes beside its configuration."""
 _PROGRESS_COLUMNS = 10
 """The progress sheet shows at most so many evaluations, spread over the run."""
 
@@ -56,21 +61,36 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     def create(self, config: Mapping[str, Any], command: Sequence[str]) -> None:
-        """Make the folder; `OptionError` if a run stands there already."""
+        """Make the folder; `OptionError` if a run stands there already, or anything else that a run
+        would write over.
+        """
         if (self.path / "config.toml").exists():
-            raise OptionError(
-                f"{self.path}: a run stands there already; go on with it "
-                f"(filmcolor train --resume {shlex.quote(str(self.path))}), or choose another name"
-            )
+            raise self._occupied()
+        for name in _FILES:
+            if (self.path / name).exists():
+                raise OptionError(
+                    f"{self.path / name}: is there already, and no training run's; choose another "
+                    "-o"
+                )
+        text = tomli_w.dumps(
+            {"filmcolor": __version__, "command": shlex.join(command)} | dict(config)
+        )
         try:
-            (self.path / "sheets").mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)
+            if not write_if_free(self.path / "config.toml", text.encode()):
+                raise self._occupied()
+            (self.path / "sheets").mkdir()
         except OSError as error:
             raise MediaError(
                 f"{self.path}: cannot be made ({error.strerror}); choose another -o"
             ) from error
         self._write_text("command.txt", shlex.join(command) + "\n")
-        head = {"filmcolor": __version__, "command": shlex.join(command)}
-        self._write_text("config.toml", tomli_w.dumps(head | dict(config)))
+
+    def _occupied(self) -> OptionError:
+        return OptionError(
+            f"{self.path}: a run stands there already; go on with it "
+            f"(filmcolor train --resume {shlex.quote(str(self.path))}), or choose another name"
+        )
 
     def read_config(self) -> dict[str, Any]:
         """What `create` wrote; `OptionError` if there is no run here."""
@@ -176,4 +196,4 @@ class RunFolder:
         return sorted((self.path / "sheets").glob("step-*.png"))
 
     def _write_text(self, name: str, text: str) -> None:
-        write_bytes(self.path / name, text.encode())
+        write_bytes(self.path / name, text.encode(), overwrite=True)

@@ -44,7 +44,7 @@ def save_state(trainer: Trainer, path: Path) -> None:
 
 def write_tensors(tensors: Mapping[str, Tensor], path: Path, header: Mapping[str, str]) -> None:
     """Write a safetensors file that gets its name only when it is whole and on the disk."""
-    part = PartFile(str(path))
+    part = PartFile(str(path), overwrite=True)
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     try:
         save_file(plain, part.path, metadata=dict(header))

@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from filmcolor.errors import MediaError
+from filmcolor.errors import MediaError, NameTakenError
 from filmcolor.media.join import join_film
 from filmcolor.options import Codec, EncodeOptions, RunOptions
 from filmcolor.types import ColorTags
@@ -397,13 +397,26 @@ def test_old_target_stays_until_the_new_one_is_whole(
     target = Path(cut.plan.target)
     target.write_bytes(b"what stood there")
     names = [str(path) for path in paths]
-    cut = replace(cut, starts=[0, 3, 7, 12])
+    plan = replace(cut.plan, overwrite=True)
+    cut = replace(cut, starts=[0, 3, 7, 12], plan=plan)
     progress = join_film(cut.plan, names[:2], cut.pts, cut.last, 0, label=LABEL)
     with pytest.raises(MediaError, match="7 frames instead of 12"):
         list(progress)
     assert target.read_bytes() == b"what stood there"
     join(cut, paths, 0)
     assert len(decoded(target)) == 12
+
+
+def test_what_appears_under_the_name_meanwhile_stays(
+    cut_in_three: tuple[Cut, list[Path]],
+) -> None:
+    cut, paths = cut_in_three
+    target = Path(cut.plan.target)
+    target.write_bytes(b"somebody else's")
+    with pytest.raises(NameTakenError, match=r"out~2\.mp4$"):
+        join(cut, paths, 0)
+    assert target.read_bytes() == b"somebody else's"
+    assert len(decoded(target.with_name("out~2.mp4"))) == 12
 
 
 def test_a_join_given_up_leaves_nothing(tmp_path: Path) -> None:

@@ -96,3 +96,11 @@ def test_a_full_disk_leaves_the_former_files(folder: RunFolder) -> None:
     with largest_file(50), pytest.raises(MediaError, match="cannot be written"):
         folder.write_sheet(2, flat(3), flat(4), flat(5))
     assert {path: path.read_bytes() for path in folder.path.rglob("*.png")} == before
+
+
+def test_a_run_is_not_begun_over_files_that_are_no_runs(tmp_path: Path) -> None:
+    (tmp_path / "best.safetensors").write_bytes(b"weights of mine")
+    with pytest.raises(OptionError, match=r"best\.safetensors: is there already"):
+        RunFolder(tmp_path).create({}, [])
+    assert [path.name for path in tmp_path.iterdir()] == ["best.safetensors"]
+    assert (tmp_path / "best.safetensors").read_bytes() == b"weights of mine"

@@ -1,0 +1,49 @@
+"""Which file a name means: through links of both kinds, and where letters of both cases are one."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from pathlib import Path
+
+
+def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+    """Whether two names are those of one file, which is there."""
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
+
+
+def file_key(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """What all names of one file have in common; None for a name of none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def place_key(path: str | os.PathLike[str]) -> str:
+    """What two names have in common that would be written to one place, there or not."""
+    place = os.path.realpath(path)
+    if _ignores_case(Path(place).parent):
+        return unicodedata.normalize("NFC", place).casefold()
+    return place
+
+
+def _ignores_case(folder: Path) -> bool:
+    """Whether upper and lower case are one in a folder, as far as the names in it and of it tell;
+    of one that is not there, in the folder that it would be in.
+    """
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        names = [Path(entry.path) for entry in os.scandir(folder)]
+    except OSError:
+        names = []
+    for path in (*names, folder):
+        other = path.name.swapcase()
+        if other != path.name and path.name.isascii():
+            return is_same_file(path, path.with_name(other))
+    return False
