@@ -19,13 +19,14 @@ from typing import Any
 import click
 
 from filmcolor import __version__
-from filmcolor.cli.arguments import EXIT_BUG, Interrupted, exit_code, printable, wants_debug
+from filmcolor.cli.arguments import EXIT_BUG, Interrupted, exit_code, wants_debug
 from filmcolor.cli.compare import compare_command
 from filmcolor.cli.completion import completion_command
 from filmcolor.cli.evaluate import evaluate_command
 from filmcolor.cli.extract import extract_command
 from filmcolor.cli.info import info_command
 from filmcolor.cli.jobs import jobs_command
+from filmcolor.cli.lines import write_lines
 from filmcolor.cli.models import models_command
 from filmcolor.cli.plan import plan_command
 from filmcolor.cli.preview import preview_command
@@ -142,7 +143,7 @@ def _report(error: Exception, *, debug: bool) -> int:
         _discard_output()
         return 0
     if debug:
-        _complain("".join(traceback.format_exception(error)).rstrip())
+        _complain(*"".join(traceback.format_exception(error)).rstrip().split("\n"))
     text = _one_line(str(error))
     if code == EXIT_BUG:
         then = "" if debug else "; run it again with --debug and report what that prints"
@@ -165,13 +166,13 @@ def _discard_output() -> None:
     os.close(nowhere)
 
 
-def _complain(text: str) -> None:
-    """One line on standard error, whether or not somebody still reads it."""
+def _complain(*lines: str) -> None:
+    """Lines on standard error, whether or not somebody still reads them."""
     try:
-        click.echo(text, err=True)
+        write_lines(lines, to_stderr=True)
     except OSError:
         return
 
 
 def _one_line(text: str) -> str:
-    return printable(" ".join(line.strip() for line in text.splitlines() if line.strip()))
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())

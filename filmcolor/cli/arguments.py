@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-import unicodedata
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from fractions import Fraction
@@ -47,17 +46,6 @@ def exit_code(error: BaseException) -> int:
         isinstance(error, OSError) and error.strerror
     )
     return EXIT_SYSTEM if is_system else EXIT_BUG
-
-
-def printable(text: str) -> str:
-    """`text` as any terminal takes it: names that are no text, and control characters, as "\ufffd".
-
-    What comes from a file (its name, its tags) must not move the cursor or change the colours.
-    """
-    return "".join(
-        "\ufffd" if unicodedata.category(character) in ("Cc", "Cs") else character
-        for character in text
-    )
 
 
 def parse_time(text: str) -> Fraction:

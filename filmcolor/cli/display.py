@@ -6,7 +6,6 @@ Everything goes to standard error, but for JSON, which goes to standard output u
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ import click
 from rich.console import Console
 
 from filmcolor import types
+from filmcolor.cli.lines import write_json
 from filmcolor.cli.screen import Bar, Screen, terminal
 from filmcolor.types import (
     Event,
@@ -387,8 +387,7 @@ class JsonDisplay(Display):
         return True
 
     def _write(self, kind: str, fields: Mapping[str, Any]) -> None:
-        text = json.dumps({"event": kind, **fields})
-        click.echo(text, err=self._to_stderr)
+        write_json({"event": kind, **fields}, to_stderr=self._to_stderr)
 
 
 def _fields(event: Event) -> dict[str, Any]:

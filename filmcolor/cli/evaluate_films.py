@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
+from filmcolor.cli.lines import write_json, write_line
 from filmcolor.options import FilmMeasureOptions
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from filmcolor.cli.screen import PlainTable
     from filmcolor.evaluate.film_report import FilmReport
     from filmcolor.evaluate.video import FrameFigures
     from filmcolor.types import Notice
@@ -44,7 +41,7 @@ def run_films(
 
         write_png(Path(plot), draw_films(report))
     if as_json:
-        click.echo(json.dumps(report.as_dict()))
+        write_json(report.as_dict())
         return
     print_table(_total_table(report))
     if by_shot:
@@ -61,7 +58,7 @@ def _measure(options: FilmMeasureOptions, *, quiet: bool) -> FilmReport:
 
     def notice(said: Notice) -> None:
         text = f"{'Warning: ' if said.warning else ''}{said.text}"
-        click.echo(text, err=True) if bar is None else bar.line(text)
+        write_line(text, to_stderr=True) if bar is None else bar.line(text)
 
     def move(done: int, total: int | None) -> None:
         if bar is not None:
@@ -77,7 +74,7 @@ def _measure(options: FilmMeasureOptions, *, quiet: bool) -> FilmReport:
             bar.stop()
 
 
-def _total_table(report: FilmReport) -> Table:
+def _total_table(report: FilmReport) -> PlainTable:
     from filmcolor.cli.screen import count
 
     height, width = report.size
@@ -90,7 +87,7 @@ def _total_table(report: FilmReport) -> Table:
     return table
 
 
-def _shot_table(report: FilmReport) -> Table:
+def _shot_table(report: FilmReport) -> PlainTable:
     """The films of every shot, shot by shot."""
     from filmcolor.cli.screen import count
 
@@ -104,10 +101,10 @@ def _shot_table(report: FilmReport) -> Table:
     return table
 
 
-def _table(report: FilmReport, title: str) -> Table:
-    from rich.table import Table
+def _table(report: FilmReport, title: str) -> PlainTable:
+    from filmcolor.cli.screen import PlainTable
 
-    table = Table(title=title, title_justify="left")
+    table = PlainTable(title=title, title_justify="left")
     table.add_column("film", overflow="fold")
     for name, heading, _, _ in _COLUMNS:
         if name != "psnr" or report.has_truth:
@@ -115,7 +112,7 @@ def _table(report: FilmReport, title: str) -> Table:
     return table
 
 
-def _add_films(table: Table, report: FilmReport, figures: Sequence[FrameFigures]) -> None:
+def _add_films(table: PlainTable, report: FilmReport, figures: Sequence[FrameFigures]) -> None:
     """A row for every film, and a line below the last."""
     for row, own in zip(report.rows, figures, strict=True):
         cells = []

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
+from filmcolor.cli.lines import write_json, write_line
 
 if TYPE_CHECKING:
     from filmcolor.evaluate.report import PhotoReport
@@ -50,7 +49,7 @@ def run_photos(
             {"name": name, "source": model, **report.as_dict()}
             for name, model, report in zip(names, models, reports, strict=True)
         ]
-        click.echo(json.dumps(everything, indent=2))
+        write_json(everything, indent=2)
     else:
         _print_table(names, reports)
 
@@ -64,7 +63,7 @@ def load_val(val: Sequence[str], limit: int | None, short_side: int) -> PhotoSet
 
     photos = load_photos(val, short_side, os.cpu_count() or 1, read_film=film_reader())
     for text in left_out_lines(photos.unreadable, photos.grey):
-        click.echo(f"Warning: {text}", err=True)
+        write_line(f"Warning: {text}", to_stderr=True)
     return photos if limit is None else photos.take(spread_indices(len(photos), limit))
 
 
@@ -118,13 +117,11 @@ def _measure(
 
 def _print_table(names: Sequence[str], reports: Sequence[PhotoReport]) -> None:
     """Figures of every model beside the baselines, one line a measure."""
-    from rich.table import Table
-
-    from filmcolor.cli.screen import count, print_table
+    from filmcolor.cli.screen import PlainTable, count, print_table
     from filmcolor.evaluate.report import COMPARED_RATIOS
 
     first = reports[0]
-    table = Table(title=count(first.photos, "photograph"), title_justify="left")
+    table = PlainTable(title=count(first.photos, "photograph"), title_justify="left")
     table.add_column("mean over photographs", overflow="fold")
     for title in (*names, "grey", "mean colour", "truth"):
         table.add_column(title, justify="right", overflow="fold")
@@ -161,4 +158,4 @@ def _print_table(names: Sequence[str], reports: Sequence[PhotoReport]) -> None:
         table.add_row(f"gain at colourfulness {ratio:g} of truth", *cells)
     print_table(table)
     if not all(report.reaches(ratio) for report in reports for ratio in COMPARED_RATIOS):
-        click.echo("~ beyond the colours that were measured: estimated")
+        write_line("~ beyond the colours that were measured: estimated")

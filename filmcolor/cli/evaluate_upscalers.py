@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
+from filmcolor.cli.lines import write_json
 from filmcolor.errors import CheckpointError, OptionError
 
 if TYPE_CHECKING:
@@ -84,18 +82,16 @@ def run_upscalers(
             {"name": name, "source": model, **report.as_dict()}
             for name, model, report in zip(names, models, reports, strict=True)
         ]
-        click.echo(json.dumps(everything, indent=2))
+        write_json(everything, indent=2)
     else:
         _print_table(names, reports)
 
 
 def _print_table(names: Sequence[str], reports: Sequence[EnlargeReport]) -> None:
-    from rich.table import Table
-
-    from filmcolor.cli.screen import count, print_table
+    from filmcolor.cli.screen import PlainTable, count, print_table
 
     first = reports[0]
-    table = Table(title=count(first.photos, "photograph"), title_justify="left")
+    table = PlainTable(title=count(first.photos, "photograph"), title_justify="left")
     table.add_column("mean over photographs made smaller", overflow="fold")
     for title in (*names, "bicubic"):
         table.add_column(title, justify="right", overflow="fold")

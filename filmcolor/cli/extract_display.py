@@ -5,17 +5,16 @@ Everything goes to standard error, but for JSON, which goes to standard output.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from fractions import Fraction
 from typing import Any
 
-import click
 from rich.console import Console
 
 from filmcolor.cli.display import Pace, clock_text, file_name
+from filmcolor.cli.lines import write_json
 from filmcolor.cli.screen import Bar, Screen, terminal
 from filmcolor.train.extract_events import (
     Extracted,
@@ -210,7 +209,7 @@ class ExtractJson(ExtractDisplay):
         self._write("error", {"text": str(error), "exit_code": exit_code})
 
     def _write(self, kind: str, values: Mapping[str, Any]) -> None:
-        click.echo(json.dumps({"event": kind, **values}, default=_plain))
+        write_json({"event": kind, **values}, default=_plain)
 
 
 def open_extract_display(*, quiet: bool, as_json: bool) -> ExtractDisplay:

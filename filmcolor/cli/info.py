@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from filmcolor.cli.arguments import check_source, debug_option, default_target
+from filmcolor.cli.lines import write_json, write_lines
 from filmcolor.cli.models import card_fields, card_lines, fact_lines
 from filmcolor.errors import FilmcolorError
 from filmcolor.options import EncodeOptions, RunOptions
@@ -96,7 +96,10 @@ def info_command(file: str, as_json: bool) -> None:
         values, lines = _folder(Path(file))
     else:
         values, lines = _picture(Path(file))
-    click.echo(json.dumps(values, indent=2) if as_json else "\n".join(lines))
+    if as_json:
+        write_json(values, indent=2)
+    else:
+        write_lines(lines)
 
 
 def _is_checkpoint(path: Path) -> bool:

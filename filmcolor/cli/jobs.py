@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from filmcolor.cli.arguments import debug_option
+from filmcolor.cli.lines import write_json, write_line
 from filmcolor.errors import JobError
 
 if TYPE_CHECKING:
@@ -58,16 +58,16 @@ def jobs_command(folders: tuple[str, ...], clean: bool, as_json: bool) -> None:
             ) from error
     if as_json:
         values = [{**asdict(state), "path": str(state.path)} for state in found]
-        click.echo(json.dumps(values, indent=2))
+        write_json(values, indent=2)
     elif not found:
-        click.echo("No unfinished runs here.")
+        write_line("No unfinished runs here.")
     for state in found:
         if clean and state.holder is None:
             shutil.rmtree(state.path, ignore_errors=True)
             if state.path.exists():
                 raise JobError(f"{state.path}: cannot be removed; remove it by hand")
         if not as_json:
-            click.echo(_line(state, removed=clean and state.holder is None))
+            write_line(_line(state, removed=clean and state.holder is None))
 
 
 def _line(state: WorkState, *, removed: bool) -> str:

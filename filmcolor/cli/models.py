@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from filmcolor.cli.arguments import debug_option, printable
+from filmcolor.cli.arguments import debug_option
+from filmcolor.cli.lines import printable, write_json, write_line, write_lines
 
 if TYPE_CHECKING:
     from filmcolor.models.card import ModelCard
@@ -36,12 +36,12 @@ def models_command(as_json: bool) -> None:
 
     models = available_models()
     if as_json:
-        click.echo(json.dumps([card_fields(path, card) for path, card in models], indent=2))
+        write_json([card_fields(path, card) for path, card in models], indent=2)
         return
     if not models:
-        click.echo("No models came with this installation; give `run` a file with --model FILE.")
+        write_line("No models came with this installation; give `run` a file with --model FILE.")
     for number, (path, card) in enumerate(models):
-        click.echo(("\n" if number else "") + "\n".join(card_lines(path, card, path.stem)))
+        write_lines([*([""] if number else []), *card_lines(path, card, path.stem)])
 
 
 def card_fields(path: Path, card: ModelCard) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def fact_lines(facts: Mapping[str, str], width: int = 96) -> list[str]:
     lines: list[str] = []
     for name, fact in facts.items():
         if text := printable(" ".join(fact.split())):
-            head = f"  {name:<{label}}"
+            head = f"  {printable(name):<{label}}"
             wrapped = click.wrap_text(
                 text, width, initial_indent=head, subsequent_indent=" " * len(head)
             )

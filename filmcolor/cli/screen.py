@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
+
+from filmcolor.cli.lines import printable, write_line
 
 _WIDEST = 10_000
 """Columns that no table needs."""
@@ -40,7 +41,7 @@ class Screen:
     def line(self, text: str) -> None:
         """One line on standard error; when nobody reads there any more, the work still goes on."""
         try:
-            click.echo(text, err=True)
+            write_line(text, to_stderr=True)
         except OSError:
             return
 
@@ -51,9 +52,9 @@ class Bar:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._progress = Progress(
-            TextColumn("{task.fields[before]}"),
+            TextColumn("{task.fields[before]}", markup=False),
             BarColumn(bar_width=None),
-            TextColumn("{task.fields[after]}"),
+            TextColumn("{task.fields[after]}", markup=False),
             console=console,
             transient=True,
             expand=True,
@@ -64,11 +65,12 @@ class Bar:
 
     def start(self, before: str, total: float | None) -> None:
         """Show it, at nothing."""
-        self._progress.reset(self._task, total=total, before=before, after="")
+        self._progress.reset(self._task, total=total, before=printable(before), after="")
         self._progress.start()
 
     def move(self, done: float, total: float | None, before: str, after: str) -> None:
         """So much of the total is done."""
+        before, after = printable(before), printable(after)
         self._progress.update(self._task, completed=done, total=total, before=before, after=after)
 
     def refresh(self) -> None:
@@ -82,7 +84,7 @@ class Bar:
     def line(self, text: str) -> None:
         """One line above the bar, coloured by its first word, broken only by the terminal."""
         style = _STYLES.get(text.partition(":")[0], "")
-        self._console.print(Text(text, style=style), soft_wrap=True, highlight=False)
+        self._console.print(Text(printable(text), style=style), soft_wrap=True, highlight=False)
 
 
 def terminal() -> Console | None:
@@ -96,7 +98,19 @@ def count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
-def print_table(table: Table) -> None:
+class PlainTable(Table):
+    """A table whose texts are shown as they are, whatever stands in them."""
+
+    def add_column(self, header: str = "", **looks: Any) -> None:  # type: ignore[override]
+        """As `Table.add_column`."""
+        super().add_column(Text(printable(header)), **looks)
+
+    def add_row(self, *cells: str, **looks: Any) -> None:  # type: ignore[override]
+        """As `Table.add_row`."""
+        super().add_row(*(Text(printable(cell)) for cell in cells), **looks)
+
+
+def print_table(table: PlainTable) -> None:
     """On standard output: in a terminal as wide as that, elsewhere as wide as the table is."""
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import click
 from rich.console import Console
 
 from filmcolor.cli.arguments import exit_code
 from filmcolor.cli.display import clock_text, file_name
+from filmcolor.cli.lines import write_json
 from filmcolor.cli.models import parameters_text
 from filmcolor.cli.screen import Bar, Screen, terminal
 from filmcolor.train.loop import StepReport
@@ -160,7 +159,7 @@ class TrainJson(TrainDisplay):
         self._write("error", {"text": str(error), "exit_code": exit_code(error)})
 
     def _write(self, kind: str, values: Mapping[str, Any]) -> None:
-        click.echo(json.dumps({"event": kind, **values}))
+        write_json({"event": kind, **values})
 
 
 def open_train_display(*, quiet: bool, as_json: bool) -> TrainDisplay:

@@ -5,17 +5,16 @@ Everything goes to standard error, but for JSON, which goes to standard output u
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import click
 from rich.console import Console
 
 from filmcolor.cli.arguments import exit_code
 from filmcolor.cli.display import Pace, clock_text, file_name
+from filmcolor.cli.lines import write_json
 from filmcolor.cli.screen import Bar, Screen, terminal
 from filmcolor.types import Notice, Progress
 
@@ -194,7 +193,7 @@ class VerifyJson(VerifyDisplay):
         )
 
     def _write(self, kind: str, fields: Mapping[str, Any]) -> None:
-        click.echo(json.dumps({"event": kind, **fields}), err=self._to_stderr)
+        write_json({"event": kind, **fields}, to_stderr=self._to_stderr)
 
 
 def _finding_fields(finding: Finding) -> dict[str, Any]:

@@ -1,0 +1,45 @@
+"""The one place that writes lines and JSON to a terminal or a pipe.
+
+Whatever stands in a line, be it from a file's name or from inside a film, cannot steer the terminal
+or pass for another line. Imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+
+# Categories Cc, Cs, Zl and Zp, and what turns the direction of all that follows.
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """`text` as any terminal takes it, in one line: names that are no text, control characters and
+    those that turn the direction of writing become "\ufffd".
+    """
+    return _STEERING.sub("\ufffd", text)
+
+
+def write_line(text: str, *, to_stderr: bool = False) -> None:
+    """One line on standard output, or on standard error."""
+    click.echo(printable(text), err=to_stderr)
+
+
+def write_lines(lines: Iterable[str], *, to_stderr: bool = False) -> None:
+    """Several lines, together."""
+    click.echo("\n".join(map(printable, lines)), err=to_stderr)
+
+
+def write_json(
+    values: object,
+    *,
+    to_stderr: bool = False,
+    indent: int | None = None,
+    default: Callable[[Any], object] | None = None,
+) -> None:
+    """A value as JSON, in one line unless it is indented; everything but ASCII is escaped."""
+    click.echo(json.dumps(values, indent=indent, default=default), err=to_stderr)
