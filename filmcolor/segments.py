@@ -274,7 +274,7 @@ def _check_room(job: Coloring, folder: WorkFolder, film: FilmPlan, done: int) ->
 
 def _room_warning(job: Coloring, folder: WorkFolder, film: FilmPlan) -> Notice | None:
     """What to say when the film will not fit, going by the parts that are done."""
-    entries = folder.entries().values()
+    entries = folder.recorded().values()
     frames = sum(entry.frames for entry in entries)
     if not frames:
         return None

@@ -15,11 +15,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from filmcolor.errors import JobError, MediaError
 from filmcolor.job import FilmPlan, Segment
 from filmcolor.lease import Lease, Watch
+from filmcolor.ledger import Ledger, checksum, ledger_line
 from filmcolor.media.partfile import sync_folder, write_bytes
 
 _PLAN, _LEDGER, _LOCK, _LEDGER_LOCK = "plan.json", "ledger.jsonl", "run.lock", "ledger.lock"
@@ -90,8 +90,9 @@ class WorkFolder:
         self.is_plan_dear = False
         """Whether the plan is worth keeping by itself, having taken long."""
         self._shard = shard
+        self._ledger = Ledger(path / _LEDGER, Entry)
         self._lock = Lease(path / _LOCK)
-        self._way = _sum(self.fingerprint)
+        self._way = checksum(self.fingerprint)
         self._presence = self._lock
         if shard is not None:
             self._presence = Lease(path / f"shard-{shard:05}.lease", self._way)
@@ -209,15 +210,25 @@ class WorkFolder:
         """Finished segments by number: those whose last line in the ledger and whose file are
         whole, made with what they are to be made with.
         """
-        latest = {entry.segment: entry for entry in self._lines()}
-        found = {}
-        for number, entry in latest.items():
-            if self.settings is not None and entry.settings != self.settings.get(number, ""):
-                continue
-            with contextlib.suppress(OSError):
-                if self.segment_path(number).stat().st_size == entry.bytes:
-                    found[number] = entry
-        return found
+        return {number: entry for number, entry in self.recorded().items() if self._is_whole(entry)}
+
+    def recorded(self) -> dict[int, Entry]:
+        """As `entries`, but as the ledger has them: their files are not asked for."""
+        latest = {entry.segment: entry for entry in self._ledger.lines()}
+        if self.settings is None:
+            return latest
+        wanted = self.settings
+        return {n: entry for n, entry in latest.items() if entry.settings == wanted.get(n, "")}
+
+    def _is_done(self, number: int) -> bool:
+        entry = self.recorded().get(number)
+        return entry is not None and self._is_whole(entry)
+
+    def _is_whole(self, entry: Entry) -> bool:
+        try:
+            return self.segment_path(entry.segment).stat().st_size == entry.bytes
+        except OSError:
+            return False
 
     def check(self) -> None:
         """Remove what earlier runs left behind: leases, and files that do not match the ledger.
@@ -246,7 +257,7 @@ class WorkFolder:
         Ends when the folder is gone, which is when another has put the film together.
         """
         for segment in segments:
-            if segment.number in self.entries():
+            if self._is_done(segment.number):
                 continue
             lease = self._lease(segment)
             try:
@@ -254,7 +265,7 @@ class WorkFolder:
                     continue
             except FileNotFoundError:
                 return
-            if segment.number in self.entries():
+            if self._is_done(segment.number):
                 lease.release()
                 continue
             self._taken.append(lease)
@@ -290,9 +301,7 @@ class WorkFolder:
 
     def record(self, entry: Entry) -> None:
         """Add a finished segment to the ledger; on the disk when this returns."""
-        values = asdict(entry)
-        # A line of its own, even if the one before was torn.
-        line = "\n" + json.dumps({**values, "sum": _sum(values)}) + "\n"
+        line = ledger_line(asdict(entry))
         lock = Lease(self.path / _LEDGER_LOCK)  # file servers do not append for several at once
         try:
             while not lock.take():
@@ -300,7 +309,7 @@ class WorkFolder:
             try:
                 handle = os.open(self.path / _LEDGER, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o666)
                 try:
-                    os.write(handle, line.encode())
+                    os.write(handle, line)
                     os.fsync(handle)
                 finally:
                     os.close(handle)
@@ -318,17 +327,6 @@ class WorkFolder:
     def remove(self) -> None:
         """Remove the folder with all that is in it."""
         shutil.rmtree(self.path, ignore_errors=True)
-
-    def _lines(self) -> Iterator[Entry]:
-        try:
-            lines = (self.path / _LEDGER).read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError):
-            return
-        for line in lines:
-            with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-                values = json.loads(line)
-                if values.pop("sum") == _sum(values):
-                    yield Entry(**values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,9 +375,3 @@ def find_work(folder: Path) -> list[WorkState]:
         return [own]
     inside = (look_into(path) for path in sorted(folder.iterdir()) if path.is_dir())
     return [state for state in inside if state is not None]
-
-
-def _sum(values: Mapping[str, Any]) -> str:
-    """Checksum of a ledger line."""
-    text = json.dumps(values, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
