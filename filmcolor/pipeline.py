@@ -11,6 +11,7 @@ read from disk but through `media`.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -40,6 +41,7 @@ from filmcolor.prefetch import prefetch
 from filmcolor.segments import color_in_segments, fingerprint, prepare_segments
 from filmcolor.shot_colors import ModelShelf
 from filmcolor.sidecar import check_sidecar, model_label, write_sidecar
+from filmcolor.source_print import source_print
 from filmcolor.superres import load_enlarger
 from filmcolor.types import (
     ColorFrame,
@@ -70,6 +72,7 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
     """
     started = time.monotonic()
     plan, options = _with_plan(options)
+    film_print = _print_of(source)
     with one_thread_each() as lanes, FilmReader(source, options.on_error) as reader:
         job = yield from _open_job(reader, target, options, plan, ModelShelf())
         job = replace(job, lanes=lanes)
@@ -79,7 +82,7 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
         folder = _work_folder(reader.info, target, options)
         if folder is not None:
             shard = None if options.shard is None else options.shard[0]
-            with WorkFolder(folder, fingerprint(job), shard) as work:
+            with WorkFolder(folder, fingerprint(job, film_print), shard) as work:
                 label = model_label(job.model.card, options)
                 try:
                     done, whole = yield from color_in_segments(job, work, label, plan)
@@ -117,9 +120,11 @@ def prepare_film(
     Yields `Notice`s, a `Planned` and `Looking`. Raises `FilmcolorError`.
     """
     plan, options = _with_plan(options)
+    film_print = _print_of(source)
     with one_thread_each(), FilmReader(source, options.on_error) as reader:
         job = yield from _open_job(reader, target, options, plan, shelf)
-        folder = WorkFolder(_work_folder(reader.info, target, options) or Path(), fingerprint(job))
+        place = _work_folder(reader.info, target, options) or Path()
+        folder = WorkFolder(place, fingerprint(job, film_print))
         job, film, _ = yield from prepare_segments(job, folder, plan)
         return FilmTask.of(job, folder, film)
 
@@ -147,6 +152,13 @@ def _with_plan(options: RunOptions) -> tuple[PlanFile | None, RunOptions]:
         options = with_film(options, plan)
         check_names(plan, options)
     return plan, options
+
+
+def _print_of(source: str) -> str:
+    """What tells a film from another, before it is opened; nothing for a pipe, and for what will be
+    refused.
+    """
+    return source_print(source) if os.path.isfile(source) else ""
 
 
 def _work_folder(info: VideoInfo, target: str, options: RunOptions) -> Path | None:

@@ -12,12 +12,14 @@ from contextlib import closing
 
 import numpy as np
 
+from filmcolor.errors import FilmcolorError
 from filmcolor.film_stages import Coloring, PlannedFrames, color_segments
 from filmcolor.heap import give_back
 from filmcolor.job import FilmPlan, Segment
 from filmcolor.lease import Lease
 from filmcolor.media.segment import SegmentWriter
 from filmcolor.prefetch import prefetch
+from filmcolor.source_print import SourceWatch
 from filmcolor.types import ColorFrame
 from filmcolor.workfolder import Entry, WorkFolder, digest_of
 
@@ -42,6 +44,7 @@ def make_segments(
     """
     done, reported = 0, time.monotonic()
     opened = PlannedFrames(job, film) if source is None else source
+    watch = SourceWatch(job.reader.info.path, folder.fingerprint["the film"])
     taken = folder.take(_in_turn(segments, job.options.shard))
     frames = color_segments(job, film, taken, opened)
     is_whole = False
@@ -51,7 +54,7 @@ def make_segments(
             for segment, lease, frame in ready:
                 begun = time.perf_counter()
                 if current is None:
-                    current = _OpenSegment(job, folder, film, segment, lease)
+                    current = _OpenSegment(job, folder, film, segment, lease, watch)
                 if current.write(frame):
                     current = None
                     give_back()
@@ -81,9 +84,16 @@ class _OpenSegment:
     """A segment that is being encoded."""
 
     def __init__(
-        self, job: Coloring, folder: WorkFolder, film: FilmPlan, segment: Segment, lease: Lease
+        self,
+        job: Coloring,
+        folder: WorkFolder,
+        film: FilmPlan,
+        segment: Segment,
+        lease: Lease,
+        watch: SourceWatch,
     ) -> None:
         self._folder, self._film, self._segment, self._lease = folder, film, segment, lease
+        self._watch = watch
         # A name of its own, for the case that two are at the same segment after all.
         path = folder.segment_path(segment.number)
         self._path = path.with_name(f"{path.name}.{lease.key}")
@@ -104,6 +114,11 @@ class _OpenSegment:
         following = int(film.pts[segment.stop]) if segment.stop < film.frames else None
         facts = self._writer.finish(following)
         self._writer.__exit__(None, None, None)
+        try:
+            self._watch.check()
+        except FilmcolorError:
+            self._path.unlink(missing_ok=True)
+            raise
         if not self._lease.is_mine():  # this process seemed dead: another makes the segment
             self._path.unlink(missing_ok=True)
             return True

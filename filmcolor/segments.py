@@ -34,8 +34,9 @@ from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
 from filmcolor.planning import look_through, settle_drift
 from filmcolor.segment_making import make_segments
+from filmcolor.source_print import SourceWatch
 from filmcolor.types import Event, Joining, Notice, Progress
-from filmcolor.workfolder import WorkFolder, digest_of, source_print
+from filmcolor.workfolder import WorkFolder, digest_of
 
 Crew = Callable[[Sequence[Segment]], Generator[Event, None, int]]
 """Whoever makes segments: it is told which are not done, yields how it goes, and returns the number
@@ -49,8 +50,10 @@ _ROUNDS = 3
 """How often segments are taken anew that nobody is at work on and that are still not done."""
 
 
-def fingerprint(job: Coloring) -> dict[str, str]:
-    """What the work on a film depends on, by names for people."""
+def fingerprint(job: Coloring, film: str) -> dict[str, str]:
+    """What the work on a film depends on, by names for people; `film` is its `source_print` before
+    it was opened.
+    """
     settled = RunOptions()  # for what does not change the frames
     options = replace(
         job.options,
@@ -75,7 +78,7 @@ def fingerprint(job: Coloring) -> dict[str, str]:
     if job.enlarger is not None:
         prints["the upscaler"] = digest_of(find_checkpoint(options.upscaler))
     return prints | {
-        "the film": source_print(job.reader.info.path),
+        "the film": film,
         "the model": digest_of(find_checkpoint(job.options.color.model)),
         "the options": json.dumps(chosen, default=str, sort_keys=True),
         "filmcolor's version": __version__,
@@ -226,6 +229,7 @@ def join_segments(
 ) -> Generator[Joining, None, None]:
     """Put the film together of its segments, which are all done."""
     segments, entries = film.segments(), folder.entries()
+    SourceWatch(job.reader.info.path, folder.fingerprint["the film"]).check()
     joined = join_film(
         job.output,
         [str(folder.segment_path(segment.number)) for segment in segments],

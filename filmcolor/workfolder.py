@@ -25,8 +25,6 @@ from filmcolor.media.partfile import sync_folder, write_bytes
 _PLAN, _LEDGER, _LOCK, _LEDGER_LOCK = "plan.json", "ledger.jsonl", "run.lock", "ledger.lock"
 _POLL_SECONDS = 0.05
 _WAIT_SECONDS = 1.0
-_SAMPLE_BYTES = 1 << 20
-"""Of a film's head, middle and tail, that tell it from another."""
 
 
 def default_folder(target: str) -> Path:
@@ -39,17 +37,6 @@ def digest_of(path: Path) -> str:
     """Of a file's whole content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-
-
-def source_print(path: str) -> str:
-    """Size, and a digest of head, middle and tail: what tells a film from another."""
-    found = hashlib.blake2b(digest_size=16)
-    size = os.path.getsize(path)
-    with open(path, "rb") as file:
-        for start in (0, max(0, size // 2 - _SAMPLE_BYTES // 2), max(0, size - _SAMPLE_BYTES)):
-            file.seek(start)
-            found.update(file.read(_SAMPLE_BYTES))
-    return f"{size} bytes, {found.hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,6 @@ from filmcolor.workfolder import (
     WorkFolder,
     default_folder,
     digest_of,
-    source_print,
 )
 
 PLAN = FilmPlan(
@@ -215,21 +214,6 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     ):
         pass
     assert (tmp_path / "letters.txt").read_text() == "mine"
-
-
-def test_films_are_told_apart_by_head_middle_and_tail(tmp_path: Path) -> None:
-    size = 5 << 20
-    path = tmp_path / "film"
-    path.write_bytes(bytes(size))
-    seen = {source_print(str(path))}
-    for place in (10, size // 2, size - 1):
-        content = bytearray(size)
-        content[place] = 1
-        path.write_bytes(content)
-        seen.add(source_print(str(path)))
-    path.write_bytes(bytes(size + 1))
-    seen.add(source_print(str(path)))
-    assert len(seen) == 5
 
 
 def test_the_folder_stands_hidden_beside_the_target(tmp_path: Path) -> None:

@@ -102,8 +102,8 @@ class PlainTable(Table):
     """A table whose texts are shown as they are, whatever stands in them."""
 
     def add_column(self, header: str = "", **looks: Any) -> None:  # type: ignore[override]
-        """As `Table.add_column`."""
-        super().add_column(Text(printable(header)), **looks)
+        """As `Table.add_column`; a header may have several lines."""
+        super().add_column(Text("\n".join(map(printable, header.split("\n")))), **looks)
 
     def add_row(self, *cells: str, **looks: Any) -> None:  # type: ignore[override]
         """As `Table.add_row`."""

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from filmcolor.errors import MediaError, OptionError
+from filmcolor.errors import MediaError, NameTakenError, OptionError
 from filmcolor.media.images import Picture, read_picture, write_picture
 from filmcolor.types import ColorTags, PixelLayout
 from tests.clips import largest_file
@@ -35,7 +35,7 @@ GREY_FILES = (".png", ".jpg", ".tif", ".webp", ".bmp")
 
 def written(picture: Picture, target: Path, seed: int = 0) -> Picture:
     cb, cr = chroma_inside(picture.luma, seed)
-    write_picture(picture, cb, cr, target, label=LABEL)
+    write_picture(picture, cb, cr, target, label=LABEL, overwrite=True)
     return read_picture(target)
 
 
@@ -373,8 +373,9 @@ def test_unwritable_targets(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="does not exist"):
         write_picture(picture, cb, cr, tmp_path / "no" / "out.png", label=LABEL)
     (tmp_path / "folder.png").mkdir()
-    with pytest.raises(MediaError, match="finished"):
-        write_picture(picture, cb, cr, tmp_path / "folder.png", label=LABEL)
+    with pytest.raises(NameTakenError, match=r"folder~2\.png"):
+        write_picture(picture, cb, cr, tmp_path / "folder.png", label=LABEL, overwrite=True)
+    assert picture.luma.shape == read_picture(tmp_path / "folder~2.png").luma.shape
     with pytest.raises(ValueError, match="chroma"):
         write_picture(picture, cb[:-1], cr[:-1], tmp_path / "out.png", label=LABEL)
     long = np.zeros((1, 16384), np.uint8)
@@ -382,7 +383,12 @@ def test_unwritable_targets(tmp_path: Path) -> None:
     wide = read_picture(tmp_path / "long.png")
     with pytest.raises(MediaError, match="16383"):
         write_picture(wide, *neutral(wide), tmp_path / "out.webp", label=LABEL)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["folder.png", "in.png", "long.png"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "folder.png",
+        "folder~2.png",
+        "in.png",
+        "long.png",
+    ]
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -391,6 +397,6 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     target = tmp_path / "out.png"
     target.write_bytes(b"old")
     with largest_file(10), pytest.raises(MediaError, match="cannot be written"):
-        write_picture(picture, *neutral(picture), target, label=LABEL)
+        write_picture(picture, *neutral(picture), target, label=LABEL, overwrite=True)
     assert target.read_bytes() == b"old"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.png", "out.png"]

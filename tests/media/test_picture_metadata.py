@@ -38,7 +38,7 @@ EXIF_IFD, GPS_IFD = 34665, 34853
 
 def recolored(source: Path, target: Path) -> Picture:
     picture = read_picture(source)
-    write_picture(picture, *neutral(picture), target, label=LABEL)
+    write_picture(picture, *neutral(picture), target, label=LABEL, overwrite=True)
     return picture
 
 

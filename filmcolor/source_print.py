@@ -1,0 +1,63 @@
+"""Whether a film is still the one that work on it began with: nothing that is made of it before it
+was changed or exchanged may be joined with what is made of it after.
+
+It must not know what films are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from filmcolor.errors import JobError, MediaError
+
+_SAMPLES = 33
+_SAMPLE_BYTES = 128 << 10
+"""Of a film, so often, from its head to its tail: of 4 MB and less, all."""
+
+
+def source_print(path: str) -> str:
+    """Size, time of the last change, and a digest of samples from all over the file; raises
+    `MediaError` if it cannot be read.
+    """
+    found = hashlib.blake2b(digest_size=16)
+    try:
+        with open(path, "rb") as file:
+            facts = os.fstat(file.fileno())
+            last = max(0, facts.st_size - _SAMPLE_BYTES)
+            for number in range(_SAMPLES):
+                file.seek(last * number // (_SAMPLES - 1))
+                found.update(file.read(_SAMPLE_BYTES))
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
+    return f"{facts.st_size} bytes, changed {facts.st_mtime_ns}, {found.hexdigest()}"
+
+
+class SourceWatch:
+    """Looks at a film now and then; as long as its file was not touched, that costs nothing."""
+
+    def __init__(self, path: str, known: str) -> None:
+        """`known` is what `source_print` said of it before it was opened."""
+        self._path, self._known = path, known
+        self._seen: tuple[int, ...] | None = None
+
+    def check(self) -> None:
+        """Raise `JobError` if the film is another now, and `MediaError` if it cannot be read."""
+        seen = self._facts()
+        if seen == self._seen:
+            return
+        if source_print(self._path) != self._known:
+            raise JobError(
+                f"{self._path}: was changed while it was coloured, and what was made of it does "
+                "not go with what it is now; put it back as it was, or run the same command again, "
+                "which begins anew"
+            )
+        self._seen = seen
+
+    def _facts(self) -> tuple[int, ...]:
+        """What changes with whatever is done to the file, and with what has its name."""
+        try:
+            found = os.stat(self._path)
+        except OSError as error:
+            raise MediaError(f"{self._path}: cannot be read ({error.strerror})") from error
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
