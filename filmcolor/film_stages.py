@@ -22,6 +22,7 @@ from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.compose import compose
 from filmcolor.errors import MediaError
 from filmcolor.fields import FieldSplitter, field_drift, field_view, frame_of, keeps_fields
+from filmcolor.files_read import FilesRead
 from filmcolor.infer import KnownSource, View, infer_sparsely, show_lightness
 from filmcolor.job import FilmPlan, Segment
 from filmcolor.lease import Lease
@@ -106,6 +107,10 @@ class Coloring:
     """Threads that paint or enlarge pictures side by side, on a CPU."""
     enlarger: Enlarger | None = None
     """Raises the resolution, where that is asked for."""
+    files: FilesRead = field(default_factory=FilesRead)
+    """All that was read, but the film."""
+    film_print: str = ""
+    """`source_print` of the film before it was opened; empty for a pipe."""
 
     @property
     def shots(self) -> ShotColors:
@@ -118,6 +123,7 @@ class Coloring:
         if (color.model, color.look) == (film.model, film.look):
             return self.model, self.view
         model = self.shelf.get(color, self.model.device)
+        self.files.add(model.facts)
         return model, film_view(self.reader.info, model, self.view.box, color)
 
     @property

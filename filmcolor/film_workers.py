@@ -21,6 +21,7 @@ from pathlib import Path
 import torch
 
 from filmcolor.errors import FilmcolorError, JobError
+from filmcolor.files_read import FilesRead
 from filmcolor.film_stages import Coloring, StageClock
 from filmcolor.infer import KnownSource, View
 from filmcolor.job import FilmPlan, Segment
@@ -57,6 +58,8 @@ class FilmTask:
     """As `Coloring.own`."""
     shots: tuple[Shot, ...]
     drift: Drift
+    files: FilesRead
+    """As `Coloring.files`; what a process reads must be the same."""
 
     @classmethod
     def of(cls, job: Coloring, folder: WorkFolder, film: FilmPlan) -> FilmTask:
@@ -74,6 +77,7 @@ class FilmTask:
             own=job.own,
             shots=film.shots,
             drift=film.drift,
+            files=job.files,
         )
 
     def open_folder(self) -> tuple[WorkFolder, FilmPlan]:
@@ -89,10 +93,14 @@ class FilmTask:
         """What the stages need to know, with a model of the shelf; `reader` has the source open.
         `lanes` as of `Coloring`; torch is to compute in one thread.
         """
+        model = shelf.of_film(self.options.color, torch.device(self.device))
+        enlarger = load_enlarger(reader.info, self.options, self.device)
+        self.files.add(model.facts)
+        self.files.add(None if enlarger is None else enlarger.facts)
         return Coloring(
             reader,
             self.output,
-            shelf.of_film(self.options.color, torch.device(self.device)),
+            model,
             self.view,
             film.stride,
             self.options,
@@ -101,7 +109,9 @@ class FilmTask:
             self.own,
             shelf,
             lanes,
-            load_enlarger(reader.info, self.options, self.device),
+            enlarger,
+            self.files,
+            self.fingerprint["the film"],
         )
 
 

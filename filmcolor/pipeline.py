@@ -20,10 +20,10 @@ from pathlib import Path
 
 from filmcolor.color import resolve_tags
 from filmcolor.errors import NameTakenError, OptionError
+from filmcolor.files_read import FilesRead
 from filmcolor.film_stages import Coloring, StageClock, color_stream
 from filmcolor.film_workers import FilmTask
 from filmcolor.guide.choosing import check_names, check_references, with_film
-from filmcolor.guide.given import given_files
 from filmcolor.guide.match import reference_for
 from filmcolor.guide.plan_file import PlanFile, read_plan
 from filmcolor.infer import one_thread_each
@@ -33,15 +33,14 @@ from filmcolor.media.encode import FilmWriter, plan_output
 from filmcolor.media.plan import PIPE
 from filmcolor.media.probe import has_color, refuse_hdr
 from filmcolor.models.device import resolve_device
-from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.picture_box import find_picture_box
 from filmcolor.planning import look_through, settle_stride
 from filmcolor.prefetch import prefetch
 from filmcolor.segments import color_in_segments, fingerprint, prepare_segments
 from filmcolor.shot_colors import ModelShelf
-from filmcolor.sidecar import check_sidecar, model_label, write_sidecar
-from filmcolor.source_print import source_print
+from filmcolor.sidecar import check_sidecar, model_label, read_facts, write_sidecar
+from filmcolor.source_print import SourceWatch, source_print
 from filmcolor.superres import load_enlarger
 from filmcolor.types import (
     ColorFrame,
@@ -71,10 +70,10 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
     these, `PipeClosedError` is a normal end: the reader of standard output has gone.
     """
     started = time.monotonic()
-    plan, options = _with_plan(options)
-    film_print = _print_of(source)
+    files, film_print = FilesRead(), _print_of(source)
+    plan, options = _with_plan(options, files)
     with one_thread_each() as lanes, FilmReader(source, options.on_error) as reader:
-        job = yield from _open_job(reader, target, options, plan, ModelShelf())
+        job = yield from _open_job(reader, film_print, target, options, plan, ModelShelf(), files)
         job = replace(job, lanes=lanes)
         options = job.options
         told = len(reader.notices)
@@ -82,7 +81,7 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
         folder = _work_folder(reader.info, target, options)
         if folder is not None:
             shard = None if options.shard is None else options.shard[0]
-            with WorkFolder(folder, fingerprint(job, film_print), shard) as work:
+            with WorkFolder(folder, fingerprint(job), shard) as work:
                 label = model_label(job.model.card, options)
                 try:
                     done, whole = yield from color_in_segments(job, work, label, plan)
@@ -119,38 +118,40 @@ def prepare_film(
 
     Yields `Notice`s, a `Planned` and `Looking`. Raises `FilmcolorError`.
     """
-    plan, options = _with_plan(options)
-    film_print = _print_of(source)
+    files, film_print = FilesRead(), _print_of(source)
+    plan, options = _with_plan(options, files)
     with one_thread_each(), FilmReader(source, options.on_error) as reader:
-        job = yield from _open_job(reader, target, options, plan, shelf)
-        place = _work_folder(reader.info, target, options) or Path()
-        folder = WorkFolder(place, fingerprint(job, film_print))
+        job = yield from _open_job(reader, film_print, target, options, plan, shelf, files)
+        folder = WorkFolder(_work_folder(reader.info, target, options) or Path(), fingerprint(job))
         job, film, _ = yield from prepare_segments(job, folder, plan)
         return FilmTask.of(job, folder, film)
 
 
 def write_facts(job: Coloring, frames: int) -> None:
     """Write what was done beside the finished film, if that is asked for."""
-    if job.options.sidecar:
-        write_sidecar(
-            job.reader.info.path,
-            job.output.target,
-            card=job.model.card,
-            checkpoint=find_checkpoint(job.options.color.model),
-            options=job.options,
-            device=str(job.model.device),
-            encoding=job.output.summary,
-            frames=frames,
-            given=given_files(job.options),
-        )
+    if not job.options.sidecar or job.model.facts is None:
+        return
+    source = read_facts(job.reader.info.path)
+    SourceWatch(job.reader.info.path, job.film_print).check()
+    write_sidecar(
+        source,
+        read_facts(job.output.target),
+        card=job.model.card,
+        model=job.model.facts,
+        options=job.options,
+        device=str(job.model.device),
+        encoding=job.output.summary,
+        frames=frames,
+        given=job.files.without(job.model.facts),
+    )
 
 
-def _with_plan(options: RunOptions) -> tuple[PlanFile | None, RunOptions]:
+def _with_plan(options: RunOptions, files: FilesRead) -> tuple[PlanFile | None, RunOptions]:
     """The plan file that the options name, and the options with what it has for the film."""
-    plan = None if options.plan is None else read_plan(options.plan)
+    plan = None if options.plan is None else read_plan(options.plan, files)
     if plan is not None:
         options = with_film(options, plan)
-        check_names(plan, options)
+        check_names(plan, options, files)
     return plan, options
 
 
@@ -169,12 +170,16 @@ def _work_folder(info: VideoInfo, target: str, options: RunOptions) -> Path | No
 
 def _open_job(
     reader: FilmReader,
+    film_print: str,
     target: str,
     options: RunOptions,
     plan: PlanFile | None,
     shelf: ModelShelf,
+    files: FilesRead,
 ) -> Generator[Event, None, Coloring]:
-    """Everything that is settled of a film before it is looked through."""
+    """Everything that is settled of a film before it is looked through; `files` takes note of what
+    is read.
+    """
     info = reader.info
     device = resolve_device(options.color.device)
     if options.no_color:  # nothing to steady, nothing to carry
@@ -184,6 +189,7 @@ def _open_job(
     if options.sidecar:
         check_sidecar(info.path, target, overwrite=options.overwrite)
     model = shelf.of_film(options.color, device)
+    files.add(model.facts)
     options = replace(options, color=replace(options.color, precision=model.precision))
     samples = reader.sample(_SAMPLES)
     yield from reader.notices
@@ -202,9 +208,9 @@ def _open_job(
     ]
     if guided and folder is None:
         raise OptionError(f"{guided[0]}: needs files on both sides; a pipe is not looked through")
-    reference_for(options.reference, model)  # refused now rather than after the look
+    reference_for(options.reference, model, files)  # refused now rather than after the look
     if plan is not None:
-        check_references(plan, model)
+        check_references(plan, model, files)
     if options.shard is not None and folder is None:
         raise OptionError("--shard: needs files on both sides, in a folder that all see")
     yield Planned(
@@ -228,6 +234,8 @@ def _open_job(
         yield Notice(f"--stride auto: the model sees {_every(stride)} frame of a shot")
     else:
         stride = options.color.stride
+    enlarger = load_enlarger(info, options, device)
+    files.add(None if enlarger is None else enlarger.facts)
     return Coloring(
         reader,
         output,
@@ -237,7 +245,9 @@ def _open_job(
         options,
         StageClock(),
         shelf=shelf,
-        enlarger=load_enlarger(info, options, device),
+        enlarger=enlarger,
+        files=files,
+        film_print=film_print,
     )
 
 

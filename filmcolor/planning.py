@@ -29,7 +29,6 @@ from filmcolor.prefetch import prefetch
 from filmcolor.shots import ShotFinder
 from filmcolor.smooth import smooth
 from filmcolor.types import ColorField, Frame, Looking, Notice, Shot, VideoInfo
-from filmcolor.workfolder import digest_of
 
 _REPORT_SECONDS = 0.2
 _LONGEST_AUTO_STRIDE = 4
@@ -128,7 +127,8 @@ def settle_drift(
             paths[number] = film.drift.paths.get(before, ())
             continue
         if wanted.model not in digests:
-            digests[wanted.model] = digest_of(find_checkpoint(wanted.model))
+            path = find_checkpoint(wanted.model)
+            digests[wanted.model] = job.files.note(path, path.read_bytes()).sha256[:32]
         name = f"drift-{shot.start}-{shot.stop}-{wanted.look}-{digests[wanted.model]}.json"
         kept = _kept_path(folder / name)
         if kept is None:

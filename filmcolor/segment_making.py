@@ -44,7 +44,7 @@ def make_segments(
     """
     done, reported = 0, time.monotonic()
     opened = PlannedFrames(job, film) if source is None else source
-    watch = SourceWatch(job.reader.info.path, folder.fingerprint["the film"])
+    watch = SourceWatch(job.reader.info.path, job.film_print)
     taken = folder.take(_in_turn(segments, job.options.shard))
     frames = color_segments(job, film, taken, opened)
     is_whole = False

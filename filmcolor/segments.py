@@ -30,13 +30,12 @@ from filmcolor.job import FilmPlan, Segment
 from filmcolor.lease import Watch
 from filmcolor.media.feed import check_durations
 from filmcolor.media.join import join_film
-from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
 from filmcolor.planning import look_through, settle_drift
 from filmcolor.segment_making import make_segments
 from filmcolor.source_print import SourceWatch
 from filmcolor.types import Event, Joining, Notice, Progress
-from filmcolor.workfolder import WorkFolder, digest_of
+from filmcolor.workfolder import WorkFolder
 
 Crew = Callable[[Sequence[Segment]], Generator[Event, None, int]]
 """Whoever makes segments: it is told which are not done, yields how it goes, and returns the number
@@ -50,10 +49,8 @@ _ROUNDS = 3
 """How often segments are taken anew that nobody is at work on and that are still not done."""
 
 
-def fingerprint(job: Coloring, film: str) -> dict[str, str]:
-    """What the work on a film depends on, by names for people; `film` is its `source_print` before
-    it was opened.
-    """
+def fingerprint(job: Coloring) -> dict[str, str]:
+    """What the work on a film depends on, by names for people."""
     settled = RunOptions()  # for what does not change the frames
     options = replace(
         job.options,
@@ -75,11 +72,11 @@ def fingerprint(job: Coloring, film: str) -> dict[str, str]:
     chosen["color"].pop("device")
     chosen["target"] = Path(job.output.target).suffix.lower()
     prints = {}
-    if job.enlarger is not None:
-        prints["the upscaler"] = digest_of(find_checkpoint(options.upscaler))
+    if job.enlarger is not None and job.enlarger.facts is not None:
+        prints["the upscaler"] = job.enlarger.facts.sha256
     return prints | {
-        "the film": film,
-        "the model": digest_of(find_checkpoint(job.options.color.model)),
+        "the film": job.film_print,
+        "the model": "" if job.model.facts is None else job.model.facts.sha256,
         "the options": json.dumps(chosen, default=str, sort_keys=True),
         "filmcolor's version": __version__,
         "the kind of device": job.model.device.type,
@@ -229,7 +226,7 @@ def join_segments(
 ) -> Generator[Joining, None, None]:
     """Put the film together of its segments, which are all done."""
     segments, entries = film.segments(), folder.entries()
-    SourceWatch(job.reader.info.path, folder.fingerprint["the film"]).check()
+    SourceWatch(job.reader.info.path, job.film_print).check()
     joined = join_film(
         job.output,
         [str(folder.segment_path(segment.number)) for segment in segments],
@@ -255,11 +252,12 @@ def _guided(
     chosen = None
     if plan is not None:
         is_part = options.start_seconds is not None or options.duration_seconds is not None
-        chosen = choose(plan, options, film, times, is_part=is_part)
+        chosen = choose(plan, options, film, times, is_part=is_part, files=job.files)
         job = replace(job, own=chosen.colors)
         drift = yield from settle_drift(job, film, chosen.shots, folder.path)
         film = film.revised(chosen.shots, drift)
-    given = find_given(options, film, times, screen, None if chosen is None else chosen.given)
+    own = None if chosen is None else chosen.given
+    given = find_given(options, film, times, screen, own, job.files)
     yield from given.notices
     paths = yield from make_known(job, film, given, screen, folder.path)
     folder.settings = segment_settings(film, chosen, given)

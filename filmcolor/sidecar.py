@@ -18,6 +18,7 @@ from typing import Any
 
 from filmcolor import __version__
 from filmcolor.errors import MediaError, OptionError
+from filmcolor.files_read import FileFacts
 from filmcolor.media.partfile import check_target, write_bytes
 from filmcolor.media.source import PIPE
 from filmcolor.models.card import ModelCard
@@ -50,42 +51,42 @@ def check_sidecar(source: str, result: str, *, overwrite: bool) -> None:
 
 
 def write_sidecar(
-    source: str,
-    result: str,
+    source: FileFacts,
+    result: FileFacts,
     *,
     card: ModelCard,
-    checkpoint: Path,
+    model: FileFacts,
     options: RunOptions,
     device: str,
     encoding: str,
     frames: int,
-    given: Iterable[Path] = (),
+    given: Iterable[FileFacts] = (),
 ) -> None:
-    """Write it for a result that is whole; reads both films once, for their SHA-256.
+    """Write it for a result that is whole.
 
     `encoding` is the plan's line for people, `given` are the files that said which colours are
-    right, and the other models. Raises `MediaError` if something cannot be read or
-    written.
+    right, and the other models, as they were when they were read. Raises `MediaError` if it cannot
+    be written, `NameTakenError` as `write_bytes`.
     """
     chosen = {name: v for name, v in asdict(options).items() if name not in _NOT_MADE_OF}
     facts = {
         "format": FORMAT,
         "filmcolor": __version__,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "source": _file_facts(Path(source)),
-        "result": {**_file_facts(Path(result)), "frames": frames, "encoding": encoding},
+        "source": _named(source),
+        "result": {**_named(result), "frames": frames, "encoding": encoding},
         "model": {
             "name": card.name,
             "license": card.license,
             "provenance": card.provenance,
-            **_file_facts(checkpoint),
+            **_named(model),
         },
-        "given": [{**_file_facts(path), "file": str(path)} for path in given],
+        "given": [{**_named(facts), "file": facts.path} for facts in given],
         "device": device,
         "options": chosen,
     }
     text = json.dumps(facts, indent=2, ensure_ascii=True, default=str)
-    write_bytes(sidecar_path(result), f"{text}\n".encode(), overwrite=options.overwrite)
+    write_bytes(sidecar_path(result.path), f"{text}\n".encode(), overwrite=options.overwrite)
 
 
 def read_sidecar(result: str) -> Mapping[str, Any] | None:
@@ -97,12 +98,17 @@ def read_sidecar(result: str) -> Mapping[str, Any] | None:
     return facts if isinstance(facts, dict) and facts.get("format") == FORMAT else None
 
 
-def _file_facts(path: Path) -> dict[str, Any]:
+def read_facts(path: str) -> FileFacts:
+    """Those of a film, which is read from end to end; `MediaError` if it cannot be."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return {"file": path.name, "bytes": os.fstat(file.fileno()).st_size, "sha256": digest}
+            return FileFacts(path, os.fstat(file.fileno()).st_size, digest)
     except OSError as error:
         raise MediaError(
             f"{path}: cannot be read for its digest ({error.strerror}); the film itself is whole"
         ) from error
+
+
+def _named(facts: FileFacts) -> dict[str, Any]:
+    return {"file": Path(facts.path).name, "bytes": facts.size, "sha256": facts.sha256}

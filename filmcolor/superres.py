@@ -73,7 +73,7 @@ class Enlarger:
                 f"--upscale {factor}: model {model.card.name} enlarges three times; use "
                 "--upscale 3, or another --upscale-model"
             )
-        self.factor = factor
+        self.factor, self.facts = factor, model.facts
         self._half = runs_in_half(
             precision, model.device, allowed=model.card.descriptor.half_precision
         )

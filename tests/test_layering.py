@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "filmcolor"
 
-WORDS = {"errors", "types", "typed", "options", "moments", "prefetch"}
+WORDS = {"errors", "types", "typed", "options", "moments", "prefetch", "files_read"}
 BASE = {"color", "media", "models"}
 STAGES = {
     "picture_box",

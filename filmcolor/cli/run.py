@@ -183,14 +183,15 @@ def _run_one(
     from filmcolor.pipeline import color_film
     from filmcolor.types import Finished
 
+    strictness = _strictness(options) if options.verify and is_film else None
     failed = False
     with closing((color_film if is_film else color_pictures)(source, place, options)) as events:
         for event in events:
             display.show(event)
             failed = failed or (isinstance(event, Finished) and event.failed > 0)
-    if options.verify and is_film:
+    if strictness is not None:
         display.close()
-        return not _verify(source, place, options, quiet=quiet, as_json=as_json)
+        return not _verify(source, place, strictness, quiet=quiet, as_json=as_json)
     return failed
 
 
@@ -212,6 +213,7 @@ def _run_all(
         _tell_unused(ctx, display)
     films = {os.path.abspath(item.source) for item in items if item.kind == "film"}
     ended: list[FilmDone] = []
+    strictness = _strictness(options) if options.verify else None
     if ray is None:
         job = color_batch(items, options)
     else:
@@ -226,18 +228,18 @@ def _run_all(
                 display.table(table_lines(ended))
             if isinstance(event, FilmDone):
                 is_new = event.status == "done" and os.path.abspath(event.source) in films
-                if options.verify and is_new:
+                if strictness is not None and is_new:
                     display.close()
-                    event = _verified(event, options, quiet=quiet, as_json=as_json)
+                    event = _verified(event, strictness, quiet=quiet, as_json=as_json)
                 ended.append(event)
             display.show(event)
     return any(film.status == "failed" for film in ended)
 
 
-def _verified(film: FilmDone, options: RunOptions, *, quiet: bool, as_json: bool) -> FilmDone:
+def _verified(film: FilmDone, strictness: VerifyOptions, *, quiet: bool, as_json: bool) -> FilmDone:
     """How a film ended once it is compared with its source."""
     try:
-        if _verify(film.source, film.target, options, quiet=quiet, as_json=as_json):
+        if _verify(film.source, film.target, strictness, quiet=quiet, as_json=as_json):
             return film
         return replace(film, status="failed", reason=f"{film.target}: --verify found faults")
     except FilmcolorError as error:
@@ -262,15 +264,21 @@ def _lone_film(source: str, target: str | None, options: RunOptions) -> BatchIte
     return BatchItem(source, place, work=options.work)
 
 
-def _verify(source: str, target: str, options: RunOptions, *, quiet: bool, as_json: bool) -> bool:
-    """Compare the film that was written with its source; whether all holds."""
-    strictness = VerifyOptions(
+def _strictness(options: RunOptions) -> VerifyOptions:
+    """How results are compared with their sources; a plan counts as it is before the run."""
+    return VerifyOptions(
         start_seconds=options.start_seconds,
         duration_seconds=options.duration_seconds,
         deinterlace=options.deinterlace,
         lossless=options.encode.lossless,
         expect_color=not (options.no_color or _leaves_pale(options)),
     )
+
+
+def _verify(
+    source: str, target: str, strictness: VerifyOptions, *, quiet: bool, as_json: bool
+) -> bool:
+    """Compare the film that was written with its source; whether all holds."""
     with open_verify_display(quiet=quiet, as_json=as_json) as display:
         try:
             return show_verification(display, source, target, strictness).holds

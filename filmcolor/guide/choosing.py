@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from filmcolor.errors import CheckpointError, OptionError
+from filmcolor.files_read import FilesRead
 from filmcolor.guide.given import Given, OwnGiven, named
 from filmcolor.guide.match import reference_for
 from filmcolor.guide.plan_file import (
@@ -32,7 +33,6 @@ from filmcolor.models.registry import find_checkpoint
 from filmcolor.moments import time_text
 from filmcolor.options import ColorOptions, Look, RunOptions
 from filmcolor.types import Shot
-from filmcolor.workfolder import digest_of
 
 
 def with_film(options: RunOptions, plan: PlanFile) -> RunOptions:
@@ -60,32 +60,33 @@ def leaves_pale(plan: PlanFile, options: RunOptions, least: float) -> bool:
     return any(_color(shot.choices, plan.film, color).saturation < least for shot in plan.shots)
 
 
-def check_names(plan: PlanFile, options: RunOptions) -> None:
+def check_names(plan: PlanFile, options: RunOptions, files: FilesRead | None = None) -> None:
     """Raise what `choose` or `find_given` would, for models and files that there are not: before a
-    film is looked through. `options` are those of the film, as `with_film` gives them.
+    film is looked through. `options` are those of the film, as `with_film` gives them; `files`
+    takes note of all that is read.
     """
-    models, color = _Models(), options.color
+    models, color = _Models(files), options.color
     if plan.film.model == color.model or plan.film.look == color.look:
         models.digest(color, partial(plan.where, 0))
-    _check_files(plan.film, partial(plan.where, 0))
+    _check_files(plan.film, partial(plan.where, 0), files)
     for entry, shot in enumerate(plan.shots, 1):
         where = partial(plan.where, entry)
         _differences(_color(shot.choices, plan.film, color), color, models, where)
-        _check_files(shot.choices, where)
+        _check_files(shot.choices, where, files)
 
 
-def check_references(plan: PlanFile, model: LoadedModel) -> None:
+def check_references(plan: PlanFile, model: LoadedModel, files: FilesRead | None = None) -> None:
     """Raise, with the place in the plan, what is wrong with references of shots."""
     checked: set[str] = set()
     for entry, shot in enumerate(plan.shots, 1):
         name = shot.choices.reference
         if name and name not in checked:
             with named(plan.where(entry, "reference")):
-                reference_for(name, model)
+                reference_for(name, model, files)
             checked.add(name)
 
 
-def _check_files(choices: Choices, where: Callable[[str], str]) -> None:
+def _check_files(choices: Choices, where: Callable[[str], str], files: FilesRead | None) -> None:
     if isinstance(choices.stills, str) and not Path(choices.stills).is_dir():
         raise OptionError(f"{where('stills')}: {choices.stills}: no such folder")
     for still in choices.stills if isinstance(choices.stills, tuple) else ():
@@ -93,7 +94,7 @@ def _check_files(choices: Choices, where: Callable[[str], str]) -> None:
             raise OptionError(f"{where('stills')}: {still.file}: no such file")
     if isinstance(choices.strokes, str):
         with named(where("strokes")):
-            read_strokes(choices.strokes)
+            read_strokes(choices.strokes, files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,13 @@ class Chosen:
 
 
 def choose(
-    plan: PlanFile, options: RunOptions, film: FilmPlan, times: FilmTimes, *, is_part: bool
+    plan: PlanFile,
+    options: RunOptions,
+    film: FilmPlan,
+    times: FilmTimes,
+    *,
+    is_part: bool,
+    files: FilesRead | None = None,
 ) -> Chosen:
     """The plan's choices for a film that was looked through, or for a part of it.
 
@@ -121,7 +128,7 @@ def choose(
     colors: dict[int, ColorOptions] = {}
     given: dict[int, OwnGiven] = {}
     digests: dict[int, str] = {}
-    models = _Models()
+    models = _Models(files)
     for number, (entry, shot) in enumerate(placed):
         choices, where = plan.shots[entry - 1].choices, partial(plan.where, entry)
         color = _color(choices, plan.film, options.color)
@@ -223,7 +230,8 @@ def _own(choices: Choices, shot: Shot, where: Callable[[str], str]) -> OwnGiven:
 class _Models:
     """What tells one model in one look from another."""
 
-    def __init__(self) -> None:
+    def __init__(self, files: FilesRead | None) -> None:
+        self._files = files or FilesRead()
         self._known: dict[tuple[str, Look], str] = {}
 
     def digest(self, color: ColorOptions, where: Callable[[str], str]) -> str:
@@ -233,7 +241,7 @@ class _Models:
             try:
                 path = find_checkpoint(color.model)
                 card = read_card(path)
-                self._known[name] = digest_of(path)
+                self._known[name] = self._files.note(path, path.read_bytes()).sha256
             except CheckpointError as error:
                 raise CheckpointError(f"{where('model')}: {error}") from error
             try:

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 
 from filmcolor.errors import FilmcolorError, MediaError, OptionError
+from filmcolor.files_read import FilesRead
 from filmcolor.guide.carry import Anchor
-from filmcolor.guide.plan_file import read_plan
 from filmcolor.guide.reference import read_reference
 from filmcolor.guide.screen import Screen, ab_of
 from filmcolor.guide.spread import spread
@@ -27,7 +27,6 @@ from filmcolor.guide.times import FilmTimes
 from filmcolor.job import FilmPlan
 from filmcolor.media.images import find_pictures
 from filmcolor.media.still_file import Rgb, read_still
-from filmcolor.models.registry import find_checkpoint
 from filmcolor.moments import seconds_in, time_text
 from filmcolor.options import RunOptions, Stroke
 from filmcolor.types import Field, Notice, Shot
@@ -67,14 +66,16 @@ class GivenShot:
             parts.append(self.reference_digest)
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
 
-    def anchor(self, screen: Screen, frame: int, lightness: Field) -> Anchor | None:
+    def anchor(
+        self, screen: Screen, frame: int, lightness: Field, files: FilesRead | None = None
+    ) -> Anchor | None:
         """What is known of a frame, whose lightness (h, w) on the grid this is, by itself: strokes
         lie over a still; None for nothing. What a reference suggests is not known.
         """
         found: Anchor | None = None
         for still in self.stills:
             if still.frame == frame:
-                ab = screen.known_ab(read_still(still.path)[0])
+                ab = screen.known_ab(read_still(still.path, files)[0])
                 found = Anchor(ab, np.ones(screen.grid, np.float32))
         strokes = [stroke for index, stroke in self.strokes if index == frame]
         if strokes:
@@ -123,14 +124,16 @@ def find_given(
     times: FilmTimes,
     screen: Screen,
     own: Mapping[int, OwnGiven] | None = None,
+    files: FilesRead | None = None,
 ) -> Given:
     """What `options` give for a film or for a part of it: stills and strokes put to their frames, a
     reference to every shot.
 
-    `own` is what single shots are given, by number, instead of what they have of `options`. Raises
-    `OptionError` or `MediaError`, in one line, for what cannot be meant.
+    `own` is what single shots are given, by number, instead of what they have of `options`; `files`
+    takes note of all that is read. Raises `OptionError` or `MediaError`, in one line, for what
+    cannot be meant.
     """
-    finder = _Finder(film, times, screen)
+    finder = _Finder(film, times, screen, files)
     stills: list[GivenStill] = []
     if options.stills is not None:
         stills = finder.stills(_in_folder(options.stills))
@@ -145,7 +148,7 @@ def find_given(
         if told.strokes is not None:
             strokes = [pair for pair in strokes if pair[0] not in _frames(shot)]
             strokes += finder.strokes(told.strokes, told)
-    references = _references(options.reference, len(film.shots), own or {})
+    references = _references(options.reference, len(film.shots), own or {}, files)
     notices = finder.notices()
     by_shot: dict[int, GivenShot] = {}
     touched = [*(still.frame for still in stills), *(frame for frame, _ in strokes)]
@@ -167,12 +170,12 @@ def find_given(
 
 
 def _references(
-    given: str | None, shots: int, own: Mapping[int, OwnGiven]
+    given: str | None, shots: int, own: Mapping[int, OwnGiven], files: FilesRead | None
 ) -> dict[int, tuple[Path, str]]:
     """By number of the shot: its reference, and a digest of it."""
     wanted = {} if given is None else dict.fromkeys(range(shots), given)
     wanted |= {n: told.reference for n, told in own.items() if told.reference is not None}
-    digests = {name: read_reference(name)[1] for name in set(wanted.values()) - {""}}
+    digests = {name: read_reference(name, files)[1] for name in set(wanted.values()) - {""}}
     return {number: (Path(name), digests[name]) for number, name in wanted.items() if name}
 
 
@@ -192,8 +195,10 @@ def _in_folder(folder: str) -> list[tuple[Path, Fraction | None]]:
 class _Finder:
     """Finds frames of stills and strokes, and counts what is left out."""
 
-    def __init__(self, film: FilmPlan, times: FilmTimes, screen: Screen) -> None:
-        self._film, self._times, self._screen = film, times, screen
+    def __init__(
+        self, film: FilmPlan, times: FilmTimes, screen: Screen, files: FilesRead | None
+    ) -> None:
+        self._film, self._times, self._screen, self._files = film, times, screen, files
         self._untouched = 0
 
     def notices(self) -> list[Notice]:
@@ -239,7 +244,7 @@ class _Finder:
             raise OptionError(f"{path}: {error}{hint}") from None
         if own is not None:
             own.check(str(path), named, frame)
-        rgb, as_written = read_still(path)
+        rgb, as_written = read_still(path, self._files)
         if as_written:
             self._untouched += 1
             return None
@@ -261,7 +266,9 @@ class _Finder:
         """Strokes with their frames; of a shot of its own none may be of another."""
         found = []
         with named("" if own is None else own.where("strokes")):
-            strokes: Sequence[Stroke] = read_strokes(given) if isinstance(given, str) else given
+            strokes: Sequence[Stroke] = (
+                read_strokes(given, self._files) if isinstance(given, str) else given
+            )
             where = f"{given}: " if isinstance(given, str) else ""
             for number, stroke in enumerate(strokes, 1):
                 name = f"{where}stroke {number}"
@@ -279,30 +286,6 @@ class _Finder:
                 if frame is not None:
                     found.append((frame, stroke))
         return found
-
-
-def given_files(options: RunOptions) -> list[Path]:
-    """Every file that a run with these options depends on beside the film and its model, each once:
-    the plan and what it names, stills, strokes, references, other models.
-
-    Raises `OptionError` as `read_plan` does.
-    """
-    plan = None if options.plan is None else read_plan(options.plan)
-    names: list[object] = [options.plan, options.strokes, options.reference]
-    folders: list[object] = [options.stills]
-    models: list[str | None] = [options.upscaler if options.upscale is not None else None]
-    for choices in () if plan is None else (plan.film, *(shot.choices for shot in plan.shots)):
-        names += [choices.strokes, choices.reference]
-        folders.append(choices.stills)
-        models.append(choices.model)
-        if isinstance(choices.stills, tuple):
-            names += [still.file for still in choices.stills]
-    found = {Path(name) for name in names if name and isinstance(name, str)}
-    for folder in folders:
-        if isinstance(folder, str):
-            found.update(find_pictures(Path(folder)))
-    found.update(find_checkpoint(name) for name in models if name is not None)
-    return sorted(found - {find_checkpoint(options.color.model)})
 
 
 def _of_enlarged(rgb: Rgb, height: int, width: int) -> Rgb:

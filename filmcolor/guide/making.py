@@ -17,6 +17,7 @@ import numpy as np
 
 from filmcolor.disk_room import check_scratch
 from filmcolor.errors import JobError
+from filmcolor.files_read import FilesRead
 from filmcolor.film_stages import Coloring, PlannedFrames
 from filmcolor.guide.carry import PLACE_BYTES, Anchor, ShotCarry
 from filmcolor.guide.given import Given, GivenShot
@@ -59,10 +60,10 @@ def make_known(
         for number, path in missing.items():
             shot, told = film.shots[number], given.shots[number]
             if told.reference is not None and told.reference_digest not in references:
-                rgb, _ = read_reference(told.reference)
+                rgb, _ = read_reference(told.reference, job.files)
                 references[told.reference_digest] = Reference(rgb, job.model)
             reference = references.get(told.reference_digest)
-            with GuidedShot(shot, told, screen, reference, folder) as guided:
+            with GuidedShot(shot, told, screen, reference, folder, job.files) as guided:
                 for frame in source.between(shot.start, shot.stop):
                     guided.add(show_lightness(frame, job.view, job.model.device))
                     looked += 1
@@ -93,8 +94,12 @@ class GuidedShot:
         screen: Screen,
         reference: Reference | None,
         scratch: Path,
+        files: FilesRead | None = None,
     ) -> None:
-        """Files without a name are kept in the folder `scratch`."""
+        """Files without a name are kept in the folder `scratch`; `files` knows stills as they were
+        when they were found.
+        """
+        self._files = files
         self._shot, self._told, self._screen = shot, told, screen
         self._reference, self._turns = reference, screen.turns
         count = shot.stop - shot.start
@@ -144,7 +149,7 @@ class GuidedShot:
         frame = self._shot.start + place
         if frame not in self._given:
             return None
-        return self._told.anchor(self._screen, frame, lightness)
+        return self._told.anchor(self._screen, frame, lightness, self._files)
 
     def _suggestion(self, place: int, lightness: Field) -> Anchor | None:
         if self._reference is None or place not in self._matched:

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from filmcolor.color import lightness, normalize_luma, rgb_to_lab
 from filmcolor.errors import OptionError
+from filmcolor.files_read import FilesRead
 from filmcolor.guide.carry import Anchor
 from filmcolor.guide.reference import read_reference
 from filmcolor.guide.screen import GRID_STEP
@@ -131,9 +132,11 @@ class Reference:
         return torch.cat(sides[0]), torch.cat(sides[1])
 
 
-def reference_for(path: str | Path | None, model: LoadedModel) -> Reference | None:
+def reference_for(
+    path: str | Path | None, model: LoadedModel, files: FilesRead | None = None
+) -> Reference | None:
     """The picture that somebody named, None for none; raises `MediaError` or `OptionError`."""
-    return None if path is None else Reference(read_reference(path)[0], model)
+    return None if path is None else Reference(read_reference(path, files)[0], model)
 
 
 def _ramp(values: Tensor, ends: tuple[float, float]) -> Tensor:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from filmcolor.errors import OptionError
+from filmcolor.files_read import FilesRead
 from filmcolor.guide.strokes import parse_stroke, parse_time
 from filmcolor.moments import time_text
 from filmcolor.options import Look, Stroke, UpscaleFor
@@ -129,12 +130,13 @@ def is_model_file(name: str) -> bool:
     return Path(name).suffix == ".safetensors"
 
 
-def read_plan(path: str | Path) -> PlanFile:
-    """The plan in a file; names of files in it are taken from its folder.
+def read_plan(path: str | Path, files: FilesRead | None = None) -> PlanFile:
+    """The plan in a file, which `files` takes note of; names of files in it are taken from its
+    folder.
 
     Raises `OptionError` with the file, the line as far as it is known, the shot and the key.
     """
-    text = _text(path)
+    text = _text(path, files)
     try:
         values = tomllib.loads(text)
     except ValueError as error:
@@ -156,12 +158,14 @@ def read_plan(path: str | Path) -> PlanFile:
     return _Reader(str(path), _lines(text, len(entries))).plan(film, entries)
 
 
-def _text(path: str | Path) -> str:
+def _text(path: str | Path, files: FilesRead | None) -> str:
     try:
         with open(path, "rb") as file:
             content = file.read(_LARGEST_FILE + 1)
         if len(content) > _LARGEST_FILE:
             raise OptionError(f"{path}: too large for a plan")
+        if files is not None:
+            files.note(path, content)
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise OptionError(f"{path}: not a text file; `filmcolor plan` writes plans") from error

@@ -11,6 +11,7 @@ import torch
 
 from filmcolor.color import rgb_to_lab
 from filmcolor.errors import MediaError
+from filmcolor.files_read import FilesRead
 from filmcolor.media.still_file import Rgb, read_still
 
 _SMALLEST = 64
@@ -19,12 +20,12 @@ _PALEST = 2.0
 """Lab units: a picture whose strongest colours (0.5 % of its places) are paler has none."""
 
 
-def read_reference(path: str | Path) -> tuple[Rgb, str]:
-    """A picture's pixels, upright, in sRGB, and a digest of them.
+def read_reference(path: str | Path, files: FilesRead | None = None) -> tuple[Rgb, str]:
+    """A picture's pixels, upright, in sRGB, and a digest of them; `files` takes note of it.
 
     Raises `MediaError` for one that cannot be read, is tiny or has no colour.
     """
-    rgb, _ = read_still(Path(path))
+    rgb, _ = read_still(Path(path), files)
     height, width = rgb.shape[:2]
     if min(height, width) < _SMALLEST:
         raise MediaError(

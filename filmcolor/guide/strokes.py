@@ -18,6 +18,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from filmcolor.errors import OptionError
+from filmcolor.files_read import FilesRead
 from filmcolor.moments import parse_seconds
 from filmcolor.options import Stroke
 from filmcolor.typed import convert
@@ -28,20 +29,24 @@ _LARGEST = 1e9
 """Px, or seconds."""
 
 
-def read_strokes(path: str | Path) -> tuple[Stroke, ...]:
-    """The strokes of a file, in its order; what it begins with tells JSON from TOML.
+def read_strokes(path: str | Path, files: FilesRead | None = None) -> tuple[Stroke, ...]:
+    """The strokes of a file, which `files` takes note of, in its order; what it begins with tells
+    JSON from TOML.
 
     Raises `OptionError` with the file, and the line or the number of the stroke and its key.
     """
     try:
         with open(path, "rb") as file:
-            text = file.read(_LARGEST_FILE + 1).decode("utf-8-sig")
+            content = file.read(_LARGEST_FILE + 1)
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise OptionError(f"{path}: not a text file; write strokes as TOML or JSON") from error
     except OSError as error:
         raise OptionError(f"{path}: cannot be read ({error.strerror})") from error
     if len(text) > _LARGEST_FILE:
         raise OptionError(f"{path}: too large for a file of strokes")
+    if files is not None:
+        files.note(path, content)
     try:
         is_json = text.lstrip().startswith("{")
         values = json.loads(text) if is_json else tomllib.loads(text)

@@ -17,6 +17,7 @@ from PIL import Image, ImageCms, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from filmcolor.errors import MediaError
+from filmcolor.files_read import FilesRead
 from filmcolor.media.icc import rgb_from_cmyk
 from filmcolor.media.partfile import write_bytes, write_if_free
 from filmcolor.media.picture_formats import MAGIC_BYTES, picture_format
@@ -42,8 +43,9 @@ def write_still(path: Path, rgb: Rgb, *, overwrite: bool = False) -> bool:
     return True
 
 
-def read_still(path: Path) -> tuple[Rgb, bool]:
-    """A picture's pixels, upright, in sRGB, and whether they are just as `write_still` left them.
+def read_still(path: Path, files: FilesRead | None = None) -> tuple[Rgb, bool]:
+    """A picture's pixels, upright, in sRGB, and whether they are just as `write_still` left them;
+    `files` takes note of it.
 
     Raises `MediaError`.
     """
@@ -51,6 +53,8 @@ def read_still(path: Path) -> tuple[Rgb, bool]:
         content = path.read_bytes()
     except OSError as error:
         raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
+    if files is not None:
+        files.note(path, content)
     kind = picture_format(content[:MAGIC_BYTES])
     if kind is None:
         raise MediaError(f"{path}: not a picture, or damaged; save it as PNG or JPEG")

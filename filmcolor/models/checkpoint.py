@@ -11,11 +11,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from filmcolor.errors import CheckpointError
+from filmcolor.files_read import FileFacts
 from filmcolor.models.base import Generator, Network, Upscaler
 from filmcolor.models.card import ModelCard, read_card
 from filmcolor.models.device import runs_in_half
@@ -49,6 +50,8 @@ class LoadedModel:
     device: torch.device
     half: bool = False
     """Whether its convolutions are in bfloat16; it must be run under autocast then."""
+    facts: FileFacts | None = None
+    """Of the file that it was loaded from."""
 
     @property
     def precision(self) -> Precision:
@@ -63,6 +66,8 @@ class LoadedUpscaler:
     network: Upscaler
     card: ModelCard
     device: torch.device
+    facts: FileFacts | None = None
+    """Of the file that it was loaded from."""
 
 
 class _Unfilled(TorchFunctionMode):
@@ -117,7 +122,7 @@ def load_generator(
         )
     card = replace(card, config=card.config_for(look))
     target = torch.device(device)
-    generator = _filled(path, card, target)
+    generator, read = _filled(path, card, target)
     if not isinstance(generator, Generator):
         raise CheckpointError(f"{path}: {card.architecture!r} makes no colour; train it again")
     half = runs_in_half(precision, target, card.descriptor.half_precision)
@@ -126,7 +131,7 @@ def load_generator(
             exact = any(f"{name}.".startswith(f"{part}.") for part in generator.exact_parts)
             if not exact and isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
                 module.to(torch.bfloat16)
-    return LoadedModel(generator, card, target, half)
+    return LoadedModel(generator, card, target, half, read)
 
 
 def load_upscaler(name_or_path: str, device: torch.device | str = "cpu") -> LoadedUpscaler:
@@ -139,17 +144,19 @@ def load_upscaler(name_or_path: str, device: torch.device | str = "cpu") -> Load
             "and to --upscale-model one that `filmcolor models` lists as an upscaler"
         )
     target = torch.device(device)
-    network = _filled(path, card, target)
+    network, read = _filled(path, card, target)
     if not isinstance(network, Upscaler):
         raise CheckpointError(f"{path}: {card.architecture!r} is no upscaler; train it again")
     facts = network.descriptor
     if (facts.scale, facts.reach) != (card.descriptor.scale, card.descriptor.reach):
         raise CheckpointError(f"{path}: the checkpoint's header holds impossible values")
-    return LoadedUpscaler(network, card, target)
+    return LoadedUpscaler(network, card, target, read)
 
 
-def _filled(path: Path, card: ModelCard, device: torch.device) -> Network:
-    """The network that a card describes, with the weights of the file, in evaluation mode."""
+def _filled(path: Path, card: ModelCard, device: torch.device) -> tuple[Network, FileFacts]:
+    """The network that a card describes, with the weights of the file, in evaluation mode; and what
+    tells the bytes that were read.
+    """
     with torch.device("meta"), _Unfilled():
         wanted = {
             name: (_KINDS[value.is_floating_point()], value.shape)
@@ -168,7 +175,10 @@ def _filled(path: Path, card: ModelCard, device: torch.device) -> Network:
                 f"{path}: weights do not fit architecture {card.architecture!r} "
                 f"(first mismatch: {wrong[0]}); fetch or train the model again"
             )
-        tensors: dict[str, Tensor] = load_file(path)
+        content = path.read_bytes()
+        tensors: dict[str, Tensor] = load(content)
+        if {k: (_KINDS[v.is_floating_point()], v.shape) for k, v in tensors.items()} != wanted:
+            raise CheckpointError(f"{path}: was changed while it was read; run the command again")
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
             f"{path}: damaged weights ({error}); fetch or train the model again"
@@ -180,4 +190,4 @@ def _filled(path: Path, card: ModelCard, device: torch.device) -> Network:
     network.load_state_dict(floats)
     network.eval().requires_grad_(False)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network
+    return network, FileFacts.of(path, content)
