@@ -22,6 +22,7 @@ import torch
 
 from filmcolor.errors import FilmcolorError, JobError, OptionError
 from filmcolor.film_workers import FilmTask
+from filmcolor.lease import Claim
 from filmcolor.media.decode import FilmReader
 from filmcolor.options import RunOptions
 from filmcolor.pipeline import prepare_film, write_facts
@@ -56,11 +57,11 @@ class FilmHand:
         return socket.gethostname(), [path for path in seen if not os.path.exists(path)]
 
     def prepare(
-        self, source: str, target: str, options: RunOptions
+        self, source: str, target: str, options: RunOptions, claim: Claim
     ) -> tuple[list[Notice], FilmTask] | FilmcolorError:
         """Look through a film; what there is to say of it, and what its segments are made from."""
         notices: list[Notice] = []
-        steps = prepare_film(source, target, options, self._shelf)
+        steps = prepare_film(source, target, options, self._shelf, claim)
         try:
             while True:
                 event = next(steps)
