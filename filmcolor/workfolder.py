@@ -12,7 +12,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,8 @@ class Entry:
     """Digest of the segment's file."""
     settings: str = ""
     """What its frames depend on beside what the whole film depends on; empty for nothing."""
+    plan: str = ""
+    """As `WorkFolder.way`; set when it is recorded."""
 
 
 class WorkFolder:
@@ -222,7 +224,7 @@ class WorkFolder:
     def _stem(self, segment: int, settings: str | None = None) -> str:
         if settings is None:
             settings = (self.settings or {}).get(segment, "")
-        return f"segment-{segment:05}-{_sum([self.way, settings])}"
+        return f"segment-{segment:05}-{_sum({'plan': self.way, 'settings': settings})}"
 
     def plan(self) -> tuple[FilmPlan | None, list[str]]:
         """The plan that was saved, if it is of this very job; else what is different now."""
@@ -257,7 +259,8 @@ class WorkFolder:
         latest = {
             entry.segment: entry
             for entry in self._lines()
-            if wanted is None or entry.settings == wanted.get(entry.segment, "")
+            if entry.plan == self.way
+            and (wanted is None or entry.settings == wanted.get(entry.segment, ""))
         }
         found = {}
         for number, entry in latest.items():
@@ -350,7 +353,7 @@ class WorkFolder:
 
     def record(self, entry: Entry) -> None:
         """Add a finished segment to the ledger; on the disk when this returns."""
-        values = {**asdict(entry), "plan": self.way}
+        values = asdict(replace(entry, plan=self.way))
         # A line of its own, even if the one before was torn.
         line = "\n" + json.dumps({**values, "sum": _sum(values)}) + "\n"
         lock = Lease(self.path / LEDGER_LOCK)  # file servers do not append for several at once
@@ -388,11 +391,11 @@ class WorkFolder:
         for line in lines:
             with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
                 values = json.loads(line)
-                if values.pop("sum") == _sum(values) and values.pop("plan") == self.way:
+                if values.pop("sum") == _sum(values):
                     yield Entry(**values)
 
 
-def _sum(values: Any) -> str:
-    """Checksum of what JSON can hold."""
+def _sum(values: Mapping[str, Any]) -> str:
+    """Checksum of a ledger line, or of what tells one thing from another."""
     text = json.dumps(values, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

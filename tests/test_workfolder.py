@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def finished(folder: WorkFolder, number: int, content: bytes = b"packets") -> En
     path.write_bytes(content)
     entry = Entry(number, 200, len(content), 2, "planes", digest_of(path))
     folder.record(entry)
-    return entry
+    return replace(entry, plan=folder.way)
 
 
 def test_what_is_finished_is_found_again(tmp_path: Path) -> None:
@@ -72,8 +73,9 @@ def test_a_segment_made_with_something_else_is_done_again(tmp_path: Path) -> Non
             folder.settings = {1: settings}
             paths[settings] = path = folder.segment_path(1)
             path.write_bytes(content)
-            made[settings] = Entry(1, 200, 7, 2, "planes", digest_of(path), settings)
-            folder.record(made[settings])
+            entry = Entry(1, 200, 7, 2, "planes", digest_of(path), settings)
+            folder.record(entry)
+            made[settings] = replace(entry, plan=folder.way)
     with WorkFolder(tmp_path / "work", PRINT) as folder:
         assert folder.entries() == {0: plain, 1: made["red"]}  # whoever only looks
         for settings, content in (("green", b"packets"), ("red", b"baggage")):
