@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +22,7 @@ from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
 from filmcolor.pictures import color_pictures, refuse_sources
 from filmcolor.types import Event, FilmDone, Finished
+from filmcolor.workplace import check_apart
 
 ColorFilm = Callable[[str, str, RunOptions], Generator[Event, None, None]]
 """As `pipeline.color_film`."""
@@ -43,11 +45,12 @@ def color_batch(items: Sequence[BatchItem], options: RunOptions) -> Generator[Ev
     Yields the events of every film and folder, a `FilmDone` after each, and at the end a `Finished`
     whose counts are films (and folders). A film that cannot be coloured is told by its `FilmDone`.
     Raises `FilmcolorError` for what would stop every one of them: model, device, and as
-    `check_items`. Of each film, what is done is kept when the generator is closed, for the next
-    call.
+    `check_items` and `check_work`. Of each film, what is done is kept when the generator is closed,
+    for the next call.
     """
     started = time.monotonic()
     check_items(items, overwrite=options.overwrite)
+    check_work(items, options)
     resolve_device(options.color.device)
     find_checkpoint(options.color.model)
     count = {"done": 0, "skipped": 0, "left": 0, "failed": 0}
@@ -67,6 +70,18 @@ def color_batch(items: Sequence[BatchItem], options: RunOptions) -> Generator[Ev
         left=count["left"],
         unit="films",
     )
+
+
+def check_work(items: Sequence[BatchItem], options: RunOptions) -> None:
+    """Raise `OptionError` where what some film is made from, or its result, would lie in the work
+    folder of one of them.
+    """
+    films = [item for item in items if item.kind == "film"]
+    folders = [
+        pipeline.work_folder(item.target, replace(options, work=item.work)) for item in films
+    ]
+    files = [pipeline.run_files(item.source, item.target, options) for item in films]
+    check_apart(folders, chain.from_iterable(files))
 
 
 def check_items(items: Sequence[BatchItem], *, overwrite: bool) -> None:

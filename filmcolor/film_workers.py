@@ -25,6 +25,8 @@ from filmcolor.files_read import FilesRead
 from filmcolor.film_stages import Coloring, StageClock
 from filmcolor.infer import KnownSource, View
 from filmcolor.job import FilmPlan, Segment
+from filmcolor.lease import Claim
+from filmcolor.lifeline import end_with_parent
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.plan import OutputPlan
 from filmcolor.options import ColorOptions, RunOptions
@@ -47,6 +49,8 @@ class FilmTask:
     source: str
     folder: Path
     fingerprint: dict[str, str]
+    claim: Claim
+    """Of the run that is inside of the folder."""
     output: OutputPlan
     view: View
     options: RunOptions
@@ -68,6 +72,7 @@ class FilmTask:
             source=job.reader.info.path,
             folder=folder.path,
             fingerprint=folder.fingerprint,
+            claim=folder.claim,
             output=job.output,
             view=job.view,
             options=job.options,
@@ -82,7 +87,7 @@ class FilmTask:
 
     def open_folder(self) -> tuple[WorkFolder, FilmPlan]:
         """The folder, which is not entered, and the film's plan; raises `JobError` without one."""
-        folder = WorkFolder(self.folder, self.fingerprint)
+        folder = WorkFolder(self.folder, self.fingerprint, claim=self.claim)
         folder.settings = self.settings
         film, changed = folder.plan()
         if film is None:
@@ -200,7 +205,8 @@ def _sums(job: Coloring | None, latest: Mapping[int, _Report]) -> dict[str, floa
 
 
 def _work(number: int, task: FilmTask, threads: int, told: Queue[_Report]) -> None:
-    """What a process does: segments, until none is left."""
+    """What a process does: segments, until none is left, or the process that began it has gone."""
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process decides
     torch.set_num_threads(1)
     try:

@@ -15,6 +15,8 @@ import socket
 import tempfile
 import threading
 import time
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +25,26 @@ _STALE_SECONDS = 60.0
 """A lease that nobody has renewed for so long has been left behind."""
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claim that is held, for processes that work for its holder: name of its file, and key."""
+
+    name: str
+    key: str
+
+
 class Lease:
     """A claim, renewed by a thread for as long as its holder's process lives and has not released
     it; stale when that has died.
     """
 
-    def __init__(self, path: Path, note: str = "") -> None:
-        """`note` is what its holder has to say to others."""
+    def __init__(self, path: Path, note: str = "", key: str = "") -> None:
+        """`note` is what its holder has to say to others; `key` that of a claim which another
+        process holds, for those that work for it.
+        """
         self.path = path
         self._note = note
-        self.key = ""
+        self.key = key
         """Tells this claim from every other on the same file; empty while it is not held."""
         self._over = threading.Event()
 
@@ -49,7 +61,8 @@ class Lease:
                 continue
             self.key = secrets.token_hex(8)
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump({**signature(os.getpid()), "key": self.key, "note": self._note}, file)
+                who = {**signature(os.getpid()), "run": _this_run(os.getpid())}
+                json.dump({**who, "key": self.key, "note": self._note}, file)
             self._over = threading.Event()
             threading.Thread(
                 target=self._beat, args=(self._over,), name="filmcolor-lease", daemon=True
@@ -65,8 +78,15 @@ class Lease:
                 os.remove(self.path)
         self.key = ""
 
+    @property
+    def claim(self) -> Claim:
+        """What others need to look whether it is held still."""
+        return Claim(self.path.name, self.key)
+
     def is_mine(self) -> bool:
-        """Whether it is still held: another takes it over from a process that seemed dead."""
+        """Whether it is still held: another takes it over from a process that seemed dead. What
+        cannot be read is not held.
+        """
         return self.key != "" and self._read().get("key") == self.key
 
     def holder(self) -> str | None:
@@ -85,15 +105,15 @@ class Lease:
         beat, who = self.beat(), self._read()
         if beat is None:
             return True
-        if self.is_local():
-            return not _is_alive(int(who["pid"]))
+        lives = _lives(who)
+        if lives is not None:
+            return not lives
         silent = _clock(self.path.parent) - beat
         return silent > (_STALE_SECONDS if "pid" in who else _HEARTBEAT_SECONDS)
 
-    def is_local(self) -> bool:
-        """Whether its holder is, or was, a process of this machine."""
-        who = self._read()
-        return who.get("machine") == this_machine() and isinstance(who.get("pid"), int)
+    def lives(self) -> bool | None:
+        """Whether the very process that holds it lives, where this machine can tell; else None."""
+        return _lives(self._read())
 
     def beat(self) -> float | None:
         """When it was last renewed, by the clock of its file system; None if it is gone."""
@@ -105,18 +125,22 @@ class Lease:
             return None
 
     def _beat(self, over: threading.Event) -> None:
+        key = self.key
         while not over.wait(_HEARTBEAT_SECONDS):
-            if not self.is_mine():
-                return
-            with contextlib.suppress(OSError):
+            try:
+                if _signed(self.path.read_bytes()).get("key") != key:
+                    return
                 os.utime(self.path)
+            except FileNotFoundError:
+                return
+            except OSError:
+                continue  # a file server that is away may come back
 
     def _read(self) -> dict[str, Any]:
         """What its file says; nothing if it cannot be read, or was not yet signed."""
         try:
-            values = json.loads(self.path.read_bytes())
-            return values if isinstance(values, dict) else {}
-        except (OSError, ValueError):
+            return _signed(self.path.read_bytes())
+        except OSError:
             return {}
 
     def _remove(self, left: dict[str, Any]) -> None:
@@ -141,12 +165,27 @@ class Watch:
         beat = lease.beat()
         if beat is None or lease.is_stale():
             return False
-        return lease.is_local() or beat != self._first.setdefault(lease.path, beat)
+        return lease.lives() is True or beat != self._first.setdefault(lease.path, beat)
 
 
 def signature(pid: int) -> dict[str, Any]:
-    """What a lease says of a process of this machine that holds it."""
-    return {"host": socket.gethostname(), "pid": pid, "machine": this_machine()}
+    """What a lease says of a process of this machine that holds it: its number, which may be given
+    to another one day, and when it was started, which tells the two apart.
+    """
+    return {
+        "host": socket.gethostname(),
+        "pid": pid,
+        "machine": this_machine(),
+        "started": _started(pid),
+    }
+
+
+@cache
+def _this_run(pid: int) -> str:
+    """What tells this process from all that have had its number, as the first of a container has
+    that of the first before it.
+    """
+    return secrets.token_hex(8)
 
 
 def this_machine() -> str:
@@ -174,11 +213,43 @@ def _clock(folder: Path) -> float:
             os.remove(name)
 
 
-def _is_alive(pid: int) -> bool:
+def _signed(content: bytes) -> dict[str, Any]:
+    """What the file of a lease says; nothing if it was not yet signed."""
+    try:
+        values = json.loads(content)
+    except ValueError:
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def _lives(who: dict[str, Any]) -> bool | None:
+    """Whether the very process lives that signed so; None where this machine cannot tell."""
+    pid = who.get("pid")
+    if who.get("machine") != this_machine() or not isinstance(pid, int):
+        return None
+    if pid == os.getpid() and who.get("run") == _this_run(pid):
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except OSError:
-        return True
-    return True
+        pass  # it is another user's
+    started = _started(pid)
+    if started is not None and (pid == os.getpid() or started < 0):
+        return False
+    if started is None or who.get("started") is None:
+        return None  # a number alone may be another's by now: it has to be seen renewing
+    return bool(started == who["started"])
+
+
+def _started(pid: int) -> int | None:
+    """When a process was started, in ticks since the system was; -1 for one that has ended and was
+    not yet waited for, None where the system does not say.
+    """
+    try:
+        content = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    state, *rest = content.rpartition(")")[2].split()  # the name before may hold anything
+    return -1 if state in "ZX" else int(rest[18])

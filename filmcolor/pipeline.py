@@ -28,6 +28,7 @@ from filmcolor.guide.match import reference_for
 from filmcolor.guide.plan_file import PlanFile, read_plan
 from filmcolor.infer import one_thread_each
 from filmcolor.job import FilmPlan
+from filmcolor.lease import Claim
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.encode import FilmWriter, plan_output
 from filmcolor.media.plan import PIPE
@@ -39,7 +40,13 @@ from filmcolor.planning import look_through, settle_stride
 from filmcolor.prefetch import prefetch
 from filmcolor.segments import color_in_segments, fingerprint, prepare_segments
 from filmcolor.shot_colors import ModelShelf
-from filmcolor.sidecar import check_sidecar, model_label, read_facts, write_sidecar
+from filmcolor.sidecar import (
+    check_sidecar,
+    model_label,
+    read_facts,
+    sidecar_path,
+    write_sidecar,
+)
 from filmcolor.source_print import SourceWatch, source_print
 from filmcolor.superres import load_enlarger
 from filmcolor.types import (
@@ -54,6 +61,7 @@ from filmcolor.types import (
 )
 from filmcolor.views import film_view
 from filmcolor.workfolder import WorkFolder, default_folder
+from filmcolor.workplace import check_apart, check_place
 
 _SAMPLES = 24
 """Frames looked at before the run: for letterbox bars and for colour that is already there."""
@@ -111,10 +119,10 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
 
 
 def prepare_film(
-    source: str, target: str, options: RunOptions, shelf: ModelShelf
+    source: str, target: str, options: RunOptions, shelf: ModelShelf, claim: Claim
 ) -> Generator[Event, None, FilmTask]:
-    """Look through a film whose work folder another process has entered, and make ready what its
-    segments are made from, wherever that will be.
+    """Look through a film whose work folder another process has entered, which `claim` is of, and
+    make ready what its segments are made from, wherever that will be.
 
     Yields `Notice`s, a `Planned` and `Looking`. Raises `FilmcolorError`.
     """
@@ -122,7 +130,8 @@ def prepare_film(
     plan, options = _with_plan(options, files)
     with one_thread_each(), FilmReader(source, options.on_error) as reader:
         job = yield from _open_job(reader, film_print, target, options, plan, shelf, files)
-        folder = WorkFolder(_work_folder(reader.info, target, options) or Path(), fingerprint(job))
+        place = work_folder(target, options)
+        folder = WorkFolder(place, fingerprint(job), claim=claim)
         job, film, _ = yield from prepare_segments(job, folder, plan)
         return FilmTask.of(job, folder, film)
 
@@ -162,10 +171,31 @@ def _print_of(source: str) -> str:
     return source_print(source) if os.path.isfile(source) else ""
 
 
-def _work_folder(info: VideoInfo, target: str, options: RunOptions) -> Path | None:
-    if info.is_pipe or target == PIPE:
-        return None
+def work_folder(target: str, options: RunOptions) -> Path:
+    """Where the work on a film is kept."""
     return Path(options.work) if options.work else default_folder(target)
+
+
+def run_files(source: str, target: str, options: RunOptions) -> list[tuple[str, str | Path]]:
+    """The files of a run on a film that its work folder must not hold, each with what it is."""
+    model = options.color.model
+    strokes = options.strokes if isinstance(options.strokes, str) else None
+    files = [
+        ("the source", source),
+        ("the result", target),
+        ("its sidecar", sidecar_path(target) if options.sidecar else None),
+        ("the plan", options.plan),
+        ("the folder of stills", options.stills),
+        ("the file of strokes", strokes),
+        ("the reference", options.reference),
+        ("the model", model if model.endswith(".safetensors") else None),
+        ("the upscaler", options.upscale_model),
+    ]
+    return [(what, file) for what, file in files if file is not None and file != PIPE]
+
+
+def _work_folder(info: VideoInfo, target: str, options: RunOptions) -> Path | None:
+    return None if info.is_pipe or target == PIPE else work_folder(target, options)
 
 
 def _open_job(
@@ -181,6 +211,10 @@ def _open_job(
     is read.
     """
     info = reader.info
+    folder = _work_folder(info, target, options)
+    if folder is not None:
+        check_apart([folder], run_files(info.path, target, options))
+        check_place(folder)
     device = resolve_device(options.color.device)
     if options.no_color:  # nothing to steady, nothing to carry
         options = replace(options, color=replace(options.color, stability=0.0, stride=1))
@@ -195,7 +229,6 @@ def _open_job(
     yield from reader.notices
     yield from output.notices
     yield from _film_notices(info, samples, options)
-    folder = _work_folder(info, target, options)
     guided = [
         name
         for name, value in (

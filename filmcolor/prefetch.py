@@ -1,4 +1,4 @@
-"""An iterator run ahead in a bounded thread (others are in `media.patience` and `lease` alone)."""
+"""An iterator run ahead in a bounded thread."""
 
 from __future__ import annotations
 

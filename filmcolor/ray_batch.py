@@ -18,15 +18,16 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
-from filmcolor.batch import BatchItem, check_items, color_item, make_folder
-from filmcolor.errors import FilmcolorError, JobError, NameTakenError
+from filmcolor.batch import BatchItem, check_items, check_work, color_item, make_folder
+from filmcolor.errors import FilmcolorError, NameTakenError
 from filmcolor.job import Segment
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
+from filmcolor.pipeline import work_folder
 from filmcolor.ray_pool import HandPool
 from filmcolor.segments import make_all
 from filmcolor.types import Event, FilmDone, Finished, Planned, Progress
-from filmcolor.workfolder import WorkFolder, default_folder
+from filmcolor.workfolder import WorkFolder
 
 _POLL_SECONDS = 0.2
 _OPEN_FILMS = 2
@@ -39,6 +40,7 @@ def color_batch_on_ray(
     """As `batch.color_batch`, on a cluster: many films at a time, their events mixed."""
     started = time.monotonic()
     check_items(items, overwrite=options.overwrite)
+    check_work(items, options)
     model = str(find_checkpoint(options.color.model).resolve())
     if options.color.model.endswith(".safetensors"):
         options = replace(options, color=replace(options.color, model=model))
@@ -148,9 +150,9 @@ def _color_film(
 ) -> Generator[Event, None, None]:
     """As `pipeline.color_film`, by a pool's actors; only this process is inside the folder."""
     started = time.monotonic()
-    path = Path(options.work) if options.work else default_folder(target)
-    with WorkFolder(path, {}) as folder:
-        notices, task = pool.call("prepare", source, target, options).result()
+    with WorkFolder(work_folder(target, options), {}) as folder:
+        claim = folder.claim
+        notices, task = pool.call("prepare", source, target, options, claim).result()
         yield from notices
         folder.fingerprint, folder.settings = dict(task.fingerprint), task.settings
         film = task.open_folder()[1]
@@ -158,8 +160,7 @@ def _color_film(
         progress.add(done=before, total=film.frames)
         crew = partial(_make, pool, progress, folder, pool.share(task))
         yield from make_all(folder, film, crew)
-        if not folder.is_alone():
-            raise JobError(f"{path}: {folder.holder()} is at work on this film now; wait for it")
+        folder.check_held()
         try:
             frames = pool.call("join", task).result()
         except NameTakenError:

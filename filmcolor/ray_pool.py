@@ -24,6 +24,7 @@ from filmcolor.errors import FilmcolorError, JobError, OptionError
 from filmcolor.film_stages import Coloring, PlannedFrames
 from filmcolor.film_workers import FilmTask
 from filmcolor.job import FilmPlan
+from filmcolor.lease import Claim
 from filmcolor.media.decode import FilmReader
 from filmcolor.options import RunOptions
 from filmcolor.pipeline import prepare_film, write_facts
@@ -69,12 +70,12 @@ class FilmHand:
         return socket.gethostname(), [path for path in seen if not os.path.exists(path)]
 
     def prepare(
-        self, source: str, target: str, options: RunOptions
+        self, source: str, target: str, options: RunOptions, claim: Claim
     ) -> tuple[list[Notice], FilmTask] | FilmcolorError:
         """Look through a film; what there is to say of it, and what its segments are made from."""
         self._let_go()
         notices: list[Notice] = []
-        steps = prepare_film(source, target, options, self._shelf)
+        steps = prepare_film(source, target, options, self._shelf, claim)
         try:
             while True:
                 event = next(steps)

@@ -112,14 +112,16 @@ class _OpenSegment:
             return False
         film, segment = self._film, self._segment
         following = int(film.pts[segment.stop]) if segment.stop < film.frames else None
-        facts = self._writer.finish(following)
+        facts = self._writer.finish(following) if self._is_wanted() else None
         self._writer.__exit__(None, None, None)
+        if facts is None:
+            return True
         try:
             self._watch.check()
         except FilmcolorError:
             self._path.unlink(missing_ok=True)
             raise
-        if not self._lease.is_mine():  # this process seemed dead: another makes the segment
+        if not self._is_wanted():
             self._path.unlink(missing_ok=True)
             return True
         self._folder.place(
@@ -136,6 +138,12 @@ class _OpenSegment:
         )
         self._lease.release()
         return True
+
+    def _is_wanted(self) -> bool:
+        """Whether it is this process's still: one that seemed dead has lost it to another, and one
+        whose run has ended works for nobody.
+        """
+        return self._lease.is_mine() and self._folder.is_held()
 
     def give_up(self) -> None:
         """Leave it to the next run."""

@@ -122,11 +122,6 @@ def _color_in_segments(
         if not (whole and folder.is_alone()):
             return made, False
     yield Progress(film.frames, film.frames, job.clock.seconds())
-    if not folder.is_alone():
-        raise JobError(
-            f"{folder.path}: {folder.holder() or 'nobody'} is at work on this film now, since this "
-            "run was silent for long; wait for it"
-        )
     yield from join_segments(job, folder, film, label)
     job.clock.add("plan", looked)
     return film.frames, True
@@ -150,6 +145,7 @@ def prepare_segments(
     what people have said of the film, its plan, and the seconds that it took.
     """
     film, looked = yield from _plan(job, folder)
+    folder.check_alone()
     check_durations(job.output, film.pts.tolist(), film.last_duration)
     folder.is_plan_dear = looked >= _LONG_LOOK_SECONDS
     job = replace(job, stride=film.stride)
@@ -224,8 +220,12 @@ def _make_here(
 def join_segments(
     job: Coloring, folder: WorkFolder, film: FilmPlan, label: str
 ) -> Generator[Joining, None, None]:
-    """Put the film together of its segments, which are all done."""
+    """Put the film together of its segments, which are all done.
+
+    Raises `JobError` for a run that is not inside of the folder any more.
+    """
     segments, entries = film.segments(), folder.entries()
+    folder.check_held()
     SourceWatch(job.reader.info.path, job.film_print).check()
     joined = join_film(
         job.output,
@@ -235,6 +235,7 @@ def join_segments(
         max(entry.reorder for entry in entries.values()),
         label=label,
         frames=[segment.frames for segment in segments],
+        look=folder.check_alone,
     )
     for frames in joined:
         yield Joining(frames, film.frames)

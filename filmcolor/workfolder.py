@@ -8,21 +8,29 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from filmcolor.errors import JobError, MediaError
 from filmcolor.job import FilmPlan, Segment
-from filmcolor.lease import Lease, Watch
+from filmcolor.lease import Claim, Lease, Watch
 from filmcolor.ledger import Ledger, checksum, ledger_line
-from filmcolor.media.partfile import sync_folder, write_bytes
+from filmcolor.media.partfile import sync_folder
+from filmcolor.stored_plan import StoredPlan
+from filmcolor.workplace import (
+    LEDGER,
+    LEDGER_LOCK,
+    LOCK,
+    MARK,
+    PLAN,
+    empty_place,
+    enter_place,
+    own_files,
+)
 
-_PLAN, _LEDGER, _LOCK, _LEDGER_LOCK = "plan.json", "ledger.jsonl", "run.lock", "ledger.lock"
 _POLL_SECONDS = 0.05
 _WAIT_SECONDS = 1.0
 
@@ -54,6 +62,8 @@ class Entry:
     """Digest of the segment's file."""
     settings: str = ""
     """What its frames depend on beside what the whole film depends on; empty for nothing."""
+    plan: str = ""
+    """As `WorkFolder.way`; set when it is recorded."""
 
 
 class WorkFolder:
@@ -64,10 +74,15 @@ class WorkFolder:
     """
 
     def __init__(
-        self, path: Path, fingerprint: Mapping[str, str], shard: int | None = None
+        self,
+        path: Path,
+        fingerprint: Mapping[str, str],
+        shard: int | None = None,
+        claim: Claim | None = None,
     ) -> None:
         """`fingerprint` says by name what the work depends on: input, model, options. `shard` is
-        the number of one that works beside others; it takes the lock only now and then.
+        the number of one that works beside others; it takes the lock only now and then. `claim` is
+        that of the run which this process works for; then it does not enter the folder itself.
         """
         self.path = path
         self.fingerprint = dict(fingerprint)
@@ -77,26 +92,31 @@ class WorkFolder:
         self.is_plan_dear = False
         """Whether the plan is worth keeping by itself, having taken long."""
         self._shard = shard
-        self._ledger = Ledger(path / _LEDGER, Entry)
-        self._lock = Lease(path / _LOCK)
-        self._way = checksum(self.fingerprint)
+        self._ledger = Ledger(path / LEDGER, Entry)
+        self._lock = Lease(path / LOCK)
         self._presence = self._lock
         if shard is not None:
-            self._presence = Lease(path / f"shard-{shard:05}.lease", self._way)
+            self._presence = Lease(path / f"shard-{shard:05}.lease", self.way)
+        if claim is not None:
+            self._presence = Lease(path / claim.name, key=claim.key)
+            self._lock = self._presence if claim.name == LOCK else self._lock
         self._taken: list[Lease] = []
+        self._stored = StoredPlan(path / PLAN)
+
+    @property
+    def way(self) -> str:
+        """What tells the work of this plan from that of any other; all that is made carries it."""
+        return checksum(self.fingerprint)
+
+    @property
+    def claim(self) -> Claim:
+        """What those need who work for this run."""
+        return self._presence.claim
 
     def __enter__(self) -> WorkFolder:
         try:
-            if self.path.exists() and not self.path.is_dir():
-                raise JobError(f"{self.path}: is no folder; remove it, or choose another --work")
-            if self.path.is_dir() and not self._is_own():
-                raise JobError(
-                    f"{self.path}: holds something else than filmcolor's work; choose another "
-                    "--work"
-                )
-            self.path.mkdir(parents=True, exist_ok=True)
             watch = Watch()
-            while not self._presence.take():
+            while not self._enter():
                 if not watch.is_alive(self._presence):  # it may have died on another machine
                     time.sleep(_WAIT_SECONDS)
                     continue
@@ -111,20 +131,31 @@ class WorkFolder:
             ) from error
         return self
 
+    def _enter(self) -> bool:
+        """Whether the folder is there and this run inside of it; the one before may remove it in
+        this very moment.
+        """
+        enter_place(self.path)
+        try:
+            if not self._presence.take():
+                return False
+        except FileNotFoundError:
+            return self._enter()
+        enter_place(self.path)
+        return True
+
     def __exit__(self, *_: object) -> None:
         """Give it up; it is removed if there is nothing in it worth keeping."""
         self.leave_segments()
+        if self._shard is None and not (self.is_plan_dear or self._has_parts() or self.others()):
+            self.remove()
         self._presence.release()
         if self._shard is not None:
             self._lock.release()
-        elif not (self.is_plan_dear or self.entries() or self.others()):
-            self.remove()
 
-    def _is_own(self) -> bool:
-        names = {path.name for path in self.path.iterdir()}
-        return _PLAN in names or all(
-            name == _LOCK or name.startswith(("shard-", ".clock-")) for name in names
-        )
+    def _has_parts(self) -> bool:
+        """Whether there is a finished segment, be it of another plan."""
+        return any(self.path.glob("segment-*.seg"))
 
     def take_lock(self) -> bool:
         """For a shard: whether it alone may plan now, or join. `FileNotFoundError` if the folder is
@@ -140,6 +171,29 @@ class WorkFolder:
         """Whether the lock is held still: one that seemed dead has lost it."""
         return self._lock.is_mine()
 
+    def is_held(self) -> bool:
+        """Whether this run is inside still, and the plan its own: it may have seemed dead, and
+        others have begun; and what it was started by may have died.
+        """
+        own = self._presence
+        is_inside = own.is_mine() and own.lives() is not False
+        return is_inside and self._stored.is_of(self.fingerprint)
+
+    def check_held(self) -> None:
+        """Raise `JobError` where `is_held` is False."""
+        if not self.is_held():
+            raise self._lost()
+
+    def check_alone(self) -> None:
+        """Raise `JobError` where `is_alone` is False."""
+        if not self.is_alone():
+            raise self._lost()
+
+    def _lost(self) -> JobError:
+        other = self.holder()
+        then = f"{other} is at work on it now; wait for it" if other else "run it again"
+        return JobError(f"{self.path}: this run was silent for long and has lost the film: {then}")
+
     def holder(self) -> str | None:
         """Who plans or joins, or does everything, for people."""
         return self._lock.holder()
@@ -151,47 +205,38 @@ class WorkFolder:
         return [lease for lease in leases if lease.path != own and not lease.is_stale()]
 
     def segment_path(self, segment: int) -> Path:
-        """File of a segment."""
-        return self.path / f"segment-{segment:05}.seg"
+        """File of a segment as it is to be made: no other plan's, nor one with other settings."""
+        return self.path / f"{self._stem(segment)}.seg"
+
+    def _stem(self, segment: int, settings: str | None = None) -> str:
+        if settings is None:
+            settings = (self.settings or {}).get(segment, "")
+        return f"segment-{segment:05}-{checksum({'plan': self.way, 'settings': settings})}"
 
     def plan(self) -> tuple[FilmPlan | None, list[str]]:
         """The plan that was saved, if it is of this very job; else what is different now."""
-        try:
-            stored = json.loads((self.path / _PLAN).read_text(encoding="utf-8"))
-            before = dict(stored["fingerprint"])
-            changed = [
-                name
-                for name in {**before, **self.fingerprint}
-                if before.get(name) != self.fingerprint.get(name)
-            ]
-            return (None, changed) if changed else (FilmPlan.from_json(stored["plan"]), [])
-        except FileNotFoundError:
-            return None, []
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
-            return None, ["its plan, which is damaged,"]
+        return self._stored.read(self.fingerprint)
 
     def begin(self, plan: FilmPlan, title: str = "") -> None:
         """Save a new plan; what was done by another is removed. `title` is for people.
 
-        Raises `JobError` if others are at work in another way.
+        Raises `JobError` if others are at work in another way, or alone here by now.
         """
+        self.check_alone()
         for other in self.others():
-            if other.note() == self._way:
+            if other.note() == self.way:
                 continue  # it waits for this plan
             raise JobError(
                 f"{self.path}: {other.holder()} is at work on this film, but not in the same way; "
                 "wait for it, or stop it first"
             )
-        for path in [self.path / _LEDGER, *self.path.glob("segment-*.seg")]:
-            path.unlink(missing_ok=True)  # what stays would count as done by the new plan
-        for path in self.path.iterdir():
-            if path.name != _LOCK and not path.name.startswith("shard-"):
+        for path in own_files(self.path):
+            if path.name == LEDGER or path.suffix == ".seg":
+                path.unlink(missing_ok=True)  # what stays would count as done
+            elif path.name not in (MARK, LOCK) and not path.name.startswith("shard-"):
                 with contextlib.suppress(OSError):
                     path.unlink()
-        count = len(plan.segments())
-        head = {"title": title, "segments": count, "fingerprint": self.fingerprint}
-        text = json.dumps({**head, "plan": plan.to_json()})
-        write_bytes(self.path / _PLAN, text.encode(), overwrite=True)
+        self._stored.write(plan, title, self.fingerprint)
 
     def entries(self) -> dict[int, Entry]:
         """Finished segments by number: those whose last line in the ledger and whose file are
@@ -201,11 +246,13 @@ class WorkFolder:
 
     def recorded(self) -> dict[int, Entry]:
         """As `entries`, but as the ledger has them: their files are not asked for."""
-        latest = {entry.segment: entry for entry in self._ledger.lines()}
-        if self.settings is None:
-            return latest
-        wanted = self.settings
-        return {n: entry for n, entry in latest.items() if entry.settings == wanted.get(n, "")}
+        way, wanted = self.way, self.settings
+        return {
+            entry.segment: entry
+            for entry in self._ledger.lines()
+            if entry.plan == way
+            and (wanted is None or entry.settings == wanted.get(entry.segment, ""))
+        }
 
     def _is_done(self, number: int) -> bool:
         entry = self.recorded().get(number)
@@ -213,37 +260,47 @@ class WorkFolder:
 
     def _is_whole(self, entry: Entry) -> bool:
         try:
-            return self.segment_path(entry.segment).stat().st_size == entry.bytes
+            return self._file(entry).stat().st_size == entry.bytes
         except OSError:
             return False
 
     def check(self) -> None:
         """Remove what earlier runs left behind: leases, and files that do not match the ledger.
 
-        For the one process that holds the lock, before anything is taken. What others are at work
-        on is let alone.
+        For the one process that holds the lock, before anything is taken; raises `JobError` for
+        another. What others are at work on is let alone.
         """
-        busy = set()
-        for path in self.path.glob("segment-*.lease*"):
-            if Lease(path).is_stale():
+        self.check_alone()
+        busy, parts = set(), []
+        for path in own_files(self.path):
+            name = path.name.lstrip(".")
+            if not name.startswith("segment-"):
+                continue
+            if ".lease" not in name:
+                parts.append(path)
+            elif Lease(path).is_stale():
                 path.unlink(missing_ok=True)
             else:
-                busy.add(path.name.partition(".")[0])
+                busy.add(name.partition(".")[0])
         good = {
-            self.segment_path(number).name
-            for number, entry in self.entries().items()
-            if digest_of(self.segment_path(number)) == entry.file
+            self._file(entry).name
+            for entry in self.entries().values()
+            if digest_of(self._file(entry)) == entry.file
         }
-        for path in [*self.path.glob("segment-*.seg*"), *self.path.glob(".segment-*.part")]:
+        for path in parts:
             if path.name not in good and path.name.lstrip(".").partition(".")[0] not in busy:
                 path.unlink(missing_ok=True)
 
     def take(self, segments: Sequence[Segment]) -> Iterator[tuple[Segment, Lease]]:
         """Segments that nobody has done or is doing, each with its lease, until none is left.
 
-        Ends when the folder is gone, which is when another has put the film together.
+        Ends when the folder is gone, which is when another has put the film together. Raises
+        `JobError` when this run is not inside any more.
         """
         for segment in segments:
+            if not self.path.exists():
+                return
+            self.check_held()
             if self._is_done(segment.number):
                 continue
             lease = self._lease(segment)
@@ -274,27 +331,30 @@ class WorkFolder:
         return [lease for lease in leases if lease.path.exists() and not lease.is_stale()]
 
     def _lease(self, segment: Segment) -> Lease:
-        return Lease(self.path / f"segment-{segment.number:05}.lease")
+        return Lease(self.path / f"{self._stem(segment.number)}.lease")
+
+    def _file(self, entry: Entry) -> Path:
+        return self.path / f"{self._stem(entry.segment, entry.settings)}.seg"
 
     def place(self, entry: Entry, file: Path) -> None:
         """Give a finished segment its name and its line in the ledger; on the disk when this
         returns.
         """
         try:
-            os.replace(file, self.segment_path(entry.segment))
+            os.replace(file, self._file(entry))
         except OSError as error:
             raise self._refused(error) from error
         self.record(entry)
 
     def record(self, entry: Entry) -> None:
         """Add a finished segment to the ledger; on the disk when this returns."""
-        line = ledger_line(asdict(entry))
-        lock = Lease(self.path / _LEDGER_LOCK)  # file servers do not append for several at once
+        line = ledger_line(asdict(replace(entry, plan=self.way)))
+        lock = Lease(self.path / LEDGER_LOCK)  # file servers do not append for several at once
         try:
             while not lock.take():
                 time.sleep(_POLL_SECONDS)
             try:
-                handle = os.open(self.path / _LEDGER, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o666)
+                handle = os.open(self.path / LEDGER, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o666)
                 try:
                     os.write(handle, line)
                     os.fsync(handle)
@@ -312,53 +372,6 @@ class WorkFolder:
         )
 
     def remove(self) -> None:
-        """Remove the folder with all that is in it."""
-        shutil.rmtree(self.path, ignore_errors=True)
-
-
-@dataclass(frozen=True, slots=True)
-class WorkState:
-    """What a work folder tells from outside."""
-
-    path: Path
-    title: str
-    """Source and target; empty if the plan cannot be read."""
-    done: int
-    """Segments."""
-    segments: int
-    bytes: int
-    """On the disk."""
-    changed: float
-    """When something was last done, seconds since the epoch."""
-    holder: str | None
-    """Who is at work on it."""
-
-
-def look_into(path: Path) -> WorkState | None:
-    """The state of a work folder; None for anything else."""
-    try:
-        head = json.loads((path / _PLAN).read_text(encoding="utf-8"))
-        title, segments = str(head["title"]), int(head["segments"])
-        files = [each.stat() for each in path.iterdir()]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    leases = [Lease(path / _LOCK), *map(Lease, sorted(path.glob("shard-*.lease")))]
-    holders = [lease.holder() for lease in leases if not lease.is_stale()]
-    return WorkState(
-        path=path,
-        title=title,
-        done=len(WorkFolder(path, {}).entries()),
-        segments=segments,
-        bytes=sum(file.st_size for file in files),
-        changed=max((file.st_mtime for file in files), default=0.0),
-        holder=holders[0] if holders else None,
-    )
-
-
-def find_work(folder: Path) -> list[WorkState]:
-    """Work folders directly inside a folder, or the folder itself if it is one; in order."""
-    own = look_into(folder)
-    if own is not None:
-        return [own]
-    inside = (look_into(path) for path in sorted(folder.iterdir()) if path.is_dir())
-    return [state for state in inside if state is not None]
+        """Remove all that is ours, and the folder if we made it; only for who is alone inside."""
+        if self.is_alone():
+            empty_place(self.path)

@@ -146,8 +146,9 @@ def test_a_worker_refuses_another_model(
 
     color = ColorOptions(device="cpu", size=64, smooth="none", model=str(given["model"]))
     options, target = RunOptions(color=color), tmp_path / "out.mkv"
-    with WorkFolder(default_folder(str(target)), {}):
-        steps = prepare_film(str(given["film"]), str(target), options, ModelShelf())
+    with WorkFolder(default_folder(str(target)), {}) as work:
+        claim = work.claim
+        steps = prepare_film(str(given["film"]), str(target), options, ModelShelf(), claim)
         while True:
             try:
                 next(steps)

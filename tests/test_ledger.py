@@ -111,4 +111,4 @@ def test_to_take_a_part_only_its_own_file_is_asked_for(
             assert not [name for name in asked if name.endswith(".seg")]
             assert [segment.number for segment, _ in folder.take(PLAN.segments())] == [2, 3]
             parts = [name for name in asked if name.endswith(".seg")]
-        assert sorted(parts) == ["segment-00000.seg", "segment-00001.seg"]
+        assert sorted(parts) == [folder.segment_path(number).name for number in (0, 1)]

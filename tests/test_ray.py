@@ -21,7 +21,8 @@ from filmcolor.cli import main
 from filmcolor.errors import JobError
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.ray_pool import FilmHand, sizes
-from tests.cli.play import start
+from filmcolor.workfolder import default_folder
+from tests.cli.play import is_running, start
 from tests.clips import make_clip
 from tests.test_segments import in_ledger, planes, same
 
@@ -119,6 +120,30 @@ def test_a_node_dies_in_the_middle(
     output, error = again.communicate(timeout=200)
     assert b": holds: 8 frames" in error, error
     assert b"1 done, 1 skipped, 1 failed" in error, error
+
+
+@needs_ray
+@pytest.mark.slow
+def test_actors_end_with_their_driver(
+    reels: Path, cluster: dict[str, str | int], tmp_path: Path
+) -> None:
+    """It is killed; the next run, in another way, finds neither them nor what they made."""
+    source, target, plain = reels / "long.mkv", tmp_path / "a.mkv", tmp_path / "b.mkv"
+    turned = ["--hue-shift", "90", "--ray", str(cluster["address"])]
+    process = start("run", str(source), "-o", str(target), *OPTIONS, *turned)
+    folder, until = default_folder(str(target)), time.monotonic() + 300
+    while not (actors := at_work(folder)):
+        assert time.monotonic() < until and process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    until = time.monotonic() + 60
+    while any(is_running(pid) for pid in actors):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    for name in (target, plain):
+        assert main(["run", str(source), "-o", str(name), *OPTIONS, "-q"]) == 0
+    assert same(planes(target), planes(plain))
 
 
 def at_work(folder: Path) -> set[int]:

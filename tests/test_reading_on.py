@@ -81,8 +81,8 @@ def test_an_actor_keeps_the_film_open(tmp_path: Path, decoded: list[int]) -> Non
     color = ColorOptions(device="cpu", size=64, smooth="none", saturation=0.0)
     options = RunOptions(color=color, encode=EncodeOptions(codec="ffv1"))
     hand = FilmHand(1)
-    with WorkFolder(default_folder(str(target)), {}):
-        prepared = hand.prepare(str(source), str(target), options)
+    with WorkFolder(default_folder(str(target)), {}) as work:
+        prepared = hand.prepare(str(source), str(target), options, work.claim)
         assert isinstance(prepared, tuple), prepared
         _, task = prepared
         _, film = task.open_folder()

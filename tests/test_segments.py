@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -15,13 +16,14 @@ import av
 import numpy as np
 import pytest
 
-from filmcolor.errors import FilmcolorError
+from filmcolor.errors import FilmcolorError, JobError
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.pipeline import color_film
-from filmcolor.types import Event, Joining, Looking, Notice, Planned
+from filmcolor.types import Event, Joining, Looking, Notice, Planned, Progress
 from filmcolor.workfolder import default_folder
-from tests.cli.play import start
+from tests.cli.play import is_running, start
 from tests.clips import Plane, make_clip, plane_codes
+from tests.test_workfolder import content
 
 RATE = Fraction(4)  # frames a second, so that few frames make several segments
 CUTS = [22, 50, 53, 80]
@@ -207,10 +209,8 @@ def test_a_killed_run_goes_on_where_it_was(
         process.communicate()
         found = stamps(folder)
         assert all(found.get(name) == stamp for name, stamp in kept.items())
-        kept = {
-            f"segment-{number:05}.seg": found[f"segment-{number:05}.seg"]
-            for number in in_ledger(folder)
-        }
+        done = in_ledger(folder)
+        kept = {name: stamp for name, stamp in found.items() if int(name.split("-")[1]) in done}
     process = start("run", str(film), "-o", str(target), "--keep-work", "--overwrite", *ARGUMENTS)
     _, error = process.communicate(timeout=120)
     assert process.returncode == 0, error
@@ -230,21 +230,72 @@ def in_ledger(folder: Path) -> list[int]:
     return numbers
 
 
+def wait_for_workers(process: subprocess.Popen[bytes], target: Path) -> list[int]:
+    """Numbers of a run's two workers, when one has begun a part."""
+    until = time.monotonic() + 120
+    workers: list[str] = []
+    while len(workers) < 2 or not list(default_folder(str(target)).glob("segment-*.lease")):
+        assert time.monotonic() < until and process.poll() is None
+        time.sleep(0.02)
+        workers = subprocess.run(
+            ["pgrep", "-P", str(process.pid), "-f", "spawn_main"], capture_output=True, text=True
+        ).stdout.split()
+    assert len(workers) == 2
+    return [int(number) for number in workers]
+
+
 def test_a_killed_workers_segment_is_taken_again(
     film: Path, unbroken: list[list[Plane]], tmp_path: Path
 ) -> None:
     target = tmp_path / "out.mkv"
     process = start("run", str(film), "-o", str(target), "--workers", "2", *ARGUMENTS)
-    until = time.monotonic() + 60
-    children: list[str] = []
-    while len(children) < 2 or not list(default_folder(str(target)).glob("segment-*.lease")):
-        assert time.monotonic() < until and process.poll() is None
-        time.sleep(0.02)
-        children = subprocess.run(
-            ["pgrep", "-P", str(process.pid), "-f", "spawn_main"], capture_output=True, text=True
-        ).stdout.split()
-    assert len(children) == 2
-    subprocess.run(["kill", f"-{int(signal.SIGKILL)}", children[0]], check=True)
+    workers = wait_for_workers(process, target)
+    os.kill(workers[0], signal.SIGKILL)
     _, error = process.communicate(timeout=180)
     assert process.returncode == 0, error
     assert same(planes(target), unbroken)
+
+
+def test_workers_of_a_killed_run_end_and_leave_the_next_alone(
+    film: Path, unbroken: list[list[Plane]], tmp_path: Path
+) -> None:
+    target = tmp_path / "out.mkv"
+    process = start(
+        "run", str(film), "-o", str(target), "--workers", "2", "--hue-shift", "90", *ARGUMENTS
+    )
+    workers = wait_for_workers(process, target)
+    process.kill()
+    process.communicate()
+    until = time.monotonic() + 10
+    while any(is_running(pid) for pid in workers):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    folder = default_folder(str(target))
+    assert json.loads((folder / "plan.json").read_text())["segments"] > 4
+    assert len(list(folder.glob("segment-*.seg"))) <= 2  # neither has taken another
+    events = list(color_film(str(film), str(target), OPTIONS))
+    assert "(the options changed)" in notices(events)
+    assert same(planes(target), unbroken)
+
+
+def test_a_run_that_slept_through_another_changes_nothing(
+    film: Path, unbroken: list[list[Plane]], tmp_path: Path
+) -> None:
+    """It wakes up in the middle of a part, when its claim has long gone to a run in another way."""
+    target = tmp_path / "out.mkv"
+    folder = default_folder(str(target))
+    turned = replace(OPTIONS, color=replace(OPTIONS.color, hue_shift=90.0))
+    slept = color_film(str(film), str(target), turned)
+    while not isinstance(next(slept), Progress):
+        pass
+    lock = folder / "run.lock"
+    lock.write_text(json.dumps({**json.loads(lock.read_text()), "machine": "node7", "key": "k"}))
+    os.utime(lock, (0, 0))
+    list(color_film(str(film), str(target), replace(OPTIONS, keep_work=True)))
+    before = content(tmp_path)
+    with pytest.raises(JobError, match="was silent for long and has lost the film"):
+        list(slept)
+    assert content(tmp_path) == before
+    assert same(planes(target), unbroken)
+    options = replace(OPTIONS, overwrite=True)
+    assert "parts are done" in notices(list(color_film(str(film), str(target), options)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -94,9 +95,11 @@ def test_what_a_dead_shard_was_at_is_taken_over(
     run_until_ledger_has(first, folder, 1)
     first.close()  # type: ignore[attr-defined]
     dead = json.dumps({"host": "node7", "pid": 1, "machine": "node7", "key": "k"})
-    for name in ("shard-00001.lease", "segment-00002.lease"):
-        (folder / name).write_text(dead)
-    (folder / ".segment-00002.seg.k.part").write_bytes(b"half")
+    (part,) = folder.glob("segment-00000-*.seg")
+    name = part.stem.replace("00000", "00002")
+    for lease_name in ("shard-00001.lease", f"{name}.lease"):
+        (folder / lease_name).write_text(dead)
+    (folder / f".{name}.seg.{'0' * 16}.part").write_bytes(b"half")
     monkeypatch.setattr(lease, "_STALE_SECONDS", 3.0)
     last = end(shard(film, target, 2))
     assert last.whole and last.done == FRAMES
@@ -159,7 +162,7 @@ def test_shards_as_commands(
 def test_a_folder_that_is_gone_has_nothing_to_take(tmp_path: Path) -> None:
     folder = WorkFolder(tmp_path / "work", {}, 1)
     with folder:
-        folder.remove()
+        shutil.rmtree(folder.path)
         assert list(folder.take([])) == []
         with pytest.raises(FileNotFoundError):
             folder.take_lock()

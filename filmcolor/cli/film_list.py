@@ -76,16 +76,21 @@ def _in_folder(
     from filmcolor.types import Notice
 
     found = look_into_folder(folder)
-    output = Path(target or default_target(str(folder), options.encode.codec))
+    output = base = Path(target or default_target(str(folder), options.encode.codec))
     if target is not None and not alone:
         output /= folder.resolve().name
     if found.films and output.resolve().is_relative_to(folder.resolve()):
         raise OptionError(f"{output}: the results must not go into the folder they are made from")
+    work = options.work
+    if work is not None and found.films and Path(work).resolve().is_relative_to(folder.resolve()):
+        raise OptionError(
+            f"--work {work}: must not lie in the folder that the films are taken from"
+        )
     items = []
     for film in found.films:
         place = film_target(film, folder, output, film_suffixes(options.encode.codec))
-        work = None if options.work is None else str(Path(options.work, place.relative_to(output)))
-        items.append(BatchItem(str(film), str(place), work=work))
+        own = None if work is None else str(Path(work, place.relative_to(base)))
+        items.append(BatchItem(str(film), str(place), work=own))
     if found.pictures or not found.films:
         items.append(BatchItem(str(folder), str(output), "pictures"))
     if found.films and found.others:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +14,7 @@ from filmcolor.cli.lines import write_json, write_line
 from filmcolor.errors import JobError
 
 if TYPE_CHECKING:
-    from filmcolor.workfolder import WorkState
+    from filmcolor.unfinished import WorkState
 
 
 _EPILOG = """\b
@@ -41,7 +40,7 @@ def jobs_command(folders: tuple[str, ...], clean: bool, as_json: bool) -> None:
     A run keeps what is done in a hidden folder beside its target, or in that of --work, and the
     same command goes on from there. `filmcolor jobs --clean` gives the room back instead.
     """
-    from filmcolor.workfolder import find_work
+    from filmcolor.unfinished import clear, find_work, look_into
 
     found: list[WorkState] = []
     for name in folders or (".",):
@@ -62,17 +61,18 @@ def jobs_command(folders: tuple[str, ...], clean: bool, as_json: bool) -> None:
     elif not found:
         write_line("No unfinished runs here.")
     for state in found:
-        if clean and state.holder is None:
-            shutil.rmtree(state.path, ignore_errors=True)
-            if state.path.exists():
-                raise JobError(f"{state.path}: cannot be removed; remove it by hand")
+        removed = clean and state.holder is None and clear(state.path)
+        if removed and look_into(state.path) is not None:
+            raise JobError(f"{state.path}: cannot be removed; remove it by hand")
         if not as_json:
-            write_line(_line(state, removed=clean and state.holder is None))
+            write_line(_line(state, removed=removed))
 
 
 def _line(state: WorkState, *, removed: bool) -> str:
     name = click.format_filename(state.path)
     size = f"{state.bytes / 1e6:.1f} MB"
+    if removed and state.path.exists():
+        return f"{name}: emptied, {size}; the folder is kept, for filmcolor did not make all of it"
     if removed:
         return f"{name}: removed, {size}"
     hours = (time.time() - state.changed) / 3600

@@ -55,7 +55,7 @@ _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
         show_default=".NAME.work beside TARGET",
         metavar="FOLDER",
         help="Where what is done is kept until the film is whole, so that the same command goes on "
-        "where it stopped (films only).",
+        "where it stopped: a new or empty folder, which holds nothing else (films only).",
     ),
     section_option(
         _RESULT,

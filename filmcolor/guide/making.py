@@ -28,6 +28,7 @@ from filmcolor.guide.screen import Screen
 from filmcolor.infer import show_lightness
 from filmcolor.job import FilmPlan
 from filmcolor.types import Field, Looking, Shot
+from filmcolor.workplace import is_own_name
 
 _REPORT_SECONDS = 0.2
 MATCH_SPACING = 24
@@ -47,7 +48,7 @@ def make_known(
         for number, shot in given.shots.items()
     }
     for path in folder.glob("known-*.colors"):
-        if path not in paths.values():
+        if path not in paths.values() and is_own_name(path.name):
             path.unlink(missing_ok=True)
     missing = {number: path for number, path in paths.items() if not _is_whole(path)}
     frames = {number: film.shots[number].stop - film.shots[number].start for number in missing}

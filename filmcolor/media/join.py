@@ -6,13 +6,13 @@ the encoders said of times is left behind. Encodes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from filmcolor.errors import MediaError
+from filmcolor.errors import JobError, MediaError
 from filmcolor.media.muxer import Encoded, FilmMuxer
 from filmcolor.media.partfile import PartFile
 from filmcolor.media.plan import OutputPlan
@@ -31,14 +31,16 @@ def join_film(
     *,
     label: str,
     frames: Sequence[int] | None = None,
+    look: Callable[[], None] = lambda: None,
 ) -> Generator[int, None, None]:
     """Write the film that `segments`, in order, are; yield now and then how many frames it has.
 
     `pts` of all frames and `last_duration` in source ticks; `reorder` the largest of the segments';
     `label` says that the colour is synthetic; `frames` of each segment, to be checked. The target
-    appears under its name only when it is whole. Raises `MediaError` when a segment is damaged or
-    not of one piece with the others, when it does not hold the frames it should, and when the disk
-    fails; the segments stay as they are.
+    appears under its name only when it is whole. `look` is called now and then, and before that: it
+    raises `JobError` where another process writes this film by now, which is let alone. Raises
+    `MediaError` when a segment is damaged or not of one piece with the others, when it does not
+    hold the frames it should, and when the disk fails; the segments stay as they are.
     """
     if not segments or not pts:
         raise MediaError(f"{plan.source}: has no frames; nothing was written")
@@ -48,19 +50,29 @@ def join_film(
     muxer: FilmMuxer | None = None
     try:
         part.check()
+        part.discard()  # another process may have it open still
         muxer = FilmMuxer(plan, part.path, label=label, encoded=encoded)
         join = _Join(muxer, pts, last_duration)
         for number, path in enumerate(segments):
             expected = None if frames is None else frames[number]
-            yield from join.append(path, headers, expected)
+            for copied in join.append(path, headers, expected):
+                look()
+                yield copied
         if join.copied != len(pts):
             raise MediaError(
                 f"{plan.target}: its segments hold {join.copied} frames instead of {len(pts)}: "
                 "remove them and run the same command again"
             )
+        look()
         muxer.finish(pts[-1] + last_duration)
         muxer = None
+        look()
         part.commit()
+    except JobError:
+        if muxer is not None:
+            muxer.close()
+            muxer = None
+        raise
     finally:
         if muxer is not None:
             part.discard()

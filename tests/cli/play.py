@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator
+from pathlib import Path
 
 from filmcolor.options import RunOptions
 from filmcolor.types import Event, Finished, Notice, Planned, Progress
@@ -45,6 +46,14 @@ def start(*arguments: str) -> subprocess.Popen[bytes]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     command = [sys.executable, "-m", "filmcolor", *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ONE_THREAD)
+
+
+def is_running(pid: int) -> bool:
+    """Also where nobody waits for the dead, as in a container without a first process that does."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 class Job:

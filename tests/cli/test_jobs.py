@@ -12,6 +12,7 @@ import pytest
 from filmcolor.cli import main
 from filmcolor.job import FilmPlan
 from filmcolor.types import Shot
+from filmcolor.unfinished import find_work
 from filmcolor.workfolder import Entry, WorkFolder, digest_of
 
 PLAN = FilmPlan(
@@ -66,3 +67,37 @@ def test_nothing_to_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_a_folder_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["jobs", str(tmp_path / "gone")]) == 5
     assert "is no folder" in capsys.readouterr().err
+
+
+def test_cleaning_spares_what_is_somebodys(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another program's plan.json makes no folder ours, and of ours only our files go."""
+    theirs, empty, mixed = tmp_path / "theirs", tmp_path / "empty", tmp_path / "mixed"
+    theirs.mkdir()
+    head = {"title": "my house", "segments": 3, "fingerprint": {}, "plan": {}}
+    (theirs / "plan.json").write_text(json.dumps(head))
+    empty.mkdir()
+    for path in (empty, mixed):
+        begun(path).__exit__()
+    (mixed / "letters.txt").write_text("mine")
+    assert main(["jobs", "--clean", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    emptied = "emptied, 3.0 MB; the folder is kept, for filmcolor did not make all of it"
+    assert lines == [f"{empty}: {emptied}", f"{mixed}: {emptied}"]
+    assert json.loads((theirs / "plan.json").read_text()) == head
+    assert list(empty.iterdir()) == []
+    assert {path.name for path in mixed.iterdir()} == {".filmcolor-work", "letters.txt"}
+
+
+def test_a_run_that_begins_while_others_are_looked_at_is_spared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun(tmp_path / "a").__exit__()
+    seen = find_work(tmp_path)
+    running = WorkFolder(tmp_path / "a", {}).__enter__()
+    monkeypatch.setattr("filmcolor.unfinished.find_work", lambda _: seen)
+    assert main(["jobs", "--clean", str(tmp_path)]) == 0
+    assert "removed" not in capsys.readouterr().out
+    assert running.is_alone() and set(running.entries()) == {0}
+    running.__exit__()

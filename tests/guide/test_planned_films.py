@@ -102,7 +102,7 @@ def ledger(target: Path) -> dict[int, tuple[str, str]]:
 
 def stamps(target: Path) -> dict[int, int]:
     paths = default_folder(str(target)).glob("segment-*.seg")
-    return {int(path.stem[-5:]): path.stat().st_mtime_ns for path in paths}
+    return {int(path.stem.split("-")[1]): path.stat().st_mtime_ns for path in paths}
 
 
 def notices(events: list[Event]) -> str:

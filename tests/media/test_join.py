@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from filmcolor.errors import MediaError, NameTakenError
+from filmcolor.errors import JobError, MediaError, NameTakenError
 from filmcolor.media.join import join_film
 from filmcolor.options import Codec, EncodeOptions, RunOptions
 from filmcolor.types import ColorTags
@@ -490,3 +490,33 @@ def test_a_damaged_segment_ends_in_one_line_or_in_every_frame(
         assert sorted(each.name for each in tmp_path.iterdir()) == ["in.mkv", "work"]
         path.write_bytes(whole)
     assert 5 < refused < 40
+
+
+@pytest.mark.parametrize("looks", [1, 2, 3, 4])
+def test_who_has_lost_the_film_leaves_it_to_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: int
+) -> None:
+    """The other has begun to write the same name since this process was suspended."""
+    monkeypatch.setattr("filmcolor.media.join._REPORT_FRAMES", 10)
+    source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    make_film(source, 25)
+    cut = cut_film(source, target, choice("ffv1"), [25])
+    paths, _ = write_segments(cut, tmp_path)
+    part, looked = tmp_path / ".out.mkv.part", 0
+    part.write_bytes(b"of a run before")
+    held = part.open("rb")
+
+    def look() -> None:
+        nonlocal looked
+        looked += 1
+        if looked == looks:
+            part.unlink()
+            part.write_bytes(b"the other's")
+            raise JobError("lost")
+
+    joined = join_film(cut.plan, paths, cut.pts, cut.last, 0, label=LABEL, look=look)
+    with held, pytest.raises(JobError, match="lost"):
+        for _ in joined:
+            pass
+        assert held.read() == b"of a run before"  # never the file that another has open
+    assert part.read_bytes() == b"the other's" and not target.exists()
