@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from filmcolor.errors import JobError
-from filmcolor.train.crops import CropSettings, CropSource, plan_crops
+from filmcolor.train.crops import CropSettings, CropSource
 from filmcolor.train.trainer import Trainer
 from filmcolor.train.workers import Workers
 
@@ -115,8 +115,14 @@ def train(
         if sampled:
             torch.cuda.synchronize(trainer.device)
         started = time.monotonic()
-        plan = plan_crops(source.sizes, settings, recipe.batch_size, trainer.seed, at.step)
-        rgb = source.cut(plan.part(workers.rank, workers.world), phase.size)
+        rgb = source.batch(
+            settings,
+            recipe.batch_size,
+            trainer.seed,
+            at.step,
+            rank=workers.rank,
+            world=workers.world,
+        )
         if sampled:
             torch.cuda.synchronize(trainer.device)
         if sampled or not on_cuda:

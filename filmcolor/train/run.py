@@ -28,12 +28,12 @@ from filmcolor.models.registry import build_network
 from filmcolor.options import TrainOptions
 from filmcolor.train.build import build_trainer, resolve_recipe, teacher_of
 from filmcolor.train.crops import CropSource
-from filmcolor.train.data import PhotoSet, load_photos, repeat_palest, split_photos
+from filmcolor.train.data import PhotoSet, repeat_palest
 from filmcolor.train.degrade import NO_DEGRADATION, worn_half
-from filmcolor.train.extract import film_reader
 from filmcolor.train.loop import Schedule, StepReport, train
 from filmcolor.train.reading import fit_reading, shown_pictures
 from filmcolor.train.recipes import Recipe
+from filmcolor.train.run_data import DataRecord, absolute_paths, load_run_data
 from filmcolor.train.run_folder import RunFolder
 from filmcolor.train.settings import from_mapping, read_toml, to_mapping
 from filmcolor.train.state import restore_state, save_state
@@ -108,17 +108,20 @@ def train_run(
     _check_tensorboard(options)
     recipe = resolve_recipe(options)
     folder = RunFolder(Path(output))
-    config = {
-        "data": [os.path.abspath(source) for source in sources],
-        "options": to_mapping(options),
-        "recipe": to_mapping(recipe),
-    }
     with join_workers(resolve_device(options.device)) as (workers, device):
-        photos, val = _load(sources, options, recipe)
-        trainer = build_trainer(recipe, options, photos, workers, device)
+        if workers.rank == 0:
+            folder.check_free()
+        data = load_run_data(sources, options, recipe, folder.path, workers)
+        trainer = build_trainer(recipe, options, data.photos, workers, device)
+        config = {
+            "data": [os.path.abspath(source) for source in sources],
+            "options": to_mapping(absolute_paths(options)),
+            "recipe": to_mapping(recipe),
+            "pictures": to_mapping(data.record),
+        }
         if workers.rank == 0:
             folder.create(config, command)
-        yield from _drive(trainer, folder, photos, val, options, stop)
+        yield from _drive(trainer, folder, data.photos, data.val, options, stop)
 
 
 def resume_run(
@@ -127,12 +130,13 @@ def resume_run(
     recipe_name: str | None = None,
     length: TrainOptions | None = None,
     device_name: str | None = None,
+    data_changed: bool = False,
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[TrainEvent]:
     """Go on with the run in folder `output`, exactly where its last state was saved.
 
-    `length` gives it another length, `recipe_name` is what the caller thinks it is. Raises like
-    `train_run`.
+    `length` gives it another length, `recipe_name` is what the caller thinks it is, `data_changed`
+    lets it go on with other pictures than it began with. Raises like `train_run`.
     """
     folder = RunFolder(Path(output))
     config = folder.read_config()
@@ -149,8 +153,23 @@ def resume_run(
     if device_name is not None:
         options = replace(options, device=device_name)
     _check_tensorboard(options)
+    record = None
+    if "pictures" in config:
+        record = from_mapping(DataRecord, config["pictures"], f"{where}: pictures")
     with join_workers(resolve_device(options.device)) as (workers, device):
-        photos, val = _load(config.get("data", []), options, recipe)
+        data = load_run_data(
+            config.get("data", []),
+            options,
+            recipe,
+            folder.path,
+            workers,
+            resumed=True,
+            record=record,
+            data_changed=data_changed,
+        )
+        photos, val = data.photos, data.val
+        if record is not None and record != data.record and workers.rank == 0:
+            folder.write_config({**config, "pictures": to_mapping(data.record)})
         bare = replace(options, init=None, teacher=teacher_of(options))
         trainer = build_trainer(recipe, bare, photos, workers, device)
         if folder.state.exists():
@@ -160,21 +179,6 @@ def resume_run(
         elif options.init is not None:
             trainer = build_trainer(recipe, options, photos, workers, device)
         yield from _drive(trainer, folder, photos, val, options, stop)
-
-
-def _load(
-    sources: Sequence[str], options: TrainOptions, recipe: Recipe
-) -> tuple[PhotoSet, PhotoSet]:
-    """Training and validation photos."""
-    if not sources:
-        raise OptionError("no training data: give folders, shards or films with colour")
-    threads = os.cpu_count() or 1
-    side = max(options.short_side, *(phase.size for phase in recipe.phases))
-    photos = load_photos(sources, side, threads, read_film=film_reader())
-    if options.val:
-        return photos, load_photos(options.val, 256, threads, read_film=film_reader())
-    kept, held_out = split_photos(photos, recipe.val_share, options.seed)
-    return replace(kept, unreadable=photos.unreadable, grey=photos.grey), held_out
 
 
 def _schedule(options: TrainOptions, recipe: Recipe, photos: int) -> Schedule:
