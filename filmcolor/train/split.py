@@ -37,6 +37,8 @@ class Split:
     """Numbers in names that belong together."""
     below: int
     """Pictures of stretches whose hash, 0 to 2^63, is below it are held out."""
+    whole_shots: bool = True
+    """Whether no shot of a film is divided, unless it is longer than the longest stretch."""
 
 
 def choose_split(photos: PhotoSet, share: float, seed: int) -> Split:
@@ -46,21 +48,24 @@ def choose_split(photos: PhotoSet, share: float, seed: int) -> Split:
     """
     if len(photos) < 2:
         raise MediaError("a single picture cannot be split; give more pictures, or --val DATA")
-    named = _Named(photos, seed)
-    stretch = _LONGEST_STRETCH
-    hashes = named.hashes(stretch)
-    while stretch > 1 and np.unique(hashes, return_counts=True)[1].max() > share * len(photos):
-        stretch //= 2
-        hashes = named.hashes(stretch)
-    plain = round(share * 2**_BITS)
-    wanted = share * len(photos)
-    if abs(int((hashes < plain).sum()) - wanted) <= _OFF * wanted:
-        return Split(stretch, plain)
-    values, counts = np.unique(hashes, return_counts=True)
-    if len(values) < 2:
+    named, wanted = _Named(photos, seed), share * len(photos)
+    for whole_shots, least in ((True, 2), (False, 1)):
+        stretch = _LONGEST_STRETCH
+        while True:
+            hashes = named.hashes(stretch, whole_shots=whole_shots)
+            values, counts = np.unique(hashes, return_counts=True)
+            if stretch == least or counts.max() <= wanted:
+                break
+            stretch //= 2
+        if len(values) > 1:
+            break
+    else:
         raise MediaError("pictures of one name cannot be split; give others, or --val DATA")
+    plain = round(share * 2**_BITS)
+    if abs(int((hashes < plain).sum()) - wanted) <= _OFF * wanted:
+        return Split(stretch, plain, whole_shots)
     best = int(np.argmin(np.abs(np.cumsum(counts)[:-1] - wanted)))
-    return Split(stretch, int(values[best + 1]))
+    return Split(stretch, int(values[best + 1]), whole_shots)
 
 
 def split_photos(photos: PhotoSet, split: Split, seed: int) -> tuple[PhotoSet, PhotoSet]:
@@ -69,11 +74,15 @@ def split_photos(photos: PhotoSet, split: Split, seed: int) -> tuple[PhotoSet, P
     Held-out pictures right beside one that is trained on are in neither.
     """
     named = _Named(photos, seed)
-    held_out = named.hashes(split.stretch) < split.below
+    hashes = named.hashes(split.stretch, whole_shots=split.whole_shots)
+    held_out = hashes < split.below
     if held_out.all() or not held_out.any():
         left = "to train on" if held_out.all() else "to evaluate on"
         raise MediaError(f"of these data there is nothing {left}; begin a new run with them")
-    apart = held_out & (named.gaps(~held_out) > split.stretch // _APART)
+    gaps = named.gaps(~held_out)
+    if split.whole_shots:
+        gaps[photos.shots >= 0] = split.stretch
+    apart = held_out & (gaps > split.stretch // _APART)
     shown = apart if apart.any() else held_out
     return photos.take(np.flatnonzero(~held_out)), photos.take(np.flatnonzero(shown))
 
@@ -106,11 +115,10 @@ class _Named:
             heads[row] = int.from_bytes(summary, "little")
         self._heads, self._numbers, self._shots = heads, numbers, photos.shots
 
-    def hashes(self, stretch: int) -> NDArray[np.int64]:
-        """One hash a stretch, for every photo. A shot that is shorter than a stretch is never
-        divided.
-        """
-        in_shot = (self._shots >= 0) & (self._numbers - self._shots < stretch)
+    def hashes(self, stretch: int, *, whole_shots: bool) -> NDArray[np.int64]:
+        """One hash a stretch, for every photo."""
+        in_shot = (self._shots >= 0) & (self._numbers - self._shots < _LONGEST_STRETCH)
+        in_shot &= whole_shots
         numbers = np.where(in_shot, self._shots, self._numbers) // stretch
         mixed = self._heads + numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
@@ -120,7 +128,7 @@ class _Named:
 
     def gaps(self, trained: NDArray[np.bool_]) -> NDArray[np.int64]:
         """How far every picture's number is from that of the nearest one that is trained on, of
-        those that are named alike; no frame of a film whose shots are known is near another.
+        those that are named alike.
         """
         order = np.lexsort((self._numbers, self._heads))
         heads, numbers, there = self._heads[order], self._numbers[order], trained[order]
@@ -134,4 +142,4 @@ class _Named:
             nearest = np.minimum(nearest, np.where(alike, gap, far)[::step])
         result = np.empty_like(nearest)
         result[order] = nearest
-        return np.where(self._shots < 0, result, far)
+        return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from filmcolor.errors import OptionError
@@ -13,6 +14,7 @@ from filmcolor.train.recipes import FILM
 from filmcolor.train.run_data import DataRecord, RunData, absolute_paths, load_run_data
 from filmcolor.train.settings import from_mapping, to_mapping
 from filmcolor.train.workers import Workers
+from tests.train.color_films import pan, write_film
 from tests.train.scenes import write_photographs
 
 
@@ -104,6 +106,31 @@ def test_a_run_without_a_record_is_divided_as_it_was(data: Path) -> None:
 
 
 EARLIER = (0, 1, 6, 11, 24, 27, 36, 39)
+
+
+def test_a_films_shots_stay_on_one_side_and_its_frames_are_kept(tmp_path: Path) -> None:
+    shots = [frame for seed in range(6) for frame in pan(seed, 24)]
+    sources = [str(write_film(tmp_path / "reel.mkv", shots))]
+    options = TrainOptions(seed=1)
+
+    def begin(record: DataRecord | None) -> RunData:
+        return load_run_data(
+            sources, options, FILM, tmp_path / "run", Workers(), resumed=False, record=record
+        )
+
+    first = begin(None)
+    names = [*first.photos.names, *first.val.names]
+    assert len(names) >= 12
+    assert all(name.startswith("reel.mkv/") for name in names)
+    own = [{int(name[-10:-4]) // 24 for name in part.names} for part in (first.photos, first.val)]
+    assert own[0] | own[1] == set(range(6))
+    assert not own[0] & own[1]
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "frames").iterdir()}
+    assert len(kept) == 2  # a shard with its index
+    again = begin(first.record)
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert [*again.val.names] == [*first.val.names]
+    assert all(map(np.array_equal, again.photos.photos, first.photos.photos))
 
 
 def test_files_are_named_from_the_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -108,8 +108,6 @@ def test_no_shot_of_a_film_is_divided(minutes: int) -> None:
     shot_of = dict(zip(names, shots, strict=True))
     for seed in range(8):
         split = choose_split(data, 0.2, seed)
-        if split.stretch < 200:
-            continue  # shots as long as stretches may be divided
         kept, held_out = split_photos(data, split, seed)
         assert not {shot_of[n] for n in kept.names} & {shot_of[n] for n in held_out.names}
 
@@ -121,6 +119,20 @@ def test_a_single_long_shot_is_divided_into_stretches() -> None:
     assert split.stretch >= 512
     assert 0.1 <= len(held_out) / 100 <= 0.3
     assert len({number // split.stretch for number in held_out}) <= 4
+
+
+def test_three_shots_are_two_and_one_and_one_shot_is_divided() -> None:
+    numbers = [*range(0, 240, 10)]
+    names = [f"reel.mp4/{number:06}.png" for number in numbers]
+    for seed in range(8):
+        data = named(*names, shots=[number // 80 * 80 for number in numbers])
+        _, held_out = split_photos(data, choose_split(data, 0.2, seed), seed)
+        assert {int(name[-10:-4]) // 80 for name in held_out.names} in ({0}, {1}, {2})
+        assert len(held_out) == 8
+        one = named(*names, shots=[0] * len(names))
+        split = choose_split(one, 0.2, seed)
+        assert (split.stretch, split.whole_shots) == (32, False)
+        assert 1 <= len(split_photos(one, split, seed)[1]) <= 8
 
 
 def test_a_number_elsewhere_in_the_name_counts_and_folders_do_not() -> None:
