@@ -194,7 +194,7 @@ def save_index(index: PhotoIndex, path: Path, identity: str) -> None:
     np.savez(file, allow_pickle=False, **columns)
     with suppress(OSError, MediaError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, file.getvalue())
+        write_bytes(path, file.getvalue(), overwrite=True)
 
 
 def load_index(path: Path, identity: str) -> PhotoIndex | None:

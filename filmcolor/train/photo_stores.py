@@ -315,7 +315,7 @@ def _write_frames(
     """Keep a film's frames; the first frame of the shot of each."""
     encoded = _encoded_frames(film, frames, short_side)
     first = next(encoded, None)  # what is no film is found out before a folder is made
-    part = PartFile(str(shard))
+    part = PartFile(str(shard), overwrite=True)
     shots = []
     try:
         shard.parent.mkdir(parents=True, exist_ok=True)

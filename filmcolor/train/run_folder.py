@@ -62,9 +62,7 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     def check_free(self) -> None:
-        """Raise `OptionError` if a run stands there already, or anything else that a run would write
-        over.
-        """
+        """Raise `OptionError` if a run stands there already, or else what one would write over."""
         if (self.path / "config.toml").exists():
             raise self._occupied()
         for name in _FILES:
