@@ -29,7 +29,7 @@ from filmcolor.errors import OptionError
 from filmcolor.options import TrainOptions
 
 if TYPE_CHECKING:
-    from filmcolor.train.run import TrainEvent
+    from filmcolor.train.events import TrainEvent
 
 _DEFAULT = TrainOptions()
 

@@ -17,8 +17,8 @@ from filmcolor.cli.arguments import exit_code
 from filmcolor.cli.display import clock_text, file_name
 from filmcolor.cli.models import parameters_text
 from filmcolor.cli.screen import Bar, Screen, terminal
+from filmcolor.train.events import Evaluated, TrainEvent, TrainFinished, TrainStarted
 from filmcolor.train.loop import StepReport
-from filmcolor.train.run import Evaluated, TrainEvent, TrainFinished, TrainStarted
 
 _NAMED = 3
 """At most so many left-out pictures are named on the terminal."""

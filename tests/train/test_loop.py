@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import torch
 
 from filmcolor.errors import CheckpointError, JobError, MediaError, OptionError
 from filmcolor.models.base import Generator
+from filmcolor.models.card import ModelCard
 from filmcolor.models.discriminators import PatchDiscriminator
 from filmcolor.models.mobilenet_unet import MobileNetEncoder, MobileNetUNet, MobileNetUNetConfig
 from filmcolor.train.crops import CropSource
@@ -19,7 +20,7 @@ from filmcolor.train.hints import HintSettings
 from filmcolor.train.loop import Schedule, StepReport, train
 from filmcolor.train.losses import AbBins
 from filmcolor.train.recipes import Adversary, Losses, Phase, Recipe
-from filmcolor.train.state import restore_state, save_state
+from filmcolor.train.state import read_state, restore_state, save_state, write_tensors
 from filmcolor.train.trainer import Trainer, sample_ab
 from tests.train.scenes import photographs
 
@@ -58,12 +59,14 @@ RECIPE = Recipe(
     ema=0.9,
     gradient_norm=1.0,
 )
+CONFIG = MobileNetUNetConfig(widths=(16, 16, 16), bins=12)
+CARD = ModelCard("small", "mobilenet-unet", config=asdict(CONFIG))
 SOURCE = CropSource(photographs(), torch.device("cpu"))
 
 
 def new_trainer(recipe: Recipe = RECIPE, **settings: object) -> Trainer:
     torch.manual_seed(0)
-    generator = MobileNetUNet(MobileNetUNetConfig(widths=(16, 16, 16), bins=12))
+    generator = MobileNetUNet(CONFIG)
     bins = AbBins.from_samples(sample_ab(photographs(), 0), 12)
     generator.bin_centers.copy_(bins.centers)
     discriminator = PatchDiscriminator(3, norm="spectral", width=8)
@@ -141,9 +144,9 @@ def test_a_resumed_run_gives_the_weights_of_an_unbroken_one(
     run(whole, 40)
     first = new_trainer()
     run(first, 40, until=stopped_at)
-    save_state(first, tmp_path / "state.safetensors")
+    save_state(first, CARD, tmp_path / "state.safetensors")
     resumed = new_trainer()
-    restore_state(resumed, tmp_path / "state.safetensors")
+    restore_state(resumed, read_state(tmp_path / "state.safetensors"))
     assert resumed.standing.step == stopped_at
     run(resumed, 40)
     assert resumed.standing.step == 40
@@ -155,20 +158,48 @@ def test_a_resumed_run_gives_the_weights_of_an_unbroken_one(
 def test_a_state_must_be_whole_and_of_the_same_recipe(tmp_path: Path) -> None:
     path = tmp_path / "state.safetensors"
     with pytest.raises(CheckpointError, match="no whole training state"):
-        restore_state(new_trainer(), path)
-    save_state(new_trainer(), path)
+        read_state(path)
+    save_state(new_trainer(), CARD, path)
+    saved = read_state(path)
     with pytest.raises(CheckpointError, match="a state of recipe small, not of other"):
-        restore_state(new_trainer(replace(RECIPE, name="other")), path)
+        restore_state(new_trainer(replace(RECIPE, name="other")), saved)
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(CheckpointError, match="no whole training state"):
-        restore_state(new_trainer(), path)
+        read_state(path)
+
+
+def test_a_state_holds_what_belongs_to_its_run(tmp_path: Path) -> None:
+    path = tmp_path / "state.safetensors"
+    trainer = new_trainer()
+    save_state(trainer, CARD, path)
+    saved, bins = read_state(path), trainer.bins
+    assert bins is not None
+    assert saved.card.config == {**asdict(CONFIG), "widths": [16, 16, 16]}
+    assert torch.equal(saved.bins().centers, bins.centers)
+    assert torch.equal(saved.bins().frequency, bins.frequency)
+    assert torch.equal(saved.bins().lookup, bins.lookup)
+    upscaler = replace(saved, card=replace(CARD, config={}))
+    with pytest.raises(CheckpointError, match="holds no classes"):
+        upscaler.bins()
+
+
+def test_a_state_of_an_earlier_version_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "my run" / "state.safetensors"
+    path.parent.mkdir()
+    former = {"format": "filmcolor-training-1", "recipe": "small", "standing": "{}"}
+    write_tensors({"generator.bin_centers": torch.zeros(12, 2)}, path, former)
+    with pytest.raises(CheckpointError) as caught:
+        read_state(path)
+    (line,) = str(caught.value).splitlines()
+    assert "a state of an earlier filmcolor" in line
+    assert f"--init '{tmp_path}/my run/best.safetensors'" in line
 
 
 def test_a_full_disk_leaves_the_last_state_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "state.safetensors"
-    save_state(new_trainer(), path)
+    save_state(new_trainer(), CARD, path)
     before = path.read_bytes()
 
     def no_room(tensors: object, target: str, metadata: object) -> None:
@@ -177,7 +208,7 @@ def test_a_full_disk_leaves_the_last_state_as_it_was(
 
     monkeypatch.setattr("filmcolor.train.state.save_file", no_room)
     with pytest.raises(MediaError, match="make room on the disk"):
-        save_state(new_trainer(), path)
+        save_state(new_trainer(), CARD, path)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["state.safetensors"]
 

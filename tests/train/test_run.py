@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import tomli_w
+import torch
 from safetensors.torch import load_file
 
+from filmcolor.errors import CheckpointError
 from filmcolor.evaluate.report import PhotoReport
-from filmcolor.models.card import read_card
+from filmcolor.models.card import ModelCard, read_card
+from filmcolor.models.checkpoint import save_network
+from filmcolor.models.mobilenet_unet import MobileNetUNet, MobileNetUNetConfig
 from filmcolor.options import TrainOptions
-from filmcolor.train.run import Evaluated, resume_run, train_run
+from filmcolor.train.build import build_trainer, resolve_recipe
+from filmcolor.train.data import load_photos
+from filmcolor.train.events import Evaluated
+from filmcolor.train.losses import AbBins
+from filmcolor.train.recipes import FILM
+from filmcolor.train.run import resume_run, train_run
+from filmcolor.train.settings import to_mapping
+from filmcolor.train.state import read_state
+from filmcolor.train.workers import Workers
 from tests.bold_model import GAIN, write_bold_model
-from tests.train.scenes import write_photographs
+from tests.train.scenes import imagenet_file, photographs, write_photographs
+from tests.upscalers import write_upscaler
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +42,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> str:
         grey = bgr.mean(axis=2, keepdims=True)
         cv2.imwrite(str(path), np.rint(grey + 0.4 * (bgr - grey)).astype(np.uint8))
     return str(folder)
+
+
+@pytest.fixture
+def quick_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read of the classes is fitted roughly; here it only has to be the same."""
+    monkeypatch.setattr("filmcolor.train.reading._STEPS", 20)
 
 
 def settings(data: str, init: str, steps: int) -> TrainOptions:
@@ -52,6 +74,129 @@ def test_a_model_too_bold_for_its_pictures_is_toned_down(tmp_path: Path, data: s
     assert card.config["chroma_gain"] < 0.7 * GAIN
     assert card.descriptor.looks["vivid"]["chroma_gain"] == 1.2 * card.config["chroma_gain"]
     assert card.metrics == report.card_metrics()
+
+
+class StopAfter:
+    """Asks a run to stop once it has been asked so many times: before the first step and after
+    every one.
+    """
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+def write_small_model(path: Path) -> str:
+    """A checkpoint whose configuration and classes are neither a recipe's nor of any picture."""
+    torch.manual_seed(5)
+    config = MobileNetUNetConfig((24, 16, 16), 12, chroma_gain=1.7, chroma_knee=6.0, dropout=0.1)
+    generator = MobileNetUNet(config)
+    generator.bin_centers.copy_(AbBins.from_samples(30 * torch.randn(500, 2), 12).centers)
+    card = ModelCard("other", "mobilenet-unet", config=asdict(config))
+    save_network(generator, replace(card, descriptor=generator.descriptor), path)
+    return str(path)
+
+
+def contents(path: Path) -> tuple[dict[str, str], bytes]:
+    """Header and tensors of a safetensors file, whose header's entries come in any order."""
+    whole = path.read_bytes()
+    end = 8 + int.from_bytes(whole[:8], "little")
+    header: dict[str, str] = json.loads(whole[8:end])["__metadata__"]
+    return header, whole[end:]
+
+
+def assert_alike(one: Path, other: Path) -> None:
+    """Two runs left the same checkpoints, and states that differ in their clock alone."""
+    for name in ("last", "best", "state"):
+        first, second = (contents(run / f"{name}.safetensors") for run in (one, other))
+        if name == "state":
+            for header, _ in (first, second):
+                standing = json.loads(header["standing"])
+                assert standing.pop("elapsed_seconds") > 0
+                header["standing"] = json.dumps(standing)
+        assert first[0] == second[0], name
+        assert first[1] == second[1], name
+
+
+@pytest.mark.usefixtures("quick_reading")
+@pytest.mark.parametrize("stopped_after", [0, 2, 3])
+def test_a_run_begun_from_a_checkpoint_goes_on_with_its_configuration_and_classes(
+    tmp_path: Path, data: str, stopped_after: int
+) -> None:
+    init = write_small_model(tmp_path / "small.safetensors")
+    texts = tmp_path / "card.toml"
+    texts.write_text('license = "CC0-1.0"\n')
+    options = replace(settings(data, init, 4), size=32, card=str(texts))
+    whole, broken = tmp_path / "whole" / "run", tmp_path / "broken" / "run"
+    list(train_run([data], str(whole), options))
+    list(train_run([data], str(broken), options, stop=StopAfter(stopped_after)))
+    assert (broken / "state.safetensors").exists()
+    Path(init).unlink()
+    texts.unlink()
+    list(resume_run(str(broken)))
+    assert_alike(whole, broken)
+    card = read_card(broken / "last.safetensors")
+    assert card.config["widths"] == [24, 16, 16]
+    assert (card.config["chroma_knee"], card.config["dropout"]) == (6.0, 0.1)
+    assert card.license == "CC0-1.0"
+    assert "begun from small.safetensors; 4 steps, 8 pictures seen" in card.provenance
+
+
+def test_the_classes_of_a_run_are_not_counted_again(tmp_path: Path, data: str) -> None:
+    """Whatever pictures it goes on with, a class means the colour that it meant before."""
+    init = write_small_model(tmp_path / "small.safetensors")
+    options = replace(settings(data, init, 4), size=32)
+    list(train_run([data], str(tmp_path / "run"), options, stop=lambda: True))
+    recipe, here = resolve_recipe(options), torch.device("cpu")
+    begun = build_trainer(recipe, options, load_photos([data]), Workers(), here)
+    saved = read_state(tmp_path / "run" / "state.safetensors")
+    resumed = build_trainer(recipe, options, photographs(3), Workers(), here, saved)
+    anew = build_trainer(recipe, options, photographs(3), Workers(), here)
+    assert begun.bins is not None and resumed.bins is not None and anew.bins is not None
+    assert torch.equal(begun.bins.centers, load_file(init)["bin_centers"].float())
+    assert torch.equal(begun.bins.centers, resumed.bins.centers)
+    assert torch.equal(begun.bins.lookup, resumed.bins.lookup)
+    assert torch.equal(begun.bins.rebalancing(0.7), resumed.bins.rebalancing(0.7))
+    assert not torch.equal(begun.bins.frequency, anew.bins.frequency)
+
+
+def test_an_upscalers_run_goes_on_with_its_configuration(tmp_path: Path, data: str) -> None:
+    init = write_upscaler(tmp_path / "small.safetensors")
+    options = replace(settings(data, init, 4), recipe="sr", size=32)
+    whole, broken = tmp_path / "whole" / "run", tmp_path / "broken" / "run"
+    list(train_run([data], str(whole), options))
+    list(train_run([data], str(broken), options, stop=StopAfter(2)))
+    list(resume_run(str(broken)))
+    assert_alike(whole, broken)
+    assert read_card(broken / "best.safetensors").config["layers"] == 2
+
+
+@pytest.mark.usefixtures("quick_reading")
+def test_a_run_that_lost_its_state_begins_again_as_it_did_first(tmp_path: Path, data: str) -> None:
+    init = write_small_model(tmp_path / "small.safetensors")
+    options = replace(settings(data, init, 2), size=32)
+    whole, broken = tmp_path / "whole" / "run", tmp_path / "broken" / "run"
+    list(train_run([data], str(whole), options))
+    list(train_run([data], str(broken), options, stop=lambda: True))
+    (broken / "state.safetensors").unlink()
+    list(resume_run(str(broken)))
+    assert_alike(whole, broken)
+
+
+def test_a_teacher_that_is_gone_is_missed(tmp_path: Path, data: str) -> None:
+    """A run begun from MobileNetV2's weights does not go on without what it learns from."""
+    start = imagenet_file(tmp_path / "imagenet.safetensors")
+    recipe = tmp_path / "small.toml"
+    small = replace(FILM, name="small", generator={"widths": (16, 16, 16), "bins": 12})
+    recipe.write_text(tomli_w.dumps(to_mapping(small)))
+    options = replace(settings(data, str(start), 4), recipe=str(recipe), size=32)
+    list(train_run([data], str(tmp_path / "run"), options, stop=lambda: True))
+    start.unlink()
+    with pytest.raises(CheckpointError, match="--teacher"):
+        list(resume_run(str(tmp_path / "run")))
 
 
 def test_a_run_that_was_broken_off_saves_the_same(tmp_path: Path, data: str) -> None:
