@@ -220,8 +220,8 @@ class TrainOptions:
             raise OptionError(f"--short-side {self.short_side}: must be 32 to 2048")
         if self.val_pictures < 1:
             raise OptionError(f"--val-pictures {self.val_pictures}: must be at least 1")
-        if self.seed < 0:
-            raise OptionError(f"--seed {self.seed}: must not be negative")
+        if not 0 <= self.seed < 2**63:
+            raise OptionError(f"--seed {self.seed}: must be 0 to {2**63 - 1}")
 
 
 @dataclass(frozen=True, slots=True)

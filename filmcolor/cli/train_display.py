@@ -35,7 +35,7 @@ class TrainDisplay(Screen):
         match event:
             case TrainStarted():
                 self.folder = event.folder
-                for text in left_out_lines(event.unreadable, event.grey):
+                for text in left_out_lines(event.unreadable, event.grey, event.small):
                     self.line(f"Warning: {text}")
                 self.started(event)
             case StepReport():
@@ -173,10 +173,14 @@ def open_train_display(*, quiet: bool, as_json: bool) -> TrainDisplay:
     return TrainLines() if console is None else TrainBar(console)
 
 
-def left_out_lines(unreadable: Sequence[str], grey: Sequence[str]) -> list[str]:
-    """One line for damaged and one for grey pictures among the data, where there are any."""
+def left_out_lines(
+    unreadable: Sequence[str], grey: Sequence[str], small: Sequence[str] = ()
+) -> list[str]:
+    """One line for damaged, one for grey and one for small pictures among the data, where there
+    are any.
+    """
     texts = []
-    for why, names in (("damaged", unreadable), ("grey", grey)):
+    for why, names in (("damaged", unreadable), ("grey", grey), ("too small", small)):
         if names:
             some = ", ".join(file_name(name) for name in names[:_NAMED])
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""

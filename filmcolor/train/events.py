@@ -27,6 +27,8 @@ class TrainStarted:
     seconds: float | None
     step: int
     """Where it goes on; 0 for a new one."""
+    small: tuple[str, ...] = ()
+    """Pictures smaller than the crops, where these are cut without resizing."""
     is_upscaler: bool = False
     """Whether it learns to raise the resolution, not to colour."""
 

@@ -9,9 +9,12 @@ import importlib.util
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import torch
 
 from filmcolor.errors import OptionError
 from filmcolor.evaluate.report import spread_indices
@@ -22,7 +25,7 @@ from filmcolor.models.device import resolve_device
 from filmcolor.options import TrainOptions
 from filmcolor.train.build import build_trainer, resolve_recipe, teacher_of
 from filmcolor.train.card import first_card
-from filmcolor.train.crops import CropSource
+from filmcolor.train.crops import CropSettings, CropSource, large_enough
 from filmcolor.train.data import PhotoSet, load_photos, repeat_palest, split_photos
 from filmcolor.train.evaluate_run import checkpoint, evaluate_run
 from filmcolor.train.events import TrainEvent, TrainFinished, TrainStarted
@@ -62,12 +65,13 @@ def train_run(
     }
     with join_workers(resolve_device(options.device)) as (workers, device):
         photos, val = _load(sources, options, recipe)
+        data = _Data.of(photos, val, options, recipe, device)
         trainer = build_trainer(recipe, options, photos, workers, device)
-        card = first_card(trainer, options, folder.path, len(photos))
+        card = first_card(trainer, options, folder.path, len(data))
         if workers.rank == 0:
             folder.create(config, command)
             save_state(trainer, card, folder.state)
-        yield from _drive(trainer, folder, card, photos, val, options, stop)
+        yield from _drive(trainer, folder, card, data, options, stop)
 
 
 def resume_run(
@@ -101,15 +105,47 @@ def resume_run(
     saved = read_state(folder.state) if folder.state.exists() else None
     with join_workers(resolve_device(options.device)) as (workers, device):
         photos, val = _load(config.get("data", []), options, recipe)
+        data = _Data.of(photos, val, options, recipe, device)
         trainer = build_trainer(recipe, options, photos, workers, device, saved)
         if saved is None:  # nothing was saved yet: it begins again
-            card = first_card(trainer, options, folder.path, len(photos))
+            card = first_card(trainer, options, folder.path, len(data))
         else:
             restore_state(trainer, saved)
             card = saved.card
         if workers.rank == 0:
             folder.forget_after(trainer.standing.step)
-        yield from _drive(trainer, folder, card, photos, val, options, stop)
+        yield from _drive(trainer, folder, card, data, options, stop)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Data:
+    """What a run is trained and evaluated on."""
+
+    photos: PhotoSet
+    source: CropSource
+    small: tuple[str, ...]
+    """Names of the photos that are left out, since they are smaller than the crops."""
+    val: PhotoSet
+
+    def __len__(self) -> int:
+        """Photos that are trained on."""
+        return len(self.photos) - len(self.small)
+
+    @classmethod
+    def of(
+        cls,
+        photos: PhotoSet,
+        val: PhotoSet,
+        options: TrainOptions,
+        recipe: Recipe,
+        device: torch.device,
+    ) -> _Data:
+        """`OptionError` if there is a phase for whose crops all photos are too small."""
+        source = CropSource(repeat_palest(photos, recipe.pale_share), device)
+        each = [CropSettings.of(phase) for phase in recipe.default_phases]
+        fits = np.all([large_enough(source.sizes, settings) for settings in each], axis=0)
+        small = tuple(name for name, fit in zip(photos.names, fits, strict=False) if not fit)
+        return cls(photos, source, small, val.take(spread_indices(len(val), options.val_pictures)))
 
 
 def _load(
@@ -140,35 +176,33 @@ def _drive(
     trainer: Trainer,
     folder: RunFolder,
     card: ModelCard,
-    photos: PhotoSet,
-    val: PhotoSet,
+    data: _Data,
     options: TrainOptions,
     stop: Callable[[], bool],
 ) -> Iterator[TrainEvent]:
     """Train, save and evaluate; the first of several processes writes and reports."""
     at, recipe, leads = trainer.standing, trainer.recipe, trainer.workers.rank == 0
-    schedule = _schedule(options, recipe, len(photos))
-    shown = val.take(spread_indices(len(val), options.val_pictures))
+    schedule = _schedule(options, recipe, len(data))
     if leads:
         yield TrainStarted(
             folder=folder.path,
             recipe=recipe.name,
             architecture=recipe.architecture,
             parameters=sum(p.numel() for p in trainer.generator.parameters()),
-            photos=len(photos),
-            val_photos=len(shown),
-            unreadable=photos.unreadable,
-            grey=photos.grey,
+            photos=len(data),
+            val_photos=len(data.val),
+            unreadable=data.photos.unreadable,
+            grey=data.photos.grey,
+            small=data.small,
             device=str(trainer.device),
             steps=schedule.steps,
             seconds=schedule.seconds,
             step=at.step,
             is_upscaler=isinstance(trainer.generator, Upscaler),
         )
-    source = CropSource(repeat_palest(photos, recipe.pale_share), trainer.device)
     log = _open_tensorboard(folder, options) if leads else None
     saved, phase, progress, stopped = time.monotonic(), at.phase, 0.0, False
-    for report in train(trainer, source, schedule, stop=stop):
+    for report in train(trainer, data.source, schedule, stop=stop):
         progress = report.progress
         stopped = progress < 1.0 and stop()
         if not leads:
@@ -181,7 +215,7 @@ def _drive(
         is_due = progress >= (at.evaluations + 1) / options.evaluations
         if progress >= 1.0 or is_due or (at.phase != phase and phase >= 0):
             at.evaluations = int(progress * options.evaluations)
-            event = evaluate_run(trainer, folder, card, source, shown)
+            event = evaluate_run(trainer, folder, card, data.source, data.val)
             if log is not None:
                 log.add_scalar("val/psnr_gain", event.report.psnr_gain, event.step)
             yield event
@@ -189,7 +223,7 @@ def _drive(
             saved = time.monotonic()
         elif stopped or time.monotonic() - saved > _SAVE_SECONDS:
             save_state(trainer, card, folder.state)
-            save_network(*checkpoint(trainer, card, source), folder.last)
+            save_network(*checkpoint(trainer, card, data.source), folder.last)
             saved = time.monotonic()
         phase = at.phase
     if log is not None:
