@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 
 from filmcolor.evaluate.coloring import Photo
 from filmcolor.evaluate.enlarging import EnlargeReport, evaluate_enlarging
-from filmcolor.evaluate.report import PhotoReport, evaluate_photos, spread_indices
+from filmcolor.evaluate.report import SATURATIONS, PhotoReport, evaluate_photos, spread_indices
 from filmcolor.evaluate.sheets import Picture, make_sheet
 from filmcolor.models.base import Generator, Network, Upscaler
 from filmcolor.models.card import ModelCard
@@ -27,6 +27,8 @@ from filmcolor.train.trainer import Trainer
 SCORE_COLORFULNESS = 0.65
 """Checkpoints are compared by their PSNR gain at this share of the truth's colourfulness."""
 
+_LEAST_TONE = 0.25
+"""Of the gain of chroma: of what paints four times the colour there is, more is wrong."""
 _SHEET_PICTURES = 8
 _CELL_HEIGHT = 128
 
@@ -36,13 +38,19 @@ def evaluate_run(
 ) -> Evaluated:
     """Measure the averaged weights, write `last`, `best` if they are, sheets and curves."""
     at = trainer.standing
+    at.tone = 1.0
     network, card = checkpoint(trainer, about, source)
     report, pictures = _measure(trainer, network, card, val)
-    fitting = report.saturation_at(1.0) if isinstance(report, PhotoReport) else 1.0
-    if fitting < 1 and isinstance(network, MobileNetUNet):
+    while isinstance(network, MobileNetUNet) and isinstance(report, PhotoReport):
+        measured = report.saturation_at(1.0)
+        fitting = max(measured, _LEAST_TONE / at.tone)
+        if fitting >= 1:
+            break
         at.tone *= fitting  # it is surer of these pictures than of those before
         card = _toned(network, about, card, at.tone)
         report, pictures = _measure(trainer, network, card, val)
+        if measured > min(SATURATIONS):
+            break  # else it may have to fall further than was measured
     if isinstance(report, PhotoReport):
         score = report.gain_at(SCORE_COLORFULNESS)
     else:

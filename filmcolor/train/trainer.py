@@ -64,8 +64,8 @@ class Standing:
     best_score: float = -math.inf
     evaluations: int = 0
     tone: float = 1.0
-    """Factor on the gain of chroma of what is saved, so that it paints no more colour than there
-    is."""
+    """Factor on the gain of chroma of what is saved, at most 1, so that it paints no more colour
+    than there is; fitted anew at each evaluation."""
 
 
 class Trainer:
@@ -200,7 +200,7 @@ class Trainer:
             if weights.semantics and self.teacher is not None and painting.coarsest is not None:
                 terms["semantics"] = self._forgetting(rgb, painting.coarsest)
             if weights.stability:
-                terms["stability"] = self._instability(rgb, painting, rng)
+                terms["stability"] = self._instability(rgb, hint, painting, rng)
             if weights.adversarial and adversary is not None:
                 fooled = {
                     "hinge": losses.hinge_generator_loss,
@@ -237,14 +237,21 @@ class Trainer:
             verdict: Tensor = discriminator(picture)
         return verdict.float()
 
-    def _instability(self, rgb: Tensor, painting: Painting, rng: torch.Generator) -> Tensor:
-        """How far colours go astray when some of the pictures are moved and worn anew."""
+    def _instability(
+        self, rgb: Tensor, hint: Hint | None, painting: Painting, rng: torch.Generator
+    ) -> Tensor:
+        """How far colours go astray when some of the pictures are moved and worn anew, and what is
+        known of their colours is moved with them.
+        """
         count = max(_LEAST_STABILITY, round(_STABILITY_SHARE * rgb.shape[0]))
         size = 2 * _STABILITY_SHIFT + 1
         move = torch.randint(size, (2,), generator=rng, device=rgb.device) - _STABILITY_SHIFT
         down, right = (int(value) for value in move)
         worn = degrade(rgb[:count], self.phase.degrade, rng)
-        again = self._paint(lightness(shifted(worn, down, right)))
+        if hint is not None:
+            known = hint.ab[:count], hint.confidence[:count]
+            hint = Hint(*(shifted(part, down, right) for part in known))
+        again = self._paint(lightness(shifted(worn, down, right)), hint)
         assert again.ab is not None and painting.ab is not None
         scale = again.ab.shape[-1] / rgb.shape[-1]
         expected = shifted(painting.ab[:count], down * scale, right * scale)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from filmcolor.errors import CheckpointError, JobError, MediaError, OptionError
-from filmcolor.models.base import Generator
+from filmcolor.models.base import Generator, Hint
 from filmcolor.models.card import ModelCard
 from filmcolor.models.discriminators import PatchDiscriminator
 from filmcolor.models.mobilenet_unet import MobileNetEncoder, MobileNetUNet, MobileNetUNetConfig
@@ -291,6 +291,33 @@ def test_what_is_painted_is_learnt_with_its_gain_and_asked_for_colour() -> None:
     bold = run(new_trainer(replace(RECIPE, phases=(asked,))), 40)
     assert bold[-1].losses["colorfulness"] < bold[0].losses["colorfulness"]
     assert bold[-1].losses["painted"] > plain[-1].losses["painted"]
+
+
+class Echo(Generator):
+    """Paints what it is told of the colours, and nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.strength = torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, lightness: torch.Tensor, hint: Hint | None = None) -> torch.Tensor:
+        if hint is None:
+            return self.strength * torch.zeros_like(lightness).expand(-1, 2, -1, -1)
+        return self.strength * hint.ab * hint.confidence
+
+
+def test_known_colours_move_with_the_picture_that_has_to_keep_its_colours() -> None:
+    """Were they kept from its second painting, to follow them would count as unsteady."""
+    phase = Phase(
+        name="steady",
+        size=32,
+        losses=Losses(l1=1.0, stability=1.0),
+        rate=0.0,
+        hints=HintSettings(chance=1.0),
+    )
+    recipe = Recipe(name="echo", summary="", architecture="echo", phases=(phase,), batch_size=4)
+    reports = list(train(Trainer(Echo(), None, recipe), SOURCE, Schedule(steps=5), every=1))
+    assert max(report.losses["stability"] for report in reports) < 1e-6
 
 
 def imagenet_like(channels: int) -> MobileNetEncoder:

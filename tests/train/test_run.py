@@ -20,11 +20,15 @@ from filmcolor.models.checkpoint import save_network
 from filmcolor.models.mobilenet_unet import MobileNetUNet, MobileNetUNetConfig
 from filmcolor.options import TrainOptions
 from filmcolor.train.build import build_trainer, resolve_recipe
+from filmcolor.train.card import first_card
+from filmcolor.train.crops import CropSource
 from filmcolor.train.data import load_photos
+from filmcolor.train.evaluate_run import evaluate_run
 from filmcolor.train.events import Evaluated
 from filmcolor.train.losses import AbBins
 from filmcolor.train.recipes import FILM
 from filmcolor.train.run import resume_run, train_run
+from filmcolor.train.run_folder import RunFolder
 from filmcolor.train.settings import to_mapping
 from filmcolor.train.state import read_state
 from filmcolor.train.workers import Workers
@@ -76,6 +80,34 @@ def test_a_model_too_bold_for_its_pictures_is_toned_down(tmp_path: Path, data: s
     assert card.metrics == report.card_metrics()
 
 
+@pytest.mark.usefixtures("quick_reading")
+def test_how_bold_a_checkpoint_is_depends_on_its_own_weights_alone(
+    tmp_path: Path, data: str
+) -> None:
+    """A boldness of the past does not pale what is saved later."""
+    options = replace(settings(data, write_small_model(tmp_path / "small.safetensors"), 1), size=32)
+    photos, folder = load_photos([data]), RunFolder(tmp_path / "run")
+    here = torch.device("cpu")
+    trainer = build_trainer(resolve_recipe(options), options, photos, Workers(), here)
+    folder.create({}, [])
+    card = first_card(trainer, options, folder.path, len(photos))
+
+    def tone_at(gain: float) -> float:
+        config = {**card.config, "chroma_gain": gain, "chroma_knee": 0.0}
+        source = CropSource(photos, here)
+        evaluate_run(trainer, folder, replace(card, config=config), source, photos)
+        saved = read_card(folder.last).config["chroma_gain"]
+        assert saved == pytest.approx(gain * trainer.standing.tone)
+        return trainer.standing.tone
+
+    bold = tone_at(16.0)
+    assert 0.5 < bold < 0.7
+    assert tone_at(28.8) == pytest.approx(bold / 1.8, rel=0.1)
+    assert tone_at(1600.0) == 0.25
+    assert tone_at(4.0) == 1.0
+    assert tone_at(16.0) == bold
+
+
 class StopAfter:
     """Asks a run to stop once it has been asked so many times: before the first step and after
     every one.
@@ -94,6 +126,7 @@ def write_small_model(path: Path) -> str:
     torch.manual_seed(5)
     config = MobileNetUNetConfig((24, 16, 16), 12, chroma_gain=1.7, chroma_knee=6.0, dropout=0.1)
     generator = MobileNetUNet(config)
+    torch.nn.init.normal_(generator.regression.weight, std=0.05)
     generator.bin_centers.copy_(AbBins.from_samples(30 * torch.randn(500, 2), 12).centers)
     card = ModelCard("other", "mobilenet-unet", config=asdict(config))
     save_network(generator, replace(card, descriptor=generator.descriptor), path)
