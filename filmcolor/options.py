@@ -193,7 +193,7 @@ class TrainOptions:
     freeze: tuple[str, ...] = ()  # name patterns of layers that are not trained
     val: tuple[str, ...] = ()  # data to evaluate on; none: a part of the training data is held out
     val_pictures: int = 64  # evaluated on at most so many of them, spread evenly
-    evaluations: int = 10  # in the whole run, beside one at the end of each phase
+    evaluations: int = 10  # over each length given to the run, beside one at each phase's end
     short_side: int = 256  # photos are reduced to this before they are kept in memory, px
     precision: Precision = "auto"  # bf16 on a GPU; on a CPU bf16 where it is known to be quicker
     seed: int = 0

@@ -93,7 +93,14 @@ class TrainLines(TrainDisplay):
 
     def finished(self, event: TrainFinished) -> None:
         """Where the result lies."""
-        if not event.stopped:
+        if event.was_finished:
+            name = file_name(str(event.folder))
+            self.line(
+                f"{name}: the run is finished, at step {event.step}; to train on, give it a "
+                f"greater length: filmcolor train --resume {shlex.quote(name)} --steps "
+                f"{2 * event.step}"
+            )
+        elif not event.stopped:
             best = shlex.quote(file_name(str(event.folder / "best.safetensors")))
             use = f"--upscale 2 --upscale-model {best}" if self._is_upscaler else f"--model {best}"
             self.line(

@@ -51,6 +51,8 @@ class TrainFinished:
     step: int
     seconds: float
     stopped: bool
+    was_finished: bool = False
+    """Whether nothing was left to be done."""
 
 
 TrainEvent = TrainStarted | StepReport | Evaluated | TrainFinished

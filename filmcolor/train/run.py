@@ -30,12 +30,13 @@ from filmcolor.train.data import PhotoSet, load_photos, repeat_palest, split_pho
 from filmcolor.train.evaluate_run import checkpoint, evaluate_run
 from filmcolor.train.events import TrainEvent, TrainFinished, TrainStarted
 from filmcolor.train.extract import film_reader
-from filmcolor.train.loop import Schedule, StepReport, train
+from filmcolor.train.loop import REPORT_STEPS, StepReport, train
 from filmcolor.train.recipes import Recipe
 from filmcolor.train.run_folder import RunFolder
+from filmcolor.train.schedule import Schedule, evaluations_due, phase_at
 from filmcolor.train.settings import from_mapping, to_mapping
 from filmcolor.train.state import read_state, restore_state, save_state
-from filmcolor.train.trainer import Trainer
+from filmcolor.train.trainer import Standing, Trainer
 from filmcolor.train.workers import join_workers
 
 _SAVE_SECONDS = 300.0
@@ -68,10 +69,11 @@ def train_run(
         data = _Data.of(photos, val, options, recipe, device)
         trainer = build_trainer(recipe, options, photos, workers, device)
         card = first_card(trainer, options, folder.path, len(data))
+        schedule = _schedule(options, recipe, len(data))
         if workers.rank == 0:
             folder.create(config, command)
-            save_state(trainer, card, folder.state)
-        yield from _drive(trainer, folder, card, data, options, stop)
+            save_state(trainer, card, schedule, folder.state)
+        yield from _drive(trainer, folder, card, schedule, data, options, stop)
 
 
 def resume_run(
@@ -84,8 +86,8 @@ def resume_run(
 ) -> Iterator[TrainEvent]:
     """Go on with the run in folder `output`, exactly where its last state was saved.
 
-    `length` gives it another length, `recipe_name` is what the caller thinks it is. Raises like
-    `train_run`.
+    `length` gives it another length (see `Schedule`), from now on, `recipe_name` is what the caller
+    thinks it is. A finished run is left as it is. Raises like `train_run`.
     """
     folder = RunFolder(Path(output))
     config = folder.read_config()
@@ -104,17 +106,26 @@ def resume_run(
     _check_tensorboard(options)
     saved = read_state(folder.state) if folder.state.exists() else None
     with join_workers(resolve_device(options.device)) as (workers, device):
+        if saved is not None and length is None and _is_over(saved.schedule, saved.standing):
+            if workers.rank == 0:
+                yield _finished(folder, saved.standing, was_finished=True)
+            return
         photos, val = _load(config.get("data", []), options, recipe)
         data = _Data.of(photos, val, options, recipe, device)
         trainer = build_trainer(recipe, options, photos, workers, device, saved)
         if saved is None:  # nothing was saved yet: it begins again
             card = first_card(trainer, options, folder.path, len(data))
+            schedule = _schedule(options, recipe, len(data))
         else:
             restore_state(trainer, saved)
-            card = saved.card
+            card, schedule = saved.card, saved.schedule
+            if length is not None:
+                schedule = _changed(schedule, trainer.standing, options, recipe, len(data))
         if workers.rank == 0:
             folder.forget_after(trainer.standing.step)
-        yield from _drive(trainer, folder, card, data, options, stop)
+            if saved is None or schedule != saved.schedule:
+                save_state(trainer, card, schedule, folder.state)
+        yield from _drive(trainer, folder, card, schedule, data, options, stop)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,17 +183,52 @@ def _schedule(options: TrainOptions, recipe: Recipe, photos: int) -> Schedule:
     return Schedule(steps=max(1, round(epochs * photos / recipe.batch_size)))
 
 
+def _changed(
+    schedule: Schedule, at: Standing, options: TrainOptions, recipe: Recipe, photos: int
+) -> Schedule:
+    """The schedule with the length that the options give; its evaluations are counted anew."""
+    length = _schedule(options, recipe, photos)
+    changed = schedule.changed(length, at.step, at.elapsed_seconds)
+    if changed is schedule:
+        return schedule
+    if _is_over(changed, at):
+        raise OptionError(
+            f"--{_length_text(options)}: the run has trained {at.step} steps in "
+            f"{at.elapsed_seconds / 60:.3g} minutes already; give more, the length is the whole "
+            "run's"
+        )
+    at.evaluations = 0
+    return changed
+
+
+def _length_text(options: TrainOptions) -> str:
+    lengths = {"steps": options.steps, "epochs": options.epochs, "minutes": options.minutes}
+    return ", ".join(f"{name} {value}" for name, value in lengths.items() if value is not None)
+
+
+def _is_over(schedule: Schedule, at: Standing) -> bool:
+    return schedule.share(at.step, at.elapsed_seconds) >= 1.0
+
+
+def _finished(folder: RunFolder, at: Standing, *, was_finished: bool = False) -> TrainFinished:
+    return TrainFinished(folder.path, at.step, at.elapsed_seconds, False, was_finished)
+
+
 def _drive(
     trainer: Trainer,
     folder: RunFolder,
     card: ModelCard,
+    schedule: Schedule,
     data: _Data,
     options: TrainOptions,
     stop: Callable[[], bool],
 ) -> Iterator[TrainEvent]:
     """Train, save and evaluate; the first of several processes writes and reports."""
     at, recipe, leads = trainer.standing, trainer.recipe, trainer.workers.rank == 0
-    schedule = _schedule(options, recipe, len(data))
+    if _is_over(schedule, at):
+        if leads:
+            yield _finished(folder, at, was_finished=True)
+        return
     if leads:
         yield TrainStarted(
             folder=folder.path,
@@ -201,10 +247,8 @@ def _drive(
             is_upscaler=isinstance(trainer.generator, Upscaler),
         )
     log = _open_tensorboard(folder, options) if leads else None
-    saved, phase, progress, stopped = time.monotonic(), at.phase, 0.0, False
+    saved = time.monotonic()
     for report in train(trainer, data.source, schedule, stop=stop):
-        progress = report.progress
-        stopped = progress < 1.0 and stop()
         if not leads:
             continue
         folder.append(_entry(report))
@@ -212,24 +256,26 @@ def _drive(
             for name, value in report.losses.items():
                 log.add_scalar(f"loss/{name}", value, report.step)
         yield report
-        is_due = progress >= (at.evaluations + 1) / options.evaluations
-        if progress >= 1.0 or is_due or (at.phase != phase and phase >= 0):
-            at.evaluations = int(progress * options.evaluations)
+        share = schedule.share(at.step, at.elapsed_seconds)
+        has_ended = share >= 1.0 or phase_at(recipe, schedule.place(share))[0] != at.phase
+        due = evaluations_due(share, options.evaluations)
+        # Where it is stopped in between, an unbroken run would not be evaluated.
+        if has_ended or (due > at.evaluations and at.step % REPORT_STEPS == 0):
+            at.evaluations = due
             event = evaluate_run(trainer, folder, card, data.source, data.val)
             if log is not None:
                 log.add_scalar("val/psnr_gain", event.report.psnr_gain, event.step)
             yield event
-            save_state(trainer, card, folder.state)
+            save_state(trainer, card, schedule, folder.state)
             saved = time.monotonic()
-        elif stopped or time.monotonic() - saved > _SAVE_SECONDS:
-            save_state(trainer, card, folder.state)
+        elif stop() or time.monotonic() - saved > _SAVE_SECONDS:
+            save_state(trainer, card, schedule, folder.state)
             save_network(*checkpoint(trainer, card, data.source), folder.last)
             saved = time.monotonic()
-        phase = at.phase
     if log is not None:
         log.close()
     if leads:
-        yield TrainFinished(folder.path, at.step, at.elapsed_seconds, progress < 1.0)
+        yield replace(_finished(folder, at), stopped=not _is_over(schedule, at))
 
 
 def _entry(report: StepReport) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from filmcolor.media.partfile import PartFile
 from filmcolor.models.card import FORMAT as CARD_FORMAT
 from filmcolor.models.card import ModelCard
 from filmcolor.train.losses import AbBins
+from filmcolor.train.schedule import Schedule
 from filmcolor.train.trainer import Standing, Trainer
 
 _FORMAT = "filmcolor-training-2"
@@ -39,6 +40,7 @@ class SavedState:
     standing: Standing
     card: ModelCard
     """The checkpoints' card, whose config is the generator's."""
+    schedule: Schedule
     tensors: Mapping[str, Tensor]
 
     def bins(self) -> AbBins:
@@ -51,9 +53,9 @@ class SavedState:
             raise CheckpointError(f"{self.path}: holds no classes ({error})") from error
 
 
-def save_state(trainer: Trainer, card: ModelCard, path: Path) -> None:
-    """Write weights, averages, optimizers, classes, the standing and the run's card; the file is
-    replaced only when whole.
+def save_state(trainer: Trainer, card: ModelCard, schedule: Schedule, path: Path) -> None:
+    """Write weights, averages, optimizers, classes, the standing and the run's card and length; the
+    file is replaced only when whole.
 
     Raises `MediaError` when the disk refuses, and leaves the former file as it was.
     """
@@ -73,6 +75,7 @@ def save_state(trainer: Trainer, card: ModelCard, path: Path) -> None:
         "format": _FORMAT,
         "recipe": trainer.recipe.name,
         "standing": json.dumps(standing),
+        "schedule": json.dumps(asdict(schedule)),
     }
     write_tensors(tensors, path, header)
 
@@ -97,7 +100,9 @@ def read_state(path: Path) -> SavedState:
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            # Copied, since in the file they lie anywhere, and how products are rounded depends on
+            # where in memory the factors begin.
+            tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: no whole training state ({error})") from error
     if header.get("format") in _FORMER:
@@ -112,11 +117,12 @@ def read_state(path: Path) -> SavedState:
     try:
         values: dict[str, Any] = json.loads(header["standing"])
         standing = Standing(**{name: kinds[name](value) for name, value in values.items()})
+        schedule = Schedule(**json.loads(header["schedule"]))
         recipe = header["recipe"]
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: the state's header cannot be read ({error})") from error
     card = ModelCard.from_header({**header, "format": CARD_FORMAT}, str(path))
-    return SavedState(path, recipe, standing, card, tensors)
+    return SavedState(path, recipe, standing, card, schedule, tensors)
 
 
 def restore_state(trainer: Trainer, saved: SavedState) -> None:

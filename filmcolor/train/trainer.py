@@ -41,6 +41,9 @@ _LEAST_STABILITY = 2
 on the CPU, which splits its sums over whichever threads are free, so no two runs would agree."""
 _STABILITY_SHIFT = 2
 """Px by which it is moved at most."""
+_RISE = 0.1
+"""Of the rate where a cosine begins: so far it rises again in a length that was added to a finished
+run, smoothly from where it had ended and back, so that nothing leaps and something is learnt."""
 _STALL_STEPS = 500
 """A plateau schedule divides the rate by ten when the loss, averaged over so many steps, is not
 below that of the stretch before by at least one per cent."""
@@ -56,6 +59,8 @@ class Standing:
     """Number of the phase whose optimizers are in use."""
     phase_step: int = 0
     phase_progress: float = 0.0
+    added_progress: float = 0.0
+    """How far a length is that was added when the run had come to its end, 0..1."""
     rate_factor: float = 1.0
     """What a plateau schedule has left of the rate."""
     stretch_loss: float = math.inf
@@ -281,7 +286,9 @@ class Trainer:
         share = min(1.0, (at.phase_step + 1) / (phase.warmup_steps + 1)) * at.rate_factor
         if phase.schedule == "cosine":
             start, stop = phase.rate_shares
-            share *= stop + (start - stop) * 0.5 * (1 + math.cos(math.pi * at.phase_progress))
+            fallen = stop + (start - stop) * 0.5 * (1 + math.cos(math.pi * at.phase_progress))
+            risen = max(0.0, _RISE * start - stop) * math.sin(math.pi * at.added_progress) ** 2
+            share *= fallen + risen
         for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
             for group in optimizer.param_groups if optimizer is not None else ():
                 group["lr"] = group["peak"] * share

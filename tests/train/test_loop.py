@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,10 @@ from filmcolor.models.mobilenet_unet import MobileNetEncoder, MobileNetUNet, Mob
 from filmcolor.train.crops import CropSource
 from filmcolor.train.degrade import DegradeSettings
 from filmcolor.train.hints import HintSettings
-from filmcolor.train.loop import Schedule, StepReport, train
+from filmcolor.train.loop import StepReport, train
 from filmcolor.train.losses import AbBins
 from filmcolor.train.recipes import Adversary, Losses, Phase, Recipe
+from filmcolor.train.schedule import Schedule
 from filmcolor.train.state import read_state, restore_state, save_state, write_tensors
 from filmcolor.train.trainer import Trainer, sample_ab
 from tests.train.scenes import photographs
@@ -144,7 +146,7 @@ def test_a_resumed_run_gives_the_weights_of_an_unbroken_one(
     run(whole, 40)
     first = new_trainer()
     run(first, 40, until=stopped_at)
-    save_state(first, CARD, tmp_path / "state.safetensors")
+    save_state(first, CARD, Schedule(steps=40), tmp_path / "state.safetensors")
     resumed = new_trainer()
     restore_state(resumed, read_state(tmp_path / "state.safetensors"))
     assert resumed.standing.step == stopped_at
@@ -159,7 +161,7 @@ def test_a_state_must_be_whole_and_of_the_same_recipe(tmp_path: Path) -> None:
     path = tmp_path / "state.safetensors"
     with pytest.raises(CheckpointError, match="no whole training state"):
         read_state(path)
-    save_state(new_trainer(), CARD, path)
+    save_state(new_trainer(), CARD, Schedule(steps=40), path)
     saved = read_state(path)
     with pytest.raises(CheckpointError, match="a state of recipe small, not of other"):
         restore_state(new_trainer(replace(RECIPE, name="other")), saved)
@@ -171,7 +173,7 @@ def test_a_state_must_be_whole_and_of_the_same_recipe(tmp_path: Path) -> None:
 def test_a_state_holds_what_belongs_to_its_run(tmp_path: Path) -> None:
     path = tmp_path / "state.safetensors"
     trainer = new_trainer()
-    save_state(trainer, CARD, path)
+    save_state(trainer, CARD, Schedule(steps=40), path)
     saved, bins = read_state(path), trainer.bins
     assert bins is not None
     assert saved.card.config == {**asdict(CONFIG), "widths": [16, 16, 16]}
@@ -199,7 +201,7 @@ def test_a_full_disk_leaves_the_last_state_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "state.safetensors"
-    save_state(new_trainer(), CARD, path)
+    save_state(new_trainer(), CARD, Schedule(steps=40), path)
     before = path.read_bytes()
 
     def no_room(tensors: object, target: str, metadata: object) -> None:
@@ -208,7 +210,7 @@ def test_a_full_disk_leaves_the_last_state_as_it_was(
 
     monkeypatch.setattr("filmcolor.train.state.save_file", no_room)
     with pytest.raises(MediaError, match="make room on the disk"):
-        save_state(new_trainer(), CARD, path)
+        save_state(new_trainer(), CARD, Schedule(steps=40), path)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["state.safetensors"]
 
@@ -318,6 +320,70 @@ def test_known_colours_move_with_the_picture_that_has_to_keep_its_colours() -> N
     recipe = Recipe(name="echo", summary="", architecture="echo", phases=(phase,), batch_size=4)
     reports = list(train(Trainer(Echo(), None, recipe), SOURCE, Schedule(steps=5), every=1))
     assert max(report.losses["stability"] for report in reports) < 1e-6
+
+
+FALLING = Phase(
+    name="falling",
+    share=0.75,
+    size=32,
+    losses=Losses(l1=1.0),
+    rate=0.1,
+    schedule="cosine",
+    rate_shares=(1.0, 0.005),
+)
+ENDING = replace(FALLING, name="ending", share=0.25, rate_shares=(0.005, 0.0))
+
+
+def rates_of(trainer: Trainer, schedule: Schedule, steps: int) -> list[tuple[str, float]]:
+    """Phase and share of the rate of each of so many steps."""
+    end = trainer.standing.step + steps
+
+    def stop() -> bool:
+        return trainer.standing.step >= end
+
+    reports = list(train(trainer, SOURCE, schedule, every=1, stop=stop))
+    return [(report.phase, report.rate / FALLING.rate) for report in reports]
+
+
+def echo_trainer(*phases: Phase) -> Trainer:
+    recipe = Recipe(name="echo", summary="", architecture="echo", phases=phases, batch_size=2)
+    return Trainer(Echo(), None, recipe)
+
+
+def test_a_run_lengthened_before_its_end_goes_on_without_a_leap() -> None:
+    plain = rates_of(echo_trainer(FALLING, ENDING), Schedule(steps=40), 40)
+    assert plain[15] == ("falling", pytest.approx(0.005 + 0.995 / 2))
+    trainer = echo_trainer(FALLING, ENDING)
+    first = rates_of(trainer, Schedule(steps=40), 15)
+    schedule = Schedule(steps=40).changed(Schedule(steps=90), 15, 0.0)
+    rest = rates_of(trainer, schedule, 100)
+    assert first == plain[:15]
+    # 25 steps were left, now 75 are: every third of them stands where one of the plain run did.
+    assert [phase for phase, _ in rest[::3]] == [phase for phase, _ in plain[15:]]
+    assert [rate for _, rate in rest[::3]] == pytest.approx([rate for _, rate in plain[15:]])
+    assert trainer.standing.step == 90
+
+
+def test_a_finished_run_trains_on_in_its_last_phase() -> None:
+    trainer = echo_trainer(ENDING, FALLING)
+    plain = rates_of(trainer, Schedule(steps=20), 20)
+    assert plain[-1] == ("falling", pytest.approx(0.02, abs=0.01))
+    optimizer = trainer.generator_optimizer
+    added = rates_of(trainer, Schedule(steps=20).changed(Schedule(steps=60), 20, 0.0), 100)
+    assert len(added) == 40 and {phase for phase, _ in added} == {"falling"}
+    assert trainer.generator_optimizer is optimizer
+    rates = [rate for _, rate in added]
+    assert rates[0] == pytest.approx(0.005)
+    assert max(rates) == rates[20] == pytest.approx(0.1)
+    assert rates[-1] == pytest.approx(0.005, abs=0.001)
+    assert max(abs(b - a) for a, b in pairwise(rates)) < 0.01
+
+
+def test_a_constant_rate_stays_after_the_end() -> None:
+    trainer = echo_trainer(replace(FALLING, schedule="constant"))
+    rates_of(trainer, Schedule(steps=4), 4)
+    more = Schedule(steps=4).changed(Schedule(steps=9), 4, 0.0)
+    assert rates_of(trainer, more, 9) == [("falling", 1.0)] * 5
 
 
 def imagenet_like(channels: int) -> MobileNetEncoder:

@@ -13,7 +13,8 @@ import tomli_w
 import torch
 from safetensors.torch import load_file
 
-from filmcolor.errors import CheckpointError
+from filmcolor.cli.train_display import TrainLines
+from filmcolor.errors import CheckpointError, OptionError
 from filmcolor.evaluate.report import PhotoReport
 from filmcolor.models.card import ModelCard, read_card
 from filmcolor.models.checkpoint import save_network
@@ -24,7 +25,7 @@ from filmcolor.train.card import first_card
 from filmcolor.train.crops import CropSource
 from filmcolor.train.data import load_photos
 from filmcolor.train.evaluate_run import evaluate_run
-from filmcolor.train.events import Evaluated
+from filmcolor.train.events import Evaluated, TrainEvent, TrainFinished, TrainStarted
 from filmcolor.train.losses import AbBins
 from filmcolor.train.recipes import FILM
 from filmcolor.train.run import resume_run, train_run
@@ -205,6 +206,74 @@ def test_an_upscalers_run_goes_on_with_its_configuration(tmp_path: Path, data: s
     list(resume_run(str(broken)))
     assert_alike(whole, broken)
     assert read_card(broken / "best.safetensors").config["layers"] == 2
+
+
+@pytest.fixture
+def upscaling(tmp_path: Path, data: str) -> TrainOptions:
+    """What is trained quickly: a small upscaler."""
+    init = write_upscaler(tmp_path / "small.safetensors")
+    return replace(settings(data, init, 50), recipe="sr", size=32, evaluations=4)
+
+
+def evaluated(events: list[TrainEvent]) -> list[int]:
+    return [event.step for event in events if isinstance(event, Evaluated)]
+
+
+def test_a_run_that_is_stopped_is_evaluated_where_an_unbroken_one_is(
+    tmp_path: Path, data: str, upscaling: TrainOptions
+) -> None:
+    whole, broken = tmp_path / "whole" / "run", tmp_path / "broken" / "run"
+    unbroken = list(train_run([data], str(whole), upscaling))
+    first = list(train_run([data], str(broken), upscaling, stop=StopAfter(13)))
+    rest = list(resume_run(str(broken)))
+    assert evaluated(unbroken) == [25, 50]
+    assert (evaluated(first), evaluated(rest)) == ([], [25, 50])
+    assert_alike(whole, broken)
+
+
+def test_a_run_that_is_given_more_is_evaluated_over_what_is_added(
+    tmp_path: Path, data: str, upscaling: TrainOptions
+) -> None:
+    whole, broken = tmp_path / "whole" / "run", tmp_path / "broken" / "run"
+    options, more = replace(upscaling, evaluations=2), TrainOptions(steps=150)
+    for run in (whole, broken):
+        list(train_run([data], str(run), options))
+    assert evaluated(list(resume_run(str(whole), length=more))) == [100, 150]
+    first = list(resume_run(str(broken), length=more, stop=StopAfter(7)))
+    started = next(event for event in first if isinstance(event, TrainStarted))
+    assert (started.step, started.steps) == (50, 150)
+    assert isinstance(first[-1], TrainFinished)
+    assert (first[-1].step, first[-1].stopped) == (57, True)
+    # What it was given it keeps.
+    rest = list(resume_run(str(broken)))
+    assert evaluated(rest) == [100, 150]
+    assert rest[-1] == TrainFinished(broken, 150, rest[-1].seconds, stopped=False)
+    assert_alike(whole, broken)
+
+
+def test_a_finished_run_says_so_and_how_it_can_go_on(
+    tmp_path: Path, data: str, upscaling: TrainOptions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "my run"
+    list(train_run([data], str(run), replace(upscaling, steps=2)))
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    for length in (None, TrainOptions(steps=2)):
+        (event,) = resume_run(str(run), length=length)
+        assert event == TrainFinished(run, 2, event.seconds, stopped=False, was_finished=True)
+    TrainLines().show(event)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        f"{run}: the run is finished, at step 2; to train on, give it a greater length: "
+        f"filmcolor train --resume '{run}' --steps 4"
+    )
+    for length, text in (
+        (TrainOptions(steps=1), "--steps 1"),
+        (TrainOptions(epochs=0.1), "--epochs 0.1"),
+        (TrainOptions(minutes=1e-6), "--minutes 1e-06"),
+    ):
+        with pytest.raises(OptionError, match=f"{text}: the run has trained 2 steps in"):
+            list(resume_run(str(run), length=length))
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.usefixtures("quick_reading")

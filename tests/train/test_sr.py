@@ -22,9 +22,10 @@ from filmcolor.train.crops import CropSettings, CropSource, plan_crops
 from filmcolor.train.degrade import NO_DEGRADATION, SMALL_FILM, degrade_small, worn_half
 from filmcolor.train.events import Evaluated, TrainStarted
 from filmcolor.train.features import VggFeatures, feature_loss, load_features
-from filmcolor.train.loop import Schedule, StepReport, train
+from filmcolor.train.loop import StepReport, train
 from filmcolor.train.recipes import RECIPES, SR, Losses
 from filmcolor.train.run import train_run
+from filmcolor.train.schedule import Schedule
 from filmcolor.train.workers import Workers
 from tests.train.scenes import photographs, write_photographs
 from tests.upscalers import write_upscaler
