@@ -29,7 +29,7 @@ from filmcolor.errors import OptionError
 from filmcolor.options import TrainOptions
 
 if TYPE_CHECKING:
-    from filmcolor.train.run import TrainEvent
+    from filmcolor.train.events import TrainEvent
 
 _DEFAULT = TrainOptions()
 
@@ -54,6 +54,8 @@ Examples:
       leave what the network recognises, train what it paints
   filmcolor train --resume runs/mine
       go on with a run that was stopped
+  filmcolor train --resume runs/mine --minutes 120
+      train on, until it has trained for two hours in all
   torchrun --nproc-per-node 2 -m filmcolor train frames/ -o runs/mine
       two processes, each with half of every batch
 """
@@ -90,7 +92,9 @@ _LENGTHS = ("steps", "epochs", "minutes")
     type=click.Path(),
     metavar="FOLDER",
     help="Go on with the run in this folder, exactly where it stopped, with its own options; only "
-    "a new length (--steps, --epochs, --minutes), --device and --data-changed may be given.",
+    "a new length (--steps, --epochs, --minutes), --device and --data-changed may be given. A new "
+    "length is the whole run's: before its end, what is left of phases and rates is spread over "
+    "it; after its end, the last phase goes on.",
 )
 @section_option(
     _RUN,
@@ -266,7 +270,8 @@ _LENGTHS = ("steps", "epochs", "minutes")
     default=_DEFAULT.evaluations,
     show_default=True,
     metavar="NUMBER",
-    help="How often in the whole run; each writes checkpoints, sheets and curves.",
+    help="How often in the whole run, and as often again in what a new length adds to it; each "
+    "writes checkpoints, sheets and curves.",
 )
 @section_option(
     _CHECK,

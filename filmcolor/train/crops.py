@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from filmcolor.errors import OptionError
 from filmcolor.evaluate.coloring import Photo
 from filmcolor.train.data import PhotoSet
 from filmcolor.train.recipe_parts import Phase
@@ -60,25 +61,43 @@ class CropPlan:
         return CropPlan(self.photo[chosen], self.box[chosen], self.mirrored[chosen])
 
 
+def large_enough(sizes: NDArray[np.int64], settings: CropSettings) -> NDArray[np.bool_]:
+    """Which photos of these sizes (count, 2) crops can be cut from: all, if crops are resized.
+
+    Raises `OptionError` if none is.
+    """
+    least = settings.size if settings.native else 1
+    enough: NDArray[np.bool_] = sizes.min(axis=1) >= least
+    if not enough.any():
+        raise OptionError(
+            f"crops of {settings.size} px are cut without resizing, and every picture is smaller; "
+            "give larger pictures, or a smaller --size"
+        )
+    return enough
+
+
 def plan_crops(
     sizes: NDArray[np.int64], settings: CropSettings, batch_size: int, seed: int, step: int
 ) -> CropPlan:
     """The batch of a step, for photos of these sizes (count, 2: height, width).
 
     Every photo comes once before any comes again; place, scale, stretch and mirroring are random.
+    Where crops are not resized, photos that are smaller are left out; `OptionError` if all are.
     """
-    count = len(sizes)
+    large = np.flatnonzero(large_enough(sizes, settings))
+    count = len(large)
     chosen = np.empty(batch_size, np.int64)
     first = step * batch_size
     for epoch in range(first // count, (first + batch_size - 1) // count + 1):
         start, stop = max(first, epoch * count), min(first + batch_size, (epoch + 1) * count)
         order = np.random.default_rng([seed, 2, epoch]).permutation(count)
         chosen[start - first : stop - first] = order[start - epoch * count : stop - epoch * count]
+    chosen = large[chosen]
     rng = np.random.default_rng([seed, 3, step])
     height, width = sizes[chosen, 0], sizes[chosen, 1]
     short = np.minimum(height, width)
     if settings.native:
-        span = np.minimum(short, settings.size).astype(np.float64)
+        span = np.full(batch_size, float(settings.size))
         stretch = np.ones(batch_size)
     else:
         span = short * rng.uniform(*settings.scale, batch_size)
@@ -213,15 +232,36 @@ def cut_from_block(
     """Crops (N, 3, size, size) in 0..1 out of photos that lie one after another in (pixels, 3).
 
     Sampled bilinearly on a grid twice as fine, then averaged: free of aliasing for reductions up to
-    four times. If all crops are of that size their pixels are taken as they are. `starts` and
-    `widths` (N,) say where a crop's photo lies, box (N, 4) its place.
+    four times. Of a crop that is of that size already the pixels are taken as they are. `starts`
+    and `widths` (N,) say where a crop's photo lies, box (N, 4) its place.
     """
-    if bool((box[:, 2:] == size).all()):
-        place = torch.arange(size, device=pixels.device)
-        across = torch.where(mirrored[:, None], size - 1 - place, place) + box[:, 1:2]
-        row = place + box[:, :1]
-        index = starts[:, None, None] + row[:, :, None] * widths[:, None, None] + across[:, None, :]
-        return pixels[index].permute(0, 3, 1, 2).float() / 255
+    exact = (box[:, 2:] == size).all(dim=1)
+    found = int(exact.sum())
+    if found == len(exact):
+        return _cut_pixels(pixels, starts, widths, box, mirrored, size)
+    crops = _sample(pixels, starts, widths, box, mirrored, size)
+    if found:
+        crops[exact] = _cut_pixels(
+            pixels, starts[exact], widths[exact], box[exact], mirrored[exact], size
+        )
+    return crops
+
+
+def _cut_pixels(
+    pixels: Tensor, starts: Tensor, widths: Tensor, box: Tensor, mirrored: Tensor, size: int
+) -> Tensor:
+    """As `cut_from_block`, of boxes that are (size, size)."""
+    place = torch.arange(size, device=pixels.device)
+    across = torch.where(mirrored[:, None], size - 1 - place, place) + box[:, 1:2]
+    row = place + box[:, :1]
+    index = starts[:, None, None] + row[:, :, None] * widths[:, None, None] + across[:, None, :]
+    return pixels[index].permute(0, 3, 1, 2).float() / 255
+
+
+def _sample(
+    pixels: Tensor, starts: Tensor, widths: Tensor, box: Tensor, mirrored: Tensor, size: int
+) -> Tensor:
+    """As `cut_from_block`, of boxes that are resized."""
     fine = 2 * size
     place = (torch.arange(fine, device=pixels.device) + 0.5) / fine
     top, left, height, width = (box[:, i, None].float() for i in range(4))

@@ -21,12 +21,12 @@ from safetensors.torch import load_file, save_file
 
 from filmcolor.cli import main
 from filmcolor.models.card import read_card
-from filmcolor.models.mobilenet_unet import MobileNetEncoder, MobileNetUNet
+from filmcolor.models.mobilenet_unet import MobileNetUNet
 from filmcolor.train.recipes import FILM
 from filmcolor.train.settings import to_mapping
 from tests.cli.play import ONE_THREAD, QUICK
 from tests.clips import decode_film
-from tests.train.scenes import write_photographs
+from tests.train.scenes import imagenet_file, write_photographs
 
 
 @pytest.fixture(scope="module")
@@ -348,18 +348,6 @@ def test_two_processes_train_like_one(frames: Path, recipe: Path, tmp_path: Path
     assert len(one) == len(two) > 1
     assert one[0] > 1.05 * one[-1]
     assert np.allclose(one, two, rtol=0.01)
-
-
-def imagenet_file(path: Path) -> Path:
-    """Weights with the names of MobileNetV2's, as they are published."""
-    tensors = {}
-    for name, value in MobileNetEncoder(channels=3).state_dict().items():
-        if name.startswith("blocks."):
-            _, number, rest = name.split(".", 2)
-            name = f"block{int(number):02d}.{rest}"
-        tensors[name] = value.contiguous()
-    save_file(tensors, path)
-    return path
 
 
 def semantics_of(run: Path) -> list[float]:
