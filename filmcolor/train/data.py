@@ -68,6 +68,8 @@ class PhotoSet:
     """Of the names and sizes in bytes of all, in order; empty for those that are in memory."""
     idle_patterns: tuple[str, ...] = ()
     """Those of `exclude` that no picture's name matched."""
+    paths: Sequence[str] = ()
+    """Where each is, for people; the names if that is not given."""
 
     def __post_init__(self) -> None:
         count = len(self.photos)
@@ -79,6 +81,8 @@ class PhotoSet:
             object.__setattr__(self, "spread", spread)
         if len(self.shots) != count:
             object.__setattr__(self, "shots", np.full(count, -1, np.int64))
+        if len(self.paths) != count:
+            object.__setattr__(self, "paths", self.names)
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -92,6 +96,7 @@ class PhotoSet:
             self.sizes[rows],
             self.spread[rows],
             self.shots[rows],
+            paths=_taken(self.paths, rows),
         )
 
 
@@ -166,6 +171,7 @@ def load_photos(
         colourless,
         lookup.digest(rows),
         tuple(idle),
+        Listing(lookup.path, rows),
     )
 
 

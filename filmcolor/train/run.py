@@ -154,7 +154,7 @@ class _Data:
     photos: PhotoSet
     source: CropSource
     small: tuple[str, ...]
-    """Names of the photos that are left out, since they are smaller than the crops."""
+    """The photos that are left out, since they are smaller than the crops."""
     val: PhotoSet
 
     def __len__(self) -> int:
@@ -174,7 +174,7 @@ class _Data:
         source = CropSource(repeat_palest(photos, recipe.pale_share), device)
         each = [CropSettings.of(phase) for phase in recipe.default_phases]
         fits = np.all([large_enough(source.sizes, settings) for settings in each], axis=0)
-        small = tuple(name for name, fit in zip(photos.names, fits, strict=False) if not fit)
+        small = tuple(path for path, fit in zip(photos.paths, fits, strict=False) if not fit)
         return cls(photos, source, small, val.take(spread_indices(len(val), options.val_pictures)))
 
 
