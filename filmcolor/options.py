@@ -202,10 +202,11 @@ class TrainOptions:
     init: str | None = None  # weights to start from: a checkpoint, or MobileNetV2's for the encoder
     teacher: str | None = None  # MobileNetV2's weights; None: those that `init` names, if it does
     freeze: tuple[str, ...] = ()  # name patterns of layers that are not trained
+    exclude: tuple[str, ...] = ()  # name patterns of pictures, within their sources, left out
     val: tuple[str, ...] = ()  # data to evaluate on; none: a part of the training data is held out
     val_pictures: int = 64  # evaluated on at most so many of them, spread evenly
-    evaluations: int = 10  # in the whole run, beside one at the end of each phase
-    short_side: int = 256  # photos are reduced to this before they are kept in memory, px
+    evaluations: int = 10  # over each length given to the run, beside one at each phase's end
+    short_side: int = 256  # larger photos are reduced to this before crops are cut, px
     precision: Precision = "auto"  # bf16 on a GPU; on a CPU bf16 where it is known to be quicker
     seed: int = 0
     device: str = "auto"
@@ -232,8 +233,8 @@ class TrainOptions:
             raise OptionError(f"--short-side {self.short_side}: must be 32 to 2048")
         if self.val_pictures < 1:
             raise OptionError(f"--val-pictures {self.val_pictures}: must be at least 1")
-        if self.seed < 0:
-            raise OptionError(f"--seed {self.seed}: must not be negative")
+        if not 0 <= self.seed < 2**63:
+            raise OptionError(f"--seed {self.seed}: must be 0 to {2**63 - 1}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,8 +60,10 @@ def load_val(val: Sequence[str], limit: int | None, short_side: int) -> PhotoSet
     from filmcolor.evaluate.report import spread_indices
     from filmcolor.train.data import load_photos
     from filmcolor.train.extract import film_reader
+    from filmcolor.train.photo_stores import FilmFrames
 
-    photos = load_photos(val, short_side, os.cpu_count() or 1, read_film=film_reader())
+    films = FilmFrames(film_reader())
+    photos = load_photos(val, short_side, os.cpu_count() or 1, films=films)
     for text in left_out_lines(photos.unreadable, photos.grey):
         write_line(f"Warning: {text}", to_stderr=True)
     return photos if limit is None else photos.take(spread_indices(len(photos), limit))

@@ -29,7 +29,7 @@ from filmcolor.errors import OptionError
 from filmcolor.options import TrainOptions
 
 if TYPE_CHECKING:
-    from filmcolor.train.run import TrainEvent
+    from filmcolor.train.events import TrainEvent
 
 _DEFAULT = TrainOptions()
 
@@ -54,6 +54,8 @@ Examples:
       leave what the network recognises, train what it paints
   filmcolor train --resume runs/mine
       go on with a run that was stopped
+  filmcolor train --resume runs/mine --minutes 120
+      train on, until it has trained for two hours in all
   torchrun --nproc-per-node 2 -m filmcolor train frames/ -o runs/mine
       two processes, each with half of every batch
 """
@@ -90,7 +92,16 @@ _LENGTHS = ("steps", "epochs", "minutes")
     type=click.Path(),
     metavar="FOLDER",
     help="Go on with the run in this folder, exactly where it stopped, with its own options; only "
-    "a new length (--steps, --epochs, --minutes) and --device may be given.",
+    "a new length (--steps, --epochs, --minutes), --device and --data-changed may be given. A new "
+    "length is the whole run's: before its end, what is left of phases and rates is spread over "
+    "it; after its end, the last phase goes on.",
+)
+@section_option(
+    _RUN,
+    "--data-changed",
+    is_flag=True,
+    help="With --resume: go on although pictures have been added, removed or changed. None that "
+    "was trained on is then held out, nor the other way round.",
 )
 @section_option(
     _RUN,
@@ -164,6 +175,15 @@ _LENGTHS = ("steps", "epochs", "minutes")
 )
 @section_option(
     _WHAT,
+    "--exclude",
+    multiple=True,
+    default=_DEFAULT.exclude,
+    metavar="PATTERN",
+    help="Pictures to leave out, by their names within the folder or shard, with * and ?, such as "
+    "'cats/*'; may be given more than once.",
+)
+@section_option(
+    _WHAT,
     "--card",
     type=click.Path(),
     default=_DEFAULT.card,
@@ -196,7 +216,7 @@ _LENGTHS = ("steps", "epochs", "minutes")
     default=_DEFAULT.short_side,
     show_default=True,
     metavar="PIXELS",
-    help="Larger pictures are reduced to this before they are kept in memory.",
+    help="Larger pictures are reduced to this before crops are cut.",
 )
 @section_option(
     _HOW,
@@ -250,7 +270,8 @@ _LENGTHS = ("steps", "epochs", "minutes")
     default=_DEFAULT.evaluations,
     show_default=True,
     metavar="NUMBER",
-    help="How often in the whole run; each writes checkpoints, sheets and curves.",
+    help="How often in the whole run, and as often again in what a new length adds to it; each "
+    "writes checkpoints, sheets and curves.",
 )
 @section_option(
     _CHECK,
@@ -268,6 +289,7 @@ def train_command(
     data: tuple[str, ...],
     output: str | None,
     resume: str | None,
+    data_changed: bool,
     quiet: bool,
     as_json: bool,
     **chosen: Any,
@@ -285,7 +307,7 @@ def train_command(
         open_train_display(quiet=quiet or not leads, as_json=as_json and leads) as display,
         _stop_on_signal() as stop,
     ):
-        events = _events(ctx, data, output, resume, chosen, stop)
+        events = _events(ctx, data, output, resume, data_changed, chosen, stop)
         try:
             for event in events:
                 display.show(event)
@@ -301,6 +323,7 @@ def _events(
     data: tuple[str, ...],
     output: str | None,
     resume: str | None,
+    data_changed: bool,
     chosen: dict[str, Any],
     stop: Callable[[], bool],
 ) -> Iterator[TrainEvent]:
@@ -322,8 +345,11 @@ def _events(
             recipe_name=options.recipe if "recipe" in given else None,
             length=options if set(given) & set(_LENGTHS) else None,
             device_name=options.device if "device" in given else None,
+            data_changed=data_changed,
             stop=stop,
         )
+    if data_changed:
+        raise OptionError("--data-changed goes with --resume: give the run that shall go on")
     if output is None:
         raise OptionError("-o is missing: give the folder that the run shall be kept in")
     if not data:

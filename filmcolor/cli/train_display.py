@@ -16,8 +16,8 @@ from filmcolor.cli.display import clock_text, file_name
 from filmcolor.cli.lines import write_json
 from filmcolor.cli.models import parameters_text
 from filmcolor.cli.screen import Bar, Screen, terminal
+from filmcolor.train.events import Evaluated, TrainEvent, TrainFinished, TrainStarted
 from filmcolor.train.loop import StepReport
-from filmcolor.train.run import Evaluated, TrainEvent, TrainFinished, TrainStarted
 
 _NAMED = 3
 """At most so many left-out pictures are named on the terminal."""
@@ -34,7 +34,7 @@ class TrainDisplay(Screen):
         match event:
             case TrainStarted():
                 self.folder = event.folder
-                for text in left_out_lines(event.unreadable, event.grey):
+                for text in left_out_lines(event.unreadable, event.grey, event.small):
                     self.line(f"Warning: {text}")
                 self.started(event)
             case StepReport():
@@ -92,7 +92,14 @@ class TrainLines(TrainDisplay):
 
     def finished(self, event: TrainFinished) -> None:
         """Where the result lies."""
-        if not event.stopped:
+        if event.was_finished:
+            name = file_name(str(event.folder))
+            self.line(
+                f"{name}: the run is finished, at step {event.step}; to train on, give it a "
+                f"greater length: filmcolor train --resume {shlex.quote(name)} --steps "
+                f"{2 * event.step}"
+            )
+        elif not event.stopped:
             best = shlex.quote(file_name(str(event.folder / "best.safetensors")))
             use = f"--upscale 2 --upscale-model {best}" if self._is_upscaler else f"--model {best}"
             self.line(
@@ -172,10 +179,14 @@ def open_train_display(*, quiet: bool, as_json: bool) -> TrainDisplay:
     return TrainLines() if console is None else TrainBar(console)
 
 
-def left_out_lines(unreadable: Sequence[str], grey: Sequence[str]) -> list[str]:
-    """One line for damaged and one for grey pictures among the data, where there are any."""
+def left_out_lines(
+    unreadable: Sequence[str], grey: Sequence[str], small: Sequence[str] = ()
+) -> list[str]:
+    """One line for damaged, one for grey and one for small pictures among the data, where there
+    are any.
+    """
     texts = []
-    for why, names in (("damaged", unreadable), ("grey", grey)):
+    for why, names in (("damaged", unreadable), ("grey", grey), ("too small", small)):
         if names:
             some = ", ".join(file_name(name) for name in names[:_NAMED])
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""

@@ -107,9 +107,10 @@ class PhotoReport:
         """The saturation at which the model reaches a share of the truth's colourfulness, read off
         the curve, within what was measured of it.
         """
-        points = sorted((point.colorfulness_ratio, point.saturation) for point in self.curve)
-        ratios, saturations = zip(*points, strict=True)
-        return float(np.interp(ratio, ratios, saturations))
+        points = sorted((point.saturation, point.colorfulness_ratio) for point in self.curve)
+        saturations, ratios = zip(*points, strict=True)
+        # Where all colours meet the surface of the RGB cube, more saturation can give less.
+        return float(np.interp(ratio, np.maximum.accumulate(ratios), saturations))
 
     def card_metrics(self) -> dict[str, float]:
         """The figures that go onto a model's card, rounded."""

@@ -27,6 +27,7 @@ from filmcolor.train.features import VggFeatures, load_features
 from filmcolor.train.losses import AbBins
 from filmcolor.train.recipes import RECIPES, Adversary, Recipe
 from filmcolor.train.settings import from_mapping, read_toml
+from filmcolor.train.state import SavedState
 from filmcolor.train.trainer import Trainer, sample_ab
 from filmcolor.train.workers import Workers
 
@@ -58,8 +59,10 @@ def build_trainer(
     photos: PhotoSet,
     workers: Workers,
     device: torch.device,
+    saved: SavedState | None = None,
 ) -> Trainer:
-    """Networks with their first weights, ready to be trained on `photos`.
+    """Networks with their first weights, ready to be trained on `photos`; or, for `restore_state`,
+    those of a saved run, with its own configuration and bins.
 
     Raises `OptionError` for what does not fit together and `CheckpointError` for weights that
     cannot be the start.
@@ -69,20 +72,17 @@ def build_trainer(
             f"--batch-size {recipe.batch_size}: must be a multiple of the {workers.world} processes"
         )
     torch.manual_seed(options.seed)
-    generator = _generator(recipe, options.init)
+    if saved is None:
+        generator = _generator(recipe, options.init)
+    else:
+        generator = build_network(saved.card.architecture, saved.card.config)
     discriminator = None
     if any(phase.discriminator for phase in recipe.default_phases):
         assert recipe.adversary is not None
         discriminator = build_discriminator(recipe.adversary, generator, recipe)
     bins = None
     if isinstance(generator, MobileNetUNet):
-        samples, config = sample_ab(photos, options.seed), generator.config
-        known = bool(generator.bin_centers.any())
-        bins = (
-            AbBins.from_centers(generator.bin_centers, samples, config.bin_step)
-            if known
-            else AbBins.from_samples(samples, config.bins, config.bin_step)
-        )
+        bins = _bins(generator, photos, options.seed) if saved is None else saved.bins()
         generator.bin_centers.copy_(bins.centers)
     if workers.world > 1 and device.type == "cuda":
         generator = nn.SyncBatchNorm.convert_sync_batchnorm(generator)  # type: ignore[no-untyped-call]
@@ -127,6 +127,14 @@ def _generator(recipe: Recipe, init: str | None) -> Network:
     if card.descriptor.is_upscaler:
         return load_upscaler(str(path)).network.requires_grad_(True)
     return load_generator(str(path)).generator.requires_grad_(True)
+
+
+def _bins(generator: MobileNetUNet, photos: PhotoSet, seed: int) -> AbBins:
+    """The generator's bins, or those of `photos` if it has none yet, counted over `photos`."""
+    samples, config = sample_ab(photos, seed), generator.config
+    if bool(generator.bin_centers.any()):
+        return AbBins.from_centers(generator.bin_centers, samples, config.bin_step)
+    return AbBins.from_samples(samples, config.bins, config.bin_step)
 
 
 def teacher_of(options: TrainOptions) -> str | None:

@@ -1,65 +1,107 @@
-"""Colour pictures for training: folders, tar shards and films are read once and kept in memory.
+"""Colour pictures for training: folders, tar shards and films, decoded when they are asked for.
 
-Knows picture files, shards and films; it must not know models or losses.
+Knows which pictures there are, how large and how colourful; it must not know models or losses.
 """
 
 from __future__ import annotations
 
-import tarfile
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import fnmatch
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
+from typing import Generic, TypeVar, overload
 
-import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from filmcolor.errors import MediaError
-from filmcolor.evaluate.coloring import Photo, reduce_photo
+from filmcolor.evaluate.coloring import Photo
+from filmcolor.train.photo_index import GREY_SPREAD, channel_spread, decode_photo
+from filmcolor.train.photo_stores import FilmFrames, PhotoStore, open_stores
 
-SUFFIXES = frozenset({".webp", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"})
-GREY_SPREAD = 1.0
-"""Mean difference between a picture's channels, codes of 255, below which it counts as grey."""
-
-_BLOCK = 256
-"""Pictures whose files are held in memory at a time while they are decoded."""
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+class Listing(Sequence[T], Generic[T]):
+    """Things that are made when they are asked for, by their number."""
+
+    def __init__(self, get: Callable[[int], T], rows: NDArray[np.int64]) -> None:
+        self._get, self._rows = get, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> Listing[T]: ...
+    def __getitem__(self, index: int | slice) -> T | Listing[T]:
+        if isinstance(index, slice):
+            return Listing(self._get, self._rows[index])
+        return self._get(int(self._rows[index]))
+
+    def take(self, indices: NDArray[np.int64]) -> Listing[T]:
+        """Those with these numbers, in this order."""
+        return Listing(self._get, self._rows[indices])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class PhotoSet:
-    """Photographs in memory, with the names of the files that were left out."""
+    """Photographs, what is known of each beforehand, and the names of those that were left out."""
 
-    photos: tuple[Photo, ...]
-    names: tuple[str, ...]
+    photos: Sequence[Photo]
+    """Decoded when they are asked for, if they come from files."""
+    names: Sequence[str]
+    """Relative to the source they come from."""
+    sizes: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), np.int64))
+    """(count, 2): height, width, px; found out if they are not given."""
+    spread: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    """(count,): as `channel_spread`; found out if it is not given."""
+    shots: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    """(count,): number of the first frame of a film's shot, -1 for other pictures."""
     unreadable: tuple[str, ...] = ()
     grey: tuple[str, ...] = ()
     """Files without colour: nothing can be learnt from them."""
+    digest: str = ""
+    """Of the names and sizes in bytes of all, in order; empty for those that are in memory."""
+    idle_patterns: tuple[str, ...] = ()
+    """Those of `exclude` that no picture's name matched."""
+    paths: Sequence[str] = ()
+    """Where each is, for people; the names if that is not given."""
+
+    def __post_init__(self) -> None:
+        count = len(self.photos)
+        if len(self.sizes) != count:
+            sizes = np.array([photo.shape[:2] for photo in self.photos], np.int64)
+            object.__setattr__(self, "sizes", sizes.reshape(-1, 2))
+        if len(self.spread) != count:
+            spread = np.array([channel_spread(photo) for photo in self.photos])
+            object.__setattr__(self, "spread", spread)
+        if len(self.shots) != count:
+            object.__setattr__(self, "shots", np.full(count, -1, np.int64))
+        if len(self.paths) != count:
+            object.__setattr__(self, "paths", self.names)
 
     def __len__(self) -> int:
         return len(self.photos)
 
-    def take(self, indices: Sequence[int]) -> PhotoSet:
+    def take(self, indices: Sequence[int] | NDArray[np.int64]) -> PhotoSet:
         """The photos with these numbers, in this order."""
+        rows = np.asarray(indices, np.int64)
         return PhotoSet(
-            tuple(self.photos[i] for i in indices), tuple(self.names[i] for i in indices)
+            _taken(self.photos, rows),
+            _taken(self.names, rows),
+            self.sizes[rows],
+            self.spread[rows],
+            self.shots[rows],
+            paths=_taken(self.paths, rows),
         )
 
 
-def decode_photo(encoded: bytes, short_side: int | None = None) -> Photo | None:
-    """Decode one picture file to RGB, reduced to `short_side` px if it is larger; None if it is
-    damaged.
-    """
-    bgr = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
-    if bgr is None:
-        return None
-    rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
-    return reduce_photo(rgb, short_side)
-
-
-def channel_spread(photo: Photo) -> float:
-    """Mean difference between the largest and the smallest channel of a pixel, codes of 255."""
-    sample = photo[:: max(1, photo.shape[0] // 64), :: max(1, photo.shape[1] // 64)].astype(int)
-    return float((sample.max(axis=2) - sample.min(axis=2)).mean())
+def _taken(items: Sequence[T], rows: NDArray[np.int64]) -> Sequence[T]:
+    return items.take(rows) if isinstance(items, Listing) else tuple(items[row] for row in rows)
 
 
 def is_grey(photo: Photo) -> bool:
@@ -69,9 +111,8 @@ def is_grey(photo: Photo) -> bool:
 
 def repeat_palest(photos: PhotoSet, share: float) -> PhotoSet:
     """The same photos with the palest `share` of them twice: by the mean spread of the channels."""
-    spread = np.array([channel_spread(photo) for photo in photos.photos])
-    palest = np.argsort(spread, kind="stable")[: round(share * len(photos))]
-    return photos.take([*range(len(photos)), *sorted(palest.tolist())])
+    palest = np.argsort(photos.spread, kind="stable")[: round(share * len(photos))]
+    return photos.take(np.concatenate([np.arange(len(photos)), np.sort(palest)]))
 
 
 def load_photos(
@@ -79,108 +120,98 @@ def load_photos(
     short_side: int | None = 256,
     threads: int = 2,
     *,
-    read_film: Callable[[Path], Iterator[Photo]] | None = None,
+    films: FilmFrames | None = None,
+    exclude: Sequence[str] = (),
 ) -> PhotoSet:
-    """Read folders (with the shards in them), tar shards, picture files and films, in order.
+    """The pictures of folders (with the shards in them), tar shards, picture files and films, in
+    order. The first time every picture is looked at; what was seen is kept in an index.
 
-    `read_film` gives the frames worth training on of any other file; without it such a file is an
-    error. Raises `MediaError` when a source is missing, a shard is cut short, or no colour picture
-    is found.
+    `films` tells how frames are taken from any other file; without it such a file is an error.
+    Pictures whose name matches one of the patterns `exclude` (`*`, `?`, `[...]`) are passed over.
+    Raises `MediaError` when a source is missing, a shard is cut short, or no colour picture is
+    found.
     """
-    photos: list[Photo] = []
-    names: list[str] = []
-    unreadable: list[str] = []
-    grey: list[str] = []
-
-    def keep(name: str, photo: Photo | None) -> None:
-        if photo is None:
-            unreadable.append(name)
-        elif is_grey(photo):
-            grey.append(name)
-        else:
-            photos.append(photo)
-            names.append(name)
-
-    with ThreadPoolExecutor(threads) as pool:
-        for source in map(Path, sources):
-            if not source.exists():
-                raise MediaError(f"{source}: no such folder, shard or film; check the spelling")
-            if _is_film(source):
-                if read_film is None:
-                    raise MediaError(f"{source}: neither a folder, a tar shard nor a picture")
-                for number, frame in enumerate(read_film(source)):
-                    keep(f"{source}:{number}", reduce_photo(frame, short_side))
-                continue
-            for block in _blocks(_encoded_pictures(source)):
-                decoded = pool.map(lambda item: decode_photo(item[1], short_side), block)
-                for (name, _), photo in zip(block, decoded, strict=True):
-                    keep(name, photo)
-    if not photos:
+    stores = tuple(open_stores([Path(source) for source in sources], short_side, threads, films))
+    starts = np.cumsum([0, *(len(store.index) for store in stores)])
+    wanted = np.ones(int(starts[-1]), np.bool_)
+    idle = []
+    for pattern in exclude:
+        match = re.compile(fnmatch.translate(pattern)).match
+        names = (store.index.names[row] for store in stores for row in range(len(store.index)))
+        other = np.fromiter((match(name) is None for name in names), np.bool_, len(wanted))
+        wanted &= other
+        if other.all():
+            idle.append(pattern)
+    indices = [store.index for store in stores]
+    spread = np.concatenate([np.empty(0), *(index.spread for index in indices)])
+    sizes = [np.empty((0, 2), np.int64), *(index.sizes(short_side) for index in indices)]
+    size = np.concatenate(sizes)
+    shots = np.concatenate([np.empty(0, np.int64), *(index.shot for index in indices)])
+    damaged = wanted & (size[:, 0] == 0)
+    grey = wanted & ~damaged & (spread < GREY_SPREAD)
+    rows = np.flatnonzero(wanted & ~damaged & ~grey)
+    lookup = _Lookup(stores, starts, size, short_side)
+    unreadable = tuple(map(lookup.path, np.flatnonzero(damaged).tolist()))
+    colourless = tuple(map(lookup.path, np.flatnonzero(grey).tolist()))
+    if not len(rows):
         where = ", ".join(map(str, sources))
-        if grey:
+        if colourless:
             raise MediaError(
-                f"{where}: all {len(grey)} pictures are grey; training needs colour pictures"
+                f"{where}: all {len(colourless)} pictures are grey; training needs colour pictures"
             )
-        damaged = f" ({len(unreadable)} damaged)" if unreadable else ""
-        raise MediaError(f"{where}: no pictures found{damaged}; give folders, shards or films")
-    return PhotoSet(tuple(photos), tuple(names), tuple(unreadable), tuple(grey))
+        damage = f" ({len(unreadable)} damaged)" if unreadable else ""
+        raise MediaError(f"{where}: no pictures found{damage}; give folders, shards or films")
+    return PhotoSet(
+        Listing(lookup.photo, rows),
+        Listing(lookup.name, rows),
+        size[rows],
+        spread[rows],
+        shots[rows],
+        unreadable,
+        colourless,
+        lookup.digest(rows),
+        tuple(idle),
+        Listing(lookup.path, rows),
+    )
 
 
-def split_photos(photos: PhotoSet, share: float, seed: int) -> tuple[PhotoSet, PhotoSet]:
-    """(training, validation) parts, `share` of the photos in the second, at least one in each.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lookup:
+    """Pictures of several stores by one number."""
 
-    The choice is random but fixed by the seed. Raises `MediaError` for fewer than two photos.
-    """
-    if len(photos) < 2:
-        raise MediaError("a single picture cannot be split; give more pictures, or --val DATA")
-    order = np.random.default_rng([seed, 1]).permutation(len(photos))
-    count = min(len(photos) - 1, max(1, round(share * len(photos))))
-    held_out = sorted(order[:count].tolist())
-    kept = sorted(order[count:].tolist())
-    return photos.take(kept), photos.take(held_out)
+    stores: tuple[PhotoStore, ...]
+    starts: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    short_side: int | None
 
+    def _find(self, number: int) -> tuple[PhotoStore, int]:
+        place = int(np.searchsorted(self.starts, number, side="right")) - 1
+        return self.stores[place], number - int(self.starts[place])
 
-def _is_film(source: Path) -> bool:
-    if source.is_dir() or source.suffix.lower() in SUFFIXES:
-        return False
-    try:
-        return not tarfile.is_tarfile(source)
-    except OSError as error:
-        raise MediaError(f"{source}: cannot be read ({error.strerror})") from error
+    def name(self, number: int) -> str:
+        """Relative to its source."""
+        store, row = self._find(number)
+        return store.index.names[row]
 
+    def path(self, number: int) -> str:
+        """With the source, to be shown."""
+        store, row = self._find(number)
+        return store.shown + store.index.names[row]
 
-def _encoded_pictures(source: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and content of every picture file."""
-    if source.is_dir():
-        for path in sorted(source.rglob("*")):
-            if path.suffix.lower() in SUFFIXES and path.is_file():
-                yield str(path), path.read_bytes()
-            elif path.suffix.lower() == ".tar" and path.is_file():
-                yield from _shard_pictures(path)
-    elif source.suffix.lower() in SUFFIXES:
-        yield str(source), source.read_bytes()
-    else:
-        yield from _shard_pictures(source)
+    def photo(self, number: int) -> Photo:
+        """Read and decode it; `MediaError` if it is not what it was."""
+        store, row = self._find(number)
+        photo = decode_photo(store.read(row), self.short_side)
+        if photo is None or photo.shape[:2] != tuple(self.sizes[number]):
+            raise MediaError(f"{self.path(number)}: has changed while it was in use; begin again")
+        return photo
 
-
-def _shard_pictures(source: Path) -> Iterator[tuple[str, bytes]]:
-    try:
-        with tarfile.open(source) as shard:
-            for member in shard:
-                if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
-                    stream = shard.extractfile(member)
-                    if stream is not None:
-                        yield f"{source}:{member.name}", stream.read()
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise MediaError(f"{source}: not a whole tar shard ({error}); fetch it again") from error
-
-
-def _blocks(pictures: Iterator[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
-    block: list[tuple[str, bytes]] = []
-    for picture in pictures:
-        block.append(picture)
-        if len(block) == _BLOCK:
-            yield block
-            block = []
-    if block:
-        yield block
+    def digest(self, numbers: NDArray[np.int64]) -> str:
+        """Of names and sizes in bytes."""
+        summary = blake2b(digest_size=16)
+        for store, start, stop in zip(self.stores, self.starts, self.starts[1:], strict=False):
+            rows = numbers[slice(*np.searchsorted(numbers, (start, stop)))] - start
+            index = store.index
+            lines = (f"{index.names[row]} {index.length[row]}\n" for row in rows)
+            summary.update("".join(lines).encode("utf-8", "surrogateescape"))
+        return summary.hexdigest()

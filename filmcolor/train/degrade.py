@@ -145,11 +145,19 @@ def _in_codes(luma: Tensor) -> Tensor:
     return (luma.clamp(0, 1) * 255).round() / 255
 
 
+def numbered_seed(seed: int, number: int) -> int:
+    """What torch can be seeded with, 64 bits, for each of 2**20 pictures or batches of a run.
+
+    Seeds of 2**44 and more are as good as any, but share their numbers with a smaller one.
+    """
+    return ((seed << 20) + number) % 2**64
+
+
 def worn_half(settings: DegradeSettings, seed: int) -> Callable[[int, Tensor, int], Tensor]:
     """What `degrade_small` shows of photographs, for `evaluate_enlarging`: the same each time."""
 
     def smaller(number: int, rgb: Tensor, factor: int) -> Tensor:
-        rng = torch.Generator(rgb.device).manual_seed((seed << 20) + number)
+        rng = torch.Generator(rgb.device).manual_seed(numbered_seed(seed, number))
         return degrade_small(rgb, settings, factor, rng)[0]
 
     return smaller

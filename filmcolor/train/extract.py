@@ -87,15 +87,14 @@ def pick_frames(
                 yield item
 
 
-def film_reader() -> Callable[[Path], Iterator[Rgb]]:
+def film_reader() -> Callable[[Path], Iterator[PickedFrame]]:
     """Reads the frames worth training on of one film after another, none like one of an earlier
     film.
     """
     seen = Fingerprints()
 
-    def read(path: Path) -> Iterator[Rgb]:
-        for frame in pick_frames(str(path), ExtractSettings(), FrameCounts(), seen):
-            yield frame.rgb
+    def read(path: Path) -> Iterator[PickedFrame]:
+        return pick_frames(str(path), ExtractSettings(), FrameCounts(), seen)
 
     return read
 

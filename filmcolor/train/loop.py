@@ -12,29 +12,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from filmcolor.errors import JobError
-from filmcolor.train.crops import CropSettings, CropSource, plan_crops
+from filmcolor.train.crops import CropSettings, CropSource
+from filmcolor.train.schedule import Schedule, phase_at
 from filmcolor.train.trainer import Trainer
 from filmcolor.train.workers import Workers
 
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """How long a run is: in steps, or in seconds of training."""
-
-    steps: int | None = None
-    seconds: float | None = None
-
-    def progress(self, step: int, elapsed: float) -> float:
-        """How far the run is, 0..1."""
-        if self.steps is not None:
-            return min(1.0, step / self.steps)
-        return min(1.0, elapsed / self.seconds) if self.seconds else 1.0
+REPORT_STEPS = 25
+"""Steps from one report to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +76,7 @@ def train(
     source: CropSource,
     schedule: Schedule,
     *,
-    every: int = 25,
+    every: int = REPORT_STEPS,
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[StepReport]:
     """Move `trainer` on to the end of its schedule, or until `stop()`, reporting every `every`
@@ -98,25 +86,29 @@ def train(
     any more.
     """
     at, recipe, workers = trainer.standing, trainer.recipe, trainer.workers
-    phases = recipe.default_phases
-    ends = np.cumsum([phase.share for phase in phases]) / sum(phase.share for phase in phases)
     tally = _Tally()
     on_cuda = trainer.device.type == "cuda"
-    progress, stopped = _place(trainer, schedule, stop)
-    while progress < 1.0 and not stopped:
-        number = _phase_at(progress, ends)
+    share, stopped = _agreed(trainer, schedule, stop)
+    while share < 1.0 and not stopped:
+        place = schedule.place(share)
+        number, progress = phase_at(recipe, place)
         if number != at.phase:
             trainer.start_phase(number)
-        begin = 0.0 if number == 0 else float(ends[number - 1])
-        at.phase_progress = (progress - begin) / (float(ends[number]) - begin)
-        phase = phases[number]
+        at.phase_progress, at.added_progress = progress, max(0.0, place - 1.0)
+        phase = trainer.phase
         settings = CropSettings.of(phase)
         sampled = on_cuda and tally.steps == 0
         if sampled:
             torch.cuda.synchronize(trainer.device)
         started = time.monotonic()
-        plan = plan_crops(source.sizes, settings, recipe.batch_size, trainer.seed, at.step)
-        rgb = source.cut(plan.part(workers.rank, workers.world), phase.size)
+        rgb = source.batch(
+            settings,
+            recipe.batch_size,
+            trainer.seed,
+            at.step,
+            rank=workers.rank,
+            world=workers.world,
+        )
         if sampled:
             torch.cuda.synchronize(trainer.device)
         if sampled or not on_cuda:
@@ -129,23 +121,20 @@ def train(
         at.elapsed_seconds += took
         tally.seconds += took
         tally.steps += 1
-        progress, stopped = _place(trainer, schedule, stop)
-        phase_ends = _phase_at(progress, ends) != number
-        if at.step % every == 0 or phase_ends or progress >= 1.0 or stopped:
+        share, stopped = _agreed(trainer, schedule, stop)
+        phase_ends = phase_at(recipe, schedule.place(share))[0] != number
+        if at.step % every == 0 or phase_ends or share >= 1.0 or stopped:
+            progress = schedule.progress(at.step, at.elapsed_seconds)
             yield _report(trainer, tally, len(source), progress)
             tally = _Tally()
 
 
-def _phase_at(progress: float, ends: NDArray[np.float64]) -> int:
-    return min(len(ends) - 1, int(np.searchsorted(ends, progress, side="right")))
-
-
-def _place(trainer: Trainer, schedule: Schedule, stop: Callable[[], bool]) -> tuple[float, bool]:
+def _agreed(trainer: Trainer, schedule: Schedule, stop: Callable[[], bool]) -> tuple[float, bool]:
     """How far the run is and whether it shall stop, the same in every process."""
     at = trainer.standing
-    progress = schedule.progress(at.step, at.elapsed_seconds)
-    progress, stopped = trainer.workers.agree(progress, float(stop()))
-    return progress, bool(stopped)
+    share = schedule.share(at.step, at.elapsed_seconds)
+    share, stopped = trainer.workers.agree(share, float(stop()))
+    return share, bool(stopped)
 
 
 def _report(trainer: Trainer, tally: _Tally, photos: int, progress: float) -> StepReport:

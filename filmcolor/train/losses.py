@@ -53,10 +53,16 @@ class AbBins:
         side = 2 * half + 1
         row, column = (centers / step + half).round().long().unbind(dim=1)
         frequency = histogram[row * side + column].clamp(min=1.0)
-        axis = (torch.arange(side) - half) * step
+        return cls.counted(centers, frequency / frequency.sum(), step)
+
+    @classmethod
+    def counted(cls, centers: Tensor, frequency: Tensor, step: float) -> AbBins:
+        """Bins of which the frequency (bins,) is known as well."""
+        half = round(_HALF_PLANE / step)
+        axis = (torch.arange(2 * half + 1) - half) * step
         points = torch.cartesian_prod(axis, axis).float()
         lookup = torch.cdist(points, centers).argmin(dim=1)
-        return cls(centers, frequency / frequency.sum(), lookup, step)
+        return cls(centers, frequency, lookup, step)
 
     def to(self, device: torch.device) -> AbBins:
         """The same on a device."""

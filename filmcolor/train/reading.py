@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from filmcolor.color import lightness
 from filmcolor.models.mobilenet_unet import MobileNetUNet
 from filmcolor.train.crops import CropSettings, CropSource, plan_crops
-from filmcolor.train.degrade import degrade
+from filmcolor.train.degrade import degrade, numbered_seed
 from filmcolor.train.recipe_parts import Phase
 
 _BATCHES, _PICTURES = 8, 16
@@ -82,7 +82,7 @@ def shown_pictures(source: CropSource, phase: Phase, seed: int) -> Iterator[Tens
     """Lightness of training pictures, worn as they are in a phase, for `fit_reading`."""
     settings = CropSettings.of(phase)
     for number in range(_BATCHES):
-        rng = torch.Generator(source.device).manual_seed((seed << 20) + number)
+        rng = torch.Generator(source.device).manual_seed(numbered_seed(seed, number))
         plan = plan_crops(source.sizes, settings, _PICTURES, seed, number)
         yield lightness(degrade(source.cut(plan, phase.size), phase.degrade, rng))
 

@@ -8,88 +8,38 @@ from __future__ import annotations
 import importlib.util
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from filmcolor import __version__
+import numpy as np
+import torch
+
 from filmcolor.errors import OptionError
-from filmcolor.evaluate.coloring import Photo
-from filmcolor.evaluate.enlarging import EnlargeReport, evaluate_enlarging
-from filmcolor.evaluate.report import PhotoReport, evaluate_photos, spread_indices
-from filmcolor.evaluate.sheets import Picture, make_sheet
-from filmcolor.models.base import Generator, Network, Upscaler
+from filmcolor.evaluate.report import spread_indices
+from filmcolor.models.base import Upscaler
 from filmcolor.models.card import ModelCard
-from filmcolor.models.checkpoint import LoadedModel, LoadedUpscaler, save_network
+from filmcolor.models.checkpoint import save_network
 from filmcolor.models.device import resolve_device
-from filmcolor.models.mobilenet_unet import MobileNetUNet
-from filmcolor.models.registry import build_network
 from filmcolor.options import TrainOptions
 from filmcolor.train.build import build_trainer, resolve_recipe, teacher_of
-from filmcolor.train.crops import CropSource
-from filmcolor.train.data import PhotoSet, load_photos, repeat_palest, split_photos
-from filmcolor.train.degrade import NO_DEGRADATION, worn_half
-from filmcolor.train.extract import film_reader
-from filmcolor.train.loop import Schedule, StepReport, train
-from filmcolor.train.reading import fit_reading, shown_pictures
+from filmcolor.train.card import first_card
+from filmcolor.train.crops import CropSettings, CropSource, large_enough
+from filmcolor.train.data import PhotoSet, repeat_palest
+from filmcolor.train.evaluate_run import checkpoint, evaluate_run
+from filmcolor.train.events import TrainEvent, TrainFinished, TrainStarted
+from filmcolor.train.loop import REPORT_STEPS, StepReport, train
 from filmcolor.train.recipes import Recipe
+from filmcolor.train.run_data import DataRecord, absolute_paths, load_run_data
 from filmcolor.train.run_folder import RunFolder
-from filmcolor.train.settings import from_mapping, read_toml, to_mapping
-from filmcolor.train.state import restore_state, save_state
-from filmcolor.train.trainer import Trainer
+from filmcolor.train.schedule import Schedule, evaluations_due, phase_at
+from filmcolor.train.settings import from_mapping, to_mapping
+from filmcolor.train.state import read_state, restore_state, save_state
+from filmcolor.train.trainer import Standing, Trainer
 from filmcolor.train.workers import join_workers
 
-SCORE_COLORFULNESS = 0.65
-"""Checkpoints are compared by their PSNR gain at this share of the truth's colourfulness."""
-
 _SAVE_SECONDS = 300.0
-_SHEET_PICTURES = 8
-_CELL_HEIGHT = 128
-
-
-@dataclass(frozen=True, slots=True)
-class TrainStarted:
-    """The run is about to begin, or to go on."""
-
-    folder: Path
-    recipe: str
-    architecture: str
-    parameters: int
-    photos: int
-    val_photos: int
-    unreadable: tuple[str, ...]
-    grey: tuple[str, ...]
-    device: str
-    steps: int | None
-    seconds: float | None
-    step: int
-    """Where it goes on; 0 for a new one."""
-    is_upscaler: bool = False
-    """Whether it learns to raise the resolution, not to colour."""
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluated:
-    """The averaged weights were measured and written as `last`."""
-
-    step: int
-    report: PhotoReport | EnlargeReport
-    score: float
-    is_best: bool
-
-
-@dataclass(frozen=True, slots=True)
-class TrainFinished:
-    """The run is over, or was stopped and can go on."""
-
-    folder: Path
-    step: int
-    seconds: float
-    stopped: bool
-
-
-TrainEvent = TrainStarted | StepReport | Evaluated | TrainFinished
 
 
 def train_run(
@@ -107,18 +57,26 @@ def train_run(
     """
     _check_tensorboard(options)
     recipe = resolve_recipe(options)
+    options = replace(options, teacher=teacher_of(options))
     folder = RunFolder(Path(output))
-    config = {
-        "data": [os.path.abspath(source) for source in sources],
-        "options": to_mapping(options),
-        "recipe": to_mapping(recipe),
-    }
     with join_workers(resolve_device(options.device)) as (workers, device):
-        photos, val = _load(sources, options, recipe)
-        trainer = build_trainer(recipe, options, photos, workers, device)
+        if workers.rank == 0:
+            folder.check_free()
+        found = load_run_data(sources, options, recipe, folder.path, workers)
+        data = _Data.of(found.photos, found.val, options, recipe, device)
+        trainer = build_trainer(recipe, options, found.photos, workers, device)
+        card = first_card(trainer, options, folder.path, len(data))
+        schedule = _schedule(options, recipe, len(data))
+        config = {
+            "data": [os.path.abspath(source) for source in sources],
+            "options": to_mapping(absolute_paths(options)),
+            "recipe": to_mapping(recipe),
+            "pictures": to_mapping(found.record),
+        }
         if workers.rank == 0:
             folder.create(config, command)
-        yield from _drive(trainer, folder, photos, val, options, stop)
+            save_state(trainer, card, schedule, folder.state)
+        yield from _drive(trainer, folder, card, schedule, data, options, stop)
 
 
 def resume_run(
@@ -127,12 +85,14 @@ def resume_run(
     recipe_name: str | None = None,
     length: TrainOptions | None = None,
     device_name: str | None = None,
+    data_changed: bool = False,
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[TrainEvent]:
     """Go on with the run in folder `output`, exactly where its last state was saved.
 
-    `length` gives it another length, `recipe_name` is what the caller thinks it is. Raises like
-    `train_run`.
+    `length` gives it another length (see `Schedule`), from now on, `recipe_name` is what the caller
+    thinks it is, `data_changed` lets it go on with other pictures than it began with. A finished
+    run is left as it is. Raises like `train_run`.
     """
     folder = RunFolder(Path(output))
     config = folder.read_config()
@@ -149,32 +109,73 @@ def resume_run(
     if device_name is not None:
         options = replace(options, device=device_name)
     _check_tensorboard(options)
+    saved = read_state(folder.state) if folder.state.exists() else None
+    record = None
+    if "pictures" in config:
+        record = from_mapping(DataRecord, config["pictures"], f"{where}: pictures")
     with join_workers(resolve_device(options.device)) as (workers, device):
-        photos, val = _load(config.get("data", []), options, recipe)
-        bare = replace(options, init=None, teacher=teacher_of(options))
-        trainer = build_trainer(recipe, bare, photos, workers, device)
-        if folder.state.exists():
-            restore_state(trainer, folder.state)
+        if saved is not None and length is None and _is_over(saved.schedule, saved.standing):
             if workers.rank == 0:
-                folder.forget_after(trainer.standing.step)
-        elif options.init is not None:
-            trainer = build_trainer(recipe, options, photos, workers, device)
-        yield from _drive(trainer, folder, photos, val, options, stop)
+                yield _finished(folder, saved.standing, was_finished=True)
+            return
+        found = load_run_data(
+            config.get("data", []),
+            options,
+            recipe,
+            folder.path,
+            workers,
+            resumed=True,
+            record=record,
+            data_changed=data_changed,
+        )
+        if record is not None and record != found.record and workers.rank == 0:
+            folder.write_config({**config, "pictures": to_mapping(found.record)})
+        data = _Data.of(found.photos, found.val, options, recipe, device)
+        trainer = build_trainer(recipe, options, found.photos, workers, device, saved)
+        if saved is None:  # nothing was saved yet: it begins again
+            card = first_card(trainer, options, folder.path, len(data))
+            schedule = _schedule(options, recipe, len(data))
+        else:
+            restore_state(trainer, saved)
+            card, schedule = saved.card, saved.schedule
+            if length is not None:
+                schedule = _changed(schedule, trainer.standing, options, recipe, len(data))
+        if workers.rank == 0:
+            folder.forget_after(trainer.standing.step)
+            if saved is None or schedule != saved.schedule:
+                save_state(trainer, card, schedule, folder.state)
+        yield from _drive(trainer, folder, card, schedule, data, options, stop)
 
 
-def _load(
-    sources: Sequence[str], options: TrainOptions, recipe: Recipe
-) -> tuple[PhotoSet, PhotoSet]:
-    """Training and validation photos."""
-    if not sources:
-        raise OptionError("no training data: give folders, shards or films with colour")
-    threads = os.cpu_count() or 1
-    side = max(options.short_side, *(phase.size for phase in recipe.phases))
-    photos = load_photos(sources, side, threads, read_film=film_reader())
-    if options.val:
-        return photos, load_photos(options.val, 256, threads, read_film=film_reader())
-    kept, held_out = split_photos(photos, recipe.val_share, options.seed)
-    return replace(kept, unreadable=photos.unreadable, grey=photos.grey), held_out
+@dataclass(frozen=True, slots=True, eq=False)
+class _Data:
+    """What a run is trained and evaluated on."""
+
+    photos: PhotoSet
+    source: CropSource
+    small: tuple[str, ...]
+    """The photos that are left out, since they are smaller than the crops."""
+    val: PhotoSet
+
+    def __len__(self) -> int:
+        """Photos that are trained on."""
+        return len(self.photos) - len(self.small)
+
+    @classmethod
+    def of(
+        cls,
+        photos: PhotoSet,
+        val: PhotoSet,
+        options: TrainOptions,
+        recipe: Recipe,
+        device: torch.device,
+    ) -> _Data:
+        """`OptionError` if there is a phase for whose crops all photos are too small."""
+        source = CropSource(repeat_palest(photos, recipe.pale_share), device)
+        each = [CropSettings.of(phase) for phase in recipe.default_phases]
+        fits = np.all([large_enough(source.sizes, settings) for settings in each], axis=0)
+        small = tuple(path for path, fit in zip(photos.paths, fits, strict=False) if not fit)
+        return cls(photos, source, small, val.take(spread_indices(len(val), options.val_pictures)))
 
 
 def _schedule(options: TrainOptions, recipe: Recipe, photos: int) -> Schedule:
@@ -186,41 +187,72 @@ def _schedule(options: TrainOptions, recipe: Recipe, photos: int) -> Schedule:
     return Schedule(steps=max(1, round(epochs * photos / recipe.batch_size)))
 
 
+def _changed(
+    schedule: Schedule, at: Standing, options: TrainOptions, recipe: Recipe, photos: int
+) -> Schedule:
+    """The schedule with the length that the options give; its evaluations are counted anew."""
+    length = _schedule(options, recipe, photos)
+    changed = schedule.changed(length, at.step, at.elapsed_seconds)
+    if changed is schedule:
+        return schedule
+    if _is_over(changed, at):
+        raise OptionError(
+            f"--{_length_text(options)}: the run has trained {at.step} steps in "
+            f"{at.elapsed_seconds / 60:.3g} minutes already; give more, the length is the whole "
+            "run's"
+        )
+    at.evaluations = 0
+    return changed
+
+
+def _length_text(options: TrainOptions) -> str:
+    lengths = {"steps": options.steps, "epochs": options.epochs, "minutes": options.minutes}
+    return ", ".join(f"{name} {value}" for name, value in lengths.items() if value is not None)
+
+
+def _is_over(schedule: Schedule, at: Standing) -> bool:
+    return schedule.share(at.step, at.elapsed_seconds) >= 1.0
+
+
+def _finished(folder: RunFolder, at: Standing, *, was_finished: bool = False) -> TrainFinished:
+    return TrainFinished(folder.path, at.step, at.elapsed_seconds, False, was_finished)
+
+
 def _drive(
     trainer: Trainer,
     folder: RunFolder,
-    photos: PhotoSet,
-    val: PhotoSet,
+    card: ModelCard,
+    schedule: Schedule,
+    data: _Data,
     options: TrainOptions,
     stop: Callable[[], bool],
 ) -> Iterator[TrainEvent]:
     """Train, save and evaluate; the first of several processes writes and reports."""
     at, recipe, leads = trainer.standing, trainer.recipe, trainer.workers.rank == 0
-    schedule = _schedule(options, recipe, len(photos))
-    shown = val.take(spread_indices(len(val), options.val_pictures))
+    if _is_over(schedule, at):
+        if leads:
+            yield _finished(folder, at, was_finished=True)
+        return
     if leads:
         yield TrainStarted(
             folder=folder.path,
             recipe=recipe.name,
             architecture=recipe.architecture,
             parameters=sum(p.numel() for p in trainer.generator.parameters()),
-            photos=len(photos),
-            val_photos=len(shown),
-            unreadable=photos.unreadable,
-            grey=photos.grey,
+            photos=len(data),
+            val_photos=len(data.val),
+            unreadable=data.photos.unreadable,
+            grey=data.photos.grey,
+            small=data.small,
             device=str(trainer.device),
             steps=schedule.steps,
             seconds=schedule.seconds,
             step=at.step,
             is_upscaler=isinstance(trainer.generator, Upscaler),
         )
-    source = CropSource(repeat_palest(photos, recipe.pale_share), trainer.device)
-    about = _card(trainer, options, folder, len(photos))
     log = _open_tensorboard(folder, options) if leads else None
-    saved, phase, progress, stopped = time.monotonic(), at.phase, 0.0, False
-    for report in train(trainer, source, schedule, stop=stop):
-        progress = report.progress
-        stopped = progress < 1.0 and stop()
+    saved = time.monotonic()
+    for report in train(trainer, data.source, schedule, stop=stop):
         if not leads:
             continue
         folder.append(_entry(report))
@@ -228,145 +260,26 @@ def _drive(
             for name, value in report.losses.items():
                 log.add_scalar(f"loss/{name}", value, report.step)
         yield report
-        is_due = progress >= (at.evaluations + 1) / options.evaluations
-        if progress >= 1.0 or is_due or (at.phase != phase and phase >= 0):
-            at.evaluations = int(progress * options.evaluations)
-            event = _evaluate(trainer, folder, about, source, shown)
+        share = schedule.share(at.step, at.elapsed_seconds)
+        has_ended = share >= 1.0 or phase_at(recipe, schedule.place(share))[0] != at.phase
+        due = evaluations_due(share, options.evaluations)
+        # Where it is stopped in between, an unbroken run would not be evaluated.
+        if has_ended or (due > at.evaluations and at.step % REPORT_STEPS == 0):
+            at.evaluations = due
+            event = evaluate_run(trainer, folder, card, data.source, data.val)
             if log is not None:
                 log.add_scalar("val/psnr_gain", event.report.psnr_gain, event.step)
             yield event
-            save_state(trainer, folder.state)
+            save_state(trainer, card, schedule, folder.state)
             saved = time.monotonic()
-        elif stopped or time.monotonic() - saved > _SAVE_SECONDS:
-            save_state(trainer, folder.state)
-            save_network(*_checkpoint(trainer, about, source), folder.last)
+        elif stop() or time.monotonic() - saved > _SAVE_SECONDS:
+            save_state(trainer, card, schedule, folder.state)
+            save_network(*checkpoint(trainer, card, data.source), folder.last)
             saved = time.monotonic()
-        phase = at.phase
     if log is not None:
         log.close()
     if leads:
-        yield TrainFinished(folder.path, at.step, at.elapsed_seconds, progress < 1.0)
-
-
-def _evaluate(
-    trainer: Trainer, folder: RunFolder, about: ModelCard, source: CropSource, val: PhotoSet
-) -> Evaluated:
-    """Measure the averaged weights, write `last`, `best` if they are, sheets and curves."""
-    at = trainer.standing
-    network, card = _checkpoint(trainer, about, source)
-    report, pictures = _measure(trainer, network, card, val)
-    fitting = report.saturation_at(1.0) if isinstance(report, PhotoReport) else 1.0
-    if fitting < 1 and isinstance(network, MobileNetUNet):
-        at.tone *= fitting  # it is surer of these pictures than of those before
-        card = _toned(network, about, card, at.tone)
-        report, pictures = _measure(trainer, network, card, val)
-    if isinstance(report, PhotoReport):
-        score = report.gain_at(SCORE_COLORFULNESS)
-    else:
-        score = report.psnr_gain
-    is_best = score > at.best_score or not folder.best.exists()
-    at.best_score = max(score, at.best_score)
-    card = replace(card, metrics=report.card_metrics())
-    save_network(network, card, folder.last)
-    if is_best:
-        save_network(network, card, folder.best)
-    folder.append({"step": at.step, "score": score, "best": is_best, **report.card_metrics()})
-    columns = [
-        make_sheet([[column] for column in one], cell_height=_CELL_HEIGHT)
-        for one in zip(*pictures, strict=True)
-    ]
-    folder.write_sheet(at.step, *columns)
-    folder.write_curves()
-    return Evaluated(at.step, report, score, is_best)
-
-
-def _measure(
-    trainer: Trainer, network: Network, card: ModelCard, val: PhotoSet
-) -> tuple[PhotoReport | EnlargeReport, list[tuple[Picture, Picture, Picture]]]:
-    """A checkpoint's report, and a few of the pictures: before, made and true."""
-    pictures: list[tuple[Picture, Picture, Picture]] = []
-    keep = spread_indices(len(val), _SHEET_PICTURES)
-
-    def on_picture(before: Photo, ours: Photo, truth: Photo) -> None:
-        pictures.append((before, ours, truth))
-
-    report: PhotoReport | EnlargeReport
-    if isinstance(network, Upscaler):
-        upscaler = LoadedUpscaler(network, card, trainer.device)
-        smaller = worn_half(trainer.phase.degrade, trainer.seed)
-        report = evaluate_enlarging(
-            upscaler, val.photos, smaller=smaller, keep=keep, on_picture=on_picture
-        )
-    else:
-        assert isinstance(network, Generator)
-        model = LoadedModel(network, card, trainer.device)
-        report = evaluate_photos(model, val.photos, keep=keep, on_picture=on_picture)
-    return report, pictures
-
-
-def _checkpoint(
-    trainer: Trainer, about: ModelCard, source: CropSource
-) -> tuple[Network, ModelCard]:
-    """A network with the averaged weights, ready to be run, and the card that says how far they
-    were trained.
-    """
-    network = build_network(about.architecture, about.config)
-    network.load_state_dict(trainer.averaged())
-    network = network.to(trainer.device).eval().requires_grad_(False)
-    at = trainer.standing
-    images = at.step * trainer.recipe.batch_size
-    made = f"{about.provenance}; {at.step} steps, {images} pictures seen".lstrip("; ")
-    card = replace(about, provenance=made)
-    if isinstance(network, MobileNetUNet):
-        pictures = shown_pictures(source, trainer.phase, trainer.seed)
-        fit_reading(network, pictures, half=trainer.half)
-        card = _toned(network, about, card, at.tone)
-    return network, card
-
-
-def _toned(network: MobileNetUNet, about: ModelCard, card: ModelCard, tone: float) -> ModelCard:
-    """Give the network so much of the gain of chroma that `about` states; the card that says so."""
-    gain = tone * float(about.config["chroma_gain"])
-    network.config = replace(network.config, chroma_gain=gain)
-    descriptor = replace(card.descriptor, looks=network.descriptor.looks)
-    return replace(card, config=asdict(network.config), descriptor=descriptor)
-
-
-def _card(trainer: Trainer, options: TrainOptions, folder: RunFolder, photos: int) -> ModelCard:
-    recipe, generator = trainer.recipe, trainer.generator
-    config = getattr(generator, "config", None)
-    descriptor = generator.descriptor
-    if any(phase.hints.chance > 0 for phase in recipe.default_phases):
-        descriptor = replace(descriptor, accepts_hints=True)
-    if descriptor.is_upscaler and all(
-        phase.degrade == NO_DEGRADATION for phase in recipe.default_phases
-    ):
-        # Of worn pictures the mirror image tells nothing more, and it takes as long again.
-        descriptor = replace(descriptor, mirrored=True)
-    init = "" if options.init is None else f", begun from {Path(options.init).name}"
-    texts: dict[str, Any] = {
-        "name": folder.path.resolve().name,
-        "description": recipe.summary,
-        "training_data": f"{photos} pictures",
-        "provenance": f"filmcolor {__version__}, recipe {recipe.name}{init}",
-    }
-    if options.card is not None:
-        texts |= _card_texts(options.card)
-    return ModelCard(
-        architecture=recipe.architecture,
-        config={} if config is None else asdict(config),
-        descriptor=descriptor,
-        **texts,
-    )
-
-
-def _card_texts(path: str) -> Mapping[str, str]:
-    known = ("name", "description", "license", "training_data", "provenance", "weaknesses")
-    values = read_toml(path)
-    for name, value in values.items():
-        if name not in known or not isinstance(value, str):
-            raise OptionError(f"--card {path}: entry {name!r} is none of the texts {known}")
-    return values
+        yield replace(_finished(folder, at), stopped=not _is_over(schedule, at))
 
 
 def _entry(report: StepReport) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
     config.toml  command.txt  metrics.jsonl  curves.png  progress.png  sheets/step-0000500.png
     state.safetensors (to go on)  last.safetensors  best.safetensors (to colour with)
+    frames/ frames-val/ (those that were taken from films)
 
 Every file is replaced only by a whole one. It must not know how training works.
 """
@@ -60,10 +61,8 @@ class RunFolder:
         """One JSON object a line."""
         return self.path / "metrics.jsonl"
 
-    def create(self, config: Mapping[str, Any], command: Sequence[str]) -> None:
-        """Make the folder; `OptionError` if a run stands there already, or anything else that a run
-        would write over.
-        """
+    def check_free(self) -> None:
+        """Raise `OptionError` if a run stands there already, or else what one would write over."""
         if (self.path / "config.toml").exists():
             raise self._occupied()
         for name in _FILES:
@@ -72,6 +71,10 @@ class RunFolder:
                     f"{self.path / name}: is there already, and no training run's; choose another "
                     "-o"
                 )
+
+    def create(self, config: Mapping[str, Any], command: Sequence[str]) -> None:
+        """Make the folder; raises as `check_free`."""
+        self.check_free()
         text = tomli_w.dumps(
             {"filmcolor": __version__, "command": shlex.join(command)} | dict(config)
         )
@@ -85,6 +88,10 @@ class RunFolder:
                 f"{self.path}: cannot be made ({error.strerror}); choose another -o"
             ) from error
         self._write_text("command.txt", shlex.join(command) + "\n")
+
+    def write_config(self, config: Mapping[str, Any]) -> None:
+        """Keep the configuration, in place of what it was."""
+        self._write_text("config.toml", tomli_w.dumps(config))
 
     def _occupied(self) -> OptionError:
         return OptionError(

@@ -18,7 +18,8 @@ class Soap(Optimizer):
     """A convolution's weights count as a matrix (out, in x rows x columns), a bias as one column.
 
     Parameters as Adam's. `turned`: steps between two looks at how the basis has turned (one power
-    iteration and an orthogonalization).
+    iteration and an orthogonalization). All that is remembered lies row by row, as it does when it
+    comes back from a file: products of matrices that lie otherwise are rounded otherwise.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class Soap(Optimizer):
             for weights in group["params"]:
                 if weights.grad is not None:
                     columns = weights.grad.flatten(1) if weights.ndim > 1 else weights.grad[:, None]
-                    self._move(weights, columns.float(), group)
+                    self._move(weights, columns.float().contiguous(), group)
         return loss
 
     def _move(self, weights: Tensor, slope: Tensor, group: dict[str, Any]) -> None:
@@ -54,7 +55,7 @@ class Soap(Optimizer):
                 state[side] = product
                 # On the CPU, since Apple's GPUs have no such function.
                 basis = torch.linalg.eigh(product.cpu()).eigenvectors
-                state[f"{side}_basis"] = basis.to(product.device)
+                state[f"{side}_basis"] = basis.to(product.device).contiguous()
             return
         state["step"] += 1
         step, (beta1, beta2) = int(state["step"]), group["betas"]
@@ -70,4 +71,4 @@ class Soap(Optimizer):
             state[side].lerp_(product, 1 - beta2)
             if step % self.turned == 0:
                 turned = torch.linalg.qr(state[side] @ state[f"{side}_basis"])
-                state[f"{side}_basis"] = turned.Q
+                state[f"{side}_basis"] = turned.Q.contiguous()

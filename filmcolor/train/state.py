@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,48 @@ from torch import Tensor
 
 from filmcolor.errors import CheckpointError, MediaError
 from filmcolor.media.partfile import PartFile
+from filmcolor.models.card import FORMAT as CARD_FORMAT
+from filmcolor.models.card import ModelCard
+from filmcolor.train.losses import AbBins
+from filmcolor.train.schedule import Schedule
 from filmcolor.train.trainer import Standing, Trainer
 
-_FORMAT = "filmcolor-training-1"
+_FORMAT = "filmcolor-training-2"
+_FORMER = ("filmcolor-training-1",)
+_FREQUENCY = "bins.frequency"
 
 
-def save_state(trainer: Trainer, path: Path) -> None:
-    """Write weights, averages, optimizers and the standing; the file is replaced only when whole.
+@dataclass(frozen=True, slots=True, eq=False)
+class SavedState:
+    """A state file's content: where the run stands, and what belongs to it from its beginning."""
+
+    path: Path
+    recipe: str
+    standing: Standing
+    card: ModelCard
+    """The checkpoints' card, whose config is the generator's."""
+    schedule: Schedule
+    tensors: Mapping[str, Tensor]
+
+    def bins(self) -> AbBins:
+        """The classes of the default architecture; `CheckpointError` if there are none."""
+        try:
+            centers = self.tensors["generator.bin_centers"]
+            step = float(self.card.config["bin_step"])
+            return AbBins.counted(centers, self.tensors[_FREQUENCY], step)
+        except KeyError as error:
+            raise CheckpointError(f"{self.path}: holds no classes ({error})") from error
+
+
+def save_state(trainer: Trainer, card: ModelCard, schedule: Schedule, path: Path) -> None:
+    """Write weights, averages, optimizers, classes, the standing and the run's card and length; the
+    file is replaced only when whole.
 
     Raises `MediaError` when the disk refuses, and leaves the former file as it was.
     """
     tensors = {f"generator.{k}": v for k, v in trainer.generator.state_dict().items()}
+    if trainer.bins is not None:
+        tensors[_FREQUENCY] = trainer.bins.frequency
     if trainer.recipe.ema:
         tensors |= {f"average.{k}": v for k, v in trainer.average.items()}
     if trainer.discriminator is not None:
@@ -38,7 +70,13 @@ def save_state(trainer: Trainer, path: Path) -> None:
         for number, state in optimizer.state_dict()["state"].items():
             tensors |= {f"{name}.{number}.{key}": value for key, value in state.items()}
     standing = {k: v if math.isfinite(v) else str(v) for k, v in asdict(trainer.standing).items()}
-    header = {"format": _FORMAT, "recipe": trainer.recipe.name, "standing": json.dumps(standing)}
+    header = {
+        **card.to_header(),
+        "format": _FORMAT,
+        "recipe": trainer.recipe.name,
+        "standing": json.dumps(standing),
+        "schedule": json.dumps(asdict(schedule)),
+    }
     write_tensors(tensors, path, header)
 
 
@@ -57,26 +95,43 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path, header: Mapping[str
     part.commit()
 
 
-def restore_state(trainer: Trainer, path: Path) -> None:
-    """Take up what `save_state` wrote, for the same recipe and networks.
-
-    Raises `CheckpointError` for a missing, damaged or foreign file.
-    """
+def read_state(path: Path) -> SavedState:
+    """What `save_state` wrote; `CheckpointError` for a missing, damaged, foreign or former file."""
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            # Copied, since in the file they lie anywhere, and how products are rounded depends on
+            # where in memory the factors begin.
+            tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: no whole training state ({error})") from error
+    if header.get("format") in _FORMER:
+        raise CheckpointError(
+            f"{path}: a state of an earlier filmcolor, which does not hold all that belongs to the "
+            "run, so that it cannot go on exactly; begin a new run with --init "
+            f"{shlex.quote(str(path.parent / 'best.safetensors'))}"
+        )
     if header.get("format") != _FORMAT:
         raise CheckpointError(f"{path}: not a training state of filmcolor")
-    if header["recipe"] != trainer.recipe.name:
+    kinds = {field.name: type(getattr(Standing(), field.name)) for field in fields(Standing)}
+    try:
+        values: dict[str, Any] = json.loads(header["standing"])
+        standing = Standing(**{name: kinds[name](value) for name, value in values.items()})
+        schedule = Schedule(**json.loads(header["schedule"]))
+        recipe = header["recipe"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: the state's header cannot be read ({error})") from error
+    card = ModelCard.from_header({**header, "format": CARD_FORMAT}, str(path))
+    return SavedState(path, recipe, standing, card, schedule, tensors)
+
+
+def restore_state(trainer: Trainer, saved: SavedState) -> None:
+    """Take up a saved state, for the same recipe and networks; `CheckpointError` for others."""
+    path, tensors, standing = saved.path, saved.tensors, saved.standing
+    if saved.recipe != trainer.recipe.name:
         raise CheckpointError(
-            f"{path}: a state of recipe {header['recipe']}, not of {trainer.recipe.name}"
+            f"{path}: a state of recipe {saved.recipe}, not of {trainer.recipe.name}"
         )
-    values: dict[str, Any] = json.loads(header["standing"])
-    kinds = {field.name: type(getattr(trainer.standing, field.name)) for field in fields(Standing)}
-    standing = {name: kinds[name](value) for name, value in values.items()}
     try:
         trainer.generator.load_state_dict(_part(tensors, "generator"))
         if trainer.recipe.ema:
@@ -85,8 +140,8 @@ def restore_state(trainer: Trainer, path: Path) -> None:
                 value.copy_(average[name])
         if trainer.discriminator is not None:
             trainer.discriminator.load_state_dict(_part(tensors, "discriminator"))
-        if standing["phase"] >= 0:
-            trainer.start_phase(standing["phase"])
+        if standing.phase >= 0:
+            trainer.start_phase(standing.phase)
         for name, optimizer in _optimizers(trainer).items():
             state: dict[int, dict[str, Tensor]] = {}
             for key, value in _part(tensors, name).items():
@@ -95,8 +150,7 @@ def restore_state(trainer: Trainer, path: Path) -> None:
             optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
     except (KeyError, RuntimeError, ValueError) as error:
         raise CheckpointError(f"{path}: does not fit these networks ({error})") from error
-    for name, value in standing.items():
-        setattr(trainer.standing, name, value)
+    trainer.standing = replace(standing)
 
 
 def _optimizers(trainer: Trainer) -> dict[str, torch.optim.Optimizer]:

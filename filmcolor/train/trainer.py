@@ -41,6 +41,9 @@ _LEAST_STABILITY = 2
 on the CPU, which splits its sums over whichever threads are free, so no two runs would agree."""
 _STABILITY_SHIFT = 2
 """Px by which it is moved at most."""
+_RISE = 0.1
+"""Of the rate where a cosine begins: so far it rises again in a length that was added to a finished
+run, smoothly from where it had ended and back, so that nothing leaps and something is learnt."""
 _STALL_STEPS = 500
 """A plateau schedule divides the rate by ten when the loss, averaged over so many steps, is not
 below that of the stretch before by at least one per cent."""
@@ -56,6 +59,8 @@ class Standing:
     """Number of the phase whose optimizers are in use."""
     phase_step: int = 0
     phase_progress: float = 0.0
+    added_progress: float = 0.0
+    """How far a length is that was added when the run had come to its end, 0..1."""
     rate_factor: float = 1.0
     """What a plateau schedule has left of the rate."""
     stretch_loss: float = math.inf
@@ -64,8 +69,8 @@ class Standing:
     best_score: float = -math.inf
     evaluations: int = 0
     tone: float = 1.0
-    """Factor on the gain of chroma of what is saved, so that it paints no more colour than there
-    is."""
+    """Factor on the gain of chroma of what is saved, at most 1, so that it paints no more colour
+    than there is; fitted anew at each evaluation."""
 
 
 class Trainer:
@@ -200,7 +205,7 @@ class Trainer:
             if weights.semantics and self.teacher is not None and painting.coarsest is not None:
                 terms["semantics"] = self._forgetting(rgb, painting.coarsest)
             if weights.stability:
-                terms["stability"] = self._instability(rgb, painting, rng)
+                terms["stability"] = self._instability(rgb, hint, painting, rng)
             if weights.adversarial and adversary is not None:
                 fooled = {
                     "hinge": losses.hinge_generator_loss,
@@ -237,14 +242,21 @@ class Trainer:
             verdict: Tensor = discriminator(picture)
         return verdict.float()
 
-    def _instability(self, rgb: Tensor, painting: Painting, rng: torch.Generator) -> Tensor:
-        """How far colours go astray when some of the pictures are moved and worn anew."""
+    def _instability(
+        self, rgb: Tensor, hint: Hint | None, painting: Painting, rng: torch.Generator
+    ) -> Tensor:
+        """How far colours go astray when some of the pictures are moved and worn anew, and what is
+        known of their colours is moved with them.
+        """
         count = max(_LEAST_STABILITY, round(_STABILITY_SHARE * rgb.shape[0]))
         size = 2 * _STABILITY_SHIFT + 1
         move = torch.randint(size, (2,), generator=rng, device=rgb.device) - _STABILITY_SHIFT
         down, right = (int(value) for value in move)
         worn = degrade(rgb[:count], self.phase.degrade, rng)
-        again = self._paint(lightness(shifted(worn, down, right)))
+        if hint is not None:
+            known = hint.ab[:count], hint.confidence[:count]
+            hint = Hint(*(shifted(part, down, right) for part in known))
+        again = self._paint(lightness(shifted(worn, down, right)), hint)
         assert again.ab is not None and painting.ab is not None
         scale = again.ab.shape[-1] / rgb.shape[-1]
         expected = shifted(painting.ab[:count], down * scale, right * scale)
@@ -274,7 +286,9 @@ class Trainer:
         share = min(1.0, (at.phase_step + 1) / (phase.warmup_steps + 1)) * at.rate_factor
         if phase.schedule == "cosine":
             start, stop = phase.rate_shares
-            share *= stop + (start - stop) * 0.5 * (1 + math.cos(math.pi * at.phase_progress))
+            fallen = stop + (start - stop) * 0.5 * (1 + math.cos(math.pi * at.phase_progress))
+            risen = max(0.0, _RISE * start - stop) * math.sin(math.pi * at.added_progress) ** 2
+            share *= fallen + risen
         for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
             for group in optimizer.param_groups if optimizer is not None else ():
                 group["lr"] = group["peak"] * share

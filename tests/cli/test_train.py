@@ -21,12 +21,12 @@ from safetensors.torch import load_file, save_file
 
 from filmcolor.cli import main
 from filmcolor.models.card import read_card
-from filmcolor.models.mobilenet_unet import MobileNetEncoder, MobileNetUNet
+from filmcolor.models.mobilenet_unet import MobileNetUNet
 from filmcolor.train.recipes import FILM
 from filmcolor.train.settings import to_mapping
 from tests.cli.play import ONE_THREAD, QUICK
 from tests.clips import decode_film
-from tests.train.scenes import write_photographs
+from tests.train.scenes import imagenet_file, write_photographs
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +204,39 @@ def test_bad_data_is_one_clear_line(
     assert "no training run there" in complaint("--resume", tmp_path, code=2)
 
 
+def test_data_that_changed_are_told_and_a_run_goes_on_from_any_folder(
+    recipe: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All files are named relative to where the run is begun, and one is excluded."""
+    write_photographs(tmp_path / "frames", 9, 64, 64)
+    (tmp_path / "card.toml").write_text('license = "CC0-1.0"\n')
+    write_photographs(tmp_path / "val", 2, 64, 64)
+    monkeypatch.chdir(tmp_path)
+    begin = ["frames", "-o", "run", "--recipe", recipe, "--steps", 1, "--phase", "crops"]
+    begin += ["--card", "card.toml", "--val", "val"]
+    assert train(*begin, "--exclude", "cat*", *QUIET) == 2
+    assert "--exclude cat*: no picture has such a name" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+    assert train(*begin, "--exclude", "008*", *QUIET) == 0
+    config = tomllib.loads((tmp_path / "run" / "config.toml").read_text())
+    assert config["options"]["val"] == [str(tmp_path / "val")]
+    assert config["options"]["card"] == str(tmp_path / "card.toml")
+    assert config["pictures"]["count"] == 8
+    monkeypatch.chdir(tmp_path.parent)
+    resume = ["train", "--resume", str(tmp_path / "run"), "--steps", "2", "--quiet"]
+    (tmp_path / "frames" / "007.png").rename(tmp_path / "frames" / "009.png")
+    assert main(resume) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "the training data are not those that the run began with (8 pictures then and" in line
+    assert main([*resume, "--data-changed"]) == 0
+    assert main([*resume[:-2], "3", "--quiet"]) == 0  # it is known now
+    assert train("frames", "-o", "other", "--data-changed", *QUIET) == 2
+    assert "--data-changed goes with --resume" in capsys.readouterr().err
+
+
 def test_losses_go_to_tensorboard_where_it_is_installed(
     frames: Path,
     recipe: Path,
@@ -315,18 +348,6 @@ def test_two_processes_train_like_one(frames: Path, recipe: Path, tmp_path: Path
     assert len(one) == len(two) > 1
     assert one[0] > 1.05 * one[-1]
     assert np.allclose(one, two, rtol=0.01)
-
-
-def imagenet_file(path: Path) -> Path:
-    """Weights with the names of MobileNetV2's, as they are published."""
-    tensors = {}
-    for name, value in MobileNetEncoder(channels=3).state_dict().items():
-        if name.startswith("blocks."):
-            _, number, rest = name.split(".", 2)
-            name = f"block{int(number):02d}.{rest}"
-        tensors[name] = value.contiguous()
-    save_file(tensors, path)
-    return path
 
 
 def semantics_of(run: Path) -> list[float]:

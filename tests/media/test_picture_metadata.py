@@ -281,7 +281,7 @@ def test_xmp_is_kept(tmp_path: Path, suffix: str) -> None:
 def told(source: Path, target: Path) -> list[str]:
     """What is said when a picture is written."""
     picture = read_picture(source)
-    notices = write_picture(picture, *neutral(picture), target, label=LABEL)
+    notices = write_picture(picture, *neutral(picture), target, label=LABEL, overwrite=True)
     assert all(notice.warning for notice in notices)
     return [notice.text for notice in notices]
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from safetensors.torch import save_file
 
+from filmcolor.models.mobilenet_unet import MobileNetEncoder
 from filmcolor.train.data import PhotoSet
 
 
@@ -31,3 +33,15 @@ def write_photographs(folder: Path, count: int = 6, height: int = 48, width: int
     for name, photo in enumerate(photographs(count, height, width).photos):
         cv2.imwrite(str(folder / f"{name:03}.png"), cv2.cvtColor(photo, cv2.COLOR_RGB2BGR))
     return folder
+
+
+def imagenet_file(path: Path) -> Path:
+    """Weights with the names of MobileNetV2's, as they are published."""
+    tensors = {}
+    for name, value in MobileNetEncoder(channels=3).state_dict().items():
+        if name.startswith("blocks."):
+            _, number, rest = name.split(".", 2)
+            name = f"block{int(number):02d}.{rest}"
+        tensors[name] = value.contiguous()
+    save_file(tensors, path)
+    return path

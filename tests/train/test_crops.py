@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from filmcolor.errors import OptionError
 from filmcolor.train.crops import (
     CropSettings,
     CropSource,
     cut_from_block,
     cut_with_opencv,
+    large_enough,
     plan_crops,
 )
 from filmcolor.train.data import PhotoSet
@@ -114,6 +118,39 @@ def test_crops_of_their_own_size_are_the_very_pixels(*, mirrored: bool) -> None:
     )
     single = cut_with_opencv(photo, box[0], 24, mirrored=mirrored)
     assert torch.equal(block[0], torch.from_numpy(single).permute(2, 0, 1).float() / 255)
+
+
+def test_a_crop_to_be_resized_leaves_the_others_pixels_as_they_are() -> None:
+    """Of a batch on a device, too, every crop is cut as it would be alone."""
+    rng = np.random.default_rng(0)
+    large, small = (rng.integers(0, 256, (side, side, 3)).astype(np.uint8) for side in (60, 20))
+    boxes = np.array([[3, 7, 24, 24], [0, 0, 20, 20], [30, 11, 24, 24]])
+    mirrored = np.array([False, True, True])
+    block = cut_from_block(
+        torch.from_numpy(np.concatenate([large.reshape(-1, 3), small.reshape(-1, 3)])),
+        torch.tensor([0, 60 * 60, 0]),
+        torch.tensor([60, 20, 60]),
+        torch.from_numpy(boxes),
+        torch.from_numpy(mirrored),
+        24,
+    )
+    for index, photo in enumerate((large, small, large)):
+        single = cut_with_opencv(photo, boxes[index], 24, mirrored=bool(mirrored[index]))
+        off = block[index] - torch.from_numpy(single).permute(2, 0, 1).float() / 255
+        assert off.abs().max() == 0 if photo is large else off.std() < 0.2
+
+
+def test_photos_too_small_for_crops_of_their_own_pixels_are_left_out() -> None:
+    settings = CropSettings(size=100, native=True)
+    chosen = [plan_crops(SIZES, settings, 4, seed=3, step=step) for step in range(6)]
+    assert {tuple(box[2:]) for plan in chosen for box in plan.box.tolist()} == {(100, 100)}
+    order = np.concatenate([plan.photo for plan in chosen])
+    for epoch in order.reshape(8, 3):
+        assert sorted(epoch) == [0, 2, 3]
+    assert large_enough(SIZES, settings).tolist() == [True, False, True, True, False]
+    assert large_enough(SIZES, CropSettings(size=100)).all()
+    with pytest.raises(OptionError, match="crops of 300 px are cut without resizing, and every"):
+        plan_crops(SIZES, replace(settings, size=300), 4, seed=3, step=0)
 
 
 def test_a_source_gives_a_batch_in_colour() -> None:

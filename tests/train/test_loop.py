@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
 
 from filmcolor.errors import CheckpointError, JobError, MediaError, OptionError
-from filmcolor.models.base import Generator
+from filmcolor.models.base import Generator, Hint
+from filmcolor.models.card import ModelCard
 from filmcolor.models.discriminators import PatchDiscriminator
 from filmcolor.models.mobilenet_unet import MobileNetEncoder, MobileNetUNet, MobileNetUNetConfig
 from filmcolor.train.crops import CropSource
 from filmcolor.train.degrade import DegradeSettings
 from filmcolor.train.hints import HintSettings
-from filmcolor.train.loop import Schedule, StepReport, train
+from filmcolor.train.loop import StepReport, train
 from filmcolor.train.losses import AbBins
 from filmcolor.train.recipes import Adversary, Losses, Phase, Recipe
-from filmcolor.train.state import restore_state, save_state
+from filmcolor.train.schedule import Schedule
+from filmcolor.train.state import read_state, restore_state, save_state, write_tensors
 from filmcolor.train.trainer import Trainer, sample_ab
 from tests.train.scenes import photographs
 
@@ -58,12 +61,14 @@ RECIPE = Recipe(
     ema=0.9,
     gradient_norm=1.0,
 )
+CONFIG = MobileNetUNetConfig(widths=(16, 16, 16), bins=12)
+CARD = ModelCard("small", "mobilenet-unet", config=asdict(CONFIG))
 SOURCE = CropSource(photographs(), torch.device("cpu"))
 
 
 def new_trainer(recipe: Recipe = RECIPE, **settings: object) -> Trainer:
     torch.manual_seed(0)
-    generator = MobileNetUNet(MobileNetUNetConfig(widths=(16, 16, 16), bins=12))
+    generator = MobileNetUNet(CONFIG)
     bins = AbBins.from_samples(sample_ab(photographs(), 0), 12)
     generator.bin_centers.copy_(bins.centers)
     discriminator = PatchDiscriminator(3, norm="spectral", width=8)
@@ -141,9 +146,9 @@ def test_a_resumed_run_gives_the_weights_of_an_unbroken_one(
     run(whole, 40)
     first = new_trainer()
     run(first, 40, until=stopped_at)
-    save_state(first, tmp_path / "state.safetensors")
+    save_state(first, CARD, Schedule(steps=40), tmp_path / "state.safetensors")
     resumed = new_trainer()
-    restore_state(resumed, tmp_path / "state.safetensors")
+    restore_state(resumed, read_state(tmp_path / "state.safetensors"))
     assert resumed.standing.step == stopped_at
     run(resumed, 40)
     assert resumed.standing.step == 40
@@ -155,20 +160,48 @@ def test_a_resumed_run_gives_the_weights_of_an_unbroken_one(
 def test_a_state_must_be_whole_and_of_the_same_recipe(tmp_path: Path) -> None:
     path = tmp_path / "state.safetensors"
     with pytest.raises(CheckpointError, match="no whole training state"):
-        restore_state(new_trainer(), path)
-    save_state(new_trainer(), path)
+        read_state(path)
+    save_state(new_trainer(), CARD, Schedule(steps=40), path)
+    saved = read_state(path)
     with pytest.raises(CheckpointError, match="a state of recipe small, not of other"):
-        restore_state(new_trainer(replace(RECIPE, name="other")), path)
+        restore_state(new_trainer(replace(RECIPE, name="other")), saved)
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(CheckpointError, match="no whole training state"):
-        restore_state(new_trainer(), path)
+        read_state(path)
+
+
+def test_a_state_holds_what_belongs_to_its_run(tmp_path: Path) -> None:
+    path = tmp_path / "state.safetensors"
+    trainer = new_trainer()
+    save_state(trainer, CARD, Schedule(steps=40), path)
+    saved, bins = read_state(path), trainer.bins
+    assert bins is not None
+    assert saved.card.config == {**asdict(CONFIG), "widths": [16, 16, 16]}
+    assert torch.equal(saved.bins().centers, bins.centers)
+    assert torch.equal(saved.bins().frequency, bins.frequency)
+    assert torch.equal(saved.bins().lookup, bins.lookup)
+    upscaler = replace(saved, card=replace(CARD, config={}))
+    with pytest.raises(CheckpointError, match="holds no classes"):
+        upscaler.bins()
+
+
+def test_a_state_of_an_earlier_version_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "my run" / "state.safetensors"
+    path.parent.mkdir()
+    former = {"format": "filmcolor-training-1", "recipe": "small", "standing": "{}"}
+    write_tensors({"generator.bin_centers": torch.zeros(12, 2)}, path, former)
+    with pytest.raises(CheckpointError) as caught:
+        read_state(path)
+    (line,) = str(caught.value).splitlines()
+    assert "a state of an earlier filmcolor" in line
+    assert f"--init '{tmp_path}/my run/best.safetensors'" in line
 
 
 def test_a_full_disk_leaves_the_last_state_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "state.safetensors"
-    save_state(new_trainer(), path)
+    save_state(new_trainer(), CARD, Schedule(steps=40), path)
     before = path.read_bytes()
 
     def no_room(tensors: object, target: str, metadata: object) -> None:
@@ -177,7 +210,7 @@ def test_a_full_disk_leaves_the_last_state_as_it_was(
 
     monkeypatch.setattr("filmcolor.train.state.save_file", no_room)
     with pytest.raises(MediaError, match="make room on the disk"):
-        save_state(new_trainer(), path)
+        save_state(new_trainer(), CARD, Schedule(steps=40), path)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["state.safetensors"]
 
@@ -260,6 +293,97 @@ def test_what_is_painted_is_learnt_with_its_gain_and_asked_for_colour() -> None:
     bold = run(new_trainer(replace(RECIPE, phases=(asked,))), 40)
     assert bold[-1].losses["colorfulness"] < bold[0].losses["colorfulness"]
     assert bold[-1].losses["painted"] > plain[-1].losses["painted"]
+
+
+class Echo(Generator):
+    """Paints what it is told of the colours, and nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.strength = torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, lightness: torch.Tensor, hint: Hint | None = None) -> torch.Tensor:
+        if hint is None:
+            return self.strength * torch.zeros_like(lightness).expand(-1, 2, -1, -1)
+        return self.strength * hint.ab * hint.confidence
+
+
+def test_known_colours_move_with_the_picture_that_has_to_keep_its_colours() -> None:
+    """Were they kept from its second painting, to follow them would count as unsteady."""
+    phase = Phase(
+        name="steady",
+        size=32,
+        losses=Losses(l1=1.0, stability=1.0),
+        rate=0.0,
+        hints=HintSettings(chance=1.0),
+    )
+    recipe = Recipe(name="echo", summary="", architecture="echo", phases=(phase,), batch_size=4)
+    reports = list(train(Trainer(Echo(), None, recipe), SOURCE, Schedule(steps=5), every=1))
+    assert max(report.losses["stability"] for report in reports) < 1e-6
+
+
+FALLING = Phase(
+    name="falling",
+    share=0.75,
+    size=32,
+    losses=Losses(l1=1.0),
+    rate=0.1,
+    schedule="cosine",
+    rate_shares=(1.0, 0.005),
+)
+ENDING = replace(FALLING, name="ending", share=0.25, rate_shares=(0.005, 0.0))
+
+
+def rates_of(trainer: Trainer, schedule: Schedule, steps: int) -> list[tuple[str, float]]:
+    """Phase and share of the rate of each of so many steps."""
+    end = trainer.standing.step + steps
+
+    def stop() -> bool:
+        return trainer.standing.step >= end
+
+    reports = list(train(trainer, SOURCE, schedule, every=1, stop=stop))
+    return [(report.phase, report.rate / FALLING.rate) for report in reports]
+
+
+def echo_trainer(*phases: Phase) -> Trainer:
+    recipe = Recipe(name="echo", summary="", architecture="echo", phases=phases, batch_size=2)
+    return Trainer(Echo(), None, recipe)
+
+
+def test_a_run_lengthened_before_its_end_goes_on_without_a_leap() -> None:
+    plain = rates_of(echo_trainer(FALLING, ENDING), Schedule(steps=40), 40)
+    assert plain[15] == ("falling", pytest.approx(0.005 + 0.995 / 2))
+    trainer = echo_trainer(FALLING, ENDING)
+    first = rates_of(trainer, Schedule(steps=40), 15)
+    schedule = Schedule(steps=40).changed(Schedule(steps=90), 15, 0.0)
+    rest = rates_of(trainer, schedule, 100)
+    assert first == plain[:15]
+    # 25 steps were left, now 75 are: every third of them stands where one of the plain run did.
+    assert [phase for phase, _ in rest[::3]] == [phase for phase, _ in plain[15:]]
+    assert [rate for _, rate in rest[::3]] == pytest.approx([rate for _, rate in plain[15:]])
+    assert trainer.standing.step == 90
+
+
+def test_a_finished_run_trains_on_in_its_last_phase() -> None:
+    trainer = echo_trainer(ENDING, FALLING)
+    plain = rates_of(trainer, Schedule(steps=20), 20)
+    assert plain[-1] == ("falling", pytest.approx(0.02, abs=0.01))
+    optimizer = trainer.generator_optimizer
+    added = rates_of(trainer, Schedule(steps=20).changed(Schedule(steps=60), 20, 0.0), 100)
+    assert len(added) == 40 and {phase for phase, _ in added} == {"falling"}
+    assert trainer.generator_optimizer is optimizer
+    rates = [rate for _, rate in added]
+    assert rates[0] == pytest.approx(0.005)
+    assert max(rates) == rates[20] == pytest.approx(0.1)
+    assert rates[-1] == pytest.approx(0.005, abs=0.001)
+    assert max(abs(b - a) for a, b in pairwise(rates)) < 0.01
+
+
+def test_a_constant_rate_stays_after_the_end() -> None:
+    trainer = echo_trainer(replace(FALLING, schedule="constant"))
+    rates_of(trainer, Schedule(steps=4), 4)
+    more = Schedule(steps=4).changed(Schedule(steps=9), 4, 0.0)
+    assert rates_of(trainer, more, 9) == [("falling", 1.0)] * 5
 
 
 def imagenet_like(channels: int) -> MobileNetEncoder:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 import torch
 
+from filmcolor.errors import OptionError
 from filmcolor.models.mobilenet_unet import MobileNetUNet, MobileNetUNetConfig
-from filmcolor.train.reading import fit_reading
+from filmcolor.options import TrainOptions
+from filmcolor.train.crops import CropSource
+from filmcolor.train.reading import fit_reading, shown_pictures
+from filmcolor.train.recipes import FILM
+from tests.train.scenes import photographs
 
 
 def painter() -> MobileNetUNet:
@@ -57,3 +65,18 @@ def test_only_the_reading_changes_and_always_to_the_same() -> None:
     for name, value in one.state_dict().items():
         assert torch.equal(value, other.state_dict()[name])
         assert torch.equal(value, untouched[name]) != name.startswith("reading.")
+
+
+def test_a_time_stamp_is_a_seed_as_well() -> None:
+    source = CropSource(photographs(3), torch.device("cpu"))
+    phase = replace(FILM.phases[0], size=32)
+
+    def first(seed: int) -> torch.Tensor:
+        return next(shown_pictures(source, phase, seed))
+
+    stamp = 1_764_600_000_000_000
+    assert torch.equal(first(stamp), first(stamp))
+    assert not torch.equal(first(stamp), first(stamp + 1))
+    assert torch.isfinite(first(2**63 - 1)).all()
+    with pytest.raises(OptionError, match=f"--seed {2**63}: must be 0 to {2**63 - 1}"):
+        TrainOptions(seed=2**63)

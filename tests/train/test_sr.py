@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from filmcolor.cli.train_display import left_out_lines
 from filmcolor.color import luma_from_rgb
 from filmcolor.errors import CheckpointError, OptionError
 from filmcolor.evaluate.enlarging import evaluate_enlarging
@@ -19,10 +20,12 @@ from filmcolor.options import TrainOptions
 from filmcolor.train.build import build_trainer
 from filmcolor.train.crops import CropSettings, CropSource, plan_crops
 from filmcolor.train.degrade import NO_DEGRADATION, SMALL_FILM, degrade_small, worn_half
+from filmcolor.train.events import Evaluated, TrainStarted
 from filmcolor.train.features import VggFeatures, feature_loss, load_features
-from filmcolor.train.loop import Schedule, StepReport, train
+from filmcolor.train.loop import StepReport, train
 from filmcolor.train.recipes import RECIPES, SR, Losses
-from filmcolor.train.run import Evaluated, TrainStarted, train_run
+from filmcolor.train.run import train_run
+from filmcolor.train.schedule import Schedule
 from filmcolor.train.workers import Workers
 from tests.train.scenes import photographs, write_photographs
 from tests.upscalers import write_upscaler
@@ -74,6 +77,9 @@ def test_it_is_seeded() -> None:
     rgb = pictures(1)
     assert torch.equal(smaller(5, rgb, 2), smaller(5, rgb, 2))
     assert not torch.equal(smaller(5, rgb, 2), smaller(6, rgb, 2))
+    stamp = worn_half(SMALL_FILM, 1764600000_000_000)
+    assert torch.equal(stamp(5, rgb, 2), stamp(5, rgb, 2))
+    assert not torch.equal(stamp(5, rgb, 2), smaller(5, rgb, 2))
 
 
 def test_native_crops_are_the_photos_own_pixels() -> None:
@@ -139,6 +145,27 @@ def test_a_run_learns_and_its_checkpoint_enlarges(tmp_path: Path) -> None:
     again = evaluate_enlarging(model, photographs(6, 64, 64).photos)
     assert again.psnr_gain == pytest.approx(report.psnr_gain, abs=0.02)
     assert (tmp_path / "run" / "curves.png").exists()
+
+
+def test_pictures_smaller_than_the_crops_are_left_out_and_named(tmp_path: Path) -> None:
+    large = write_photographs(tmp_path / "large", 3, 64, 64)
+    small = write_photographs(tmp_path / "small", 2, 30, 80)
+    options = TrainOptions(
+        recipe="sr", epochs=2, batch_size=1, size=32, device="cpu", val=(str(large),)
+    )
+    events = list(train_run([str(large), str(small)], str(tmp_path / "run"), options))
+    started = next(event for event in events if isinstance(event, TrainStarted))
+    assert started.photos == 3
+    assert started.small == (str(small / "000.png"), str(small / "001.png"))
+    assert left_out_lines((), (), started.small) == [
+        f"2 too small pictures left out: {small}/000.png, {small}/001.png"
+    ]
+    assert started.steps == 6
+    card = load_upscaler(str(tmp_path / "run" / "last.safetensors")).card
+    assert card.training_data == "3 pictures"
+    with pytest.raises(OptionError, match="crops of 32 px are cut without resizing"):
+        list(train_run([str(small)], str(tmp_path / "none"), options))
+    assert not (tmp_path / "none").exists()
 
 
 def test_features_tell_texture_from_its_average(tmp_path: Path) -> None:
