@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -38,12 +39,14 @@ def _ignores_case(folder: Path) -> bool:
     """
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent
-    try:
-        names = [Path(entry.path) for entry in os.scandir(folder)]
-    except OSError:
-        names = []
-    for path in (*names, folder):
-        other = path.name.swapcase()
-        if other != path.name and path.name.isascii():
-            return is_same_file(path, path.with_name(other))
-    return False
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:  # the first with a letter tells; a large folder is not read whole
+            if (other := _swapped(entry.name)) != entry.name:
+                return is_same_file(entry.path, folder / other)
+    other = _swapped(folder.name)
+    return other != folder.name and is_same_file(folder, folder.with_name(other))
+
+
+def _swapped(name: str) -> str:
+    """With its ASCII letters in the other case."""
+    return "".join(each.swapcase() if each.isascii() else each for each in name)

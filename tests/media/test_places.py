@@ -40,3 +40,16 @@ def test_places_where_letters_of_both_cases_are_one(
     names = ("new.mp4", "NEW.MP4", "out/new.mp4", "out/New.mp4", "e\u0301.mp4", "\xc9.mp4")
     keys = [place_key(tmp_path / name) for name in names]
     assert [keys.index(key) for key in keys] == [0, 0, 2, 2, 4, 4]
+
+
+def test_of_a_large_folder_only_the_first_names_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each film of a batch is asked about, and all are in one folder."""
+    for number in range(50):
+        (tmp_path / f"{number} \u0444.mp4").touch()
+    asked: list[str] = []
+    swapped = places._swapped
+    monkeypatch.setattr(places, "_swapped", lambda name: asked.append(name) or swapped(name))
+    assert place_key(tmp_path / "new.mp4") != place_key(tmp_path / "New.mp4")
+    assert len(asked) == 2
