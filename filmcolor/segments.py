@@ -181,10 +181,10 @@ def make_all(
         try:
             made += yield from make(missing)
         except (FilmcolorError, OSError):
-            if is_shard and not folder.path.exists():
+            if is_shard and folder.is_gone():
                 return made, False  # the others were quicker
             raise
-        if is_shard and not folder.path.exists():
+        if is_shard and folder.is_gone():
             return made, False
         missing = folder.missing(segments)
         held = folder.held(missing)

@@ -33,6 +33,8 @@ from filmcolor.workplace import (
 
 _POLL_SECONDS = 0.05
 _WAIT_SECONDS = 1.0
+_TRIES = 10
+"""How often a folder is made anew that is removed in the moment in which it is entered."""
 
 
 def default_folder(target: str) -> Path:
@@ -135,14 +137,17 @@ class WorkFolder:
         """Whether the folder is there and this run inside of it; the one before may remove it in
         this very moment.
         """
-        enter_place(self.path)
-        try:
-            if not self._presence.take():
-                return False
-        except FileNotFoundError:
-            return self._enter()
-        enter_place(self.path)
-        return True
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                enter_place(self.path)
+                if not self._presence.take():
+                    return False
+                enter_place(self.path)
+                return True
+            except FileNotFoundError:
+                if not tries_left:
+                    raise
+        return False
 
     def __exit__(self, *_: object) -> None:
         """Give it up; it is removed if there is nothing in it worth keeping."""
@@ -166,6 +171,12 @@ class WorkFolder:
     def release_lock(self) -> None:
         """For a shard: let others plan or join."""
         self._lock.release()
+
+    def is_gone(self) -> bool:
+        """Whether another has put the film together and removed the folder, or all of ours in it
+        where filmcolor did not make it.
+        """
+        return not (self.path / MARK).exists()
 
     def is_alone(self) -> bool:
         """Whether the lock is held still: one that seemed dead has lost it."""
@@ -294,11 +305,11 @@ class WorkFolder:
     def take(self, segments: Sequence[Segment]) -> Iterator[tuple[Segment, Lease]]:
         """Segments that nobody has done or is doing, each with its lease, until none is left.
 
-        Ends when the folder is gone, which is when another has put the film together. Raises
+        Ends when the folder is gone, since another has put the film together. Raises
         `JobError` when this run is not inside any more.
         """
         for segment in segments:
-            if not self.path.exists():
+            if self.is_gone():
                 return
             self.check_held()
             if self._is_done(segment.number):

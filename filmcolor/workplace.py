@@ -65,7 +65,8 @@ def check_place(path: Path) -> None:
     try:
         if path.exists() and not path.is_dir():
             raise JobError(f"{path}: is no folder; choose another --work")
-        foreign = bool(_names(path)) and not is_own(path)
+        # In this order, since whoever is done there may remove it in this very moment.
+        foreign = not is_own(path) and bool(_names(path))
     except OSError as error:
         raise JobError(
             f"{path}: cannot be used ({error.strerror}); choose another --work"

@@ -124,6 +124,20 @@ def test_who_was_taken_for_dead_changes_nothing(
     assert same(planes(target), unbroken)
 
 
+def test_in_a_folder_that_was_there_before_the_end_is_seen_too(film: Path, tmp_path: Path) -> None:
+    """The folder stays when the film is whole; nothing else tells from it that there was work."""
+    target, folder = tmp_path / "out.mkv", tmp_path / "work"
+    folder.mkdir()
+    options = replace(OPTIONS, work=str(folder))
+    first = color_film(str(film), str(target), replace(options, shard=(1, 2)))
+    run_until_ledger_has(first, folder, 1)
+    for path in folder.glob("segment-*.lease"):
+        path.unlink()
+    assert end(color_film(str(film), str(target), options)).whole
+    assert not end(first).whole
+    assert target.exists() and not list(folder.iterdir())
+
+
 def test_a_run_in_another_way_waits(film: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.mkv"
     folder = default_folder(str(target))

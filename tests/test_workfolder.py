@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from filmcolor import workplace
 from filmcolor.errors import JobError
 from filmcolor.job import FilmPlan
 from filmcolor.lease import Lease, signature
@@ -297,6 +298,36 @@ def test_a_folder_that_vanishes_while_it_is_entered_is_made_again(
     monkeypatch.setattr(Lease, "take", late)
     with folder:
         assert {".filmcolor-work", "run.lock"} == {path.name for path in folder.path.iterdir()}
+
+
+def test_a_folder_that_vanishes_before_it_is_marked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = WorkFolder(tmp_path / "work", PRINT)
+    mkdir, turns = Path.mkdir, iter((True, True, False))
+
+    def vanishing(path: Path, *args: object, **named: object) -> None:
+        mkdir(path, *args, **named)  # type: ignore[arg-type]
+        if path == folder.path and next(turns, False):
+            path.rmdir()
+
+    monkeypatch.setattr(Path, "mkdir", vanishing)
+    with folder:
+        assert {".filmcolor-work", "run.lock"} == {path.name for path in folder.path.iterdir()}
+
+
+def test_a_folder_that_vanishes_while_it_is_looked_at_is_not_taken_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with WorkFolder(tmp_path / "work", PRINT) as folder:
+
+        def late(path: Path) -> bool:
+            shutil.rmtree(path)
+            return is_own(path)
+
+        is_own = workplace.is_own
+        monkeypatch.setattr(workplace, "is_own", late)
+        workplace.check_place(folder.path)
 
 
 @pytest.mark.parametrize(
