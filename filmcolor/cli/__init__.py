@@ -26,7 +26,7 @@ from filmcolor.cli.evaluate import evaluate_command
 from filmcolor.cli.extract import extract_command
 from filmcolor.cli.info import info_command
 from filmcolor.cli.jobs import jobs_command
-from filmcolor.cli.lines import write_lines
+from filmcolor.cli.lines import show_all_text, write_lines
 from filmcolor.cli.models import models_command
 from filmcolor.cli.plan import plan_command
 from filmcolor.cli.preview import preview_command
@@ -117,6 +117,7 @@ commands.add_command(completion_command)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (default: the process's own arguments) and return its exit code."""
+    show_all_text(sys.stdout)
     try:
         result = commands.main(
             None if arguments is None else list(arguments),

@@ -6,10 +6,11 @@ or pass for another line. Imports nothing heavy.
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -22,6 +23,12 @@ def printable(text: str) -> str:
     those that turn the direction of writing become "\ufffd".
     """
     return _STEERING.sub("\ufffd", text)
+
+
+def show_all_text(stream: TextIO) -> None:
+    """Let a stream write "?" for what its encoding has not, instead of raising an error."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")
 
 
 def write_line(text: str, *, to_stderr: bool = False) -> None:

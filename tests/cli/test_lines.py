@@ -123,3 +123,14 @@ def test_nothing_else_writes() -> None:
     own = {"lines.py": 3, "__init__.py": 1, "completion.py": 1}
     found = {path.name: path.read_text().count("click.echo(") for path in folder.glob("*.py")}
     assert {name: count for name, count in found.items() if count} == own
+
+
+def test_text_that_the_encoding_of_the_output_has_not_is_no_error(tmp_path: Path) -> None:
+    """As in a pipe on Windows."""
+    film = tmp_path / "\u0416.mkv"
+    make_clip(film, frames=3, width=64, height=48)
+    raw = io.BytesIO()
+    with redirect_stdout(io.TextIOWrapper(raw, encoding="cp1252")) as shown:
+        assert main(["info", str(film)]) == 0
+        shown.flush()
+        assert b"?.mkv" in raw.getvalue()
