@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from filmcolor.cli import lines, main
@@ -77,7 +78,9 @@ def test_json_escapes_what_steers_and_keeps_it() -> None:
     assert json.loads(text)["text"] == EVIL
 
 
-def test_tables_show_names_as_they_are() -> None:
+def test_tables_show_names_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "200")
     table = PlainTable(title="1 photograph")
     table.add_column("film")
     table.add_column(f"[red]{EVIL}")
