@@ -82,8 +82,8 @@ def test_tables_show_names_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "200")
     table = PlainTable(title="1 photograph")
-    table.add_column("film")
-    table.add_column(f"[red]{EVIL}")
+    table.add_column("film\non two lines")
+    table.add_column(f"[red]{EVIL}".replace("\n", "\r"))
     table.add_row(f"[bold]{EVIL}", "1.0")
     with terminal() as shown:
         print_table(table)
