@@ -16,11 +16,11 @@ from typing import Literal
 from filmcolor import pipeline
 from filmcolor.errors import CheckpointError, FilmcolorError, JobError, OptionError
 from filmcolor.media.images import find_pictures, mirror_target
-from filmcolor.media.places import place_key
+from filmcolor.media.places import place_key, refuse_sources
 from filmcolor.models.device import resolve_device
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
-from filmcolor.pictures import color_pictures, refuse_sources
+from filmcolor.pictures import color_pictures
 from filmcolor.types import Event, FilmDone, Finished
 from filmcolor.workplace import check_apart
 

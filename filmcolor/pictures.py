@@ -6,7 +6,7 @@ read -> infer -> [superres] -> compose -> write
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from filmcolor.media.images import (
     write_picture,
 )
 from filmcolor.media.partfile import refuse_taken
-from filmcolor.media.places import file_key
+from filmcolor.media.places import refuse_sources
 from filmcolor.models.checkpoint import LoadedModel, load_generator, load_upscaler
 from filmcolor.models.device import resolve_device
 from filmcolor.options import RunOptions
@@ -93,20 +93,6 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
         failed=count["failed"],
         unit="pictures",
     )
-
-
-def refuse_sources(pairs: Sequence[tuple[Path, Path]]) -> None:
-    """Raise `OptionError` if one of these (source, target) would be written onto any source, by
-    whatever name.
-    """
-    sources = {file_key(source): source for source, _ in pairs}
-    for source, target in pairs:
-        hit = sources.get(file_key(target)) if target.exists() else None
-        if hit is not None:
-            raise OptionError(
-                f"{target}: the result of {source} would replace {hit}, which is coloured too; "
-                "choose another -o"
-            )
 
 
 def _picture_pairs(source: Path, target: Path, *, single: bool) -> list[tuple[Path, Path]]:

@@ -214,12 +214,13 @@ def _open_job(
     folder = _work_folder(info, target, options)
     if folder is not None:
         check_apart([folder], run_files(info.path, target, options))
-        check_place(folder)
     device = resolve_device(options.color.device)
     if options.no_color:  # nothing to steady, nothing to carry
         options = replace(options, color=replace(options.color, stability=0.0, stride=1))
     refuse_hdr(info)
     output = plan_output(info, target, options)
+    if folder is not None:
+        check_place(folder)
     if options.sidecar:
         check_sidecar(info.path, target, overwrite=options.overwrite)
     model = shelf.of_film(options.color, device)

@@ -420,7 +420,7 @@ def test_one_picture_and_its_errors(tmp_path: Path) -> None:
         list(color_pictures(str(tmp_path / "empty"), str(tmp_path / "o"), QUICK))
     with pytest.raises(OptionError, match="must not go into"):
         list(color_pictures(str(tmp_path / "in"), str(tmp_path / "in" / "out"), QUICK))
-    with pytest.raises(OptionError, match="same picture"):
+    with pytest.raises(OptionError, match="is the source itself"):
         list(color_pictures(str(source), str(source), replace(QUICK, overwrite=True)))
     (tmp_path / "file").write_text("in the way")
     with pytest.raises((OptionError, JobError), match="must be a folder"):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+
+from filmcolor.errors import OptionError
 
 
 def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
@@ -23,6 +26,20 @@ def file_key(path: str | os.PathLike[str]) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def refuse_sources(pairs: Sequence[tuple[Path, Path]]) -> None:
+    """Raise `OptionError` if one of these (source, target) would be written onto any source, by
+    whatever name.
+    """
+    sources = {file_key(source): source for source, _ in pairs}
+    for source, target in pairs:
+        hit = sources.get(file_key(target)) if target.exists() else None
+        if hit is not None:
+            raise OptionError(
+                f"{target}: the result of {source} would replace {hit}, which is coloured too; "
+                "choose another -o"
+            )
 
 
 def place_key(path: str | os.PathLike[str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from filmcolor.cli import lines, main
@@ -77,10 +78,12 @@ def test_json_escapes_what_steers_and_keeps_it() -> None:
     assert json.loads(text)["text"] == EVIL
 
 
-def test_tables_show_names_as_they_are() -> None:
+def test_tables_show_names_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "200")
     table = PlainTable(title="1 photograph")
-    table.add_column("film")
-    table.add_column(f"[red]{EVIL}")
+    table.add_column("film\non two lines")
+    table.add_column(f"[red]{EVIL}".replace("\n", "\r"))
     table.add_row(f"[bold]{EVIL}", "1.0")
     with terminal() as shown:
         print_table(table)
