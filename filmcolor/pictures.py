@@ -75,6 +75,7 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
             yield PictureDone(str(picture), str(place), "skipped", "is there already")
         else:
             try:
+                refuse_taken(place, overwrite=options.overwrite)
                 yield from painter.paint(picture, place)
                 count["done"] += 1
                 yield PictureDone(str(picture), str(place), "done")

@@ -181,3 +181,14 @@ def test_no_picture_goes_onto_a_source(tmp_path: Path) -> None:
         with pytest.raises(OptionError, match="is the source itself"):
             list(color_pictures(str(paths[0]), str(target), options))
     assert [path.read_bytes() for path in paths] == before
+
+
+def test_a_folder_under_the_name_of_a_picture_is_told_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out" / "a.png").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "in" / "a.png"), np.full((16, 16), 90, np.uint8))
+    options = replace(QUICK, overwrite=True)
+    events = color_pictures(str(tmp_path / "in"), str(tmp_path / "out"), options)
+    (told,) = [event for event in events if isinstance(event, PictureDone)]
+    assert told.status == "failed" and "a.png: is a folder" in told.reason
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
