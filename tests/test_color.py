@@ -25,6 +25,7 @@ from filmcolor.color import (
     solve_chroma,
     srgb_to_linear,
 )
+from filmcolor.color.chroma_table import SHIPPED, packed, solve_nodes, unpacked
 from filmcolor.errors import MediaError
 from filmcolor.types import ColorTags
 
@@ -52,6 +53,26 @@ def ciede2000(result: Tensor, truth: Tensor) -> NDArray[np.float64]:
 @pytest.fixture(scope="module")
 def table() -> ChromaTable:
     return ChromaTable.build(6, 1)
+
+
+@pytest.mark.parametrize(("matrix", "primaries"), SHIPPED)
+def test_a_shipped_table_is_what_the_solver_gives(matrix: int, primaries: int) -> None:
+    shipped, solved = ChromaTable.build(matrix, primaries).values, solve_nodes(matrix, primaries)
+    assert shipped.shape == solved.shape and shipped.dtype == solved.dtype
+    # Another processor, or another number of threads, rounds differently.
+    assert (shipped - solved).abs().max() < 1e-4
+    assert (shipped == solved).float().mean() > 0.5
+
+
+def test_a_table_that_is_not_shipped_is_solved() -> None:
+    assert (9, 9) not in SHIPPED
+    assert torch.equal(ChromaTable.build(9, 9).values, solve_nodes(9, 9))
+
+
+def test_packing_loses_nothing() -> None:
+    values = np.array([[0.0, -0.0, 1e-40, -0.5], [np.pi, -1e20, 0.1, 3.0]], np.float32)
+    assert packed(values).shape == (4, 2, 4)
+    assert unpacked(packed(values)).tobytes() == values.tobytes()
 
 
 def test_lab_agrees_with_scikit_image() -> None:
