@@ -118,14 +118,18 @@ def test_a_second_start_waits_for_the_first(project: Path) -> None:
             assert second.wait(60) == 0
 
 
-def test_fast_leaves_out_the_slow_tests(project: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("chosen", "tests"),
+    [([], "not full"), (["--fast"], "not full and not slow"), (["--all"], "")],
+)
+def test_which_tests_are_run(project: Path, tmp_path: Path, chosen: list[str], tests: str) -> None:
     finish(project, "stamp-dev")
     for program in ("ruff", "mypy", "python"):
         executable(project / ".venv" / "bin" / program, f'#!/bin/sh\necho {program} "$@"\n')
-    command = [str(project / "scripts" / "test"), "--fast", "tests/a b.py", "-x"]
+    command = [str(project / "scripts" / "test"), *chosen, "tests/a b.py", "-x"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert result.stdout.splitlines() == [
-        "python -m pytest -n auto --dist loadfile -m not slow tests/a b.py -x",
+        f"python -m pytest -n auto --dist loadfile -m {tests} tests/a b.py -x",
         "ruff check .",
         "ruff format --check .",
         "mypy",
