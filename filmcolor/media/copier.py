@@ -6,7 +6,6 @@ does not grow and the file is interleaved as it should be.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -19,7 +18,7 @@ from av.subtitles.stream import SubtitleStream
 from filmcolor.errors import MediaError
 from filmcolor.media.containers import Container, add_copy, stream_metadata
 from filmcolor.media.decoding import MOST_RETRIES
-from filmcolor.media.source import can_seek, film_stream, open_source
+from filmcolor.media.source import CAPTION_SECONDS, film_stream, open_before, open_source
 from filmcolor.media.splices import StraightPackets
 from filmcolor.media.streams import (
     StreamPlan,
@@ -118,10 +117,8 @@ class StreamCopier:
                 picture.is_keyframe = True
                 self._mux(picture)
         if self._outputs:
-            self._reader = open_source(self._path)
-            if first is not None:
-                self._seek(first)
-            self._packets = self._straight(self._reader)
+            self._reader = open_source(self._path) if first is None else self._open_before(first)
+            self._packets = StraightPackets(self._reader, self._film, self._outputs)
 
     def copy_until(self, time: Fraction | None) -> None:
         """Write the packets before `time` seconds of the source's clock, up to the first one that
@@ -158,9 +155,6 @@ class StreamCopier:
             self._reader.close()
         self._templates.close()
 
-    def _straight(self, reader: InputContainer) -> StraightPackets:
-        return StraightPackets(reader, self._film, self._outputs)
-
     def _next(self) -> Packet[Stream] | None:
         failed = 0
         while self._pending is None and self._packets is not None:
@@ -181,28 +175,14 @@ class StreamCopier:
                 return None
         return self._pending
 
-    def _seek(self, first: Fraction) -> None:
-        """Move to before `first`; read from the beginning if the file cannot, or lands too late.
-
-        Where there are subtitles too: one of any earlier time may still be shown at `first`.
+    def _open_before(self, first: Fraction) -> InputContainer:
+        """The source, opened before `first`: where there are subtitles, so far that those are read
+        that are still shown.
         """
-        target = int((first - _SEEK_MARGIN_SECONDS) * av.time_base)
         kinds = {output.type for output in self._outputs.values()}
-        steady = {index for index, output in self._outputs.items() if output.type == "audio"}
-        if target <= 0 or not steady or "subtitle" in kinds or self._reader is None:
-            return
-        if not can_seek(self._reader):
-            return
-        with contextlib.suppress(av.FFmpegError, OSError):
-            packets = self._straight(self._reader)
-            self._reader.seek(target, backward=True)
-            landed = next((packet for packet in packets if packet.stream_index in steady), None)
-            at = None if landed is None else packet_time(landed)
-            if at is not None and at <= first:
-                self._reader.seek(target, backward=True)
-                return
-        self._reader.close()
-        self._reader = open_source(self._path)
+        sound = [index for index, output in self._outputs.items() if output.type == "audio"]
+        margin = CAPTION_SECONDS if "subtitle" in kinds else _SEEK_MARGIN_SECONDS
+        return open_before(self._path, first, margin, sound or [self._film])
 
     def _write(self, packet: Packet[Stream]) -> None:
         """Trim one packet, and put what is left of it."""

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from filmcolor.media.containers import Container
 from filmcolor.media.legacy_text import CODE_PAGE
-from filmcolor.media.source import open_source
+from filmcolor.media.source import CAPTION_SECONDS, open_before, open_source
 from filmcolor.media.streams import StreamPlan
 from filmcolor.media.subtitles import try_conversion
 from filmcolor.types import Notice, VideoInfo
@@ -54,11 +54,14 @@ def text_notices(
     if not texts:
         return []
     first = begin + (start or 0)
-    with open_source(info.path) as source:
+    film = info.stream_index
+    with (
+        open_before(info.path, first, CAPTION_SECONDS, [film]) if start else open_source(info.path)
+    ) as source:
         tried = try_conversion(
             source,
             {each.index: each.action for each in texts},
-            info.stream_index,
+            film,
             first if start else None,
             None if duration is None else first + duration,
         )

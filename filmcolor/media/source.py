@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from fractions import Fraction
 
 import av
 import av.error
@@ -32,6 +33,11 @@ beginning; in some of them times begin anew on the way, which no seeking can kno
 """
 _STRUNG = {"mpegts", "mpeg", "flv"}
 """Containers that hold several recordings one after another, each with a clock of its own."""
+
+CAPTION_SECONDS = 120
+"""How much earlier than asked for to begin reading where captions are wanted that are still shown.
+In mp4 and mov a seek finds those that are longer, too.
+"""
 
 LARGEST_SIDE = 16_384
 """Pixels; no encoder here writes a longer side."""
@@ -78,6 +84,29 @@ def open_source(
         container.close()
         raise MediaError(f"{path}: a text file, not a film: give a video file")
     return container
+
+
+def open_before(
+    path: str, seconds: Fraction, margin: int, witnesses: Collection[int]
+) -> InputContainer:
+    """The film opened for reading on from `margin` seconds before `seconds`, or from its beginning
+    where it cannot seek, or lands too late.
+
+    `witnesses` are indexes of streams with packets all along. Raises as `open_source`.
+    """
+    container = open_source(path)
+    target = int((seconds - margin) * av.time_base)
+    if target <= 0 or not can_seek(container):
+        return container
+    with suppress(av.error.FFmpegError, OSError):
+        container.seek(target)
+        packets = container.demux([container.streams[index] for index in witnesses])
+        landed = next((packet for packet in packets if packet.pts is not None), None)
+        if landed is not None and (landed.pts or 0) * landed.time_base <= seconds:
+            container.seek(target)
+            return container
+    container.close()
+    return open_source(path)
 
 
 def film_stream(

@@ -11,6 +11,7 @@ import av
 import pytest
 
 from filmcolor.media.containers import container_for, settle_tags
+from filmcolor.media.source import CAPTION_SECONDS, open_before
 from filmcolor.options import RunOptions, VerifyOptions
 from filmcolor.types import Notice
 from filmcolor.verify.check import verify_film
@@ -405,6 +406,30 @@ def test_a_caption_that_began_long_before_a_part_is_shown_in_it(
         )
         == []
     )
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_a_part_from_late_in_a_film_is_sought_with_its_long_captions(
+    tmp_path: Path, suffix: str
+) -> None:
+    source, target = tmp_path / f"in{suffix}", tmp_path / "out.mkv"
+    make_clip(
+        source,
+        frames=300,
+        rate=Fraction(1),
+        time_base=Fraction(1, 1000),
+        codec="libx264",
+        options={"g": "5"},
+        subtitles=[(1, 2, "gone"), (170, 285, "long"), (290, 291, "no")],
+    )
+    start = Fraction(280)
+    with open_before(str(source), start, CAPTION_SECONDS, [0]) as film:
+        packet = next(film.demux(video=0))
+        assert 155 <= packet.pts * packet.time_base <= 160  # the key frame two minutes before
+    part = {"start_seconds": start, "duration_seconds": Fraction(3)}
+    color(source, target, replace(options(), **part))  # type: ignore[arg-type]
+    assert texts(target) == [(0, 3, "long")]
+    assert verdict(source, target, VerifyOptions(**part)) == []  # type: ignore[arg-type]
 
 
 def picture_caption(number: int) -> bytes:
