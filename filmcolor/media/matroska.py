@@ -9,6 +9,7 @@ EBML is RFC 8794, the elements are RFC 9559.
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -72,10 +73,13 @@ def segment_end(path: str) -> int | None:
     broken off or written into a pipe.
     """
     with open(path, "rb") as file:
+        length = os.fstat(file.fileno()).st_size
         while (head := _read_head(file)) is not None:
             identity, size = head
             if identity == _SEGMENT:
                 return None if size in _UNKNOWN_SIZES else file.tell() + size
+            if size > length:
+                return None  # damaged
             file.seek(size, 1)
     return None
 
@@ -83,6 +87,8 @@ def segment_end(path: str) -> int | None:
 def is_matroska(path: str, at: int = 0) -> bool:
     """Whether a film begins at this byte of a file."""
     with open(path, "rb") as file:
+        if at > os.fstat(file.fileno()).st_size:
+            return False  # cut short, or damaged
         file.seek(at)
         return file.read(len(_HEADER)) == _HEADER
 
@@ -104,8 +110,9 @@ def _read_head(file: BinaryIO) -> tuple[int, int] | None:
     head = file.read(12)
     if len(head) < 2:
         return None
-    identity, at = _read_number(head, 0, keep_marker=True)
-    size, at = _read_number(head, at, keep_marker=False)
+    whole = head.ljust(12, b"\0")  # the file may end in it
+    identity, at = _read_number(whole, 0, keep_marker=True)
+    size, at = _read_number(whole, at, keep_marker=False)
     file.seek(at - len(head), 1)
     return identity, size
 

@@ -8,7 +8,12 @@ from pathlib import Path
 import av
 import pytest
 
-from filmcolor.media.matroska import with_room, write_display_shape
+from filmcolor.media.matroska import (
+    is_matroska,
+    segment_end,
+    with_room,
+    write_display_shape,
+)
 
 
 def write_film(path: Path, name: str | None, *, checksums: bool) -> None:
@@ -62,3 +67,27 @@ def test_other_files_are_left_alone(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     assert not write_display_shape(str(path), 720, 480, Fraction(8, 9))
     assert path.read_bytes() == content
+
+
+HEADER = bytes.fromhex("1a45dfa3 80")
+SEGMENT = bytes.fromhex("18538067")
+
+
+@pytest.mark.parametrize(
+    ("content", "end"),
+    [
+        (HEADER + SEGMENT + b"\x84film", 14),
+        (HEADER + SEGMENT + b"\x01" + b"\xff" * 7 + b"film", None),  # not stated
+        (HEADER + SEGMENT + b"\x01\xfe" + b"\xff" * 6, 17 + (0xFE << 48) + (1 << 48) - 1),
+        (HEADER + b"\xec\x01\xfe" + b"\xff" * 6 + SEGMENT + b"\x80", None),
+        (HEADER + SEGMENT, 5 + 13),  # ends within the head
+        (HEADER[:4], None),
+    ],
+)
+def test_end_of_a_film_is_found_or_not_whatever_is_damaged(
+    tmp_path: Path, content: bytes, end: int | None
+) -> None:
+    path = tmp_path / "film.mkv"
+    path.write_bytes(content)
+    assert segment_end(str(path)) == end
+    assert end is None or not is_matroska(str(path), end)
