@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Mapping
 from fractions import Fraction
@@ -100,7 +101,8 @@ def try_conversion(
     """Convert every line of some text streams in memory: what has been counted, by stream.
 
     `codecs` gives the codec for the index of each stream; `first` and `last` limit it to a part, in
-    seconds. Reads a freshly opened `source`, of which it decodes nothing else.
+    seconds. Reads a freshly opened `source`, of which it decodes nothing else, up to where it
+    cannot be read: whoever reads the film tells the place.
     """
     trials = {}
     for index, codec in codecs.items():
@@ -111,14 +113,15 @@ def try_conversion(
     for stream in source.streams:
         if stream.index not in wanted:
             stream.discard = Discard.all
-    for packet in source.demux([source.streams[index] for index in sorted(wanted)]):
-        if packet.pts is None or packet.time_base is None or not packet.size:
-            continue
-        start = packet.pts * packet.time_base
-        stop = start + (packet.duration or 0) * packet.time_base
-        if last is not None and start >= last:
-            if start >= last + _INTERLEAVED_SECONDS:
-                break
-        elif packet.stream_index in trials and (first is None or max(start, stop) >= first):
-            trials[packet.stream_index][0](packet)
+    with contextlib.suppress(av.FFmpegError, OSError):
+        for packet in source.demux([source.streams[index] for index in sorted(wanted)]):
+            if packet.pts is None or packet.time_base is None or not packet.size:
+                continue
+            start = packet.pts * packet.time_base
+            stop = start + (packet.duration or 0) * packet.time_base
+            if last is not None and start >= last:
+                if start >= last + _INTERLEAVED_SECONDS:
+                    break
+            elif packet.stream_index in trials and (first is None or max(start, stop) >= first):
+                trials[packet.stream_index][0](packet)
     return {index: converter for index, (converter, _) in trials.items()}

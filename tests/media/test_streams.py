@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -12,6 +14,7 @@ import pytest
 
 from filmcolor.media.containers import container_for, settle_tags
 from filmcolor.media.source import CAPTION_SECONDS, open_before
+from filmcolor.media.subtitles import try_conversion
 from filmcolor.options import RunOptions, VerifyOptions
 from filmcolor.types import Notice
 from filmcolor.verify.check import verify_film
@@ -171,6 +174,26 @@ def test_a_line_that_cannot_be_converted_is_skipped_counted_and_told(tmp_path: P
         "an .mkv target keeps all"
     ]
     assert verdict(source, target) == []
+
+
+class Unreadable:
+    """An open film of which nothing can be read after two packets."""
+
+    def __init__(self, film: av.container.InputContainer) -> None:
+        self.streams, self._film = film.streams, film
+
+    def demux(self, streams: list[av.stream.Stream]) -> Iterator[av.Packet]:
+        yield from islice(self._film.demux(streams), 2)
+        raise OSError(5, "Input/output error")
+
+
+def test_lines_are_tried_up_to_where_the_file_cannot_be_read(tmp_path: Path) -> None:
+    """Whether that ends the run is up to whoever reads the film (`on_error`)."""
+    source = tmp_path / "in.mkv"
+    make_clip(source, frames=24, subtitles=[(0.1, 0.3, "eins"), (0.4, 0.5, "zw\ufffeei")])
+    with av.open(str(source)) as film:
+        tried = try_conversion(Unreadable(film), {1: "mov_text"}, 0, None, None)  # type: ignore[arg-type]
+    assert tried[1].skipped == 1
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov"])
