@@ -231,7 +231,10 @@ class Straightener:
         own, moved = looks[packet.stream_index], at + track.shift
         if own.is_open and not is_full:
             return None
-        is_back = moved < track.latest
+        is_back, ahead = moved < track.latest, moved - track.latest
+        if own.from_leap > 1 and 0 < ahead * (own.from_leap - 1) <= 2 * own.span:
+            track.far = max(track.far, 2 * ahead)  # steps as long follow: it is their usual pace
+            return True
         is_new = is_back or (self.strung and moved > track.end + AHEAD_SECONDS * track.second)
         if not is_new:
             return own.leaps or own.from_before == 0  # a gap, which stays

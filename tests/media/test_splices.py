@@ -338,3 +338,15 @@ def test_a_picture_every_second_is_no_leap(tmp_path: Path, suffix: str) -> None:
         seconds = sorted(float(p.pts * p.time_base) for p in packets if p.pts is not None)
     assert packets.straight.found == [] and packets.straight.astray == 0
     assert [round(at - seconds[0], 3) for at in seconds] == list(range(20))
+
+
+@pytest.mark.parametrize("suffix", [".flv", ".ts"])
+def test_a_picture_every_twelve_seconds_is_no_leap(tmp_path: Path, suffix: str) -> None:
+    """Without sound, and where nothing says how long a picture is shown."""
+    source = tmp_path / f"slides{suffix}"
+    codec = "flv" if suffix == ".flv" else "mpeg4"
+    make_clip(source, frames=9, rate=Fraction(1, 12), time_base=Fraction(1, 1000), codec=codec)
+    with FilmReader(str(source)) as reader:
+        times = [frame.pts * reader.info.time_base for frame in reader.frames()]
+        assert reader.notices == []
+    assert [round(float(at - times[0]), 2) for at in times] == list(range(0, 108, 12))
