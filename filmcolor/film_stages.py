@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -25,7 +25,6 @@ from filmcolor.fields import FieldSplitter, field_drift, field_view, frame_of, k
 from filmcolor.files_read import FilesRead
 from filmcolor.infer import KnownSource, View, infer_sparsely, show_lightness
 from filmcolor.job import FilmPlan, Segment
-from filmcolor.lease import Lease
 from filmcolor.media.decode import FilmReader
 from filmcolor.media.encode import OutputPlan
 from filmcolor.models.checkpoint import LoadedModel
@@ -164,12 +163,22 @@ def color_frames(
             yield from _colored(job, source.needed(segment), film, segment)
 
 
+class Releasable(Protocol):
+    """A claim on a segment, which can be given up."""
+
+    def release(self) -> None:
+        """Let others make the segment."""
+
+
+Claimed = TypeVar("Claimed", bound=Releasable)
+
+
 def color_segments(
     job: Coloring,
     film: FilmPlan,
-    segments: Iterable[tuple[Segment, Lease]],
+    segments: Iterable[tuple[Segment, Claimed]],
     source: PlannedFrames,
-) -> Generator[tuple[Segment, Lease, ColorFrame], None, None]:
+) -> Generator[tuple[Segment, Claimed, ColorFrame], None, None]:
     """The frames of one segment after another, in order, each with its segment.
 
     A segment is taken from `segments` only when the one before it has been coloured; its lease is

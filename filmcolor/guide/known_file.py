@@ -28,6 +28,8 @@ from filmcolor.types import Frame, KnownColors
 
 _LEAST = 4
 """Confidence, of 255, below which nothing is known."""
+NAME = r"known-\d{5}-\d+-\d+-[0-9a-f]{16}\.colors"
+"""What such a file is called: number of the shot, its first and last frame, digest of its hints."""
 _CHUNK = 1 << 20
 """Bytes of the file in memory at a time."""
 

@@ -6,6 +6,7 @@ decode -> lightness -> what is given for its frame, carried through the shot -> 
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, closing
@@ -21,14 +22,13 @@ from filmcolor.files_read import FilesRead
 from filmcolor.film_stages import Coloring, PlannedFrames
 from filmcolor.guide.carry import PLACE_BYTES, Anchor, ShotCarry
 from filmcolor.guide.given import Given, GivenShot
-from filmcolor.guide.known_file import KnownFile, write_known
+from filmcolor.guide.known_file import NAME, KnownFile, write_known
 from filmcolor.guide.match import Reference
 from filmcolor.guide.reference import read_reference
 from filmcolor.guide.screen import Screen
 from filmcolor.infer import show_lightness
 from filmcolor.job import FilmPlan
 from filmcolor.types import Field, Looking, Shot
-from filmcolor.workplace import is_own_name
 
 _REPORT_SECONDS = 0.2
 MATCH_SPACING = 24
@@ -48,7 +48,7 @@ def make_known(
         for number, shot in given.shots.items()
     }
     for path in folder.glob("known-*.colors"):
-        if path not in paths.values() and is_own_name(path.name):
+        if path not in paths.values() and re.fullmatch(NAME, path.name):
             path.unlink(missing_ok=True)
     missing = {number: path for number, path in paths.items() if not _is_whole(path)}
     frames = {number: film.shots[number].stop - film.shots[number].start for number in missing}
