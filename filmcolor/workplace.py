@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from filmcolor.errors import JobError, OptionError
-from filmcolor.guide import known_file as hint_file
+from filmcolor.guide.known_file import NAME as HINT_FILE
 
 PLAN, LEDGER, LOCK, LEDGER_LOCK = "plan.json", "ledger.jsonl", "run.lock", "ledger.lock"
 MARK = ".filmcolor-work"
@@ -26,7 +26,7 @@ _LEASE = r"(run\.lock|ledger\.lock|shard-\d{5}\.lease|segment-\d{5}(-[0-9a-f]{16
 _FILES = (
     r"plan\.json|ledger\.jsonl"
     r"|segment-\d{5}(-[0-9a-f]{16})?\.seg(\.[0-9a-f]{16})?"
-    rf"|{hint_file.NAME}"
+    rf"|{HINT_FILE}"
     r"|drift-\d+-\d+-.+-[0-9a-f]{32}\.json"
 )
 _HIDDEN = re.compile(r"\..+\.work")
