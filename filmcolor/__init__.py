@@ -14,6 +14,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from filmcolor._version import __version__
+
 if TYPE_CHECKING:
     from filmcolor.api import color_film, color_frames, color_picture, verify_film
     from filmcolor.errors import FilmcolorError
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
         Stroke,
         VerifyOptions,
     )
-
-__version__ = "0.1.0"
 
 __all__ = [
     "ColorOptions",

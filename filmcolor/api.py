@@ -14,19 +14,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from filmcolor.analysis.shots import assign_shots
 from filmcolor.color import ChromaTable, chroma_to_rgb, normalize_chroma, normalize_luma
-from filmcolor.compose import compose
 from filmcolor.errors import OptionError
-from filmcolor.infer import View, infer_sparsely
-from filmcolor.media.picture import luma_of
+from filmcolor.jobs.film import color_film as film_events
+from filmcolor.jobs.pictures import color_pictures as picture_events
+from filmcolor.media.images.picture import luma_of
 from filmcolor.models.checkpoint import load_generator
 from filmcolor.models.device import resolve_device
 from filmcolor.options import ColorOptions, RunOptions, VerifyOptions
-from filmcolor.pictures import color_pictures as picture_events
-from filmcolor.pipeline import color_film as film_events
-from filmcolor.shots import assign_shots
-from filmcolor.smooth import smooth
-from filmcolor.tone import Tone
+from filmcolor.stages.compose import compose
+from filmcolor.stages.infer import View, infer_sparsely
+from filmcolor.stages.smooth import smooth
+from filmcolor.stages.tone import Tone
 from filmcolor.typed import convert
 from filmcolor.types import ColorTags, Event, Finished, Frame, PixelLayout
 from filmcolor.verify.check import verify_film as verify_events

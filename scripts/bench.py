@@ -38,20 +38,20 @@ import cv2
 import numpy as np
 import torch
 
+from filmcolor.analysis.shots import ShotFinder
 from filmcolor.color import ChromaTable, resolve_tags
-from filmcolor.compose import compose
-from filmcolor.infer import infer_sparsely
-from filmcolor.media.decode import FilmReader
-from filmcolor.media.encode import FilmWriter, plan_output
+from filmcolor.film.analyze import settle_stride
+from filmcolor.jobs.film import color_film
+from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.media.write.film_writer import FilmWriter, plan_output
 from filmcolor.models.checkpoint import load_generator
 from filmcolor.options import ColorOptions, EncodeOptions, Precision, RunOptions
-from filmcolor.pipeline import color_film
-from filmcolor.planning import settle_stride
 from filmcolor.prefetch import prefetch
-from filmcolor.shots import ShotFinder
-from filmcolor.smooth import smooth
+from filmcolor.stages.compose import compose
+from filmcolor.stages.infer import infer_sparsely
+from filmcolor.stages.smooth import smooth
+from filmcolor.stages.view import film_view
 from filmcolor.types import ColorFrame, Finished
-from filmcolor.views import film_view
 
 T = TypeVar("T")
 

@@ -32,17 +32,17 @@ from PIL import Image
 
 from filmcolor.color import rgb_to_lab
 from filmcolor.evaluate.coloring import Photo
-from filmcolor.guide.carry import Anchor, ShotCarry
-from filmcolor.guide.given import GivenShot
-from filmcolor.guide.known_file import KnownFiles, write_known
-from filmcolor.guide.making import GuidedShot
+from filmcolor.guide.build_hints import GuidedShot
+from filmcolor.guide.geometry import Screen, ab_of
+from filmcolor.guide.hint_file import KnownFiles, write_known
 from filmcolor.guide.match import Reference
-from filmcolor.guide.screen import Screen, ab_of
+from filmcolor.guide.propagate import Anchor, ShotCarry
 from filmcolor.guide.spread import spread
-from filmcolor.infer import infer_sparsely
+from filmcolor.guide.user_hints import GivenShot
 from filmcolor.models.checkpoint import load_generator
 from filmcolor.options import Stroke
-from filmcolor.smooth import smooth
+from filmcolor.stages.infer import infer_sparsely
+from filmcolor.stages.smooth import smooth
 from filmcolor.types import Box, ColorField, Field, Frame, Shot
 
 Mask = NDArray[np.bool_]

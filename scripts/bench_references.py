@@ -34,7 +34,7 @@ from filmcolor.color import lightness, normalize_luma
 from filmcolor.evaluate.coloring import Photo, reduce_photo
 from filmcolor.evaluate.video import measure_films
 from filmcolor.guide.match import Reference
-from filmcolor.media.picture import luma_of
+from filmcolor.media.images.picture import luma_of
 from filmcolor.models.checkpoint import LoadedModel, load_generator
 
 CROP = 0.7

@@ -24,14 +24,14 @@ from filmcolor.color import ChromaTable, chroma_to_rgb, lightness, normalize_lum
 from filmcolor.evaluate.coloring import Photo, reduce_photo, to_photos, to_rgb
 from filmcolor.evaluate.photos import colorfulness, psnr
 from filmcolor.evaluate.report import SHORT_SIDE, spread_indices
-from filmcolor.evaluate.sheets import make_sheet, write_png
-from filmcolor.infer import View, infer
-from filmcolor.media.picture import luma_of
+from filmcolor.media.images.picture import luma_of
 from filmcolor.models.checkpoint import LoadedModel, load_generator
+from filmcolor.stages.infer import View, infer
+from filmcolor.stages.upsample import Upsampler
 from filmcolor.train.data import load_photos
 from filmcolor.train.degrade import DegradeSettings, degrade
 from filmcolor.types import Frame, Luma, PixelLayout
-from filmcolor.upsample import Upsampler
+from filmcolor.visual.sheets import make_sheet, write_png
 
 GRAIN = 4.0
 WORN = replace(DegradeSettings(), chance=1.0)

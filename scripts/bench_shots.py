@@ -43,9 +43,9 @@ from made_films import (
     real_shooter,
 )
 
+from filmcolor.analysis.shots import ShotFinder
 from filmcolor.errors import FilmcolorError
-from filmcolor.media.decode import FilmReader
-from filmcolor.shots import ShotFinder
+from filmcolor.media.read.film_reader import FilmReader
 
 KINDS = ("cut", "dissolve", "fade")
 DAMAGES = {"new": NEW, "worn": WORN, "ruined": RUINED}

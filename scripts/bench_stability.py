@@ -31,20 +31,20 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage import data as photographs
 
+from filmcolor.analysis.shots import assign_shots
 from filmcolor.color import ChromaTable, chroma_to_rgb, lightness, normalize_luma
 from filmcolor.evaluate.coloring import Photo, reduce_photo, to_photos
-from filmcolor.evaluate.frame_rgb import PictureMaker
 from filmcolor.evaluate.video import FilmFigures, FrameFigures, measure_films
-from filmcolor.infer import View, infer
-from filmcolor.media.decode import FilmReader
-from filmcolor.media.picture import luma_of
+from filmcolor.media.images.picture import luma_of
+from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.models.checkpoint import LoadedModel, load_generator
 from filmcolor.options import Smoothing
-from filmcolor.palette import SPACING, Drift, DriftMeter
-from filmcolor.shots import assign_shots
-from filmcolor.smooth import smooth
+from filmcolor.stages.chroma_drift import SPACING, Drift, DriftMeter
+from filmcolor.stages.infer import View, infer
+from filmcolor.stages.smooth import smooth
+from filmcolor.stages.upsample import Upsampler
 from filmcolor.types import ColorField, Frame, PixelLayout, Uncolored
-from filmcolor.upsample import Upsampler
+from filmcolor.visual.rgb import PictureMaker
 
 SHORT_SIDE = 256
 LAYOUT = PixelLayout(8, "444")

@@ -31,16 +31,16 @@ from make_upscalers import load_val, measure_stage
 
 from filmcolor.color import luma_from_rgb
 from filmcolor.evaluate.coloring import Photo, to_rgb
-from filmcolor.evaluate.sheets import make_sheet, write_png
-from filmcolor.media.decode import FilmReader
-from filmcolor.media.encode import FilmWriter, plan_output
+from filmcolor.jobs.film import color_film
+from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.media.write.film_writer import FilmWriter, plan_output
 from filmcolor.models.checkpoint import load_upscaler
 from filmcolor.models.resampling import enlarge, reduce
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
-from filmcolor.pipeline import color_film
-from filmcolor.superres import Enlarger
+from filmcolor.stages.upscale import Enlarger
 from filmcolor.train.degrade import SMALL_FILM, degrade_small
 from filmcolor.types import ColorFrame, Finished, Luma
+from filmcolor.visual.sheets import make_sheet, write_png
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 FLAT_CODES = 2.0

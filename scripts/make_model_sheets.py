@@ -20,10 +20,10 @@ import numpy as np
 import torch
 
 from filmcolor.evaluate.coloring import Photo, color_photos, reduce_photo, to_photos
-from filmcolor.evaluate.frame_rgb import PictureMaker
-from filmcolor.evaluate.sheets import make_sheet
-from filmcolor.media.decode import FilmReader
+from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.models.checkpoint import LoadedModel, load_generator
+from filmcolor.visual.rgb import PictureMaker
+from filmcolor.visual.sheets import make_sheet
 
 SHOWN = ("cid22_*.webp", "clothing_*.webp", "neutral-clothing_*.webp", "neutral-cid22_*.webp")
 CLIPS = ("sign-language", "person-indoor", "bottles", "highway")

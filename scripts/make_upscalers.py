@@ -24,7 +24,7 @@ from torch import Tensor
 from filmcolor.evaluate.enlarging import EnlargeReport, evaluate_enlarging
 from filmcolor.evaluate.report import spread_indices
 from filmcolor.models.checkpoint import LoadedUpscaler, load_upscaler, save_network
-from filmcolor.superres import Enlarger
+from filmcolor.stages.upscale import Enlarger
 from filmcolor.train.data import PhotoSet, load_photos
 from filmcolor.train.degrade import NO_DEGRADATION, SMALL_FILM, worn_half
 

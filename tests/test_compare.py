@@ -10,11 +10,11 @@ import av
 import numpy as np
 import pytest
 
-from filmcolor.compare import compare_films
 from filmcolor.errors import MediaError, OptionError
-from filmcolor.media.decode import FilmReader
+from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.options import CompareOptions, EncodeOptions, RunOptions
 from filmcolor.types import ColorTags, Event, Frame, Notice
+from filmcolor.visual.compare import compare_films
 from tests.clips import Plane, decode_film, make_clip
 from tests.media.coloring import CB_8BIT, color, options
 from tests.tampering import rewrite, without_frame
@@ -156,7 +156,7 @@ def test_other_sizes_layouts_and_tags_are_brought_to_the_first(
     )
     told = compare(tmp_path / "a.mkv", tmp_path / "b.mkv", tmp_path / "c.mkv")
     assert any(isinstance(each, Notice) and "scaled to 64x48" in each.text for each in told)
-    from filmcolor.evaluate.frame_rgb import PictureMaker
+    from filmcolor.visual.rgb import PictureMaker
 
     pictures = []
     for name in ("b.mkv", "c.mkv"):

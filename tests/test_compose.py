@@ -19,8 +19,8 @@ from filmcolor.color import (
     resolve_tags,
     rgb_to_lab,
 )
-from filmcolor.compose import chroma_at, compose
-from filmcolor.tone import Tone
+from filmcolor.stages.compose import chroma_at, compose
+from filmcolor.stages.tone import Tone
 from filmcolor.types import (
     Box,
     ColorField,
@@ -278,7 +278,7 @@ def test_bands_are_the_whole(monkeypatch: pytest.MonkeyPatch, *, by_field: bool)
         for index, each in enumerate(colors)
     ]
     whole = composed(pairs)
-    monkeypatch.setattr("filmcolor.compose._BAND_SAMPLES", 5 * 32)
+    monkeypatch.setattr("filmcolor.stages.compose._BAND_SAMPLES", 5 * 32)
     for one, other in zip(whole, composed(pairs), strict=True):
         assert np.abs(one.cb.astype(int) - other.cb).max() <= 1
         assert np.abs(one.cr.astype(int) - other.cr).max() <= 1
@@ -355,7 +355,7 @@ def test_sixteen_bit_picture_and_bands(monkeypatch: pytest.MonkeyPatch) -> None:
         return chroma_at(colors, deep, bit_depth=16, table=TABLE, device=CPU)
 
     whole = chroma()
-    monkeypatch.setattr("filmcolor.compose._BAND_SAMPLES", 7000)
+    monkeypatch.setattr("filmcolor.stages.compose._BAND_SAMPLES", 7000)
     assert all(np.abs(a - b).max() < 1e-6 for a, b in zip(whole, chroma(), strict=True))
     eight = chroma_at(colors, luma, bit_depth=8, table=TABLE, device=CPU)
     assert all(np.abs(a - b).max() < 1e-4 for a, b in zip(whole, eight, strict=True))

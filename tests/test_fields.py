@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from filmcolor.fields import FieldSplitter, field_drift, field_view, keeps_fields
-from filmcolor.infer import View
-from filmcolor.media.probe import probe
+from filmcolor.media.read.probe import probe
 from filmcolor.options import RunOptions
-from filmcolor.palette import Drift
+from filmcolor.stages.chroma_drift import Drift
+from filmcolor.stages.infer import View
+from filmcolor.stages.interlace import FieldSplitter, field_drift, field_view, keeps_fields
 from filmcolor.types import Box, ColorField, Frame
 from tests.woven import woven_film
 

@@ -15,16 +15,16 @@ from PIL import Image
 from filmcolor.cli import main
 from filmcolor.errors import JobError
 from filmcolor.files_read import FileFacts, FilesRead
+from filmcolor.film.shot_models import ModelShelf
 from filmcolor.guide.plan_file import read_plan
 from filmcolor.guide.reference import read_reference
 from filmcolor.guide.strokes import read_strokes
-from filmcolor.media.still_file import read_still
+from filmcolor.jobs.film import color_film
+from filmcolor.jobs.sidecar import read_sidecar
+from filmcolor.media.images.still_file import read_still
 from filmcolor.models.checkpoint import load_generator, load_upscaler
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import ColorOptions, RunOptions
-from filmcolor.pipeline import color_film
-from filmcolor.shot_colors import ModelShelf
-from filmcolor.sidecar import read_sidecar
 from filmcolor.types import Progress
 from tests.bold_model import write_bold_model
 from tests.cli.play import QUICK
@@ -139,10 +139,10 @@ def test_a_model_tells_the_file_that_it_was_loaded_from(
 def test_a_worker_refuses_another_model(
     given: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from filmcolor.film_workers import FilmTask
-    from filmcolor.media.decode import FilmReader
-    from filmcolor.pipeline import prepare_film
-    from filmcolor.workfolder import WorkFolder, default_folder
+    from filmcolor.jobs.film import prepare_film
+    from filmcolor.media.read.film_reader import FilmReader
+    from filmcolor.segments.processes import FilmTask
+    from filmcolor.segments.workfolder import WorkFolder, default_folder
 
     color = ColorOptions(device="cpu", size=64, smooth="none", model=str(given["model"]))
     options, target = RunOptions(color=color), tmp_path / "out.mkv"
@@ -177,7 +177,7 @@ def test_verify_goes_by_the_plan_as_it_was_before_the_run(
         yield from color_film(source, target, replace(options))
         plan.write_text(PLAN.replace("= 0\n[[", "= 1\n[["))
 
-    monkeypatch.setattr("filmcolor.pipeline.color_film", then_changed)
+    monkeypatch.setattr("filmcolor.jobs.film.color_film", then_changed)
     command = ["run", str(given["film"]), "-o", str(tmp_path / "out.mkv"), "--plan", str(plan)]
     assert main([*command, "--verify", *QUICK]) == 0
     assert ": holds: 4 frames" in capsys.readouterr().err

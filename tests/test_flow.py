@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from filmcolor.flow import FlowEstimator, FlowSettings, Motion, sample, sampling_grid
+from filmcolor.stages.flow import FlowEstimator, FlowSettings, Motion, sample, sampling_grid
 from filmcolor.types import Field
 
 SIZE = (96, 128)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from filmcolor.heap import give_back
+from filmcolor.memory import give_back
 
 _BLOCKS, _BYTES = 4000, 60_000
 

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from filmcolor.color import lightness, normalize_luma
 from filmcolor.errors import JobError, OptionError
-from filmcolor.infer import View, infer, infer_sparsely
 from filmcolor.models.base import Generator, Hint
 from filmcolor.models.card import Descriptor, ModelCard
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.models.device import resolve_device
+from filmcolor.stages.infer import View, infer, infer_sparsely
 from filmcolor.types import Box, ColorField, Frame, KnownColors, Uncolored
 
 

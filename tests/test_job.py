@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import JobError
-from filmcolor.job import FilmPlan, Segment
-from filmcolor.palette import Drift
-from filmcolor.smooth import REACH
+from filmcolor.film.plan import FilmPlan, Segment
+from filmcolor.stages.chroma_drift import Drift
+from filmcolor.stages.smooth import REACH
 from filmcolor.types import Frame, Shot
 
 

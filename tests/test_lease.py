@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from filmcolor import lease as module
-from filmcolor.lease import Lease, Watch, signature
+from filmcolor.segments import lease as module
+from filmcolor.segments.lease import Lease, Watch, signature
 
 ELSEWHERE = json.dumps({"host": "node7", "pid": 1, "machine": "node7 another start", "key": "k"})
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from filmcolor.ledger import Ledger, ledger_line
-from filmcolor.workfolder import WorkFolder
+from filmcolor.segments.ledger import Ledger, ledger_line
+from filmcolor.segments.workfolder import WorkFolder
 from tests.test_workfolder import PLAN, PRINT, finished
 
 

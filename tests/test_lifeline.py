@@ -11,7 +11,7 @@ from tests.cli.play import is_running
 
 SCRIPT = """
 import multiprocessing, os, sys, time
-from filmcolor.lifeline import end_with_parent
+from filmcolor.segments.lifeline import end_with_parent
 
 def work(told):
     end_with_parent()

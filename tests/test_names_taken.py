@@ -12,10 +12,14 @@ import cv2
 import numpy as np
 import pytest
 
-from filmcolor.batch import BatchItem, color_batch
-from filmcolor.compare import compare_films
 from filmcolor.errors import NameTakenError, OptionError
-from filmcolor.media.still_file import write_still
+from filmcolor.extract.job import write_frame
+from filmcolor.jobs.batch import BatchItem, color_batch
+from filmcolor.jobs.film import color_film
+from filmcolor.jobs.pictures import color_pictures
+from filmcolor.jobs.plan_file import plan_film
+from filmcolor.jobs.preview import preview_film
+from filmcolor.media.images.still_file import write_still
 from filmcolor.options import (
     ColorOptions,
     CompareOptions,
@@ -23,14 +27,10 @@ from filmcolor.options import (
     ReportOptions,
     RunOptions,
 )
-from filmcolor.pictures import color_pictures
-from filmcolor.pipeline import color_film
-from filmcolor.planner import plan_film
-from filmcolor.preview import preview_film
 from filmcolor.report.make import write_report
-from filmcolor.train.extract_job import write_frame
+from filmcolor.segments.workfolder import default_folder
 from filmcolor.types import Looking, PictureDone, Planned
-from filmcolor.workfolder import default_folder
+from filmcolor.visual.compare import compare_films
 from tests.clips import decode_film, luma_picture, make_clip
 
 QUICK = RunOptions(color=ColorOptions(device="cpu", size=64, smooth="none"))

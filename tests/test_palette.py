@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from filmcolor.palette import SPACING, Drift, DriftMeter
+from filmcolor.stages.chroma_drift import SPACING, Drift, DriftMeter
 from filmcolor.types import ColorField
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from filmcolor.picture_box import find_picture_box
+from filmcolor.analysis.letterbox import find_picture_box
 from filmcolor.types import Box, Frame, PixelLayout
 from tests.camera import PHOTOS, SIZE, camera
 

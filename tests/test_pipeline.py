@@ -17,11 +17,11 @@ from PIL import Image
 
 from filmcolor import __version__
 from filmcolor.errors import JobError, MediaError, OptionError
-from filmcolor.infer import View
-from filmcolor.media.decode import FilmReader
+from filmcolor.jobs.film import StageClock, color_film
+from filmcolor.jobs.pictures import color_pictures
+from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Smoothing
-from filmcolor.pictures import color_pictures
-from filmcolor.pipeline import StageClock, color_film
+from filmcolor.stages.infer import View
 from filmcolor.types import (
     ColorField,
     Event,
@@ -71,9 +71,9 @@ def test_an_error_of_a_late_stage_is_the_one_that_is_told(
     def broken(*args: object) -> None:
         raise JobError("no memory")
 
-    monkeypatch.setattr("filmcolor.infer._run", quick)
+    monkeypatch.setattr("filmcolor.stages.infer._run", quick)
     monkeypatch.setattr(FilmReader, "_frame", slow)
-    monkeypatch.setattr("filmcolor.compose.quantize_chroma", broken)
+    monkeypatch.setattr("filmcolor.stages.compose.quantize_chroma", broken)
     with pytest.raises(JobError, match="no memory"):
         color(source, tmp_path / "out.mkv", FFV1)
     assert not [each for each in threading.enumerate() if "prefetch" in each.name]

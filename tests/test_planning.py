@@ -13,20 +13,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from filmcolor import planning
-from filmcolor.infer import View
-from filmcolor.job import FilmPlan
-from filmcolor.media.decode import FilmReader
+from filmcolor.analysis.shots import find_shots
+from filmcolor.film import analyze as planning
+from filmcolor.film.analyze import look_through, settle_stride
+from filmcolor.film.plan import FilmPlan
+from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.models.base import Generator as Network
 from filmcolor.models.base import Hint
 from filmcolor.models.card import ModelCard
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.options import ColorOptions, RunOptions
-from filmcolor.palette import SPACING
-from filmcolor.planning import look_through, settle_stride
-from filmcolor.shots import find_shots
+from filmcolor.stages.chroma_drift import SPACING
+from filmcolor.stages.infer import View
+from filmcolor.stages.view import film_view
 from filmcolor.types import Frame, Looking
-from filmcolor.views import film_view
 from tests.clips import make_clip
 
 

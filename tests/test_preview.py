@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
-from filmcolor import preview
 from filmcolor.cli import main
 from filmcolor.errors import OptionError
-from filmcolor.media.decode import FilmReader
+from filmcolor.jobs import preview
+from filmcolor.jobs.preview import preview_film, telling_frames
+from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.options import ColorOptions, PreviewOptions, RunOptions
-from filmcolor.preview import preview_film, telling_frames
 from filmcolor.types import Finished, Frame
 from tests.clips import luma_picture, make_clip
 from tests.upscalers import write_upscaler
@@ -97,8 +97,8 @@ def test_a_sheet_shows_the_size_that_a_run_would_make(tmp_path: Path) -> None:
 def test_a_long_film_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = tmp_path / "in.mp4"
     make_clip(source, frames=1200, width=64, height=48, codec="libx264", rate=Fraction(10))
-    monkeypatch.setattr("filmcolor.media.sampling._STRIDE_PIXELS", 0)
-    monkeypatch.setattr("filmcolor.media.sampling._SAMPLE_PIXELS", 8 * 64 * 48)
+    monkeypatch.setattr("filmcolor.media.read.sampling._STRIDE_PIXELS", 0)
+    monkeypatch.setattr("filmcolor.media.read.sampling._SAMPLE_PIXELS", 8 * 64 * 48)
     decoded = 0
     original = FilmReader._decoded
 
@@ -119,7 +119,7 @@ def test_samples_come_from_all_over_films_that_seek_badly(
 ) -> None:
     source = tmp_path / f"in{suffix}"
     make_clip(source, frames=400, width=64, height=48, codec="mpeg2video", rate=Fraction(25))
-    monkeypatch.setattr("filmcolor.media.sampling._STRIDE_PIXELS", 0)
+    monkeypatch.setattr("filmcolor.media.read.sampling._STRIDE_PIXELS", 0)
     with FilmReader(str(source)) as reader:
         samples = reader.sample(8)
         seconds = [float((one.pts - samples[0].pts) * reader.info.time_base) for one in samples]

@@ -19,9 +19,9 @@ import pytest
 
 from filmcolor.cli import main
 from filmcolor.errors import JobError
+from filmcolor.jobs.ray_actors import FilmHand, sizes
 from filmcolor.options import ColorOptions, RunOptions
-from filmcolor.ray_pool import FilmHand, sizes
-from filmcolor.workfolder import default_folder
+from filmcolor.segments.workfolder import default_folder
 from tests.cli.play import is_running, start
 from tests.clips import make_clip
 from tests.test_segments import in_ledger, planes, same

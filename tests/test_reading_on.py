@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from filmcolor.film_stages import PlannedFrames, StageClock
-from filmcolor.job import FilmPlan
-from filmcolor.media.damage import Damage, Decoded
-from filmcolor.media.decode import FilmReader
+from filmcolor.film.chain import PlannedFrames, StageClock
+from filmcolor.film.plan import FilmPlan
+from filmcolor.jobs.ray_actors import FilmHand
+from filmcolor.media.read.damage import Damage, Decoded
+from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
-from filmcolor.palette import Drift
-from filmcolor.ray_pool import FilmHand
+from filmcolor.segments.workfolder import WorkFolder, default_folder
+from filmcolor.stages.chroma_drift import Drift
 from filmcolor.types import Shot
-from filmcolor.workfolder import WorkFolder, default_folder
 from tests.clips import make_clip
 
 RATE = Fraction(4)
@@ -40,7 +40,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return note(damage, decoded)
 
     monkeypatch.setattr(Damage, "note", counting)
-    monkeypatch.setattr("filmcolor.film_stages._NEAR_FRAMES", 10)
+    monkeypatch.setattr("filmcolor.film.chain._NEAR_FRAMES", 10)
     return count
 
 

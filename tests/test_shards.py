@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from filmcolor import lease
 from filmcolor.cli import main
 from filmcolor.errors import JobError
+from filmcolor.jobs.film import color_film
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
-from filmcolor.pipeline import color_film
+from filmcolor.segments import lease
+from filmcolor.segments.workfolder import WorkFolder, default_folder
 from filmcolor.types import Event, Finished, Looking
-from filmcolor.workfolder import WorkFolder, default_folder
 from tests.cli.play import start
 from tests.clips import Plane, make_clip
 from tests.test_segments import in_ledger, planes, same

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from filmcolor.film.shot_models import ModelShelf, ShotColors
 from filmcolor.models.card import Descriptor, ModelCard
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.options import ColorOptions, Look
-from filmcolor.shot_colors import ModelShelf, ShotColors
-from filmcolor.tone import Tone
+from filmcolor.stages.tone import Tone
 from tests.evaluate.networks import one_color
 
 
@@ -41,9 +41,9 @@ def test_models_are_loaded_once_and_few_are_held(monkeypatch: pytest.MonkeyPatch
     def card(path: Path) -> ModelCard:
         return ModelCard("a card", "none", descriptor=Descriptor(half_precision=path.name != "b"))
 
-    monkeypatch.setattr("filmcolor.shot_colors.load_generator", load)
-    monkeypatch.setattr("filmcolor.shot_colors.find_checkpoint", Path)
-    monkeypatch.setattr("filmcolor.shot_colors.read_card", card)
+    monkeypatch.setattr("filmcolor.film.shot_models.load_generator", load)
+    monkeypatch.setattr("filmcolor.film.shot_models.find_checkpoint", Path)
+    monkeypatch.setattr("filmcolor.film.shot_models.read_card", card)
     shelf, cpu = ModelShelf(), torch.device("cpu")
 
     def get(name: str, look: Look = "natural") -> LoadedModel:

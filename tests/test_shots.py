@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from filmcolor.shot_measures import frame_distance, look_at, overlap_likeness
-from filmcolor.shots import ShotFinder, ShotSettings, assign_shots, find_shots
+from filmcolor.analysis.frame_signature import frame_distance, look_at, overlap_likeness
+from filmcolor.analysis.shots import ShotFinder, ShotSettings, assign_shots, find_shots
 from filmcolor.types import Frame, PixelLayout, Shot
 from tests.camera import PHOTOS, SIZE, Picture, camera
 

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from filmcolor.errors import OptionError
-from filmcolor.media.decode import FilmReader
+from filmcolor.jobs.film import color_film
+from filmcolor.jobs.sidecar import read_sidecar, sidecar_path
+from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import ColorOptions, RunOptions
-from filmcolor.pipeline import color_film
 from filmcolor.report.facts import Films, _sidecar_facts, run_facts
-from filmcolor.sidecar import read_sidecar, sidecar_path
 from tests.clips import make_clip
 from tests.upscalers import write_upscaler
 

@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from filmcolor.options import LONGEST_STRIDE, Smoothing
-from filmcolor.palette import Drift
-from filmcolor.smooth import RADIUS, REACH, smooth
+from filmcolor.stages.chroma_drift import Drift
+from filmcolor.stages.smooth import RADIUS, REACH, smooth
 from filmcolor.types import ColorField, Frame, Uncolored
 
 Pair = tuple[Frame, ColorField]

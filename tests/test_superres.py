@@ -15,13 +15,13 @@ import pytest
 import torch
 from PIL import Image
 
-from filmcolor import disk_room
+from filmcolor import disk_space as disk_room
 from filmcolor.errors import JobError, OptionError
+from filmcolor.jobs.film import color_film
+from filmcolor.jobs.pictures import color_pictures
 from filmcolor.models.checkpoint import load_upscaler
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, VerifyOptions
-from filmcolor.pictures import color_pictures
-from filmcolor.pipeline import color_film
-from filmcolor.superres import Enlarger, area_reduced, enlarged, enlarged_frame
+from filmcolor.stages.upscale import Enlarger, area_reduced, enlarged, enlarged_frame
 from filmcolor.types import Frame, Luma, Notice
 from filmcolor.verify.check import verify_film
 from filmcolor.verify.findings import VerifyReport

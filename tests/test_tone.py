@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from filmcolor.options import ColorOptions
-from filmcolor.tone import Tone, plain
+from filmcolor.stages.tone import Tone, plain
 
 RED, YELLOW, GREEN, BLUE = (80.0, 67.0), (-21.6, 94.5), (-86.2, 83.2), (79.2, -107.9)
 

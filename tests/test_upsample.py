@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from skimage import data
 
 from filmcolor.color import lightness, luma_from_rgb, rgb_to_lab
+from filmcolor.stages.upsample import Upsampler, luma_on_chroma_grid
 from filmcolor.types import ColorField, Field, PixelLayout, Siting
-from filmcolor.upsample import Upsampler, luma_on_chroma_grid
 
 CPU = torch.device("cpu")
 

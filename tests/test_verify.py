@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from filmcolor.errors import MediaError, OptionError
-from filmcolor.media.decode import FilmReader
-from filmcolor.media.encode import FilmWriter, plan_output
+from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.media.write.film_writer import FilmWriter, plan_output
 from filmcolor.options import Codec, EncodeOptions, RunOptions, VerifyOptions
 from filmcolor.types import ColorTags
 from filmcolor.verify.check import verify_film

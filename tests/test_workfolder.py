@@ -15,18 +15,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from filmcolor import workplace
 from filmcolor.errors import JobError
-from filmcolor.job import FilmPlan
-from filmcolor.lease import Lease, signature
-from filmcolor.types import Shot
-from filmcolor.unfinished import look_into
-from filmcolor.workfolder import (
+from filmcolor.film.plan import FilmPlan
+from filmcolor.segments import workplace
+from filmcolor.segments.lease import Lease, signature
+from filmcolor.segments.unfinished import look_into
+from filmcolor.segments.workfolder import (
     Entry,
     WorkFolder,
     default_folder,
     digest_of,
 )
+from filmcolor.types import Shot
 
 PLAN = FilmPlan(
     tuple(Shot(200 * n, 200 * (n + 1)) for n in range(4)),

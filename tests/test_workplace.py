@@ -9,7 +9,7 @@ import pytest
 
 from filmcolor.cli import main
 from filmcolor.errors import OptionError
-from filmcolor.workplace import check_apart, check_place, is_own_name
+from filmcolor.segments.workplace import check_apart, check_place, is_own_name
 from tests.clips import make_clip
 from tests.test_workfolder import content
 

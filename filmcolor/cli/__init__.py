@@ -18,7 +18,7 @@ from typing import Any
 
 import click
 
-from filmcolor import __version__
+from filmcolor._version import __version__
 from filmcolor.cli.arguments import EXIT_BUG, Interrupted, exit_code, wants_debug
 from filmcolor.cli.compare import compare_command
 from filmcolor.cli.completion import completion_command

@@ -16,8 +16,8 @@ import click
 from click.core import ParameterSource
 
 from filmcolor.errors import FilmcolorError, MediaError, OptionError
-from filmcolor.moments import parse_seconds
 from filmcolor.options import Codec, RunOptions, UpscaleFor
+from filmcolor.timecode import parse_seconds
 
 EXIT_SYSTEM = 1
 EXIT_BUG = 70
@@ -277,7 +277,7 @@ def check_source(source: str) -> bool:
         )
     if path.is_dir():
         return False
-    from filmcolor.media.images import is_picture
+    from filmcolor.media.picture_folder import is_picture
 
     return not is_picture(path)
 
@@ -293,7 +293,7 @@ def default_target(source: str, codec: Codec, *, is_film: bool = True) -> str:
         fitting = film_suffixes(codec)
         suffix = suffix.lower() if suffix.lower() in fitting else fitting[0]
     else:
-        from filmcolor.media.picture_formats import format_of_suffix
+        from filmcolor.media.images.formats import format_of_suffix
 
         suffix = suffix if format_of_suffix(path) else ".png"
     return str(path.with_name(f"{path.stem}.color{suffix}"))

@@ -123,7 +123,7 @@ def compare_command(
     )
     options = CompareOptions(mode, period_seconds, run)
     from filmcolor.cli.display import open_display
-    from filmcolor.compare import compare_films
+    from filmcolor.visual.compare import compare_films
 
     with (
         signals_interrupt(),

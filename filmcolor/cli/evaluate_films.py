@@ -37,7 +37,7 @@ def run_films(
     report = _measure(options, quiet=quiet)
     if plot is not None:
         from filmcolor.evaluate.film_plot import draw_films
-        from filmcolor.evaluate.sheets import write_png
+        from filmcolor.visual.sheets import write_png
 
         write_png(Path(plot), draw_films(report))
     if as_json:

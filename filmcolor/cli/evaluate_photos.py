@@ -11,10 +11,10 @@ from filmcolor.cli.lines import write_json, write_line
 
 if TYPE_CHECKING:
     from filmcolor.evaluate.report import PhotoReport
-    from filmcolor.evaluate.sheets import Picture
     from filmcolor.models.checkpoint import LoadedModel
     from filmcolor.options import Look, Precision
     from filmcolor.train.data import PhotoSet
+    from filmcolor.visual.sheets import Picture
 
 
 def run_photos(
@@ -32,10 +32,10 @@ def run_photos(
     as_json: bool,
 ) -> None:
     """Measure, draw the sheet, and show a table or JSON."""
-    from filmcolor.evaluate.labels import distinct_names
-    from filmcolor.evaluate.sheets import make_sheet, write_png
     from filmcolor.models.checkpoint import load_generator
     from filmcolor.models.device import resolve_device
+    from filmcolor.visual.labels import distinct_names
+    from filmcolor.visual.sheets import make_sheet, write_png
 
     photos = load_val(val, limit, short_side)
     names = distinct_names(models)
@@ -58,8 +58,8 @@ def load_val(val: Sequence[str], limit: int | None, short_side: int) -> PhotoSet
     """The photographs that models are measured on; says which were left out."""
     from filmcolor.cli.train_display import left_out_lines
     from filmcolor.evaluate.report import spread_indices
+    from filmcolor.extract.film import film_reader
     from filmcolor.train.data import load_photos
-    from filmcolor.train.extract import film_reader
     from filmcolor.train.photo_stores import FilmFrames
 
     films = FilmFrames(film_reader())

@@ -47,11 +47,11 @@ def run_upscalers(
     """Measure, draw the sheet, and show a table or JSON."""
     from filmcolor.cli.evaluate_photos import load_val
     from filmcolor.evaluate.enlarging import evaluate_enlarging
-    from filmcolor.evaluate.labels import distinct_names
     from filmcolor.evaluate.report import spread_indices
-    from filmcolor.evaluate.sheets import Picture, make_sheet, write_png
     from filmcolor.models.checkpoint import load_upscaler
     from filmcolor.models.device import resolve_device
+    from filmcolor.visual.labels import distinct_names
+    from filmcolor.visual.sheets import Picture, make_sheet, write_png
 
     photos = load_val(val, limit, short_side)
     names = distinct_names(models)

@@ -26,11 +26,11 @@ from filmcolor.cli.arguments import (
     signals_interrupt,
 )
 from filmcolor.errors import MediaError, OptionError
-from filmcolor.train.extract_settings import LARGEST_PER_SHOT, ExtractSettings, FrameFormat
+from filmcolor.extract.settings import LARGEST_PER_SHOT, ExtractSettings, FrameFormat
 
 if TYPE_CHECKING:
     from filmcolor.cli.extract_display import ExtractDisplay
-    from filmcolor.train.extract_events import Extracted
+    from filmcolor.extract.events import Extracted
 
 _DEFAULT = ExtractSettings()
 _FULL_SIZE = 0
@@ -209,8 +209,8 @@ def _extract(
 ) -> Extracted:
     """Show every event; raises `MediaError` when no frame was kept."""
     from filmcolor.cli.extract_display import reasons_text
-    from filmcolor.train.extract_events import Extracted
-    from filmcolor.train.extract_job import extract_films
+    from filmcolor.extract.events import Extracted
+    from filmcolor.extract.job import extract_films
 
     result: Extracted | None = None
     events = extract_films(films, folder, settings, format=format, overwrite=overwrite)

@@ -16,7 +16,7 @@ from rich.console import Console
 from filmcolor.cli.display import Pace, clock_text, file_name
 from filmcolor.cli.lines import write_json
 from filmcolor.cli.screen import Bar, Screen, terminal
-from filmcolor.train.extract_events import (
+from filmcolor.extract.events import (
     Extracted,
     ExtractEvent,
     FilmAdvanced,
@@ -25,7 +25,7 @@ from filmcolor.train.extract_events import (
     FilmRead,
     FrameWritten,
 )
-from filmcolor.train.extract_settings import FrameCounts, Reason
+from filmcolor.extract.settings import FrameCounts, Reason
 from filmcolor.types import Notice
 
 _LINE_SECONDS = 5.0

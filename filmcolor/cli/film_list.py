@@ -13,8 +13,8 @@ from filmcolor.errors import OptionError
 from filmcolor.options import RunOptions
 
 if TYPE_CHECKING:
-    from filmcolor.batch import BatchItem
     from filmcolor.cli.display import Display
+    from filmcolor.jobs.batch import BatchItem
     from filmcolor.types import FilmDone
 
 _NAMED = 3
@@ -56,7 +56,7 @@ def list_films(
 
 def _by_name(source: str, target: str | None, options: RunOptions, *, is_film: bool) -> BatchItem:
     """A film or a picture that was named: as by itself, but in the folder `target`."""
-    from filmcolor.batch import BatchItem
+    from filmcolor.jobs.batch import BatchItem
 
     place = Path(default_target(source, options.encode.codec, is_film=is_film))
     if target is not None:
@@ -71,7 +71,7 @@ def _in_folder(
     """Films of a folder and its subfolders, and the folder itself if it has pictures; the results
     mirror it.
     """
-    from filmcolor.batch import BatchItem
+    from filmcolor.jobs.batch import BatchItem
     from filmcolor.media.film_folder import film_target, look_into_folder
     from filmcolor.types import Notice
 

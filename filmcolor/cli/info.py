@@ -17,7 +17,7 @@ from filmcolor.errors import FilmcolorError
 from filmcolor.options import EncodeOptions, RunOptions
 
 if TYPE_CHECKING:
-    from filmcolor.media.probe import ColorState
+    from filmcolor.media.read.probe import ColorState
     from filmcolor.types import ColorTags, StreamInfo, VideoInfo
 
 _SAMPLES = 12
@@ -121,8 +121,8 @@ def _checkpoint(path: Path) -> tuple[dict[str, Any], list[str]]:
 
 
 def _film(source: str) -> tuple[dict[str, Any], list[str]]:
-    from filmcolor.media.decode import FilmReader
-    from filmcolor.media.probe import has_color
+    from filmcolor.media.read.film_reader import FilmReader
+    from filmcolor.media.read.probe import has_color
 
     with FilmReader(source) as reader:
         info = reader.info
@@ -160,8 +160,8 @@ def _film(source: str) -> tuple[dict[str, Any], list[str]]:
 
 def _verdict(info: VideoInfo) -> tuple[str, list[str]]:
     """What `run` would do with the film, in a sentence, and what it would have to say about it."""
-    from filmcolor.media.encode import plan_output
-    from filmcolor.media.probe import refuse_hdr
+    from filmcolor.media.read.probe import refuse_hdr
+    from filmcolor.media.write.film_writer import plan_output
 
     target = "-" if info.is_pipe else default_target(info.path, EncodeOptions().codec)
     try:
@@ -193,7 +193,7 @@ def _folder(path: Path) -> tuple[dict[str, Any], list[str]]:
 
 
 def _picture(path: Path) -> tuple[dict[str, Any], list[str]]:
-    from filmcolor.media.images import read_picture
+    from filmcolor.media.images.reader import read_picture
 
     picture = read_picture(path)
     height, width = picture.luma.shape

@@ -14,7 +14,7 @@ from filmcolor.cli.lines import write_json, write_line
 from filmcolor.errors import JobError
 
 if TYPE_CHECKING:
-    from filmcolor.unfinished import WorkState
+    from filmcolor.segments.unfinished import WorkState
 
 
 _EPILOG = """\b
@@ -40,7 +40,7 @@ def jobs_command(folders: tuple[str, ...], clean: bool, as_json: bool) -> None:
     A run keeps what is done in a hidden folder beside its target, or in that of --work, and the
     same command goes on from there. `filmcolor jobs --clean` gives the room back instead.
     """
-    from filmcolor.unfinished import clear, find_work, look_into
+    from filmcolor.segments.unfinished import clear, find_work, look_into
 
     found: list[WorkState] = []
     for name in folders or (".",):

@@ -67,7 +67,7 @@ def plan_command(film: str, target: str | None, quiet: bool, as_json: bool, **ch
     shots begin and end. `filmcolor run FILM --plan FILE.toml` obeys.
     """
     from filmcolor.cli.display import open_display
-    from filmcolor.planner import plan_film
+    from filmcolor.jobs.plan_file import plan_film
 
     with (
         signals_interrupt(),

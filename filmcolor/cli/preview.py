@@ -101,7 +101,7 @@ def preview_command(
     `filmcolor run --look` shall do; single frames are shown, which a run steadies in time.
     """
     from filmcolor.cli.display import open_display
-    from filmcolor.preview import preview_film
+    from filmcolor.jobs.preview import preview_film
 
     with (
         signals_interrupt(),

@@ -33,8 +33,8 @@ from filmcolor.guide.plan_file import FILM_KEYS, read_plan
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, VerifyOptions
 
 if TYPE_CHECKING:
-    from filmcolor.batch import BatchItem
     from filmcolor.cli.display import Display
+    from filmcolor.jobs.batch import BatchItem
     from filmcolor.types import FilmDone
 
 _COLOR, _ENCODE, _RUN = ColorOptions(), EncodeOptions(), RunOptions()
@@ -179,8 +179,8 @@ def _run_one(
         raise OptionError("--verify: needs files on both sides; a pipe cannot be read twice")
     if not is_film:
         _tell_unused(ctx, display)
-    from filmcolor.pictures import color_pictures
-    from filmcolor.pipeline import color_film
+    from filmcolor.jobs.film import color_film
+    from filmcolor.jobs.pictures import color_pictures
     from filmcolor.types import Finished
 
     strictness = _strictness(options) if options.verify and is_film else None
@@ -206,7 +206,7 @@ def _run_all(
     as_json: bool,
 ) -> bool:
     """Colour several films and show how each ended; whether any failed."""
-    from filmcolor.batch import color_batch
+    from filmcolor.jobs.batch import color_batch
     from filmcolor.types import FilmDone, Finished
 
     if all(item.kind == "pictures" for item in items):
@@ -217,7 +217,7 @@ def _run_all(
     if ray is None:
         job = color_batch(items, options)
     else:
-        from filmcolor.ray_batch import color_batch_on_ray
+        from filmcolor.jobs.ray_batch import color_batch_on_ray
 
         job = color_batch_on_ray(items, options, ray)
     with closing(job) as events:
@@ -256,7 +256,7 @@ def _tell_unused(ctx: click.Context, display: Display) -> None:
 
 def _lone_film(source: str, target: str | None, options: RunOptions) -> BatchItem:
     """One film that is coloured as several are: skipped if it is there already."""
-    from filmcolor.batch import BatchItem
+    from filmcolor.jobs.batch import BatchItem
 
     place = _check_target(source, target, options, is_film=True)
     if "-" in (source, place):
@@ -292,7 +292,7 @@ def _leaves_pale(options: RunOptions) -> bool:
     """Whether frames may pass for grey because somebody wants them so."""
     if options.plan is None:
         return options.color.saturation < _LEAST_SATURATION
-    from filmcolor.guide.choosing import leaves_pale
+    from filmcolor.guide.shot_choices import leaves_pale
 
     return leaves_pale(read_plan(options.plan), options, _LEAST_SATURATION)
 

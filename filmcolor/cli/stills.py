@@ -154,7 +154,7 @@ def stills_command(
     Only the colours of a still count, not its brightness.
     """
     from filmcolor.cli.display import open_display
-    from filmcolor.stills import write_stills
+    from filmcolor.jobs.stills import write_stills
 
     if not folder:
         raise OptionError("-o is missing: give a folder for the stills")

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from filmcolor.color import ChromaTable, chroma_to_rgb, lightness, normalize_luma
-from filmcolor.infer import View, infer
-from filmcolor.media.picture import luma_of
+from filmcolor.media.images.picture import luma_of
 from filmcolor.models.checkpoint import LoadedModel
+from filmcolor.stages.infer import View, infer
+from filmcolor.stages.upsample import Upsampler
 from filmcolor.types import ColorField, Frame, PixelLayout
-from filmcolor.upsample import Upsampler
 
 Photo = NDArray[np.uint8]
 """Shape (height, width, 3), RGB."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filmcolor.evaluate.film_report import FilmReport, FilmRow
-from filmcolor.evaluate.sheets import Picture
+from filmcolor.visual.sheets import Picture
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

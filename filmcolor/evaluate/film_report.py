@@ -17,20 +17,20 @@ from itertools import islice
 from typing import Literal, TypeVar
 
 from filmcolor.color import ChromaTable, resolve_tags
-from filmcolor.compose import compose
 from filmcolor.errors import MediaError
-from filmcolor.evaluate.film_frames import Row, SideBySide, with_neutral_chroma
-from filmcolor.evaluate.frame_rgb import PictureMaker, Rgb
-from filmcolor.evaluate.labels import distinct_names
 from filmcolor.evaluate.video import FilmFigures, FrameFigures, measure_films
-from filmcolor.infer import infer
 from filmcolor.models.checkpoint import LoadedModel, load_generator
 from filmcolor.models.device import resolve_device
 from filmcolor.options import ColorOptions, FilmMeasureOptions, Smoothing
-from filmcolor.smooth import smooth
-from filmcolor.tone import Tone
+from filmcolor.stages.compose import compose
+from filmcolor.stages.infer import infer
+from filmcolor.stages.smooth import smooth
+from filmcolor.stages.tone import Tone
+from filmcolor.stages.view import film_view
 from filmcolor.types import ColorField, Frame, Notice, Shot
-from filmcolor.views import film_view
+from filmcolor.visual.labels import distinct_names
+from filmcolor.visual.rgb import PictureMaker, Rgb
+from filmcolor.visual.side_by_side import Row, SideBySide, with_neutral_chroma
 
 T = TypeVar("T")
 

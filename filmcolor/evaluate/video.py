@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from filmcolor.color import rgb_to_lab
 from filmcolor.evaluate.photos import colorfulness, psnr
-from filmcolor.flow import FlowEstimator, FlowSettings, Motion, sample, sampling_grid
+from filmcolor.stages.flow import FlowEstimator, FlowSettings, Motion, sample, sampling_grid
 from filmcolor.types import Field
 
 Rgb = NDArray[np.uint8]

@@ -23,12 +23,12 @@ from torch import Tensor
 from filmcolor.color import lightness, normalize_luma, rgb_to_lab
 from filmcolor.errors import OptionError
 from filmcolor.files_read import FilesRead
-from filmcolor.guide.carry import Anchor
+from filmcolor.guide.geometry import GRID_STEP
+from filmcolor.guide.propagate import Anchor
 from filmcolor.guide.reference import read_reference
-from filmcolor.guide.screen import GRID_STEP
-from filmcolor.infer import View, show_lightness
-from filmcolor.media.picture import luma_of
+from filmcolor.media.images.picture import luma_of
 from filmcolor.models.checkpoint import LoadedModel
+from filmcolor.stages.infer import View, show_lightness
 from filmcolor.types import Field, Frame, KnownColors
 
 _Codes = TypeVar("_Codes", NDArray[np.uint8], NDArray[np.float32])

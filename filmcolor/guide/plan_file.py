@@ -23,8 +23,8 @@ from typing import Any, Literal
 from filmcolor.errors import OptionError
 from filmcolor.files_read import FilesRead
 from filmcolor.guide.strokes import parse_stroke, parse_time
-from filmcolor.moments import time_text
 from filmcolor.options import Look, Stroke, UpscaleFor
+from filmcolor.timecode import time_text
 from filmcolor.typed import check_types, convert
 
 Lines = Mapping[tuple[int, str], int]

@@ -20,8 +20,8 @@ from filmcolor.guide.plan_file import (
     is_model_file,
 )
 from filmcolor.media.partfile import write_bytes
-from filmcolor.moments import time_text
 from filmcolor.options import Stroke
+from filmcolor.timecode import time_text
 
 _HEAD = """\
 # colours the film by this plan. Change it in any text editor: below the times of a [[shot]] write

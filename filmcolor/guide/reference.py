@@ -12,7 +12,7 @@ import torch
 from filmcolor.color import rgb_to_lab
 from filmcolor.errors import MediaError
 from filmcolor.files_read import FilesRead
-from filmcolor.media.still_file import Rgb, read_still
+from filmcolor.media.images.still_file import Rgb, read_still
 
 _SMALLEST = 64
 """Px of the shorter side."""

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from filmcolor.errors import OptionError
 from filmcolor.files_read import FilesRead
-from filmcolor.moments import parse_seconds
 from filmcolor.options import Stroke
+from filmcolor.timecode import parse_seconds
 from filmcolor.typed import convert
 
 _KEYS = ("at", "point", "points", "box", "color", "radius")

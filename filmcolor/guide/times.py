@@ -9,8 +9,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from filmcolor.job import FilmPlan
-from filmcolor.moments import name_of
+from filmcolor.film.plan import FilmPlan
+from filmcolor.timecode import name_of
 
 _SLACK = Fraction(1, 1000)
 """Seconds by which a time in a name may be off."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filmcolor.errors import MediaError
+from filmcolor.media.images.formats import format_of_suffix
 from filmcolor.media.picture_folder import files_in, is_picture
-from filmcolor.media.picture_formats import format_of_suffix
-from filmcolor.media.source import film_stream, open_source
+from filmcolor.media.read.open import film_stream, open_source
 
 _FILM_SUFFIXES = (
     *(".3gp", ".asf", ".avi", ".dv", ".flv", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4"),

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from filmcolor.errors import MediaError
-from filmcolor.media.picture_formats import MAGIC_BYTES, format_of_suffix, picture_format
+from filmcolor.media.images.formats import MAGIC_BYTES, format_of_suffix, picture_format
 
 
 def is_picture(path: Path | str) -> bool:

@@ -16,9 +16,9 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 
-from filmcolor.media.containers import Container, held_language, holds_stream
-from filmcolor.media.legacy_text import mend_tags
-from filmcolor.media.timeline import Chapter
+from filmcolor.media.read.legacy_text import mend_tags
+from filmcolor.media.timebase import Chapter
+from filmcolor.media.write.containers import Container, held_language, holds_stream
 
 Action = Literal["film", "copy", "mov_text", "subrip", "attach"]
 """The coloured film; packets as they are; text in another codec; an attachment of Matroska."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filmcolor.media.probe import ColorState
-from filmcolor.sidecar import read_sidecar, sidecar_path
+from filmcolor.jobs.sidecar import read_sidecar, sidecar_path
+from filmcolor.media.read.probe import ColorState
 from filmcolor.types import VideoInfo
 from filmcolor.verify.findings import VerifyReport
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from filmcolor.evaluate.frame_rgb import Rgb, reduced_size
+from filmcolor.analysis.frame_signature import look_at
+from filmcolor.analysis.shots import ShotFinder
 from filmcolor.evaluate.video import measure_films
 from filmcolor.report.pictures import PictureStore, Reducer
-from filmcolor.shot_measures import look_at
-from filmcolor.shots import ShotFinder
 from filmcolor.types import Box, Frame, VideoInfo
+from filmcolor.visual.rgb import Rgb, reduced_size
 
 MEASURED_SIDE = 256
 """Short side in px of the pictures that are measured: that of `filmcolor evaluate`."""

@@ -7,13 +7,13 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
+from filmcolor.analysis.letterbox import find_picture_box
 from filmcolor.color import resolve_tags
 from filmcolor.errors import MediaError, OptionError
-from filmcolor.media.decode import FilmReader
 from filmcolor.media.partfile import check_target, write_bytes
-from filmcolor.media.probe import has_color, refuse_hdr
+from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.media.read.probe import has_color, refuse_hdr
 from filmcolor.options import ReportOptions
-from filmcolor.picture_box import find_picture_box
 from filmcolor.report.facts import Films
 from filmcolor.report.gather import Gatherer
 from filmcolor.report.page import Contents, make_page

@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from filmcolor import __version__
+from filmcolor._version import __version__
 from filmcolor.report.chart import (
     color_top,
     draw_timeline,

@@ -14,9 +14,9 @@ import numpy as np
 
 from filmcolor.color import resolve_tags
 from filmcolor.errors import MediaError
-from filmcolor.evaluate.film_frames import with_neutral_chroma
-from filmcolor.evaluate.frame_rgb import PictureMaker, Rgb, reduced_size
 from filmcolor.types import Box, Frame, Luma, PixelLayout, VideoInfo
+from filmcolor.visual.rgb import PictureMaker, Rgb, reduced_size
+from filmcolor.visual.side_by_side import with_neutral_chroma
 
 LARGEST_SIDE = 480
 """Short side of a picture in px, as long as there is room."""

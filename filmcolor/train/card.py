@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from filmcolor import __version__
+from filmcolor._version import __version__
 from filmcolor.errors import OptionError
 from filmcolor.models.card import ModelCard
 from filmcolor.options import TrainOptions

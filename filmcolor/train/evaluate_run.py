@@ -10,7 +10,6 @@ from dataclasses import asdict, replace
 from filmcolor.evaluate.coloring import Photo
 from filmcolor.evaluate.enlarging import EnlargeReport, evaluate_enlarging
 from filmcolor.evaluate.report import SATURATIONS, PhotoReport, evaluate_photos, spread_indices
-from filmcolor.evaluate.sheets import Picture, make_sheet
 from filmcolor.models.base import Generator, Network, Upscaler
 from filmcolor.models.card import ModelCard
 from filmcolor.models.checkpoint import LoadedModel, LoadedUpscaler, save_network
@@ -23,6 +22,7 @@ from filmcolor.train.events import Evaluated
 from filmcolor.train.reading import fit_reading, shown_pictures
 from filmcolor.train.run_folder import RunFolder
 from filmcolor.train.trainer import Trainer
+from filmcolor.visual.sheets import Picture, make_sheet
 
 SCORE_COLORFULNESS = 0.65
 """Checkpoints are compared by their PSNR gain at this share of the truth's colourfulness."""

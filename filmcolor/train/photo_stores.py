@@ -32,7 +32,7 @@ from filmcolor.train.photo_index import (
 )
 
 if TYPE_CHECKING:
-    from filmcolor.train.extract import PickedFrame
+    from filmcolor.extract.film import PickedFrame
 
 SUFFIXES = frozenset({".webp", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"})
 

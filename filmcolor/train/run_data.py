@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filmcolor.errors import OptionError
+from filmcolor.extract.film import film_reader
 from filmcolor.options import TrainOptions
 from filmcolor.train.data import PhotoSet, load_photos
-from filmcolor.train.extract import film_reader
 from filmcolor.train.photo_stores import FilmFrames
 from filmcolor.train.recipes import Recipe
 from filmcolor.train.split import Split, choose_split, split_by_number, split_photos

@@ -21,10 +21,10 @@ import cv2
 import numpy as np
 import tomli_w
 
-from filmcolor import __version__
+from filmcolor._version import __version__
 from filmcolor.errors import CheckpointError, MediaError, OptionError
-from filmcolor.evaluate.sheets import Picture, write_png
 from filmcolor.media.partfile import write_bytes, write_if_free
+from filmcolor.visual.sheets import Picture, write_png
 
 _FILES = (
     *("command.txt", "metrics.jsonl", "curves.png", "progress.png", "sheets"),

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from filmcolor.errors import MediaError
-from filmcolor.media.decode import FilmReader
-from filmcolor.media.plan import FALLBACK_RATE
-from filmcolor.media.timeline import MATROSKA_TIME_BASE, round_half_up
+from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.media.timebase import MATROSKA_TIME_BASE, round_half_up
+from filmcolor.media.write.output_plan import FALLBACK_RATE
 from filmcolor.options import VerifyOptions
 from filmcolor.prefetch import prefetch
 from filmcolor.types import Frame

@@ -19,10 +19,10 @@ from av.packet import Packet
 from av.stream import Discard, Stream
 from av.subtitles.stream import SubtitleStream
 
-from filmcolor.media.source import film_stream, media_errors
-from filmcolor.media.splices import StraightPackets
+from filmcolor.media.read.open import film_stream, media_errors
+from filmcolor.media.read.splices import StraightPackets
 from filmcolor.media.streams import StreamPlan, codec_name, is_shown_until_next, packet_time
-from filmcolor.media.subtitles import SubtitleConverter, trial_converter
+from filmcolor.media.write.subtitles import SubtitleConverter, trial_converter
 from filmcolor.verify.findings import Findings, Place
 
 _PCM = re.compile(r"pcm_(?:[sfu](?P<bits>\d+)|alaw|mulaw)")

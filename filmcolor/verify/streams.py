@@ -12,12 +12,6 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import AttachmentStream, Stream
 
-from filmcolor.media.containers import (
-    Container,
-    film_metadata,
-    settle_tags,
-    stream_metadata,
-)
 from filmcolor.media.streams import (
     COVER,
     TIMECODE,
@@ -33,7 +27,13 @@ from filmcolor.media.streams import (
     read_covers,
     timecode_of,
 )
-from filmcolor.media.timeline import fit_chapters
+from filmcolor.media.timebase import fit_chapters
+from filmcolor.media.write.containers import (
+    Container,
+    film_metadata,
+    settle_tags,
+    stream_metadata,
+)
 from filmcolor.verify.findings import Findings, Place
 from filmcolor.verify.packets import Part, StreamPair
 

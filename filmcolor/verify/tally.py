@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from filmcolor.media.packing import convert_depth
+from filmcolor.media.write.packing import convert_depth
 from filmcolor.options import VerifyOptions
 from filmcolor.types import Frame, VideoInfo
 from filmcolor.verify.findings import Findings, Place

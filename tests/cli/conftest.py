@@ -19,7 +19,7 @@ from tests.clips import make_clip
 def job(monkeypatch: pytest.MonkeyPatch) -> Job:
     """Puts a `Job` in the pipeline's place."""
     played = Job()
-    for kind, name in (("film", "filmcolor.pipeline"), ("pictures", "filmcolor.pictures")):
+    for kind, name in (("film", "filmcolor.jobs.film"), ("pictures", "filmcolor.jobs.pictures")):
         module = ModuleType(name)
 
         def color(

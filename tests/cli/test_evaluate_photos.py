@@ -24,7 +24,7 @@ NAMES = [path.removeprefix("runs/") for path in MODELS]
 @pytest.fixture
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Three models whose files have the same name and whose cards say the same."""
-    for user in ("filmcolor.train.build", "filmcolor.pipeline", "filmcolor.evaluate.film_report"):
+    for user in ("filmcolor.train.build", "filmcolor.jobs.film", "filmcolor.evaluate.film_report"):
         importlib.import_module(user)  # or it would keep the substitute for good
     colors = iter([(5.0, 5.0), (10.0, 10.0), (-10.0, 5.0)])
     monkeypatch.setattr(checkpoint, "load_generator", lambda *_: one_color(*next(colors)))

@@ -13,9 +13,9 @@ import pytest
 
 from filmcolor.cli import main
 from filmcolor.cli.extract_display import ExtractDisplay, ExtractLines, result_line
+from filmcolor.extract.events import Extracted, FilmAdvanced, FilmFailed, FilmOpened
+from filmcolor.extract.settings import FrameCounts
 from filmcolor.media.partfile import PartFile
-from filmcolor.train.extract_events import Extracted, FilmAdvanced, FilmFailed, FilmOpened
-from filmcolor.train.extract_settings import FrameCounts
 from filmcolor.types import Notice
 from tests.cli.play import shell, start
 from tests.clips import make_sound

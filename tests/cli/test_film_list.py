@@ -12,7 +12,7 @@ import cv2
 import pytest
 
 from filmcolor.cli import main
-from filmcolor.pipeline import color_film
+from filmcolor.jobs.film import color_film
 from tests.cli.play import start
 from tests.clips import decode_film, luma_picture, make_clip
 
@@ -99,7 +99,7 @@ def test_what_verify_finds_counts_as_failed(
         if source.endswith("a.mkv"):
             make_clip(Path(target), frames=3, width=64, height=48)
 
-    monkeypatch.setattr("filmcolor.pipeline.color_film", tampered)
+    monkeypatch.setattr("filmcolor.jobs.film.color_film", tampered)
     assert main(["run", str(films), "-o", str(out), "--verify", *QUICK]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert lines[-1].startswith("1 done, 0 skipped, 1 failed")

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from filmcolor.cli import main
-from filmcolor.job import FilmPlan
+from filmcolor.film.plan import FilmPlan
+from filmcolor.segments.unfinished import find_work
+from filmcolor.segments.workfolder import Entry, WorkFolder, digest_of
 from filmcolor.types import Shot
-from filmcolor.unfinished import find_work
-from filmcolor.workfolder import Entry, WorkFolder, digest_of
 
 PLAN = FilmPlan(
     tuple(Shot(200 * n, 200 * (n + 1)) for n in range(4)),
@@ -96,7 +96,7 @@ def test_a_run_that_begins_while_others_are_looked_at_is_spared(
     begun(tmp_path / "a").__exit__()
     seen = find_work(tmp_path)
     running = WorkFolder(tmp_path / "a", {}).__enter__()
-    monkeypatch.setattr("filmcolor.unfinished.find_work", lambda _: seen)
+    monkeypatch.setattr("filmcolor.segments.unfinished.find_work", lambda _: seen)
     assert main(["jobs", "--clean", str(tmp_path)]) == 0
     assert "removed" not in capsys.readouterr().out
     assert running.is_alone() and set(running.entries()) == {0}

@@ -16,8 +16,8 @@ from filmcolor.cli.display import BarDisplay, JsonDisplay, LineDisplay
 from filmcolor.cli.lines import printable, write_line, write_lines
 from filmcolor.cli.screen import Bar, PlainTable, print_table
 from filmcolor.cli.verify_display import open_verify_display
+from filmcolor.segments.workfolder import WorkFolder
 from filmcolor.types import Notice
-from filmcolor.workfolder import WorkFolder
 from tests.cli.play import QUICK
 from tests.clips import make_clip
 from tests.test_workfolder import PLAN

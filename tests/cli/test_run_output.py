@@ -163,12 +163,12 @@ def test_a_closed_pipe_is_a_quiet_end(job: Job, film: str) -> None:
     code = (
         "import sys, types\n"
         "from filmcolor.errors import MediaError\n"
-        "pipeline = types.ModuleType('filmcolor.pipeline')\n"
+        "pipeline = types.ModuleType('filmcolor.jobs.film')\n"
         "def color_film(source, target, options):\n"
         "    raise MediaError('translated') from BrokenPipeError(32, 'Broken pipe')\n"
         "    yield\n"
         "pipeline.color_film = color_film\n"
-        "sys.modules['filmcolor.pipeline'] = pipeline\n"
+        "sys.modules['filmcolor.jobs.film'] = pipeline\n"
         "from filmcolor.cli import main\n"
         f"sys.exit(main(['run', {film!r}, '-o', '-']))\n"
     )

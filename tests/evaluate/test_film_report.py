@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from filmcolor.analysis.shots import ShotSettings
 from filmcolor.cli import main
 from filmcolor.errors import CheckpointError, MediaError, OptionError
 from filmcolor.evaluate import film_report
 from filmcolor.evaluate.film_report import FilmReport, FilmRow, evaluate_films
-from filmcolor.media.decode import FilmReader
+from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.options import FilmMeasureOptions
-from filmcolor.shots import ShotSettings
-from filmcolor.smooth import RADIUS
+from filmcolor.stages.smooth import RADIUS
 from filmcolor.types import Frame, Notice
 from tests.clips import make_clip
 from tests.evaluate.films import report

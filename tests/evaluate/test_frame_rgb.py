@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from filmcolor.evaluate.frame_rgb import PictureMaker, reduced_size
 from filmcolor.types import Box, ColorTags, Frame, PixelLayout, VideoInfo
+from filmcolor.visual.rgb import PictureMaker, reduced_size
 from tests.train.color_films import Picture, codes, scene
 
 GRIDS: dict[str, tuple[int, int]] = {"420": (2, 2), "422": (1, 2), "444": (1, 1)}

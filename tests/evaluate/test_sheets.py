@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import MediaError
-from filmcolor.evaluate.sheets import make_sheet, write_png
+from filmcolor.visual.sheets import make_sheet, write_png
 
 
 def flat(height: int, width: int, level: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from filmcolor.guide.carry import Anchor, ShotCarry
+from filmcolor.guide.propagate import Anchor, ShotCarry
 from filmcolor.types import Field
 
 GRID, SCALE, COUNT = (32, 48), 4, 12

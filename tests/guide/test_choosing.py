@@ -13,7 +13,10 @@ import pytest
 from PIL import Image
 
 from filmcolor.errors import CheckpointError, FilmcolorError, OptionError
-from filmcolor.guide.choosing import (
+from filmcolor.film.plan import FilmPlan
+from filmcolor.guide.geometry import Screen
+from filmcolor.guide.plan_file import Choices, PlanFile, PlanShot, PlanStill
+from filmcolor.guide.shot_choices import (
     check_names,
     check_references,
     choose,
@@ -21,11 +24,8 @@ from filmcolor.guide.choosing import (
     segment_settings,
     with_film,
 )
-from filmcolor.guide.given import Given, GivenShot, find_given
-from filmcolor.guide.plan_file import Choices, PlanFile, PlanShot, PlanStill
-from filmcolor.guide.screen import Screen
 from filmcolor.guide.times import FilmTimes
-from filmcolor.job import FilmPlan
+from filmcolor.guide.user_hints import Given, GivenShot, find_given
 from filmcolor.models.checkpoint import load_generator
 from filmcolor.options import ColorOptions, RunOptions, Stroke
 from filmcolor.types import Box, Shot

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import JobError
-from filmcolor.guide.carry import Anchor
-from filmcolor.guide.known_file import KnownFile, KnownFiles, write_known
-from filmcolor.tone import Tone
+from filmcolor.guide.hint_file import KnownFile, KnownFiles, write_known
+from filmcolor.guide.propagate import Anchor
+from filmcolor.stages.tone import Tone
 from filmcolor.types import Frame
 
 GRID = (6, 8)

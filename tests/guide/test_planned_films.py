@@ -17,12 +17,12 @@ from PIL import Image
 
 from filmcolor.errors import FilmcolorError, OptionError
 from filmcolor.guide.plan_file import read_plan
+from filmcolor.jobs.film import color_film
+from filmcolor.jobs.plan_file import plan_film
 from filmcolor.models.checkpoint import load_generator, save_network
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
-from filmcolor.pipeline import color_film
-from filmcolor.planner import plan_film
+from filmcolor.segments.workfolder import default_folder
 from filmcolor.types import Event, Finished, Looking, Notice
-from filmcolor.workfolder import default_folder
 from tests.clips import make_clip, plane_codes
 from tests.upscalers import write_upscaler
 
@@ -342,7 +342,7 @@ def test_a_long_look_is_kept_when_the_plan_is_refused(
     folder = default_folder(str(target))
     options = replace(plan(change=('start = "00:00:06.000"', "start = 5")), keep_work=False)
     for long_look in (60.0, 0.0):
-        monkeypatch.setattr("filmcolor.segments._LONG_LOOK_SECONDS", long_look)
+        monkeypatch.setattr("filmcolor.segments.run._LONG_LOOK_SECONDS", long_look)
         with pytest.raises(OptionError, match="but the next one starts at"):
             list(color_film(str(film), str(target), options))
         assert folder.is_dir() == (long_look == 0)

@@ -12,15 +12,15 @@ from PIL import Image
 from skimage import data as photographs
 
 from filmcolor.errors import FilmcolorError, OptionError
-from filmcolor.guide.carry import Anchor, ShotCarry
-from filmcolor.guide.choosing import segment_settings
-from filmcolor.guide.given import Given, GivenShot
-from filmcolor.guide.making import MATCH_SPACING, over, places_to_match
-from filmcolor.job import FilmPlan
+from filmcolor.film.plan import FilmPlan
+from filmcolor.guide.build_hints import MATCH_SPACING, over, places_to_match
+from filmcolor.guide.propagate import Anchor, ShotCarry
+from filmcolor.guide.shot_choices import segment_settings
+from filmcolor.guide.user_hints import Given, GivenShot
+from filmcolor.jobs.film import color_film
+from filmcolor.jobs.pictures import color_pictures
+from filmcolor.jobs.stills import write_stills
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Stroke
-from filmcolor.pictures import color_pictures
-from filmcolor.pipeline import color_film
-from filmcolor.stills import write_stills
 from filmcolor.types import Field, Notice, PictureDone, Shot
 from tests.clips import make_clip
 from tests.guide.test_guided_films import Film, chroma, colored, difference, ledger, paint

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import JobError
-from filmcolor.guide.carry import PLACE_BYTES, Anchor, ShotCarry
-from filmcolor.guide.given import GivenShot
-from filmcolor.guide.known_file import KnownFile, write_known
-from filmcolor.guide.making import MATCH_SPACING, carried_bytes, places_to_match
+from filmcolor.guide.build_hints import MATCH_SPACING, carried_bytes, places_to_match
+from filmcolor.guide.hint_file import KnownFile, write_known
+from filmcolor.guide.propagate import PLACE_BYTES, Anchor, ShotCarry
 from filmcolor.guide.scratch import Scratch
+from filmcolor.guide.user_hints import GivenShot
 from filmcolor.options import Stroke
 from filmcolor.types import Field
 from tests import memory

@@ -8,9 +8,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from filmcolor.guide.screen import Screen, ab_of, displayed_size
-from filmcolor.infer import View
+from filmcolor.guide.geometry import Screen, ab_of, displayed_size
 from filmcolor.options import Stroke
+from filmcolor.stages.infer import View
 from filmcolor.types import Box, PixelLayout, VideoInfo
 
 INFO = VideoInfo(

@@ -10,8 +10,8 @@ import pytest
 
 from filmcolor.errors import OptionError
 from filmcolor.guide.strokes import read_strokes
-from filmcolor.moments import name_of, parse_seconds, seconds_in
 from filmcolor.options import Stroke
+from filmcolor.timecode import name_of, parse_seconds, seconds_in
 
 GOOD = """
 [[stroke]]

@@ -10,8 +10,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from filmcolor.media.decode import FilmReader
-from filmcolor.media.encode import FilmWriter, OutputPlan, plan_output
+from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.media.write.film_writer import FilmWriter, OutputPlan, plan_output
 from filmcolor.options import Codec, EncodeOptions, RunOptions
 from filmcolor.types import ColorFrame, Frame, PixelLayout
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import av
 
-from filmcolor.media.decode import FilmReader
-from filmcolor.media.encode import FilmWriter, OutputPlan, plan_output
-from filmcolor.media.feed import last_duration
-from filmcolor.media.join import join_film
-from filmcolor.media.segment import SegmentFacts, SegmentWriter
+from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.media.write.encoder_input import last_duration
+from filmcolor.media.write.film_writer import FilmWriter, OutputPlan, plan_output
+from filmcolor.media.write.join import join_film
+from filmcolor.media.write.segment import SegmentFacts, SegmentWriter
 from filmcolor.options import RunOptions
 from filmcolor.types import ColorFrame
 from tests.media.coloring import LABEL, color_frame

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from filmcolor.media.images import Picture
+from filmcolor.media.images.picture import Picture
 
 Codes = NDArray[np.uint8] | NDArray[np.uint16]
 Field = NDArray[np.float32]

@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import MediaError
-from filmcolor.media.clock import stamp
-from filmcolor.media.damage import Decoded
-from filmcolor.media.decode import FilmReader
-from filmcolor.media.encode import FilmWriter, plan_output
-from filmcolor.media.patience import PatientPipe, Pulse, watched
+from filmcolor.media.read.damage import Decoded
+from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.media.read.timestamps import stamp
+from filmcolor.media.read.watchdog import PatientPipe, Pulse, watched
+from filmcolor.media.write.film_writer import FilmWriter, plan_output
 from filmcolor.types import Frame, Notice, VideoInfo
 from tests import memory
 from tests.clips import make_clip
@@ -261,7 +261,7 @@ def test_a_change_of_size_is_scaled_and_counted(tmp_path: Path) -> None:
 def test_damage_where_samples_are_taken_is_left_to_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("filmcolor.media.sampling._STRIDE_PIXELS", 1)
+    monkeypatch.setattr("filmcolor.media.read.sampling._STRIDE_PIXELS", 1)
     film = tmp_path / "in.mkv"
     make_clip(tmp_path / "a.mkv", codec="libx264", frames=60, rate=RATE, options={"g": "6"})
     rewrite(tmp_path / "a.mkv", film, lambda n, p: [noise(p) if 24 <= n < 36 else p])
@@ -483,7 +483,8 @@ def test_a_raw_stream_that_grows_beyond_all_bounds_is_not_decoded(
         make_clip(film, codec="libx264", width=side, height=side, frames=4, options={"bf": "0"})
         parts.append(film.read_bytes())
     film.write_bytes(b"".join(parts))
-    monkeypatch.setattr("filmcolor.media.source._DECODER_OPTIONS", {"max_pixels": str(160 * 160)})
+    options = {"max_pixels": str(160 * 160)}
+    monkeypatch.setattr("filmcolor.media.read.open._DECODER_OPTIONS", options)
     for on_error in ("stop", "repeat"):
         with pytest.raises(MediaError, match="no frame of its video can be decoded"):
             read(film, on_error)

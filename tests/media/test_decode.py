@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import MediaError
-from filmcolor.media.decode import FilmReader
+from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.types import Frame
 from tests.clips import (
     Plane,
@@ -270,7 +270,7 @@ def test_samples_of_a_long_film_are_found_by_seeking(
 ) -> None:
     film = tmp_path / "film.mp4"
     make_clip(film, codec="libx264", rate=Fraction(10), frames=100, options={"g": "10", "bf": "2"})
-    monkeypatch.setattr("filmcolor.media.sampling._STRIDE_PIXELS", 1)
+    monkeypatch.setattr("filmcolor.media.read.sampling._STRIDE_PIXELS", 1)
     with FilmReader(str(film)) as reader:
         whole = {frame.pts: frame.luma for frame in reader.frames()}
         frames = reader.sample(5)

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import MediaError
-from filmcolor.media.decode import FilmReader
-from filmcolor.media.encode import FilmWriter, plan_output
+from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.media.write.film_writer import FilmWriter, plan_output
 from filmcolor.options import Codec, EncodeOptions, RunOptions
 from filmcolor.types import ColorTags, Siting
 from tests.clips import largest_file, make_clip

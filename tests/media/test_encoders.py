@@ -9,13 +9,13 @@ import av
 import pytest
 
 from filmcolor.errors import OptionError
-from filmcolor.media.encoders import ENCODERS, available_formats, find_encoder
-from filmcolor.media.settings import (
+from filmcolor.media.write.encoder_settings import (
     EncoderSettings,
     encoder_options,
     gop_frames,
     settle_layout,
 )
+from filmcolor.media.write.encoders import ENCODERS, available_formats, find_encoder
 from filmcolor.options import Codec, EncodeOptions
 from filmcolor.types import Chroma, ColorTags, PixelLayout
 
@@ -227,7 +227,7 @@ def test_unknown_and_missing_encoders_name_the_others(monkeypatch: pytest.Monkey
     with pytest.raises(OptionError, match="libx264, libx265"):
         find_encoder("mpeg2video")
     monkeypatch.setattr(
-        "filmcolor.media.encoders.available_formats",
+        "filmcolor.media.write.encoders.available_formats",
         lambda library: frozenset() if library == "libx265" else frozenset({"yuv420p"}),
     )
     with pytest.raises(OptionError, match="no encoder libx265; choose one of libx264"):

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from filmcolor.media.decode import FilmReader
-from filmcolor.media.plan import plan_output
-from filmcolor.media.probe import probe
+from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.media.read.probe import probe
+from filmcolor.media.write.output_plan import plan_output
 from filmcolor.options import Codec, EncodeOptions, RunOptions
 from tests.clips import decode_film, make_clip
 from tests.media.coloring import color, options

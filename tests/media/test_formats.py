@@ -6,7 +6,7 @@ import pytest
 from av.video.format import VideoFormat, names  # type: ignore[attr-defined]
 
 from filmcolor.errors import MediaError
-from filmcolor.media.formats import format_name, format_plan, working_format
+from filmcolor.media.pixel_formats import format_name, format_plan, working_format
 from filmcolor.types import PixelLayout
 
 _SURFACES = {

@@ -13,7 +13,9 @@ import pytest
 from PIL import Image
 
 from filmcolor.errors import MediaError, NameTakenError, OptionError
-from filmcolor.media.images import Picture, read_picture, write_picture
+from filmcolor.media.images.picture import Picture
+from filmcolor.media.images.reader import read_picture
+from filmcolor.media.images.writer import write_picture
 from filmcolor.types import ColorTags, PixelLayout
 from tests.clips import largest_file
 from tests.media.stills import (

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import JobError, MediaError, NameTakenError
-from filmcolor.media.join import join_film
+from filmcolor.media.write.join import join_film
 from filmcolor.options import Codec, EncodeOptions, RunOptions
 from filmcolor.types import ColorTags
 from tests.clips import Plane, decode_film, largest_file, make_clip, plane_codes
@@ -497,7 +497,7 @@ def test_who_has_lost_the_film_leaves_it_to_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: int
 ) -> None:
     """The other has begun to write the same name since this process was suspended."""
-    monkeypatch.setattr("filmcolor.media.join._REPORT_FRAMES", 10)
+    monkeypatch.setattr("filmcolor.media.write.join._REPORT_FRAMES", 10)
     source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
     make_film(source, 25)
     cut = cut_film(source, target, choice("ffv1"), [25])

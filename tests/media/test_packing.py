@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 
-from filmcolor.media.encoders import ENCODERS
-from filmcolor.media.packing import convert_depth, depth_table, pack_frame
+from filmcolor.media.write.encoders import ENCODERS
+from filmcolor.media.write.packing import convert_depth, depth_table, pack_frame
 from filmcolor.types import Luma, PixelLayout
 from tests.clips import plane_codes
 

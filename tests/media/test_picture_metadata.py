@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps, PngImagePlugin
 
-from filmcolor.media.exif import LIMIT, ExifBlock, fitting, labelled
-from filmcolor.media.icc import profile_for_rgb
-from filmcolor.media.images import Picture, read_picture, write_picture
-from filmcolor.media.picture_fields import HOLDS, Holds
-from filmcolor.media.picture_formats import format_of_suffix
+from filmcolor.media.images.exif import LIMIT, ExifBlock, fitting, labelled
+from filmcolor.media.images.fields import HOLDS, Holds
+from filmcolor.media.images.formats import format_of_suffix
+from filmcolor.media.images.icc import profile_for_rgb
+from filmcolor.media.images.picture import Picture
+from filmcolor.media.images.reader import read_picture
+from filmcolor.media.images.writer import write_picture
 from tests.media.stills import (
     colors,
     exif_block,

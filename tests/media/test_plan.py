@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from filmcolor.errors import MediaError, OptionError
-from filmcolor.media.encode import plan_output
-from filmcolor.media.probe import probe
+from filmcolor.media.read.probe import probe
+from filmcolor.media.write.film_writer import plan_output
 from filmcolor.options import Codec, EncodeOptions, RunOptions
 from filmcolor.types import PixelLayout, VideoInfo
 from tests.clips import make_clip

@@ -8,8 +8,8 @@ from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from filmcolor.media.formats import format_name, format_plan
-from filmcolor.media.planes import PlaneReader
+from filmcolor.media.pixel_formats import format_name, format_plan
+from filmcolor.media.read.planes import PlaneReader
 from filmcolor.types import PixelLayout
 from tests import memory
 from tests.clips import Plane, fill_plane, plane_codes

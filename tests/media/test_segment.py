@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import MediaError
-from filmcolor.media.feed import Pacer, last_duration
-from filmcolor.media.segment import SegmentReader, SegmentWriter
+from filmcolor.media.write.encoder_input import Pacer, last_duration
+from filmcolor.media.write.segment import SegmentReader, SegmentWriter
 from filmcolor.options import Codec, EncodeOptions, RunOptions
 from filmcolor.types import ColorFrame
 from tests.clips import decode_film, largest_file, make_clip

@@ -14,11 +14,11 @@ import av
 import pytest
 
 from filmcolor.errors import MediaError
-from filmcolor.media.decode import FilmReader
-from filmcolor.media.encode import FilmWriter, plan_output
-from filmcolor.media.feed import check_durations
-from filmcolor.media.source import open_source
-from filmcolor.media.splices import StraightPackets
+from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.media.read.open import open_source
+from filmcolor.media.read.splices import StraightPackets
+from filmcolor.media.write.encoder_input import check_durations
+from filmcolor.media.write.film_writer import FilmWriter, plan_output
 from filmcolor.options import VerifyOptions
 from filmcolor.verify.check import verify_film
 from filmcolor.verify.findings import VerifyReport

@@ -12,9 +12,9 @@ from pathlib import Path
 import av
 import pytest
 
-from filmcolor.media.containers import container_for, settle_tags
-from filmcolor.media.source import CAPTION_SECONDS, open_before
-from filmcolor.media.subtitles import try_conversion
+from filmcolor.media.read.open import CAPTION_SECONDS, open_before
+from filmcolor.media.write.containers import container_for, settle_tags
+from filmcolor.media.write.subtitles import try_conversion
 from filmcolor.options import RunOptions, VerifyOptions
 from filmcolor.types import Notice
 from filmcolor.verify.check import verify_film

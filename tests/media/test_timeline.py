@@ -10,9 +10,8 @@ from pathlib import Path
 import av
 import pytest
 
-from filmcolor.media.decode import FilmReader
-from filmcolor.media.encode import FilmWriter, plan_output
-from filmcolor.media.timeline import (
+from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.media.timebase import (
     Chapter,
     Clock,
     DecodeClock,
@@ -22,6 +21,7 @@ from filmcolor.media.timeline import (
     lift_to_zero,
     movie_timescale,
 )
+from filmcolor.media.write.film_writer import FilmWriter, plan_output
 from filmcolor.options import Codec
 from tests.clips import make_clip
 from tests.media.coloring import LABEL, color, color_frame, decoded_times, options

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import FilmcolorError
-from filmcolor.media.decode import FilmReader
-from filmcolor.media.encode import FilmWriter, plan_output
-from filmcolor.media.probe import probe
-from filmcolor.media.y4m import PipeClosedError, Y4mWriter, y4m_header
+from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.media.read.probe import probe
+from filmcolor.media.write.film_writer import FilmWriter, plan_output
+from filmcolor.media.write.y4m import PipeClosedError, Y4mWriter, y4m_header
 from filmcolor.options import RunOptions
 from filmcolor.types import PixelLayout
 from tests.clips import make_clip, plane_codes
@@ -29,7 +29,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from tests.media.coloring import color
-from filmcolor.media.y4m import PipeClosedError
+from filmcolor.media.write.y4m import PipeClosedError
 from filmcolor.options import RunOptions
 try:
     color(Path(sys.argv[1]), "-", RunOptions())

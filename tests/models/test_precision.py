@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from filmcolor.errors import OptionError
-from filmcolor.infer import View, infer
 from filmcolor.models.checkpoint import LoadedModel, load_generator
 from filmcolor.models.device import half_is_quicker, runs_in_half
 from filmcolor.models.mobilenet_unet import MobileNetUNet
+from filmcolor.stages.infer import View, infer
 from filmcolor.types import Frame
 from tests.camera import PHOTOS
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from filmcolor.media.decode import FilmReader
-from filmcolor.media.encode import FilmWriter, plan_output
+from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.media.write.film_writer import FilmWriter, plan_output
 from filmcolor.types import ColorFrame, Frame
 from tests.clips import make_clip
 from tests.media.coloring import LABEL, options

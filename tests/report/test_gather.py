@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from filmcolor.evaluate.film_report import evaluate_films
-from filmcolor.media.decode import FilmReader
+from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.options import FilmMeasureOptions, VerifyOptions
 from filmcolor.report.gather import Gatherer
 from filmcolor.report.pictures import PictureStore, _decode

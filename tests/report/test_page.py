@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from filmcolor.errors import MediaError, OptionError
-from filmcolor.media.decode import FilmReader
+from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.options import ReportOptions, VerifyOptions
 from filmcolor.report.facts import Films, clock, made_with, run_facts
 from filmcolor.report.gather import Look, ShotFacts

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from filmcolor.evaluate.frame_rgb import PictureMaker, Rgb
-from filmcolor.media.decode import FilmReader
+from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.report.pictures import LARGEST_SIDE, PictureStore, Reducer, _decode
 from filmcolor.types import Box, ColorTags
+from filmcolor.visual.rgb import PictureMaker, Rgb
 from tests.clips import make_clip
 
 

@@ -15,10 +15,10 @@ import pytest
 import torch
 
 from filmcolor.errors import MediaError
+from filmcolor.extract.film import PickedFrame
 from filmcolor.train import photo_index
 from filmcolor.train.crops import CropSettings, CropSource, cut_with_opencv, plan_crops
 from filmcolor.train.data import PhotoSet, is_grey, load_photos, repeat_palest
-from filmcolor.train.extract import PickedFrame
 from filmcolor.train.photo_index import decode_photo
 from filmcolor.train.photo_stores import FilmFrames
 

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import MediaError, OptionError
-from filmcolor.media.decode import FilmReader
-from filmcolor.train.extract import (
+from filmcolor.extract.film import (
     ExtractSettings,
     FilmProgress,
     FrameCounts,
@@ -19,7 +18,8 @@ from filmcolor.train.extract import (
     examine,
     pick_frames,
 )
-from filmcolor.train.frame_checks import Fingerprints
+from filmcolor.extract.frame_checks import Fingerprints
+from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.types import Notice
 from tests.clips import make_clip
 from tests.train.color_films import (

@@ -12,10 +12,7 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import FilmcolorError, JobError, MediaError, OptionError
-from filmcolor.evaluate.frame_rgb import Rgb
-from filmcolor.media.partfile import PartFile
-from filmcolor.train.extract import ExtractSettings, FrameCounts, pick_frames
-from filmcolor.train.extract_events import (
+from filmcolor.extract.events import (
     Extracted,
     ExtractEvent,
     FilmAdvanced,
@@ -24,8 +21,11 @@ from filmcolor.train.extract_events import (
     FilmRead,
     FrameWritten,
 )
-from filmcolor.train.extract_job import extract_films, film_stems, write_frame
-from filmcolor.train.extract_settings import FrameFormat
+from filmcolor.extract.film import ExtractSettings, FrameCounts, pick_frames
+from filmcolor.extract.job import extract_films, film_stems, write_frame
+from filmcolor.extract.settings import FrameFormat
+from filmcolor.media.partfile import PartFile
+from filmcolor.visual.rgb import Rgb
 from tests.train.color_films import grey, pan, scene, write_film
 
 

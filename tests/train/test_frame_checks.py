@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from filmcolor.train.frame_checks import (
+from filmcolor.extract.frame_checks import (
     Fingerprints,
     FrameJudge,
     FrameLook,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from filmcolor.train.frame_checks import FrameLook
-from filmcolor.train.shot_picks import Candidate, ShotPicks
+from filmcolor.extract.frame_checks import FrameLook
+from filmcolor.extract.picks import Candidate, ShotPicks
 from filmcolor.types import Frame
 
 

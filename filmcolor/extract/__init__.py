@@ -1,0 +1,1 @@
+"""Frames of colour films that are worth training on."""

@@ -1,0 +1,1 @@
+"""One film: its plan, and the chain of stages that colours it."""

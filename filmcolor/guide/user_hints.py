@@ -1,0 +1,315 @@
+"""What people have given for a film: stills, strokes, references; found their frames and shots.
+
+What a shot is given is one value with one digest, so that work on it can be told from work on the
+same shot with something else. It decodes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from filmcolor.errors import FilmcolorError, MediaError, OptionError
+from filmcolor.files_read import FilesRead
+from filmcolor.film.plan import FilmPlan
+from filmcolor.guide.geometry import Screen, ab_of
+from filmcolor.guide.propagate import Anchor
+from filmcolor.guide.reference import read_reference
+from filmcolor.guide.spread import spread
+from filmcolor.guide.strokes import read_strokes
+from filmcolor.guide.times import FilmTimes
+from filmcolor.media.images.still_file import Rgb, read_still
+from filmcolor.media.picture_folder import find_pictures
+from filmcolor.options import RunOptions, Stroke
+from filmcolor.timecode import seconds_in, time_text
+from filmcolor.types import Field, Notice, Shot
+
+_PALEST = 2.0
+"""Lab units: a still whose strongest colours (0.5 % of its places) are paler has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenStill:
+    """A still, and the frame that it shows."""
+
+    frame: int
+    path: Path
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class GivenShot:
+    """All that is given for one shot."""
+
+    shot: int
+    stills: tuple[GivenStill, ...] = ()
+    strokes: tuple[tuple[int, Stroke], ...] = ()
+    """Each with its frame."""
+    reference: Path | None = None
+    """A picture in colour of other things."""
+    reference_digest: str = ""
+    """Of its pixels."""
+
+    @property
+    def digest(self) -> str:
+        """What it depends on, and nothing else."""
+        parts = [repr((still.frame, still.digest)) for still in self.stills]
+        parts += [repr(pair) for pair in self.strokes]
+        if self.reference is not None:
+            parts.append(self.reference_digest)
+        return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
+
+    def anchor(
+        self, screen: Screen, frame: int, lightness: Field, files: FilesRead | None = None
+    ) -> Anchor | None:
+        """What is known of a frame, whose lightness (h, w) on the grid this is, by itself: strokes
+        lie over a still; None for nothing. What a reference suggests is not known.
+        """
+        found: Anchor | None = None
+        for still in self.stills:
+            if still.frame == frame:
+                ab = screen.known_ab(read_still(still.path, files)[0])
+                found = Anchor(ab, np.ones(screen.grid, np.float32))
+        strokes = [stroke for index, stroke in self.strokes if index == frame]
+        if strokes:
+            seeds = np.stack([screen.seeds(stroke) for stroke in strokes])
+            colors = np.array([ab_of(stroke) for stroke in strokes], np.float32)
+            ab, reach = spread(seeds, colors, lightness)
+            if found is None:
+                return Anchor(ab, reach)
+            return Anchor(found.ab + reach * (ab - found.ab), found.confidence)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class OwnGiven:
+    """What a shot is given by itself; None where it has what the film is given."""
+
+    shot: Shot
+    where: Callable[[str], str]
+    """How to name a key of it to people."""
+    stills: tuple[tuple[Path, Fraction | None], ...] | None = None
+    """Each with its time, None where its name tells it."""
+    strokes: str | tuple[Stroke, ...] | None = None
+    reference: str | None = None
+    """Empty for no reference."""
+
+    def check(self, name: str, seconds: Fraction, frame: int | None) -> None:
+        """Raise `OptionError` if a frame, None outside of the part, is not of this shot."""
+        if frame is not None and frame not in _frames(self.shot):
+            raise OptionError(
+                f"{name}: {time_text(seconds)} is in another shot; move it there, or to [film]"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """All that is given for a film."""
+
+    shots: Mapping[int, GivenShot] = field(default_factory=dict)
+    """By number."""
+    notices: tuple[Notice, ...] = ()
+
+
+def find_given(
+    options: RunOptions,
+    film: FilmPlan,
+    times: FilmTimes,
+    screen: Screen,
+    own: Mapping[int, OwnGiven] | None = None,
+    files: FilesRead | None = None,
+) -> Given:
+    """What `options` give for a film or for a part of it: stills and strokes put to their frames, a
+    reference to every shot.
+
+    `own` is what single shots are given, by number, instead of what they have of `options`; `files`
+    takes note of all that is read. Raises `OptionError` or `MediaError`, in one line, for what
+    cannot be meant.
+    """
+    finder = _Finder(film, times, screen, files)
+    stills: list[GivenStill] = []
+    if options.stills is not None:
+        stills = finder.stills(_in_folder(options.stills))
+    strokes: list[tuple[int, Stroke]] = []
+    if options.strokes is not None:
+        strokes = finder.strokes(options.strokes)
+    for number, told in (own or {}).items():
+        shot = film.shots[number]
+        if told.stills is not None:
+            stills = [still for still in stills if still.frame not in _frames(shot)]
+            stills += finder.stills(told.stills, told)
+        if told.strokes is not None:
+            strokes = [pair for pair in strokes if pair[0] not in _frames(shot)]
+            strokes += finder.strokes(told.strokes, told)
+    references = _references(options.reference, len(film.shots), own or {}, files)
+    notices = finder.notices()
+    by_shot: dict[int, GivenShot] = {}
+    touched = [*(still.frame for still in stills), *(frame for frame, _ in strokes)]
+    for number in sorted({film.shot_at(frame) for frame in touched} | references.keys()):
+        frames = _frames(film.shots[number])
+        by_shot[number] = GivenShot(
+            number,
+            tuple(still for still in stills if still.frame in frames),
+            tuple(pair for pair in strokes if pair[0] in frames),
+            *references.get(number, (None, "")),
+        )
+    if by_shot:
+        what = f"stills: {len(stills)}, strokes: {len(strokes)}"
+        if references:
+            names = sorted({path.name for path, _ in references.values()})
+            what += f", reference: {', '.join(names)}"
+        notices.append(Notice(f"{len(by_shot)} of {len(film.shots)} shots are guided ({what})"))
+    return Given(by_shot, tuple(notices))
+
+
+def _references(
+    given: str | None, shots: int, own: Mapping[int, OwnGiven], files: FilesRead | None
+) -> dict[int, tuple[Path, str]]:
+    """By number of the shot: its reference, and a digest of it."""
+    wanted = {} if given is None else dict.fromkeys(range(shots), given)
+    wanted |= {n: told.reference for n, told in own.items() if told.reference is not None}
+    digests = {name: read_reference(name, files)[1] for name in set(wanted.values()) - {""}}
+    return {number: (Path(name), digests[name]) for number, name in wanted.items() if name}
+
+
+def _frames(shot: Shot) -> range:
+    return range(shot.start, shot.stop)
+
+
+def _in_folder(folder: str) -> list[tuple[Path, Fraction | None]]:
+    if not Path(folder).is_dir():
+        raise OptionError(f"--stills {folder}: no such folder; `filmcolor stills` makes one")
+    paths = find_pictures(folder)
+    if not paths:
+        raise OptionError(f"--stills {folder}: no pictures in it; `filmcolor stills` makes them")
+    return [(path, None) for path in paths]
+
+
+class _Finder:
+    """Finds frames of stills and strokes, and counts what is left out."""
+
+    def __init__(
+        self, film: FilmPlan, times: FilmTimes, screen: Screen, files: FilesRead | None
+    ) -> None:
+        self._film, self._times, self._screen, self._files = film, times, screen, files
+        self._untouched = 0
+
+    def notices(self) -> list[Notice]:
+        """What there is to say of all that was found."""
+        found = []
+        if self._untouched:
+            found.append(Notice(f"stills left out, being as they were written: {self._untouched}"))
+        if self._times.outside:
+            what = "stills and strokes left out, being outside of the part that is coloured"
+            found.append(Notice(f"{what}: {self._times.outside}"))
+        return found
+
+    def stills(
+        self, pictures: Iterable[tuple[Path, Fraction | None]], own: OwnGiven | None = None
+    ) -> list[GivenStill]:
+        """Stills with their frames, in order; of a shot of its own none may be of another."""
+        found: dict[int, GivenStill] = {}
+        for path, seconds in pictures:
+            with named("" if own is None else own.where("stills")):
+                still = self._still(path, seconds, own)
+                if still is None:
+                    continue
+                if (before := found.get(still.frame)) is not None:
+                    raise OptionError(f"{path}: shows the same frame as {before.path}; remove one")
+                found[still.frame] = still
+        return [found[frame] for frame in sorted(found)]
+
+    def _still(
+        self, path: Path, seconds: Fraction | None, own: OwnGiven | None
+    ) -> GivenStill | None:
+        """A still and its frame; None if it is left out."""
+        named = seconds_in(path.stem) if seconds is None else seconds
+        if named is None:
+            way = "" if own is None else ", or write { file = ..., at = ... }"
+            raise OptionError(
+                f"{path}: its name tells no time; call it as `filmcolor stills` does, such as "
+                f"00-01-12.400.png{way}"
+            )
+        try:
+            frame = self._times.frame(named)
+        except ValueError as error:
+            hint = "; its name must be the time of a frame" if seconds is None else ""
+            raise OptionError(f"{path}: {error}{hint}") from None
+        if own is not None:
+            own.check(str(path), named, frame)
+        rgb, as_written = read_still(path, self._files)
+        if as_written:
+            self._untouched += 1
+            return None
+        height, width = self._screen.displayed
+        rgb = _of_enlarged(rgb, height, width)
+        if rgb.shape[:2] != self._screen.displayed:
+            raise MediaError(
+                f"{path}: {rgb.shape[1]}x{rgb.shape[0]}, but the film is displayed at "
+                f"{width}x{height}; save the still at this size"
+            )
+        chroma = np.hypot(*self._screen.known_ab(rgb))
+        if np.quantile(chroma, 0.995) < _PALEST:
+            raise MediaError(f"{path}: has no colour; paint it, or remove it from the folder")
+        return None if frame is None else GivenStill(frame, path, _digest(rgb.tobytes()))
+
+    def strokes(
+        self, given: str | tuple[Stroke, ...], own: OwnGiven | None = None
+    ) -> list[tuple[int, Stroke]]:
+        """Strokes with their frames; of a shot of its own none may be of another."""
+        found = []
+        with named("" if own is None else own.where("strokes")):
+            strokes: Sequence[Stroke] = (
+                read_strokes(given, self._files) if isinstance(given, str) else given
+            )
+            where = f"{given}: " if isinstance(given, str) else ""
+            for number, stroke in enumerate(strokes, 1):
+                name = f"{where}stroke {number}"
+                try:
+                    frame = self._times.frame(stroke.at)
+                except ValueError as error:
+                    raise OptionError(f"{name}: at: {error}") from None
+                if own is not None:
+                    own.check(f"{name}: at", stroke.at, frame)
+                try:
+                    self._screen.seeds(stroke)
+                except ValueError as error:
+                    key = "box" if stroke.box else "points"
+                    raise OptionError(f"{name}: {key}: {error}") from None
+                if frame is not None:
+                    found.append((frame, stroke))
+        return found
+
+
+def _of_enlarged(rgb: Rgb, height: int, width: int) -> Rgb:
+    """A still of a size that `--upscale` makes of this one, brought back to it; others as is."""
+    for factor in (2, 3, 4):
+        # Where samples are not square, sides were rounded after they had been multiplied.
+        if all(
+            abs(a - factor * b) < factor
+            for a, b in zip(rgb.shape[:2], (height, width), strict=True)
+        ):
+            return cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    return rgb
+
+
+@contextmanager
+def named(where: str) -> Generator[None, None, None]:
+    """Put a place before what goes wrong."""
+    try:
+        yield
+    except FilmcolorError as error:
+        if not where:
+            raise
+        raise type(error)(f"{where}: {error}") from error
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()

@@ -1,0 +1,1 @@
+"""What one command does from beginning to end: films, pictures, batches, plans, stills."""

@@ -1,0 +1,171 @@
+"""Colours pictures: one, or every one of a folder, and tells how it goes by yielding events.
+
+read -> infer -> [superres] -> compose -> write
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from filmcolor.color import ChromaTable
+from filmcolor.errors import FilmcolorError, JobError, MediaError, OptionError
+from filmcolor.film.chain import StageClock
+from filmcolor.guide.match import Reference, reference_for
+from filmcolor.jobs.sidecar import model_label
+from filmcolor.media.images.reader import read_picture
+from filmcolor.media.images.writer import write_picture
+from filmcolor.media.partfile import refuse_taken
+from filmcolor.media.picture_folder import find_pictures, mirror_target
+from filmcolor.media.places import refuse_sources
+from filmcolor.models.checkpoint import LoadedModel, load_generator, load_upscaler
+from filmcolor.models.device import resolve_device
+from filmcolor.options import RunOptions
+from filmcolor.stages.compose import chroma_at
+from filmcolor.stages.infer import infer
+from filmcolor.stages.tone import Tone
+from filmcolor.stages.upscale import enlarged_picture
+from filmcolor.stages.view import picture_view
+from filmcolor.types import Event, Finished, Frame, Notice, PictureDone, Planned, Progress
+
+
+def color_pictures(source: str, target: str, options: RunOptions) -> Generator[Event, None, None]:
+    """Colour one picture, or every picture of a folder and its subfolders.
+
+    With a folder, `target` is a folder that mirrors it; a picture that cannot be read or written
+    is reported by a `PictureDone` and the rest goes on; what is there already is skipped unless
+    `overwrite`. With a single picture, an error is raised. Yields `Planned`, then a `PictureDone`
+    and `Progress` for each, then `Finished`.
+    """
+    started = time.monotonic()
+    device = resolve_device(options.color.device)
+    folder = Path(source)
+    single = not folder.is_dir()
+    pairs = _picture_pairs(folder, Path(target), single=single)
+    if single:
+        read = [source] if options.reference is None else [source, options.reference]
+        refuse_taken(pairs[0][1], overwrite=options.overwrite, sources=read)
+    elif options.overwrite:
+        refuse_sources(pairs)
+    if options.shard is not None:
+        pairs = pairs[options.shard[0] - 1 :: options.shard[1]]
+    model = load_generator(options.color.model, device, options.color.look, options.color.precision)
+    yield Planned(
+        source,
+        target,
+        model.card.name,
+        str(device),
+        f"{len(pairs)} pictures",
+        len(pairs),
+        "pictures",
+    )
+    reference = reference_for(options.reference, model)
+    painter = _Painter(model, reference, options)
+    count = {"done": 0, "skipped": 0, "failed": 0}
+    for number, (picture, place) in enumerate(pairs, 1):
+        if place.exists() and not options.overwrite:
+            count["skipped"] += 1
+            yield PictureDone(str(picture), str(place), "skipped", "is there already")
+        else:
+            try:
+                refuse_taken(place, overwrite=options.overwrite)
+                yield from painter.paint(picture, place)
+                count["done"] += 1
+                yield PictureDone(str(picture), str(place), "done")
+            except FilmcolorError as error:
+                if single:
+                    raise
+                count["failed"] += 1
+                yield PictureDone(str(picture), str(place), "failed", str(error))
+        yield Progress(number, len(pairs), painter.clock.seconds())
+    yield Finished(
+        target,
+        count["done"],
+        time.monotonic() - started,
+        painter.clock.seconds(),
+        skipped=count["skipped"],
+        failed=count["failed"],
+        unit="pictures",
+    )
+
+
+def _picture_pairs(source: Path, target: Path, *, single: bool) -> list[tuple[Path, Path]]:
+    if single:
+        if target.is_dir():
+            target = mirror_target(source, source.parent, target)
+        return [(source, target)]
+    if target.exists() and not target.is_dir():
+        raise OptionError(f"{target}: must be a folder, since {source} is one")
+    if target.resolve().is_relative_to(source.resolve()):
+        raise OptionError(f"{target}: the results must not go into the folder they are made from")
+    pictures = find_pictures(source)
+    if not pictures:
+        raise MediaError(f"{source}: no pictures in this folder (JPEG, PNG, WebP, TIFF, BMP)")
+    return [(picture, mirror_target(picture, source, target)) for picture in pictures]
+
+
+class _Painter:
+    """Colours picture files, one after another."""
+
+    def __init__(
+        self, model: LoadedModel, reference: Reference | None, options: RunOptions
+    ) -> None:
+        self._model, self._reference, self._options = model, reference, options
+        self._table = ChromaTable.build(6, 1).to(model.device)
+        self._upscaler = (
+            None if options.upscale is None else load_upscaler(options.upscaler, model.device)
+        )
+        self.clock = StageClock()
+
+    def paint(self, source: Path, target: Path) -> Iterator[Notice]:
+        """Colour one picture file; yields what its reader and its writer have to say."""
+        color, clock, device = self._options.color, self.clock, self._model.device
+        begun = time.perf_counter()
+        picture = read_picture(source)
+        for notice in picture.notices:
+            yield Notice(f"{source}: {notice.text}", notice.warning)
+        clock.add("read", time.perf_counter() - begun)
+        if not self._options.no_color:
+            begun = time.perf_counter()
+            view = picture_view(picture, self._model, color)
+            reference = self._reference
+            known = None if reference is None else partial(reference.known, view=view)
+            ((_, field),) = infer([Frame(0, 0, picture.luma)], self._model, view, 1, known)
+            clock.add("infer", time.perf_counter() - begun)
+        if self._upscaler is not None and self._options.upscale is not None:
+            begun = time.perf_counter()
+            picture = enlarged_picture(
+                picture, self._upscaler, self._options.upscale, color.precision
+            )
+            clock.add("superres", time.perf_counter() - begun)
+        begun = time.perf_counter()
+        if self._options.no_color:
+            cb = cr = np.zeros(picture.luma.shape, np.float32)
+        else:
+            cb, cr = chroma_at(
+                field,
+                picture.luma,
+                bit_depth=picture.layout.bit_depth,
+                table=self._table,
+                device=device,
+                tone=Tone.of(color),
+            )
+        clock.add("compose", time.perf_counter() - begun)
+        begun = time.perf_counter()
+        if not target.parent.is_dir():
+            try:
+                target.parent.mkdir(parents=True)
+            except OSError as error:
+                raise JobError(
+                    f"{target.parent}: cannot make this folder ({error.strerror})"
+                ) from error
+        label = model_label(self._model.card, self._options)
+        for notice in write_picture(
+            picture, cb, cr, target, label=label, overwrite=self._options.overwrite
+        ):
+            yield Notice(f"{target}: {notice.text}", notice.warning)
+        clock.add("write", time.perf_counter() - begun)

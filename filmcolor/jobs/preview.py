@@ -1,0 +1,176 @@
+"""A look at a film before hours are spent on it: some of its shots, grey and in every look.
+
+Only a few frames are decoded, so it takes as long for a long film as for a short one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import get_args
+
+from filmcolor.analysis.frame_signature import frame_distance, look_at
+from filmcolor.analysis.letterbox import find_picture_box
+from filmcolor.color import ChromaTable, resolve_tags
+from filmcolor.errors import OptionError
+from filmcolor.media.partfile import check_target
+from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.media.read.probe import enlarged_info, refuse_hdr
+from filmcolor.models.card import read_card
+from filmcolor.models.checkpoint import LoadedModel, load_generator
+from filmcolor.models.device import resolve_device
+from filmcolor.models.registry import find_checkpoint
+from filmcolor.options import ColorOptions, Look, PreviewOptions
+from filmcolor.stages.compose import compose
+from filmcolor.stages.infer import infer
+from filmcolor.stages.tone import Tone
+from filmcolor.stages.upscale import enlarged_box, enlarged_frame, load_enlarger
+from filmcolor.stages.view import film_view
+from filmcolor.types import (
+    Box,
+    ColorField,
+    Event,
+    Finished,
+    Frame,
+    Planned,
+    Progress,
+    VideoInfo,
+)
+from filmcolor.visual.rgb import PictureMaker
+from filmcolor.visual.sheets import make_sheet, write_png
+from filmcolor.visual.side_by_side import with_neutral_chroma
+
+_SAMPLES_PER_SHOT = 4
+_FEWEST_SAMPLES = 32
+_OTHER_SHOT = 0.35
+"""Distance (see `frame_distance`) from which two samples are taken to be of different shots."""
+_BLANK_CONTRAST = 6.0
+"""Standard deviation (8-bit codes) below which a frame shows nothing: leader, fades."""
+_CELL_HEIGHT = 240
+
+
+def preview_film(source: str, target: str, options: PreviewOptions) -> Generator[Event, None, None]:
+    """Write a sheet (PNG) of shots spread over the film: grey, and coloured in each look that the
+    model has.
+
+    Yields `Notice`s, one `Planned`, `Progress` and one `Finished`, counted in pictures. The target
+    appears when it is whole. Raises `FilmcolorError`.
+    """
+    started = time.monotonic()
+    if Path(target).suffix.lower() != ".png":
+        raise OptionError(f"-o {target}: give a name that ends in .png")
+    check_target(target, overwrite=options.run.overwrite, sources=[source])
+    device = resolve_device(options.run.color.device)
+    models = _models(options.run.color, str(device))
+    with FilmReader(source) as reader:
+        info = reader.info
+        refuse_hdr(info)
+        # Frames are shown whole, those of interlaced film too.
+        enlarger = load_enlarger(info, replace(options.run, deinterlace=True), device)
+        samples = reader.sample(max(_FEWEST_SAMPLES, _SAMPLES_PER_SHOT * options.shots))
+        origin = reader.first_pts()
+        yield from reader.notices
+    frames = telling_frames(samples, info.layout.bit_depth, options.shots)
+    total = len(frames) * len(models)
+    names = ", ".join(models)
+    yield Planned(
+        source,
+        target,
+        models["natural"].card.name,
+        str(device),
+        f"{len(frames)} shots: {names}",
+        total,
+        "pictures",
+    )
+    full_range = bool(resolve_tags(info.tags, info.height).full_range)
+    box = find_picture_box(samples, info.layout, full_range, interlaced=info.interlaced)
+    shown = (with_neutral_chroma(frame, info.layout) for frame in frames)
+    large, colored_info, colored_box, cell_height = frames, info, box, _CELL_HEIGHT
+    if enlarger is not None:
+        large = [enlarged_frame(frame, enlarger) for frame in frames]
+        colored_info = enlarged_info(info, enlarger.factor)
+        colored_box = enlarged_box(box, enlarger.factor)
+        cell_height *= enlarger.factor
+    layout = info.layout.colored
+    maker = PictureMaker(replace(info, layout=layout), box, _CELL_HEIGHT)
+    columns = [[maker.picture(frame) for frame in shown]]
+    maker = PictureMaker(replace(colored_info, layout=layout), colored_box, cell_height)
+    for model in models.values():
+        view = film_view(info, model, box, options.run.color)
+        fields = infer(frames, model, view, options.run.color.batch_size)
+        colors = [color for _, color in fields]
+        made = _composed(large, colors, model, info, colored_box, Tone.of(options.run.color))
+        columns.append([maker.picture(frame) for frame in made])
+        yield Progress(len(frames) * (len(columns) - 1), total, {})
+    labels = [_clock((frame.pts - origin) * info.time_base) for frame in frames]
+    sheet = make_sheet(
+        list(zip(*columns, strict=True)),
+        cell_height=cell_height,
+        titles=["as it is", *models],
+        labels=labels,
+    )
+    write_png(Path(target), sheet, overwrite=options.run.overwrite)
+    yield Finished(target, total, time.monotonic() - started, {}, unit="pictures")
+
+
+def telling_frames(samples: Sequence[Frame], bit_depth: int, count: int) -> list[Frame]:
+    """At most `count` of some frames in order, one of each shot as far as samples tell, spread
+    evenly; blank ones only if there is nothing else.
+    """
+    looks = [(frame, look_at(frame.luma, bit_depth)) for frame in samples]
+    full = [pair for pair in looks if pair[1].contrast >= _BLANK_CONTRAST] or looks
+    shots = [[full[0]]]
+    for pair in full[1:]:
+        if frame_distance(shots[-1][0][1], pair[1]) >= _OTHER_SHOT:
+            shots.append([])
+        shots[-1].append(pair)
+    picked = [shot[len(shot) // 2][0] for shot in shots]
+    if len(picked) <= count:
+        return picked
+    return [picked[(2 * part + 1) * len(picked) // (2 * count)] for part in range(count)]
+
+
+def _models(color: ColorOptions, device: str) -> dict[Look, LoadedModel]:
+    """The model in each look that it has."""
+    name = color.model
+    looks = read_card(find_checkpoint(name)).descriptor.looks
+    return {
+        look: load_generator(name, device, look, color.precision)
+        for look in get_args(Look)
+        if look == "natural" or look in looks
+    }
+
+
+def _composed(
+    frames: Sequence[Frame],
+    colors: Sequence[ColorField],
+    model: LoadedModel,
+    info: VideoInfo,
+    box: Box | None,
+    tone: Tone,
+) -> Iterator[Frame]:
+    """The frames as `filmcolor run` makes them, but each by itself, and interlaced ones whole; they
+    may be larger than the film that `info` describes, `box` lies in them.
+    """
+    tags = resolve_tags(info.tags, info.height)
+    composed = compose(
+        zip(frames, colors, strict=True),
+        source_layout=info.layout,
+        layout=info.layout.colored,
+        tags=tags,
+        siting=info.siting,
+        box=box,
+        table=ChromaTable.build(tags.matrix, tags.primaries).to(model.device),
+        device=model.device,
+        tone_of=lambda shot: tone,
+    )
+    for frame, colored in zip(frames, composed, strict=True):
+        yield replace(frame, chroma=(colored.cb, colored.cr))
+
+
+def _clock(seconds: Fraction) -> str:
+    whole = int(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"

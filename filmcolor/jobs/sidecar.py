@@ -1,0 +1,114 @@
+"""What a result says of itself: the label in its metadata, and the JSON file beside it, which tells
+what it was made from, with what, and how; for archives.
+
+That file's name is the result's with `.json` after it. Nothing here may know how films are read or
+coloured.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filmcolor._version import __version__
+from filmcolor.errors import MediaError, OptionError
+from filmcolor.files_read import FileFacts
+from filmcolor.media.partfile import check_target, write_bytes
+from filmcolor.media.read.open import PIPE
+from filmcolor.models.card import ModelCard
+from filmcolor.options import RunOptions
+
+FORMAT = "filmcolor-sidecar-1"
+_NOT_MADE_OF = ("overwrite", "work", "keep_work", "workers", "verify", "sidecar", "insisted")
+"""Options that change nothing in the result."""
+
+
+def model_label(card: ModelCard, options: RunOptions) -> str:
+    """What a result says of itself in its metadata."""
+    made = "enlarged" if options.no_color else "colorized"
+    names = [] if options.no_color else [card.name]
+    if options.upscale is not None:
+        names.append(f"{Path(options.upscaler).stem} x{options.upscale}")
+    return f"{made} by filmcolor {__version__}, {', '.join(names)}"
+
+
+def sidecar_path(result: str | Path) -> Path:
+    """Where it stands: `color.mkv.json` beside `color.mkv`."""
+    return Path(f"{result}.json")
+
+
+def check_sidecar(source: str, result: str, *, overwrite: bool) -> None:
+    """Raise `OptionError` where none can be written for this source and this result."""
+    if PIPE in (source, result):
+        raise OptionError("--sidecar: needs files on both sides; a pipe has no digest")
+    check_target(sidecar_path(result), overwrite=overwrite, sources=[source])
+
+
+def write_sidecar(
+    source: FileFacts,
+    result: FileFacts,
+    *,
+    card: ModelCard,
+    model: FileFacts,
+    options: RunOptions,
+    device: str,
+    encoding: str,
+    frames: int,
+    given: Iterable[FileFacts] = (),
+) -> None:
+    """Write it for a result that is whole.
+
+    `encoding` is the plan's line for people, `given` are the files that said which colours are
+    right, and the other models, as they were when they were read. Raises `MediaError` if it cannot
+    be written, `NameTakenError` as `write_bytes`.
+    """
+    chosen = {name: v for name, v in asdict(options).items() if name not in _NOT_MADE_OF}
+    facts = {
+        "format": FORMAT,
+        "filmcolor": __version__,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "source": _named(source),
+        "result": {**_named(result), "frames": frames, "encoding": encoding},
+        "model": {
+            "name": card.name,
+            "license": card.license,
+            "provenance": card.provenance,
+            **_named(model),
+        },
+        "given": [{**_named(facts), "file": facts.path} for facts in given],
+        "device": device,
+        "options": chosen,
+    }
+    text = json.dumps(facts, indent=2, ensure_ascii=True, default=str)
+    write_bytes(sidecar_path(result.path), f"{text}\n".encode(), overwrite=options.overwrite)
+
+
+def read_sidecar(result: str) -> Mapping[str, Any] | None:
+    """What stands in the file beside a result; None if there is none, or it is of another kind."""
+    try:
+        facts = json.loads(sidecar_path(result).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return facts if isinstance(facts, dict) and facts.get("format") == FORMAT else None
+
+
+def read_facts(path: str) -> FileFacts:
+    """Those of a film, which is read from end to end; `MediaError` if it cannot be."""
+    try:
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return FileFacts(path, os.fstat(file.fileno()).st_size, digest)
+    except OSError as error:
+        raise MediaError(
+            f"{path}: cannot be read for its digest ({error.strerror}); the film itself is whole"
+        ) from error
+
+
+def _named(facts: FileFacts) -> dict[str, Any]:
+    return {"file": Path(facts.path).name, "bytes": facts.size, "sha256": facts.sha256}

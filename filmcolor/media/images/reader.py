@@ -1,0 +1,253 @@
+"""Picture files in: JPEG, PNG, WebP, TIFF and BMP become `Picture`s, with all they say besides.
+
+Pixels are kept as stored, however they are to be turned to be looked at.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from filmcolor.errors import MediaError
+from filmcolor.media.images.exif import METADATA, ORIENTATION, X_RESOLUTION, ExifBlock
+from filmcolor.media.images.exif_directory import rebuilt
+from filmcolor.media.images.fields import COMMENT
+from filmcolor.media.images.formats import MAGIC_BYTES, format_of_suffix, picture_format
+from filmcolor.media.images.icc import profile_for_rgb
+from filmcolor.media.images.picture import Picture, luma_of
+from filmcolor.media.images.samples import SampleDecoder
+from filmcolor.media.read.legacy_text import CODE_PAGE, decoded
+from filmcolor.types import Luma, Notice, PixelLayout
+
+LARGEST_FILE = 4 << 30
+"""Bytes of a picture file, which is read as a whole."""
+
+_KINDS = "JPEG, PNG, WebP, TIFF or BMP"
+# What Pillow's decoders raise over damaged files.
+_DAMAGE = (
+    *(OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError),
+    *(SystemError, struct.error, zlib.error),
+)
+_EXIF_IN_TEXT = "Raw profile type exif"
+_EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\x00"
+_TIFF_SUBFILE, _DNG_VERSION = 254, 50706
+
+
+def read_picture(path: Path | str) -> Picture:
+    """Read a picture; its content decides what it is, not its name.
+
+    Of an animation or a file of several pages the first is read. Raises `MediaError`.
+    """
+    path = Path(path)
+    content = _content(path)
+    kind = picture_format(content[:MAGIC_BYTES])
+    if kind is None:
+        raise MediaError(f"{path}: not a {_KINDS} picture; convert it to one of these first")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of what is answered for here
+            with Image.open(io.BytesIO(content), formats=(kind,)) as image:
+                return _Reading(path, content, kind, image).picture()
+    except MediaError:
+        raise
+    except Image.DecompressionBombError as error:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 1_000_000
+        raise MediaError(f"{path}: more than {most} megapixels; scale it down first") from error
+    except MemoryError as error:
+        raise MediaError(f"{path}: too large for this machine's memory; scale it down") from error
+    except UnidentifiedImageError as error:
+        raise MediaError(
+            f"{path}: damaged, or a {kind} of a rare kind; save it anew as RGB or grey"
+        ) from error
+    except _DAMAGE as error:
+        why = " ".join(str(error).split())[:80]
+        raise MediaError(
+            f"{path}: damaged {kind} picture ({why}); copy it from the original again"
+        ) from error
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise MediaError(f"{path}: not a regular file; give a picture file")
+        with path.open("rb") as file:
+            head = content = file.read(MAGIC_BYTES)
+            if picture_format(head):  # a film named by mistake is not read to its end
+                _check_size(path, file.fileno())
+                content += file.read()
+    except FileNotFoundError as error:
+        raise MediaError(f"{path}: no such file; check the spelling") from error
+    except IsADirectoryError as error:
+        raise MediaError(f"{path}: a folder, not a picture") from error
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise MediaError(f"{path!s}: not a file name") from error
+    if not content:
+        raise MediaError(f"{path}: empty (0 bytes); copy it from the original again")
+    return content
+
+
+def _check_size(path: Path, file: int) -> None:
+    if os.fstat(file).st_size > LARGEST_FILE:
+        most = LARGEST_FILE >> 30
+        raise MediaError(f"{path}: a picture file of more than {most} GB; scale it down first")
+
+
+class _Reading:
+    """One picture on its way in: Pillow's image, the file's bytes, and what there is to say."""
+
+    def __init__(self, path: Path, content: bytes, kind: str, image: Image.Image) -> None:
+        self._path, self._content, self._kind, self._image = path, content, kind, image
+        self._notices: list[Notice] = []
+        self._tiff: dict[int, object] = dict(getattr(image, "tag_v2", {}))
+
+    def picture(self) -> Picture:
+        self._check_kind()
+        self._say_first_only()
+        self._say_extended_xmp()
+        # Loading a TIFF turns it and forgets its orientation; loading a PNG may find its EXIF.
+        exif = self._exif() if self._kind == "TIFF" else b""
+        self._image.load()
+        if self._kind != "TIFF":
+            exif = self._exif()
+        orientation = self._orientation(exif)
+        decoder = SampleDecoder(self._path, self._content, self._kind, self._image, orientation)
+        samples = decoder.decode()
+        if samples.left_out:
+            channels = "a channel" if samples.left_out == 1 else f"{samples.left_out} channels"
+            text = f"has {channels} of unstated meaning (not marked as transparency): left out"
+            self._say(text, warning=True)
+        luma: Luma
+        if samples.codes.ndim == 3:
+            luma, had_color = luma_of(samples.codes)
+        else:
+            luma, had_color = samples.codes.copy(), False
+        if had_color:
+            self._say("has colour already: only its luma is used")
+        icc = self._icc()
+        info = self._image.info
+        xmp = info.get("xmp")
+        return Picture(
+            luma=luma,
+            layout=PixelLayout(8 if luma.dtype == np.uint8 else 16, "444"),
+            format=self._kind,
+            alpha=samples.alpha,
+            exif=exif,
+            icc=icc,
+            dpi=self._dpi(ExifBlock.parse(exif)),
+            orientation=orientation,
+            lossless=self._lossless(),
+            had_color=had_color,
+            xmp=xmp.encode() if isinstance(xmp, str) else xmp,
+            text=self._text(),
+            notices=tuple(self._notices),
+        )
+
+    def _orientation(self, exif: bytes) -> int:
+        found = ExifBlock.parse(exif).number(ORIENTATION, 1)
+        if self._kind == "TIFF":
+            stated = self._tiff.get(ORIENTATION, 1)
+            found = stated if isinstance(stated, int) else 1
+        return found if 1 <= found <= 8 else 1
+
+    def _say(self, text: str, *, warning: bool = False) -> None:
+        self._notices.append(Notice(text, warning))
+
+    def _check_kind(self) -> None:
+        """Refuse what would be read as something else than the user means."""
+        if _DNG_VERSION in self._tiff or self._tiff.get(_TIFF_SUBFILE) == 1:
+            raise MediaError(f"{self._path}: a camera's raw file; develop it to TIFF first")
+        if self._image.mode in ("I", "F"):
+            raise MediaError(
+                f"{self._path}: 32-bit samples are not supported; save it with 16 bits a channel"
+            )
+        if self._image.mode == "LAB":
+            raise MediaError(f"{self._path}: CIELAB TIFF is not supported; save it as RGB or grey")
+        named = format_of_suffix(self._path)
+        if named is not None and named != self._kind:
+            self._say(f"is a {self._kind} picture, whatever its name says")
+
+    def _say_extended_xmp(self) -> None:
+        segments = getattr(self._image, "applist", ())
+        if any(content.startswith(_EXTENDED_XMP) for _, content in segments):
+            self._say("its extended XMP, beyond 64 KB, is left out", warning=True)
+
+    def _say_first_only(self) -> None:
+        count = getattr(self._image, "n_frames", 1)
+        if count > 1:
+            unit = "pages" if self._kind == "TIFF" else "pictures"
+            self._say(f"holds {count} {unit}: only the first is coloured", warning=True)
+
+    def _exif(self) -> bytes:
+        """The file's EXIF block, or an empty one when it is damaged."""
+        try:
+            if self._kind == "TIFF":
+                block = rebuilt(self._content, METADATA)
+            else:
+                block = self._image.info.get("exif") or self._exif_in_text()
+            return ExifBlock.parse(block).block if block else b""
+        except _DAMAGE:
+            self._say("its EXIF is damaged: left out", warning=True)
+            return b""
+
+    def _exif_in_text(self) -> bytes:
+        """The block that PNG files of ImageMagick carry as hexadecimal text, under three lines."""
+        text = self._image.info.get(_EXIF_IN_TEXT, "")
+        return bytes.fromhex("".join(str(text).split("\n")[3:]))
+
+    def _icc(self) -> bytes | None:
+        profile = self._image.info.get("icc_profile")
+        if self._image.mode == "CMYK":
+            self._say("is CMYK: converted to sRGB")
+            return None
+        if not profile:
+            return None
+        kept, notice = profile_for_rgb(profile)
+        if notice is not None:
+            self._notices.append(notice)
+        return kept
+
+    def _dpi(self, exif: ExifBlock) -> tuple[float, float] | None:
+        # Where the file states none, Pillow makes up 1 (TIFF) or 72 (JPEG with EXIF).
+        if self._kind == "TIFF" and X_RESOLUTION not in self._tiff:
+            return None
+        is_made_up = self._kind == "JPEG" and self._image.info.get("jfif_unit", 0) not in (1, 2)
+        stated = (None if is_made_up else self._image.info.get("dpi")) or exif.dpi()
+        try:
+            across, down = (float(value) for value in stated or ())
+        except (TypeError, ValueError, ZeroDivisionError):
+            return None
+        return (across, down) if 0 < across < 1e6 and 0 < down < 1e6 else None
+
+    def _lossless(self) -> bool:
+        if self._kind == "WEBP":
+            return _webp_is_lossless(self._content)
+        return self._kind != "JPEG"
+
+    def _text(self) -> tuple[tuple[str, str], ...]:
+        found = dict(getattr(self._image, "text", {}))
+        if self._kind == "JPEG" and self._image.info.get("comment"):
+            found[COMMENT], is_legacy = decoded(self._image.info["comment"])
+            if is_legacy:
+                self._say(f"its comment is not UTF-8: read as {CODE_PAGE}", warning=True)
+        kept_elsewhere = (_EXIF_IN_TEXT, "XML:com.adobe.xmp")
+        return tuple((k, str(v)) for k, v in found.items() if k not in kept_elsewhere)
+
+
+def _webp_is_lossless(content: bytes) -> bool:
+    """Whether the first image chunk of a WebP file is VP8L (RFC 9649)."""
+    at = 12
+    while at + 8 <= len(content):
+        name, size = struct.unpack_from("<4sI", content, at)
+        if name in (b"VP8L", b"VP8 "):
+            return bool(name == b"VP8L")
+        at += 8 + (16 if name == b"ANMF" else size + size % 2)
+    return False

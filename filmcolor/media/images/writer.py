@@ -1,0 +1,250 @@
+"""Pictures out: luma and chroma become a JPEG, PNG, WebP, TIFF or BMP file.
+
+Everything that a file said besides its pixels goes along where the format can hold it; what it
+cannot hold is returned as a notice. Every file says that its colours are synthetic, BMP excepted.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from filmcolor.errors import MediaError, OptionError
+from filmcolor.media.images import exif
+from filmcolor.media.images.exif_directory import BYTE, UNDEFINED, Entry, Order
+from filmcolor.media.images.fields import COMMENT, fitted
+from filmcolor.media.images.formats import format_of_suffix
+from filmcolor.media.images.picture import Codes, Picture, chroma_codes, rgb_of, scaled, upright
+from filmcolor.media.partfile import write_bytes
+from filmcolor.types import Field, Notice
+
+_QUALITY = 95
+_LONGEST = {"JPEG": 65500, "WEBP": 16383}
+"""Largest side in pixels that these formats can hold."""
+_STRIP = 1 << 20  # bytes of a TIFF strip before compression
+_INCH = 0.0254  # metres
+
+
+def write_picture(
+    picture: Picture,
+    cb: Field,
+    cr: Field,
+    target: Path | str,
+    *,
+    label: str,
+    overwrite: bool = False,
+) -> tuple[Notice, ...]:
+    """Write `picture` in colour; the target's suffix decides the format.
+
+    `cb` and `cr` have the picture's shape (H, W) and lie in -0.5..0.5. `label` says who made the
+    colours. The file appears under its name only when it is whole, and replaces what is there only
+    with `overwrite`. Returns what the format could not hold. Raises `OptionError` for an unknown
+    suffix, `MediaError` when the file cannot be written, `NameTakenError` as `write_bytes`.
+    """
+    if not cb.shape == cr.shape == picture.luma.shape:
+        raise ValueError(f"chroma {cb.shape}, {cr.shape} for a picture of {picture.luma.shape}")
+    kind = format_of_suffix(Path(target))
+    if kind is None:
+        raise OptionError(f"{target}: pictures are written as .jpg, .png, .webp, .tif or .bmp")
+    longest = _LONGEST.get(kind)
+    if longest is not None and max(picture.luma.shape) > longest:
+        raise MediaError(
+            f"{target}: {kind} holds at most {longest} pixels a side; choose .png or .tif"
+        )
+    fit, notices = fitted(picture, kind)
+    encoding = _Encoding(fit, cb, cr, label)
+    encoders: dict[str, Callable[[], bytes]] = {
+        "JPEG": encoding.jpeg,
+        "PNG": encoding.png,
+        "WEBP": encoding.webp,
+        "TIFF": encoding.tiff,
+        "BMP": encoding.bmp,
+    }
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, over odd entries of the source's EXIF
+            content = encoders[kind]()
+    except (OSError, ValueError, struct.error, cv2.error) as error:
+        why = " ".join(str(error).split())[:80]
+        raise MediaError(f"{target}: cannot be made ({why}); choose another format") from error
+    write_bytes(Path(target), content, overwrite=overwrite)
+    return (*notices, *encoding.notices)
+
+
+class _Encoding:
+    """One picture on its way out, in whichever format."""
+
+    def __init__(self, picture: Picture, cb: Field, cr: Field, label: str) -> None:
+        self._picture, self._cb, self._cr, self._label = picture, cb, cr, label
+        self.notices: list[Notice] = []
+
+    def jpeg(self) -> bytes:
+        """Y', Cb and Cr go to the encoder as they are: R'G'B' would round them once more."""
+        picture = self._picture
+        luma = scaled(picture.luma, 8)
+        planes = (luma, chroma_codes(self._cb), chroma_codes(self._cr))
+        image = Image.merge("YCbCr", [Image.fromarray(plane) for plane in planes])
+        block, notice = exif.fitting(picture.exif, self._label)
+        if notice is not None:
+            self.notices.append(notice)
+        extra: dict[str, object] = {}
+        if picture.dpi is not None:
+            extra["dpi"] = tuple(round(value) for value in picture.dpi)
+        if picture.xmp:
+            extra["xmp"] = picture.xmp
+        if comment := dict(picture.text).get(COMMENT):
+            extra["comment"] = comment.encode()
+        out = io.BytesIO()
+        image.save(
+            out,
+            "JPEG",
+            quality=_QUALITY,
+            subsampling=0,
+            optimize=True,
+            exif=b"Exif\x00\x00" + block,
+            icc_profile=picture.icc,
+            **extra,
+        )
+        return out.getvalue()
+
+    def webp(self) -> bytes:
+        """Lossless if the source was a lossless WebP, else at quality 95."""
+        picture = self._picture
+        rgb = rgb_of(picture.luma, self._cb, self._cr, 8)
+        if picture.alpha is not None:
+            rgb = _with_alpha(rgb, scaled(picture.alpha, 8))
+        out = io.BytesIO()
+        Image.fromarray(rgb).save(
+            out,
+            "WEBP",
+            lossless=picture.format == "WEBP" and picture.lossless,
+            quality=_QUALITY,
+            exact=True,
+            exif=exif.labelled(picture.exif, self._label, picture.dpi),
+            icc_profile=picture.icc or b"",
+            xmp=picture.xmp or b"",
+        )
+        return out.getvalue()
+
+    def png(self) -> bytes:
+        """OpenCV packs the pixels, at 8 or 16 bits; the chunks around them are written here."""
+        picture = self._picture
+        pixels = self._pixels()[..., [2, 1, 0, 3][: 3 if picture.alpha is None else 4]]
+        packed, encoded = cv2.imencode(".png", pixels)
+        if not packed:
+            raise ValueError("the PNG encoder failed")
+        whole = encoded.tobytes()
+        after_header = 8 + 25  # signature, IHDR
+        return whole[:after_header] + self._png_chunks() + whole[after_header:]
+
+    def _png_chunks(self) -> bytes:
+        picture = self._picture
+        chunks = b""
+        if picture.icc is not None:
+            chunks += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(picture.icc))
+        if picture.dpi is not None:
+            per_metre = [round(value / _INCH) for value in picture.dpi]
+            chunks += _chunk(b"pHYs", struct.pack(">IIB", *per_metre, 1))
+        chunks += _chunk(b"eXIf", exif.labelled(picture.exif, self._label))
+        text = dict(picture.text)
+        comment = text.pop(COMMENT, "")
+        text[COMMENT] = exif.joined(comment.encode(), self._label).decode()
+        for keyword, words in text.items():
+            chunks += _text_chunk(keyword, words.encode())
+        if picture.xmp:
+            chunks += _text_chunk("XML:com.adobe.xmp", picture.xmp)
+        return chunks
+
+    def tiff(self) -> bytes:
+        """Interleaved strips, Deflate with horizontal differencing (TIFF 6.0 and supplement 2).
+
+        The EXIF block, a TIFF file without pixels, becomes one with pixels, in its byte order: what
+        it points to stays where it is.
+        """
+        picture = self._picture
+        pixels = self._pixels()
+        height, width, channels = pixels.shape
+        rows = max(1, _STRIP // (width * channels * pixels.itemsize))
+        block = exif.ExifBlock.parse(exif.labelled(picture.exif, self._label))
+        strips = [
+            _deflated(pixels[top : top + rows], block.order) for top in range(0, height, rows)
+        ]
+        lengths = [len(strip) for strip in strips]
+        entries: dict[int, exif.Value] = {
+            256: block.longs(width),
+            257: block.longs(height),
+            258: block.shorts(*(pixels.itemsize * 8,) * channels),  # bits per sample
+            259: 8,  # Deflate
+            262: 2,  # RGB
+            273: block.longs(*lengths),  # to be the offsets
+            277: channels,
+            278: block.longs(rows),
+            279: block.longs(*lengths),
+            284: 1,  # interleaved
+            317: 2,  # horizontal differencing
+        }
+        if channels == 4:
+            entries[338] = 2  # straight alpha
+        if picture.dpi is not None:
+            entries.update(exif.resolution(picture.dpi))
+        if picture.xmp:
+            entries[700] = Entry(BYTE, len(picture.xmp), picture.xmp)
+        if picture.icc is not None:
+            entries[34675] = Entry(UNDEFINED, len(picture.icc), picture.icc)
+        start = len(block.with_values(entries, exif.METADATA))
+        offsets = np.cumsum([start, *lengths[:-1]])
+        entries[273] = block.longs(*(int(offset) for offset in offsets))
+        return b"".join([block.with_values(entries, exif.METADATA), *strips])
+
+    def bmp(self) -> bytes:
+        """Pixels, upright, and resolution are all that BMP holds."""
+        picture = self._picture
+        text = "BMP cannot say that the colours are synthetic: choose PNG to have them labelled"
+        self.notices.append(Notice(text, warning=True))
+        out = io.BytesIO()
+        rgb = rgb_of(picture.luma, self._cb, self._cr, 8)
+        image = Image.fromarray(upright(rgb, picture.orientation))
+        dpi = picture.dpi
+        if dpi is not None and picture.orientation >= 5:  # rows have become columns
+            dpi = dpi[::-1]
+        image.save(out, "BMP", **({} if dpi is None else {"dpi": dpi}))
+        return out.getvalue()
+
+    def _pixels(self) -> Codes:
+        """R'G'B' (and alpha) at the picture's own depth, shape (H, W, 3 or 4)."""
+        picture = self._picture
+        rgb = rgb_of(picture.luma, self._cb, self._cr, picture.layout.bit_depth)
+        return rgb if picture.alpha is None else _with_alpha(rgb, picture.alpha)
+
+
+def _with_alpha(rgb: Codes, alpha: Codes) -> Codes:
+    """R'G'B' (H, W, 3) and alpha (H, W) side by side, shape (H, W, 4)."""
+    pixels: Codes = np.empty((*alpha.shape, 4), rgb.dtype)
+    pixels[..., :3], pixels[..., 3] = rgb, alpha
+    return pixels
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    """A PNG chunk (ISO/IEC 15948)."""
+    check = zlib.crc32(name + content)
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", check)
+
+
+def _text_chunk(keyword: str, words: bytes) -> bytes:
+    """An international text chunk, uncompressed, of UTF-8 words."""
+    return _chunk(b"iTXt", keyword.encode("latin-1", "replace")[:79] + bytes(5) + words)
+
+
+def _deflated(strip: Codes, order: Order) -> bytes:
+    """A strip's samples, each less its left neighbour's, in this byte order, compressed."""
+    differences = strip.copy()
+    differences[:, 1:] -= strip[:, :-1]  # modulo the type's size, as meant
+    return zlib.compress(differences.astype(differences.dtype.newbyteorder(order)).tobytes(), 6)

@@ -1,0 +1,1 @@
+"""Files in: opened, probed, decoded."""

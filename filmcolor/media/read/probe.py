@@ -1,0 +1,338 @@
+"""What a film is: picture, clock, colour tags, streams; and whether it already has colour.
+
+Reads the headers and the first few frames (rotation, interlacing and the true pixel format stand
+there); judges by content, never by the file's name. Knows nothing of what will be done with the
+film.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from itertools import islice
+from typing import Literal
+
+import av
+import av.error
+import numpy as np
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.filter import Graph
+from av.sidedata.sidedata import Type as SideDataType
+from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from filmcolor.errors import MediaError
+from filmcolor.media.pixel_formats import working_format
+from filmcolor.media.read.open import (
+    LARGEST_FRAME,
+    PIPE,
+    film_stream,
+    is_cover,
+    open_source,
+    refuse_absurd_size,
+)
+from filmcolor.media.read.watchdog import Pulse
+from filmcolor.types import ColorTags, Field, Frame, Luma, PixelLayout, StreamInfo, VideoInfo
+
+ColorState = Literal["grey", "tinted", "color"]
+"""No colour; one colour for each brightness (sepia, toned, tinted film); real colour."""
+
+_LOOKED_AT = 4  # frames decoded by `probe`: enough to see fields, few enough for big pictures
+_HIGHEST_RATE = 1000  # frames a second; a "rate" above this is a tick rate
+_TRANSFERS_HDR = {16: "PQ", 18: "HLG"}
+_UNTAGGED_MATRICES = (0, 2, 3)
+_BT601 = 6
+_SD_LINES = 576  # untagged pictures up to this height are BT.601, above BT.709
+# Codecs whose standard reads an untagged range as limited, in grey formats too.
+_LIMITED_BY_STANDARD = {"h264", "hevc", "vvc", "av1", "vp9", "mpeg2video"}
+
+_UNTAGGED = 2  # "unspecified" in H.273
+_UNKNOWN_ORDER = 0
+_TOP_SHOWN_FIRST = {2, 5}  # AVFieldOrder: TT, BT
+_BOTTOM_SHOWN_FIRST = {3, 4}  # AVFieldOrder: BB, TB
+
+_CELL = 8  # side of the squares over which chroma is averaged, in chroma samples
+_CELLS_ACROSS = 16  # at least as many squares on the shorter side, before they shrink
+_NEUTRAL_CODES = 2.0  # mean distance from neutral, in 8-bit codes, that is still grey
+_TINT_CODES = 2.0  # RMS distance from the colour that each brightness has in a tinted picture
+_BRIGHTNESS_BINS = 16
+_COLOR_SHARE = 0.25  # share of coloured frames that makes a colour film
+
+
+def probe(path: str) -> VideoInfo:
+    """Describe the film at `path`; "-" (Y4M on standard input) is used up by this.
+
+    Raises `MediaError` with one line for everything that is not a film FFmpeg can decode.
+    """
+    with open_source(path) as container:
+        stream = film_stream(container, path)
+        if path == PIPE:
+            return describe(path, container, stream, ())
+        return describe(path, container, stream, first_frames(container, stream))
+
+
+def first_frames(
+    container: InputContainer, stream: VideoStream, pulse: Pulse | None = None
+) -> list[VideoFrame]:
+    """The first few frames that can be decoded; none at all is not an error here."""
+    pulse = pulse or Pulse()
+    frames: list[VideoFrame] = []
+    packets = container.demux(stream)
+    while len(frames) < _LOOKED_AT:
+        pulse.beat()
+        try:
+            packet = next(packets, None)
+            if packet is None:
+                break
+            frames.extend(islice(packet.decode(), _LOOKED_AT - len(frames)))
+        except av.error.FFmpegError:
+            continue  # a stream may begin between two key frames
+    return frames
+
+
+def describe(
+    path: str, container: InputContainer, stream: VideoStream, frames: Sequence[VideoFrame]
+) -> VideoInfo:
+    """`VideoInfo` of an open film and its first frames (those may be missing for a pipe)."""
+    context = stream.codec_context
+    first = frames[0] if frames else None
+    width, height = (first.width, first.height) if first else (context.width, context.height)
+    source_format = first.format.name if first else context.pix_fmt
+    if source_format is None or width <= 0 or height <= 0:
+        raise MediaError(
+            f"{path}: no frame of its {context.name} video can be decoded: it is damaged, or "
+            f"its frames are of more than {LARGEST_FRAME // 1_000_000} megapixels"
+        )
+    refuse_absurd_size(path, width, height)
+    layout, _, conversion = working_format(source_format)
+    duration = _duration(container, stream)
+    rate = _rate(stream)
+    order = context.field_order
+    states_fields = any(frame.interlaced_frame for frame in frames)
+    matrix = display_matrix(first) if first else None
+    return VideoInfo(
+        path=path,
+        container=container.format.name,
+        stream_index=stream.index,
+        codec=stream.codec.canonical_name,
+        width=width,
+        height=height,
+        source_format=source_format,
+        layout=layout,
+        tags=_tags(stream, first, source_format, height),
+        time_base=stream.time_base or (1 / rate if rate else Fraction(1, av.time_base)),
+        rate=rate,
+        frame_count=_frame_count(stream, rate, duration),
+        duration=duration,
+        sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
+        rotation=_quarter_turns(first.rotation) if first else 0,
+        display_matrix=matrix,
+        interlaced=order in _TOP_SHOWN_FIRST | _BOTTOM_SHOWN_FIRST or states_fields,
+        top_field_first=(
+            not any(_shows_bottom_first(frame) for frame in frames)
+            if order == _UNKNOWN_ORDER and states_fields
+            else order not in _BOTTOM_SHOWN_FIRST and context.name != "dvvideo"
+        ),
+        frames_state_fields=states_fields,
+        conversion=conversion,
+        streams=tuple(_stream_info(each) for each in container.streams),
+        metadata=dict(container.metadata),
+        chapter_count=len(container.chapters()),
+    )
+
+
+def _shows_bottom_first(frame: VideoFrame) -> bool:
+    """Whether an interlaced frame says that its bottom field comes first; PyAV hides that, so a
+    filter is asked.
+    """
+    if not frame.interlaced_frame:
+        return False
+    graph = Graph()
+    source = graph.add_buffer(
+        width=frame.width,
+        height=frame.height,
+        format=frame.format,
+        time_base=frame.time_base or Fraction(1, av.time_base),
+    )
+    chosen = graph.add("select", "eq(interlace_type\\,BOTTOMFIRST)")
+    graph.link_nodes(source, chosen, graph.add("buffersink"))
+    graph.configure()
+    graph.vpush(frame)
+    try:
+        graph.vpull()
+    except (av.error.BlockingIOError, av.error.EOFError):
+        return False
+    return True
+
+
+def refuse_hdr(info: VideoInfo) -> None:
+    """Raise `MediaError` for a film graded for HDR: its luma is not what the models know."""
+    name = _TRANSFERS_HDR.get(info.tags.transfer)
+    if name is not None:
+        raise MediaError(
+            f"{info.path}: an HDR film ({name} transfer), which is not supported: "
+            "convert it to SDR first"
+        )
+
+
+def has_color(frames: Sequence[Frame], layout: PixelLayout) -> ColorState:
+    """Whether sampled frames, decoded with chroma, are grey, tinted in one colour, or in colour.
+
+    Chroma is averaged over small squares, so that grain and compression do not count. A picture
+    whose colour depends on nothing but brightness is tinted (sepia, toned or tinted film); a film
+    counts as coloured when a quarter of its frames are. Frames without chroma are grey.
+    """
+    states = [_color_state(frame, layout) for frame in frames]
+    if sum(state == "color" for state in states) > _COLOR_SHARE * len(states):
+        return "color"
+    return "tinted" if sum(state != "grey" for state in states) * 2 > len(states) else "grey"
+
+
+def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
+    """The nine numbers of a frame's display matrix, as FFmpeg keeps them; None without one."""
+    for side_data in frame.side_data:
+        if getattr(side_data, "type", None) == SideDataType.DISPLAYMATRIX:
+            numbers = np.frombuffer(bytes(side_data), np.int32)  # type: ignore[arg-type]
+            return tuple(int(number) for number in numbers)
+    return None
+
+
+def _quarter_turns(degrees: int) -> int:
+    """The nearest of 0, 90, 180, 270 degrees."""
+    return round(degrees / 90) * 90 % 360
+
+
+def _tags(
+    stream: VideoStream, first: VideoFrame | None, source_format: str, height: int
+) -> ColorTags:
+    """The container's tags, completed by the first frame's; those of the planes we deliver."""
+    context = stream.codec_context
+
+    def tag(of_stream: int, of_frame: int | None) -> int:
+        return int(of_stream if of_stream != _UNTAGGED or of_frame is None else of_frame)
+
+    matrix = tag(context.colorspace, first.colorspace if first else None)
+    primaries = tag(context.color_primaries, first.color_primaries if first else None)
+    transfer = tag(context.color_trc, first.color_trc if first else None)
+    codec = stream.codec.canonical_name
+    range_code = context.color_range or (first.color_range if first else 0)
+    full_range = None if range_code not in (1, 2) else range_code == 2
+    format_ = av.VideoFormat(source_format)
+    _, forced, _ = working_format(source_format)
+    if forced is not None:
+        full_range = forced
+    elif full_range is None and _is_grey(format_):
+        # FFmpeg takes grey formats as full range unless the codec's standard says otherwise.
+        full_range = None if codec in _LIMITED_BY_STANDARD else True
+    if format_.is_rgb or format_.is_bayer or format_.has_palette or matrix == 0:
+        matrix = _BT601 if height <= _SD_LINES else 1  # what the conversion to Y'CbCr uses
+    return ColorTags(matrix, primaries, transfer, full_range)
+
+
+def _is_grey(format_: av.VideoFormat) -> bool:
+    return not format_.is_rgb and len(format_.components) < 3
+
+
+def _rate(stream: VideoStream) -> Fraction | None:
+    for rate in (stream.average_rate, stream.guessed_rate):
+        if rate and 0 < rate <= _HIGHEST_RATE:
+            return rate
+    return None
+
+
+def _duration(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    if stream.duration is not None and stream.time_base is not None and stream.duration > 0:
+        return stream.duration * stream.time_base
+    if container.duration is not None and container.duration > 0:
+        return Fraction(container.duration, av.time_base)
+    return None
+
+
+def _frame_count(
+    stream: VideoStream, rate: Fraction | None, duration: Fraction | None
+) -> int | None:
+    """The header's count, a Matroska statistics tag, or rate times duration."""
+    if stream.frames > 0:
+        return stream.frames
+    for key, value in stream.metadata.items():
+        if key.upper().startswith("NUMBER_OF_FRAMES") and value.isdigit():
+            return int(value)
+    return round(rate * duration) if rate and duration else None
+
+
+def _stream_info(stream: Stream) -> StreamInfo:
+    context = stream.codec_context
+    kind: Literal["video", "audio", "subtitle", "data", "attachment", "unknown"] = stream.type
+    detail = ""
+    if isinstance(stream, VideoStream):
+        detail = f"{stream.width}x{stream.height}" if context else ""
+    elif isinstance(stream, AudioStream):
+        detail = f"{stream.sample_rate} Hz {stream.layout.name}" if context else ""
+    elif kind == "attachment":
+        detail = stream.metadata.get("filename", "")
+    return StreamInfo(
+        index=stream.index,
+        kind=kind,
+        codec=stream.codec.canonical_name if context is not None else "unknown",
+        language=stream.language if stream.language != "und" else None,
+        title=stream.metadata.get("title"),
+        is_cover=isinstance(stream, VideoStream) and is_cover(stream),
+        detail=detail,
+    )
+
+
+def _color_state(frame: Frame, layout: PixelLayout) -> ColorState:
+    if frame.chroma is None or layout.chroma == "400":
+        return "grey"
+    down, across = layout.subsampling
+    side = max(1, min(_CELL, min(frame.chroma[0].shape) // _CELLS_ACROSS))
+    luma = _cells(frame.luma, side * down, side * across, layout)
+    cb, cr = (_cells(plane, side, side, layout) - 128.0 for plane in frame.chroma)
+    rows, columns = (min(sizes) for sizes in zip(luma.shape, cb.shape, strict=True))
+    luma, cb, cr = (plane[:rows, :columns].ravel() for plane in (luma, cb, cr))
+    bins = np.clip(luma * _BRIGHTNESS_BINS / 256, 0, _BRIGHTNESS_BINS - 1).astype(np.intp)
+    if _rms(cb - _bin_means(cb, bins), cr - _bin_means(cr, bins)) > _TINT_CODES:
+        return "color"
+    return "tinted" if float(np.mean(np.hypot(cb, cr))) > _NEUTRAL_CODES else "grey"
+
+
+def _cells(plane: Luma, height: int, width: int, layout: PixelLayout) -> Field:
+    """Means over cells of this size, in 8-bit codes; a small plane is its own cells."""
+    codes = plane.astype(np.float32) / (1 << (layout.bit_depth - 8))
+    rows, columns = codes.shape[0] // height, codes.shape[1] // width
+    if rows == 0 or columns == 0:
+        return np.full((1, 1), codes.mean(), np.float32)
+    whole = codes[: rows * height, : columns * width]
+    means: Field = whole.reshape(rows, height, columns, width).mean(axis=(1, 3), dtype=np.float32)
+    return means
+
+
+def _bin_means(values: Field, bins: np.typing.NDArray[np.intp]) -> Field:
+    """For every value, the mean of the values in its brightness bin."""
+    counts = np.maximum(np.bincount(bins, minlength=_BRIGHTNESS_BINS), 1)
+    sums = np.bincount(bins, weights=values, minlength=_BRIGHTNESS_BINS)
+    means: Field = (sums / counts)[bins].astype(np.float32)
+    return means
+
+
+def _rms(*parts: Field) -> float:
+    return float(np.sqrt(sum(float(np.mean(np.square(part))) for part in parts)))
+
+
+def enlarged_info(info: VideoInfo, factor: int) -> VideoInfo:
+    """The film with so many times as many rows and columns, its colours still read as they were."""
+    height = info.height * factor
+    tags = enlarged_tags(info.tags, info.height, height)
+    return replace(info, width=info.width * factor, height=height, tags=tags)
+
+
+def enlarged_tags(tags: ColorTags, height: int, made: int) -> ColorTags:
+    """Tags of a film of so many rows that is made to have others: one without a matrix goes by its
+    height, which changes.
+    """
+    if tags.matrix in _UNTAGGED_MATRICES and height <= _SD_LINES < made:
+        return replace(tags, matrix=_BT601)
+    return tags

@@ -1,0 +1,1 @@
+"""Files out: encoded in segments, joined, the other streams copied."""

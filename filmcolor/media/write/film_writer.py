@@ -1,0 +1,118 @@
+"""The film's way out: plan first (`plan_output`), then write frame by frame (`FilmWriter`).
+
+    plan = plan_output(info, "color.mp4", options)
+    with FilmWriter(plan, label="colorized by filmcolor 0.1.0, default") as writer:
+        for frame in frames:
+            writer.write(frame)
+        writer.finish()
+
+The target appears under its name only after `finish`; leaving the block without it removes the
+partial file. Needs no torch and computes no colour.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from filmcolor.errors import MediaError
+from filmcolor.media.partfile import PartFile
+from filmcolor.media.write.encoder_input import Pacer, encoder_picture, plan_luma
+from filmcolor.media.write.encoder_settings import BOTTOM_FIRST, TOP_FIRST
+from filmcolor.media.write.muxer import FilmMuxer
+from filmcolor.media.write.output_plan import PIPE, OutputPlan, plan_output
+from filmcolor.media.write.y4m import PipeClosedError, Y4mWriter, y4m_header
+from filmcolor.types import ColorFrame
+
+__all__ = ["FilmWriter", "OutputPlan", "PipeClosedError", "plan_output"]
+
+_INTERLACING = {TOP_FIRST: "t", BOTTOM_FIRST: "b"}
+
+
+class FilmWriter:
+    """Writes coloured frames as a plan says; a context manager, used once.
+
+    Frames come in presentation order. The writer keeps one frame back, since a frame lasts until
+    the next one. Raises `MediaError` when encoder or disk fail, and `PipeClosedError` when the
+    reader of standard output has gone, which is a normal end.
+    """
+
+    def __init__(self, plan: OutputPlan, *, label: str) -> None:
+        """`label` says that the colour is synthetic, and goes into the film's comment."""
+        self._plan = plan
+        self._label = label
+        self._part: PartFile | None = None
+        self._muxer: FilmMuxer | None = None
+        self._pipe: Y4mWriter | None = None
+        self._pacer = Pacer(plan)
+        self._written = 0
+
+    def __enter__(self) -> Self:
+        plan = self._plan
+        if plan.target == PIPE:
+            header = y4m_header(
+                plan.width,
+                plan.height,
+                plan.layout,
+                rate=plan.rate,
+                sample_aspect_ratio=plan.sample_aspect_ratio,
+                siting=plan.siting,
+                full_range=plan.tags.full_range,
+                interlacing=_INTERLACING.get(plan.field_order, "p"),
+            )
+            self._pipe = Y4mWriter(header)
+            return self
+        self._part = PartFile(plan.target, plan.overwrite)
+        try:
+            self._muxer = FilmMuxer(plan, self._part.path, label=self._label)
+        except BaseException:
+            self._part.discard()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Remove the partial file unless `finish` has made it whole."""
+        if self._part is not None:
+            self._part.discard()
+        if self._muxer is not None:
+            self._muxer.close()
+            self._muxer = None
+        if self._part is not None:
+            # Again, for systems that do not let go of an open file.
+            self._part.discard()
+
+    def write(self, frame: ColorFrame) -> None:
+        """Take one frame: luma as decoded (the source's depth), Cb and Cr in the plan's layout."""
+        if self._pipe is not None:
+            self._pipe.write(plan_luma(frame, self._plan), frame.cb, frame.cr)
+        elif self._muxer is None:
+            raise ValueError("write outside of the `with` block")
+        elif (paced := self._pacer.take(frame)) is not None:
+            self._put(*paced)
+        self._written += 1
+
+    def finish(self) -> None:
+        """Write what is left, check that every frame is there, and give the file its name."""
+        if self._written == 0:
+            raise MediaError(f"{self._plan.source}: has no frames; nothing was written")
+        if self._pipe is not None:
+            self._pipe.finish()
+            return
+        if self._muxer is None or self._part is None or (paced := self._pacer.finish()) is None:
+            raise ValueError("finish outside of the `with` block")
+        self._put(*paced)
+        frame, duration = paced
+        self._muxer.finish(frame.pts + duration)
+        self._muxer = None
+        part, self._part = self._part, None
+        part.commit()
+
+    def _put(self, frame: ColorFrame, duration: int) -> None:
+        if self._muxer is None:
+            raise ValueError("the writer is closed")
+        self._muxer.put(encoder_picture(frame, self._plan), frame.pts, duration)

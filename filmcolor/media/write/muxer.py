@@ -1,0 +1,277 @@
+"""Writes the film, encoded here or before, with the source's other streams into a container.
+
+Carries out an `OutputPlan` that names one; decides nothing itself. Names of files belong to
+`partfile`, colour to nobody here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+from av.container import OutputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from filmcolor.errors import MediaError
+from filmcolor.media.matroska import with_room, write_display_shape
+from filmcolor.media.timebase import Chapter, Clock, DecodeClock, fit_chapters, lift_to_zero
+from filmcolor.media.write.containers import labelled
+from filmcolor.media.write.encoder_settings import quiet_libraries
+from filmcolor.media.write.output_plan import PIPE, OutputPlan
+from filmcolor.media.write.stream_copy import StreamCopier
+
+_DISK_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO)
+_CHAPTER_TIME_BASE = Fraction(1, 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What is known of packets that were encoded before."""
+
+    reorder: int
+    """Frames by which their coded order departs from the order of presentation, at most."""
+    extradata: bytes | None
+    """The codec's headers outside of the packets, as the encoder gave them."""
+
+
+class FilmMuxer:
+    """One encoder, one container, and the copier of everything else.
+
+    `put` takes frames in presentation order. A film encoded before comes in by `announce`, which
+    takes the times of its frames in presentation order, and `copy`, which takes its packets in
+    coded order. `finish` ends the file; `close` lets go of everything, finished or not. Errors of
+    FFmpeg and of the disk become `MediaError`.
+    """
+
+    def __init__(
+        self, plan: OutputPlan, path: str, *, label: str, encoded: Encoded | None = None
+    ) -> None:
+        """Open `path` and prepare every stream; the header waits for the first frame.
+
+        Packets `encoded` before go into the stream of an encoder with the same settings, which gets
+        no frame: what the container says of the film is then the same as if it had encoded them.
+        """
+        if plan.container is None or plan.settings is None:
+            raise ValueError("the plan names no container")
+        self._plan = plan
+        self._path = path
+        self._format = plan.container
+        self._settings = plan.settings
+        self._clock = Clock(plan.source_time_base, plan.time_base, plan.offset_seconds)
+        self._decoding = DecodeClock(0)
+        self._label = label
+        self._encoded = encoded
+        self._durations: dict[int, int] = {}
+        self._given = 0
+        self._muxed = 0
+        self._copier: StreamCopier | None = None
+        self._container: OutputContainer | None = None
+        quiet_libraries()
+        with self._translated():
+            self._container = av.open(
+                path,
+                "w",
+                format=self._format.muxer,
+                container_options=dict(plan.container_options),
+            )
+            self._film = self._add_streams(self._container)
+
+    def put(self, frame: VideoFrame, pts: int, duration: int) -> None:
+        """Encode one frame; `pts`, later than the one before, and `duration` in source ticks."""
+        frame.pts = self.announce(pts, duration)
+        frame.duration = self._durations[frame.pts]
+        with self._translated():
+            self._write(self._film.encode(frame))
+
+    def announce(self, pts: int, duration: int) -> int:
+        """Take note of the next frame, times in source ticks; its pts in the result."""
+        with self._translated():
+            if self._given == 0:
+                self._begin(pts)
+            shown = self._clock(pts)
+            ticks = self._clock.duration(duration)
+            self._durations[shown] = ticks
+            self._decoding.give(shown, ticks)
+            self._given += 1
+            return shown
+
+    def copy(self, packet: Packet[VideoStream], shown: int) -> None:
+        """Write a packet encoded before, of the frame whose pts in the result is `shown`.
+
+        Packet k of the film needs frames 0 to k announced.
+        """
+        packet.stream, packet.time_base = self._film, self._plan.time_base
+        packet.pts = shown
+        with self._translated():
+            self._write([packet])
+
+    def finish(self, end: int) -> None:
+        """Flush the encoder, copy the rest (of a part: up to `end`, in source ticks), close."""
+        with self._translated():
+            if self._encoded is None:
+                self._write(self._film.encode(None))
+            if self._muxed != self._given or self._durations:
+                raise MediaError(
+                    f"{self._plan.target}: the encoder gave back {self._muxed} of "
+                    f"{self._given} frames; use another --codec"
+                )
+            if self._copier is not None:
+                if self._plan.duration_seconds:
+                    self._copier.finish(end * self._plan.source_time_base)
+                else:
+                    self._copier.copy_until(None)
+            if self._container is not None:
+                self._container.close()
+                self._container = None
+            if self._shape_is_patched:
+                plan = self._plan
+                write_display_shape(self._path, plan.width, plan.height, plan.sample_aspect_ratio)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of source and target."""
+        if self._copier is not None:
+            self._copier.close()
+            self._copier = None
+        if self._container is not None:
+            # Writing the end of a file that nobody wants may fail; that is no news.
+            with contextlib.suppress(av.FFmpegError, OSError, ValueError):
+                self._container.close()
+            self._container = None
+
+    @property
+    def _shape_is_patched(self) -> bool:
+        """Whether the pixels' shape has to be written into the file afterwards."""
+        return self._plan.sample_aspect_ratio != 1 and not self._format.is_mov
+
+    def _add_streams(self, container: OutputContainer) -> VideoStream:
+        plan = self._plan
+        others = [each for each in plan.streams if each.action != "film"]
+        if others:
+            self._copier = StreamCopier(
+                plan.source,
+                others,
+                self._format,
+                trimmed=plan.is_trimmed,
+                on_error=plan.on_error,
+            )
+        container.metadata.update(labelled(plan.metadata, self._label))
+        film: VideoStream | None = None
+        for each in plan.streams:
+            if each.action == "film":
+                film = self._add_film(container)
+            elif self._copier is not None:
+                self._copier.add_stream(each, container)
+        if film is None:
+            raise ValueError("the plan has no film among its streams")
+        return film
+
+    def _add_film(self, container: OutputContainer) -> VideoStream:
+        plan, encoder = self._plan, self._settings.encoder
+        film = self._settings.add_stream(container)
+        film.time_base = plan.time_base
+        if encoder.mp4_tag is not None and self._format.is_mov:
+            film.codec_context.codec_tag = encoder.mp4_tag
+        if plan.display_matrix is not None:
+            film.set_display_matrix(plan.display_matrix)
+        elif plan.rotation:
+            film.set_display_rotation(plan.rotation)
+        film.metadata.update(plan.film_metadata)
+        if self._shape_is_patched:
+            key = next((key for key in film.metadata if key.lower() == "title"), "title")
+            film.metadata[key] = with_room(film.metadata.get(key, ""))
+        film.disposition = av.stream.Disposition(plan.disposition)
+        return film
+
+    def _begin(self, first_pts: int) -> None:
+        """Settle the common shift, which a part's first frame decides, and write the header."""
+        plan, clock = self._plan, self._clock
+        if plan.starts_at_zero:
+            clock.offset_seconds = -first_pts * plan.source_time_base
+        else:
+            # Seldom: a first frame earlier than the packets at the head of the file promised.
+            needed = lift_to_zero(first_pts * plan.source_time_base, plan.time_base)
+            clock.offset_seconds = max(clock.offset_seconds, needed)
+        first = first_pts * plan.source_time_base if plan.starts_at_zero else None
+        last = None
+        if plan.duration_seconds is not None:
+            last = first_pts * plan.source_time_base + plan.duration_seconds
+        if self._container is None:
+            raise ValueError("the file is closed")
+        chapters = fit_chapters(plan.chapters, clock.offset_seconds, first, last)
+        if chapters:
+            self._container.set_chapters(
+                [_chapter(number, chapter) for number, chapter in enumerate(chapters)]
+            )
+        film, encoded = self._film.codec_context, self._encoded
+        if encoded is not None:
+            film.open()
+            # Some encoders have none of their own, and what stands there is the segment file's.
+            if film.extradata is not None and encoded.extradata is not None:
+                film.extradata = encoded.extradata
+        self._container.start_encoding()
+        depth = self._settings.reorder_depth(film) if encoded is None else encoded.reorder
+        self._decoding = DecodeClock(depth)
+        if self._copier is not None:
+            self._copier.start(clock.offset_seconds, first, last)
+
+    def _write(self, packets: list[Packet[VideoStream]]) -> None:
+        for packet in packets:
+            if packet.pts is None or packet.pts not in self._durations:
+                raise MediaError(
+                    f"{self._plan.target}: the encoder changed a frame's time; use another --codec"
+                )
+            # Without it, mp4 hides the last frame.
+            packet.duration = self._durations.pop(packet.pts)
+            packet.dts = self._decoding.next()
+            if packet.dts > packet.pts:
+                raise MediaError(
+                    f"{self._plan.target}: the encoder moved a frame too far; use another --codec"
+                )
+            if self._copier is not None:
+                at = packet.dts * self._plan.time_base - self._clock.offset_seconds
+                self._copier.copy_until(at)
+            if self._container is not None:
+                self._container.mux_one(packet)
+            self._muxed += 1
+
+    def _translated(self) -> contextlib.AbstractContextManager[None]:
+        target = "standard output" if self._plan.target == PIPE else self._plan.target
+        return writing_errors(target, lambda: self._muxed)
+
+
+@contextlib.contextmanager
+def writing_errors(target: str, written: Callable[[], int]) -> Iterator[None]:
+    """Turn the errors of FFmpeg and of the disk into one line about `target`.
+
+    `written` says how many frames were written until then.
+    """
+    try:
+        yield
+    except (av.FFmpegError, OSError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        code = getattr(error, "errno", None)
+        way_out = "try an .mkv target or another --codec"
+        if code in _DISK_ERRORS:
+            way_out = "make room on the disk"
+        elif code == errno.ENOENT:
+            way_out = "its folder has gone: create it again"
+        raise MediaError(
+            f"{target}: writing failed after {written()} frames ({reason}); {way_out}"
+        ) from error
+
+
+def _chapter(number: int, chapter: Chapter) -> av.container.core.Chapter:
+    return {
+        "id": number + 1,
+        "start": round(chapter.start / _CHAPTER_TIME_BASE),
+        "end": round(chapter.stop / _CHAPTER_TIME_BASE),
+        "time_base": _CHAPTER_TIME_BASE,
+        "metadata": chapter.metadata,
+    }

@@ -1,0 +1,151 @@
+"""Makes segments of a film: takes them from the work folder one by one, colours and encodes them.
+
+One process's part of the work; it must not know how many others there are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Generator, Sequence
+from contextlib import closing
+
+import numpy as np
+
+from filmcolor.errors import FilmcolorError
+from filmcolor.film.chain import Coloring, PlannedFrames, color_segments
+from filmcolor.film.plan import FilmPlan, Segment
+from filmcolor.media.write.segment import SegmentWriter
+from filmcolor.memory import give_back
+from filmcolor.prefetch import prefetch
+from filmcolor.segments.lease import Lease
+from filmcolor.segments.source_fingerprint import SourceWatch
+from filmcolor.segments.workfolder import Entry, WorkFolder, digest_of
+from filmcolor.types import ColorFrame
+
+_REPORT_SECONDS = 0.2
+_DIGEST_BYTES = 16
+
+
+def make_segments(
+    job: Coloring,
+    folder: WorkFolder,
+    film: FilmPlan,
+    segments: Sequence[Segment],
+    source: PlannedFrames | None = None,
+) -> Generator[int, None, None]:
+    """Colour and encode every segment that nobody has done or is doing; of several shards, each
+    begins at another.
+
+    Yields a few times a second how many frames it has done, and at the end. Each segment stands in
+    the ledger as soon as it is whole; one that is broken off is left to others. `source` has the
+    film's frames, where it is to be used again, and stays open unless there is an error. Raises
+    `FilmcolorError`.
+    """
+    done, reported = 0, time.monotonic()
+    opened = PlannedFrames(job, film) if source is None else source
+    watch = SourceWatch(job.reader.info.path, job.film_print)
+    taken = folder.take(_in_turn(segments, job.options.shard))
+    frames = color_segments(job, film, taken, opened)
+    is_whole = False
+    current: _OpenSegment | None = None
+    try:
+        with closing(prefetch(frames, job.queue_depth)) as ready:
+            for segment, lease, frame in ready:
+                begun = time.perf_counter()
+                if current is None:
+                    current = _OpenSegment(job, folder, film, segment, lease, watch)
+                if current.write(frame):
+                    current = None
+                    give_back()
+                job.clock.add("encode", time.perf_counter() - begun)
+                done += 1
+                if time.monotonic() - reported > _REPORT_SECONDS:
+                    reported = time.monotonic()
+                    yield done
+        is_whole = True
+    finally:
+        if source is None or not is_whole:
+            opened.close()
+        if current is not None:
+            current.give_up()
+        folder.leave_segments()
+    yield done
+
+
+def _in_turn(segments: Sequence[Segment], shard: tuple[int, int] | None) -> list[Segment]:
+    """All segments, from a shard's place in the film on."""
+    number, count = shard or (1, 1)
+    place = len(segments) * (number - 1) // count
+    return [*segments[place:], *segments[:place]]
+
+
+class _OpenSegment:
+    """A segment that is being encoded."""
+
+    def __init__(
+        self,
+        job: Coloring,
+        folder: WorkFolder,
+        film: FilmPlan,
+        segment: Segment,
+        lease: Lease,
+        watch: SourceWatch,
+    ) -> None:
+        self._folder, self._film, self._segment, self._lease = folder, film, segment, lease
+        self._watch = watch
+        # A name of its own, for the case that two are at the same segment after all.
+        path = folder.segment_path(segment.number)
+        self._path = path.with_name(f"{path.name}.{lease.key}")
+        self._planes = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+        self._writer = SegmentWriter(job.output, str(self._path))
+        self._writer.__enter__()
+        self._left = segment.frames
+
+    def write(self, frame: ColorFrame) -> bool:
+        """Take the next frame; whether it was the last, and the segment stands in the ledger."""
+        for plane in (frame.luma, frame.cb, frame.cr):
+            self._planes.update(np.ascontiguousarray(plane).data)
+        self._writer.write(frame)
+        self._left -= 1
+        if self._left:
+            return False
+        film, segment = self._film, self._segment
+        following = int(film.pts[segment.stop]) if segment.stop < film.frames else None
+        facts = self._writer.finish(following) if self._is_wanted() else None
+        self._writer.__exit__(None, None, None)
+        if facts is None:
+            return True
+        try:
+            self._watch.check()
+        except FilmcolorError:
+            self._path.unlink(missing_ok=True)
+            raise
+        if not self._is_wanted():
+            self._path.unlink(missing_ok=True)
+            return True
+        self._folder.place(
+            Entry(
+                segment=segment.number,
+                frames=facts.frames,
+                bytes=facts.bytes,
+                reorder=facts.reorder,
+                planes=self._planes.hexdigest(),
+                file=digest_of(self._path),
+                settings=(self._folder.settings or {}).get(segment.number, ""),
+            ),
+            self._path,
+        )
+        self._lease.release()
+        return True
+
+    def _is_wanted(self) -> bool:
+        """Whether it is this process's still: one that seemed dead has lost it to another, and one
+        whose run has ended works for nobody.
+        """
+        return self._lease.is_mine() and self._folder.is_held()
+
+    def give_up(self) -> None:
+        """Leave it to the next run."""
+        self._writer.__exit__(None, None, None)
+        self._lease.release()

@@ -1,0 +1,313 @@
+"""Colours a film segment by segment in a work folder, so that a run may stop and go on anywhere.
+
+plan -> segments, each coloured, encoded and entered in the ledger -> joined into the film
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+
+from filmcolor._version import __version__
+from filmcolor.disk_space import check_room, least_bytes, missing_room, size_text
+from filmcolor.errors import FilmcolorError, JobError
+from filmcolor.film.analyze import look_through, settle_drift
+from filmcolor.film.chain import Coloring
+from filmcolor.film.plan import FilmPlan, Segment
+from filmcolor.guide.build_hints import make_known
+from filmcolor.guide.geometry import Screen
+from filmcolor.guide.hint_file import KnownFiles
+from filmcolor.guide.plan_file import PlanFile
+from filmcolor.guide.shot_choices import choose, segment_settings
+from filmcolor.guide.times import FilmTimes
+from filmcolor.guide.user_hints import find_given
+from filmcolor.media.write.encoder_input import check_durations
+from filmcolor.media.write.join import join_film
+from filmcolor.options import RunOptions
+from filmcolor.segments.lease import Watch
+from filmcolor.segments.make import make_segments
+from filmcolor.segments.processes import make_with_workers
+from filmcolor.segments.source_fingerprint import SourceWatch
+from filmcolor.segments.workfolder import WorkFolder
+from filmcolor.types import Event, Joining, Notice, Progress
+
+Crew = Callable[[Sequence[Segment]], Generator[Event, None, int]]
+"""Whoever makes segments: it is told which are not done, yields how it goes, and returns the number
+of frames that it has made. What somebody else is at work on it passes over."""
+
+_LONG_LOOK_SECONDS = 60.0
+"""What a look through a film has to take to be kept, should nothing else be done of the work."""
+_WAIT_SECONDS = 1.0
+"""Between two looks at what others are doing."""
+_ROUNDS = 3
+"""How often segments are taken anew that nobody is at work on and that are still not done."""
+
+
+def fingerprint(job: Coloring) -> dict[str, str]:
+    """What the work on a film depends on, by names for people."""
+    settled = RunOptions()  # for what does not change the frames
+    options = replace(
+        job.options,
+        overwrite=settled.overwrite,
+        work=settled.work,
+        keep_work=settled.keep_work,
+        workers=settled.workers,
+        verify=settled.verify,
+        sidecar=settled.sidecar,
+        shard=settled.shard,
+        stills=settled.stills,  # these and the next count for the segments of their shots alone
+        strokes=settled.strokes,
+        reference=settled.reference,
+        plan=settled.plan,
+        insisted=settled.insisted,
+    )
+    chosen = asdict(options)
+    chosen["color"].pop("model")
+    chosen["color"].pop("device")
+    chosen["target"] = Path(job.output.target).suffix.lower()
+    prints = {}
+    if job.enlarger is not None and job.enlarger.facts is not None:
+        prints["the upscaler"] = job.enlarger.facts.sha256
+    return prints | {
+        "the film": job.film_print,
+        "the model": "" if job.model.facts is None else job.model.facts.sha256,
+        "the options": json.dumps(chosen, default=str, sort_keys=True),
+        "filmcolor's version": __version__,
+        "the kind of device": job.model.device.type,
+    }
+
+
+def color_in_segments(
+    job: Coloring, folder: WorkFolder, label: str, plan: PlanFile | None = None
+) -> Generator[Event, None, tuple[int, bool]]:
+    """Do what is not done yet, and put the film together; returns the number of its frames, and
+    True. A shard that leaves the rest to others returns what it has done, and False.
+
+    `plan` says what is chosen for its shots; `job` has its choices for the film already. Yields
+    `Looking`, `Progress` and `Joining`, and a `Notice` when earlier work is gone on with or does
+    not fit any more. The folder keeps what is done whatever happens. Raises `FilmcolorError`.
+    """
+    try:
+        return (yield from _color_in_segments(job, folder, label, plan))
+    except OSError as error:
+        place = error.filename or folder.path
+        raise JobError(
+            f"{place}: {error.strerror or error}; see to its folder and disk, then run the same "
+            "command again"
+        ) from error
+
+
+def _color_in_segments(
+    job: Coloring, folder: WorkFolder, label: str, plan: PlanFile | None
+) -> Generator[Event, None, tuple[int, bool]]:
+    shard, target = job.options.shard, Path(job.output.target)
+    if shard is not None:
+        yield from _wait_for_lock(folder)
+        if not folder.is_alone() or target.exists():
+            return 0, False
+    job, film, looked = yield from prepare_segments(job, folder, plan)
+    if shard is not None:
+        folder.release_lock()
+    here = partial(_make_here, job, folder, film)
+    made, whole = yield from make_all(folder, film, here, is_shard=shard is not None)
+    if shard is not None:
+        with suppress(FileNotFoundError):
+            whole = whole and folder.take_lock() and not target.exists()
+        if not (whole and folder.is_alone()):
+            return made, False
+    yield Progress(film.frames, film.frames, job.clock.seconds())
+    yield from join_segments(job, folder, film, label)
+    job.clock.add("plan", looked)
+    return film.frames, True
+
+
+def _wait_for_lock(folder: WorkFolder) -> Generator[Notice, None, None]:
+    """Until it is this shard's turn to see to the plan, or the film is whole, its folder gone."""
+    told = False
+    with suppress(FileNotFoundError):
+        while not folder.take_lock():
+            if not told:
+                told = True
+                yield Notice(f"waiting for {folder.holder()}, which looks through this film")
+            time.sleep(_WAIT_SECONDS)
+
+
+def prepare_segments(
+    job: Coloring, folder: WorkFolder, plan: PlanFile | None
+) -> Generator[Event, None, tuple[Coloring, FilmPlan, float]]:
+    """See that everything stands in the folder that segments are made from; returns the job with
+    what people have said of the film, its plan, and the seconds that it took.
+    """
+    film, looked = yield from _plan(job, folder)
+    folder.check_alone()
+    check_durations(job.output, film.pts.tolist(), film.last_duration)
+    folder.is_plan_dear = looked >= _LONG_LOOK_SECONDS
+    job = replace(job, stride=film.stride)
+    folder.settings = {}
+    chosen = job.options
+    given = (plan, chosen.stills, chosen.strokes, chosen.reference)
+    if any(each is not None for each in given):
+        begun = time.perf_counter()
+        job, film = yield from _guided(job, folder, film, plan)
+        looked += time.perf_counter() - begun
+    if not folder.others():
+        folder.check()
+    entries = folder.entries().values()
+    if entries:
+        count = f"{len(entries)} of {len(film.segments())}"
+        yield Notice(f"going on with earlier work: {count} parts are done")
+    _check_room(job, folder, film, sum(entry.frames for entry in entries))
+    return job, film, looked
+
+
+def make_all(
+    folder: WorkFolder, film: FilmPlan, make: Crew, *, is_shard: bool = False
+) -> Generator[Event, None, tuple[int, bool]]:
+    """Have every segment made that is not done; returns the number of frames, and whether all are
+    done.
+
+    What others are at work on is waited for, until it is done or they have died; but a shard leaves
+    it to those that are seen to live.
+    """
+    segments = film.segments()
+    made, rounds, watch = 0, 0, Watch()
+    while missing := folder.missing(segments):
+        try:
+            made += yield from make(missing)
+        except (FilmcolorError, OSError):
+            if is_shard and folder.is_gone():
+                return made, False  # the others were quicker
+            raise
+        if is_shard and folder.is_gone():
+            return made, False
+        missing = folder.missing(segments)
+        held = folder.held(missing)
+        if is_shard and len(held) == len(missing):
+            if all([watch.is_alive(lease) for lease in held]):
+                return made, not missing
+        elif not held:
+            rounds += 1
+            if rounds >= _ROUNDS and missing:
+                raise JobError(f"{folder.path}: some parts are missing; run the same command again")
+        if held:
+            time.sleep(_WAIT_SECONDS)
+    return made, True
+
+
+def _make_here(
+    job: Coloring, folder: WorkFolder, film: FilmPlan, missing: Sequence[Segment]
+) -> Generator[Event, None, int]:
+    """Make segments with this machine's means; returns the number of frames."""
+    before = sum(entry.frames for entry in folder.entries().values())
+    if job.options.workers > 1 and len(missing) > 1:
+        yield from make_with_workers(job, folder, film, missing, job.options.workers)
+        return max(0, sum(entry.frames for entry in folder.entries().values()) - before)
+    made, told = 0, False
+    for made in make_segments(job, folder, film, missing):
+        yield Progress(before + made, film.frames, job.clock.seconds())
+        if not told and (warning := _room_warning(job, folder, film)) is not None:
+            told = True
+            yield warning
+    return made
+
+
+def join_segments(
+    job: Coloring, folder: WorkFolder, film: FilmPlan, label: str
+) -> Generator[Joining, None, None]:
+    """Put the film together of its segments, which are all done.
+
+    Raises `JobError` for a run that is not inside of the folder any more.
+    """
+    segments, entries = film.segments(), folder.entries()
+    folder.check_held()
+    SourceWatch(job.reader.info.path, job.film_print).check()
+    joined = join_film(
+        job.output,
+        [str(folder.segment_path(segment.number)) for segment in segments],
+        film.pts.tolist(),
+        film.last_duration,
+        max(entry.reorder for entry in entries.values()),
+        label=label,
+        frames=[segment.frames for segment in segments],
+        look=folder.check_alone,
+    )
+    for frames in joined:
+        yield Joining(frames, film.frames)
+
+
+def _guided(
+    job: Coloring, folder: WorkFolder, film: FilmPlan, plan: PlanFile | None
+) -> Generator[Event, None, tuple[Coloring, FilmPlan]]:
+    """The job with what people have said of its shots and colours, made ready in the folder, and
+    the film with the shots that they have set.
+    """
+    info, options = job.reader.info, job.options
+    times = FilmTimes(film, job.reader.first_pts(), info.duration)
+    screen = Screen.of(info, job.view)
+    chosen = None
+    if plan is not None:
+        is_part = options.start_seconds is not None or options.duration_seconds is not None
+        chosen = choose(plan, options, film, times, is_part=is_part, files=job.files)
+        job = replace(job, own=chosen.colors)
+        drift = yield from settle_drift(job, film, chosen.shots, folder.path)
+        film = film.revised(chosen.shots, drift)
+    own = None if chosen is None else chosen.given
+    given = find_given(options, film, times, screen, own, job.files)
+    yield from given.notices
+    paths = yield from make_known(job, film, given, screen, folder.path)
+    folder.settings = segment_settings(film, chosen, given)
+    return replace(job, known=KnownFiles(paths, job.shots.tone)), film
+
+
+def _check_room(job: Coloring, folder: WorkFolder, film: FilmPlan, done: int) -> None:
+    """Refuse what the disk can certainly not hold."""
+    output, encode = job.output, job.options.encode
+    size = least_bytes(
+        encode.codec, lossless=encode.lossless, width=output.width, height=output.height
+    )
+    left = film.frames - done
+    check_room(folder.path, Path(os.path.realpath(output.target)), left * size, film.frames * size)
+
+
+def _room_warning(job: Coloring, folder: WorkFolder, film: FilmPlan) -> Notice | None:
+    """What to say when the film will not fit, going by the parts that are done."""
+    entries = folder.recorded().values()
+    frames = sum(entry.frames for entry in entries)
+    if not frames:
+        return None
+    size = sum(entry.bytes for entry in entries) / frames
+    target = Path(os.path.realpath(job.output.target))
+    left = (film.frames - frames) * size
+    found = missing_room(folder.path, target, left, film.frames * size)
+    if found is None:
+        return None
+    place, missing = found
+    return Notice(
+        f"{place}: going by the parts that are done, {size_text(missing)} more will be needed; "
+        "make room meanwhile (what is done is kept if it does not suffice)",
+        warning=True,
+    )
+
+
+def _plan(job: Coloring, folder: WorkFolder) -> Generator[Event, None, tuple[FilmPlan, float]]:
+    """The plan of earlier work if it still fits, else a new one; and the seconds it took."""
+    film, changed = folder.plan()
+    if film is not None:
+        return film, 0.0
+    if changed:
+        yield Notice(
+            f"earlier work on this film does not fit any more ({', '.join(changed)} changed): "
+            "it is done anew"
+        )
+    begun = time.perf_counter()
+    film = yield from look_through(
+        job.reader.info.path, job.model, job.view, job.options, job.stride
+    )
+    folder.begin(film, f"{job.reader.info.path} -> {job.output.target}")
+    return film, time.perf_counter() - begun

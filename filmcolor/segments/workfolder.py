@@ -1,0 +1,388 @@
+"""The folder in which a film is put together: its plan, its finished segments, who is at work.
+
+Everything in it is written whole or not at all, so that a run may stop at any moment; what stands
+in the ledger and still matches is never done again. It must not know how a segment is made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from filmcolor.errors import JobError, MediaError
+from filmcolor.film.plan import FilmPlan, Segment
+from filmcolor.media.partfile import sync_folder
+from filmcolor.segments.lease import Claim, Lease, Watch
+from filmcolor.segments.ledger import Ledger, checksum, ledger_line
+from filmcolor.segments.stored_plan import StoredPlan
+from filmcolor.segments.workplace import (
+    LEDGER,
+    LEDGER_LOCK,
+    LOCK,
+    MARK,
+    PLAN,
+    empty_place,
+    enter_place,
+    own_files,
+)
+
+_POLL_SECONDS = 0.05
+_WAIT_SECONDS = 1.0
+_TRIES = 10
+"""How often a folder is made anew that is removed in the moment in which it is entered."""
+
+
+def default_folder(target: str) -> Path:
+    """Where the work on a target is kept unless told otherwise: hidden, beside it."""
+    path = Path(os.path.realpath(target))
+    return path.with_name(f".{path.name}.work")
+
+
+def digest_of(path: Path) -> str:
+    """Of a file's whole content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One finished segment, as the ledger has it."""
+
+    segment: int
+    frames: int
+    bytes: int
+    reorder: int
+    """Frames by which its packets are out of order."""
+    planes: str
+    """Digest of the composed planes, before they were encoded."""
+    file: str
+    """Digest of the segment's file."""
+    settings: str = ""
+    """What its frames depend on beside what the whole film depends on; empty for nothing."""
+    plan: str = ""
+    """As `WorkFolder.way`; set when it is recorded."""
+
+
+class WorkFolder:
+    """One film's work; a context manager that one process at a time can be inside of, and beside it
+    any number of shards.
+
+    Raises `JobError` for a folder that cannot be used, with the way out.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        fingerprint: Mapping[str, str],
+        shard: int | None = None,
+        claim: Claim | None = None,
+    ) -> None:
+        """`fingerprint` says by name what the work depends on: input, model, options. `shard` is
+        the number of one that works beside others; it takes the lock only now and then. `claim` is
+        that of the run which this process works for; then it does not enter the folder itself.
+        """
+        self.path = path
+        self.fingerprint = dict(fingerprint)
+        self.settings: Mapping[int, str] | None = None
+        """By number, what a segment must have been made with, nothing where none stands; None: with
+        anything. To be set once the plan is known."""
+        self.is_plan_dear = False
+        """Whether the plan is worth keeping by itself, having taken long."""
+        self._shard = shard
+        self._ledger = Ledger(path / LEDGER, Entry)
+        self._lock = Lease(path / LOCK)
+        self._presence = self._lock
+        if shard is not None:
+            self._presence = Lease(path / f"shard-{shard:05}.lease", self.way)
+        if claim is not None:
+            self._presence = Lease(path / claim.name, key=claim.key)
+            self._lock = self._presence if claim.name == LOCK else self._lock
+        self._taken: list[Lease] = []
+        self._stored = StoredPlan(path / PLAN)
+
+    @property
+    def way(self) -> str:
+        """What tells the work of this plan from that of any other; all that is made carries it."""
+        return checksum(self.fingerprint)
+
+    @property
+    def claim(self) -> Claim:
+        """What those need who work for this run."""
+        return self._presence.claim
+
+    def __enter__(self) -> WorkFolder:
+        try:
+            watch = Watch()
+            while not self._enter():
+                if not watch.is_alive(self._presence):  # it may have died on another machine
+                    time.sleep(_WAIT_SECONDS)
+                    continue
+                what = "this film" if self._shard is None else f"shard {self._shard} of this film"
+                raise JobError(
+                    f"{self.path}: {self._presence.holder()} is at work on {what}; wait for it, or "
+                    "stop it first"
+                )
+        except OSError as error:
+            raise JobError(
+                f"{self.path}: cannot be used ({error.strerror}); choose another --work"
+            ) from error
+        return self
+
+    def _enter(self) -> bool:
+        """Whether the folder is there and this run inside of it; the one before may remove it in
+        this very moment.
+        """
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                enter_place(self.path)
+                if not self._presence.take():
+                    return False
+                enter_place(self.path)
+                return True
+            except FileNotFoundError:
+                if not tries_left:
+                    raise
+        return False
+
+    def __exit__(self, *_: object) -> None:
+        """Give it up; it is removed if there is nothing in it worth keeping."""
+        self.leave_segments()
+        if self._shard is None and not (self.is_plan_dear or self._has_parts() or self.others()):
+            self.remove()
+        self._presence.release()
+        if self._shard is not None:
+            self._lock.release()
+
+    def _has_parts(self) -> bool:
+        """Whether there is a finished segment, be it of another plan."""
+        return any(self.path.glob("segment-*.seg"))
+
+    def take_lock(self) -> bool:
+        """For a shard: whether it alone may plan now, or join. `FileNotFoundError` if the folder is
+        gone, since the film is whole.
+        """
+        return self._lock.take()
+
+    def release_lock(self) -> None:
+        """For a shard: let others plan or join."""
+        self._lock.release()
+
+    def is_gone(self) -> bool:
+        """Whether another has put the film together and removed the folder, or all of ours in it
+        where filmcolor did not make it.
+        """
+        return not (self.path / MARK).exists()
+
+    def is_alone(self) -> bool:
+        """Whether the lock is held still: one that seemed dead has lost it."""
+        return self._lock.is_mine()
+
+    def is_held(self) -> bool:
+        """Whether this run is inside still, and the plan its own: it may have seemed dead, and
+        others have begun; and what it was started by may have died.
+        """
+        own = self._presence
+        is_inside = own.is_mine() and own.lives() is not False
+        return is_inside and self._stored.is_of(self.fingerprint)
+
+    def check_held(self) -> None:
+        """Raise `JobError` where `is_held` is False."""
+        if not self.is_held():
+            raise self._lost()
+
+    def check_alone(self) -> None:
+        """Raise `JobError` where `is_alone` is False."""
+        if not self.is_alone():
+            raise self._lost()
+
+    def _lost(self) -> JobError:
+        other = self.holder()
+        then = f"{other} is at work on it now; wait for it" if other else "run it again"
+        return JobError(f"{self.path}: this run was silent for long and has lost the film: {then}")
+
+    def holder(self) -> str | None:
+        """Who plans or joins, or does everything, for people."""
+        return self._lock.holder()
+
+    def others(self) -> list[Lease]:
+        """Presence of the shards at work here, but for this one."""
+        leases = (Lease(path) for path in self.path.glob("shard-*.lease"))
+        own = self._presence.path
+        return [lease for lease in leases if lease.path != own and not lease.is_stale()]
+
+    def segment_path(self, segment: int) -> Path:
+        """File of a segment as it is to be made: no other plan's, nor one with other settings."""
+        return self.path / f"{self._stem(segment)}.seg"
+
+    def _stem(self, segment: int, settings: str | None = None) -> str:
+        if settings is None:
+            settings = (self.settings or {}).get(segment, "")
+        return f"segment-{segment:05}-{checksum({'plan': self.way, 'settings': settings})}"
+
+    def plan(self) -> tuple[FilmPlan | None, list[str]]:
+        """The plan that was saved, if it is of this very job; else what is different now."""
+        return self._stored.read(self.fingerprint)
+
+    def begin(self, plan: FilmPlan, title: str = "") -> None:
+        """Save a new plan; what was done by another is removed. `title` is for people.
+
+        Raises `JobError` if others are at work in another way, or alone here by now.
+        """
+        self.check_alone()
+        for other in self.others():
+            if other.note() == self.way:
+                continue  # it waits for this plan
+            raise JobError(
+                f"{self.path}: {other.holder()} is at work on this film, but not in the same way; "
+                "wait for it, or stop it first"
+            )
+        for path in own_files(self.path):
+            if path.name == LEDGER or path.suffix == ".seg":
+                path.unlink(missing_ok=True)  # what stays would count as done
+            elif path.name not in (MARK, LOCK) and not path.name.startswith("shard-"):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+        self._stored.write(plan, title, self.fingerprint)
+
+    def entries(self) -> dict[int, Entry]:
+        """Finished segments by number: those whose last line in the ledger and whose file are
+        whole, made with what they are to be made with.
+        """
+        return {number: entry for number, entry in self.recorded().items() if self._is_whole(entry)}
+
+    def recorded(self) -> dict[int, Entry]:
+        """As `entries`, but as the ledger has them: their files are not asked for."""
+        way, wanted = self.way, self.settings
+        return {
+            entry.segment: entry
+            for entry in self._ledger.lines()
+            if entry.plan == way
+            and (wanted is None or entry.settings == wanted.get(entry.segment, ""))
+        }
+
+    def _is_done(self, number: int) -> bool:
+        entry = self.recorded().get(number)
+        return entry is not None and self._is_whole(entry)
+
+    def _is_whole(self, entry: Entry) -> bool:
+        try:
+            return self._file(entry).stat().st_size == entry.bytes
+        except OSError:
+            return False
+
+    def check(self) -> None:
+        """Remove what earlier runs left behind: leases, and files that do not match the ledger.
+
+        For the one process that holds the lock, before anything is taken; raises `JobError` for
+        another. What others are at work on is let alone.
+        """
+        self.check_alone()
+        busy, parts = set(), []
+        for path in own_files(self.path):
+            name = path.name.lstrip(".")
+            if not name.startswith("segment-"):
+                continue
+            if ".lease" not in name:
+                parts.append(path)
+            elif Lease(path).is_stale():
+                path.unlink(missing_ok=True)
+            else:
+                busy.add(name.partition(".")[0])
+        good = {
+            self._file(entry).name
+            for entry in self.entries().values()
+            if digest_of(self._file(entry)) == entry.file
+        }
+        for path in parts:
+            if path.name not in good and path.name.lstrip(".").partition(".")[0] not in busy:
+                path.unlink(missing_ok=True)
+
+    def take(self, segments: Sequence[Segment]) -> Iterator[tuple[Segment, Lease]]:
+        """Segments that nobody has done or is doing, each with its lease, until none is left.
+
+        Ends when the folder is gone, since another has put the film together. Raises
+        `JobError` when this run is not inside any more.
+        """
+        for segment in segments:
+            if self.is_gone():
+                return
+            self.check_held()
+            if self._is_done(segment.number):
+                continue
+            lease = self._lease(segment)
+            try:
+                if not lease.take():
+                    continue
+            except FileNotFoundError:
+                return
+            if self._is_done(segment.number):
+                lease.release()
+                continue
+            self._taken.append(lease)
+            yield segment, lease
+
+    def leave_segments(self) -> None:
+        """Release all that was taken and is not done."""
+        while self._taken:
+            self._taken.pop().release()
+
+    def missing(self, segments: Sequence[Segment]) -> list[Segment]:
+        """Those that are not done."""
+        entries = self.entries()
+        return [segment for segment in segments if segment.number not in entries]
+
+    def held(self, segments: Sequence[Segment]) -> list[Lease]:
+        """Leases of those that somebody seems to be at work on."""
+        leases = map(self._lease, segments)
+        return [lease for lease in leases if lease.path.exists() and not lease.is_stale()]
+
+    def _lease(self, segment: Segment) -> Lease:
+        return Lease(self.path / f"{self._stem(segment.number)}.lease")
+
+    def _file(self, entry: Entry) -> Path:
+        return self.path / f"{self._stem(entry.segment, entry.settings)}.seg"
+
+    def place(self, entry: Entry, file: Path) -> None:
+        """Give a finished segment its name and its line in the ledger; on the disk when this
+        returns.
+        """
+        try:
+            os.replace(file, self._file(entry))
+        except OSError as error:
+            raise self._refused(error) from error
+        self.record(entry)
+
+    def record(self, entry: Entry) -> None:
+        """Add a finished segment to the ledger; on the disk when this returns."""
+        line = ledger_line(asdict(replace(entry, plan=self.way)))
+        lock = Lease(self.path / LEDGER_LOCK)  # file servers do not append for several at once
+        try:
+            while not lock.take():
+                time.sleep(_POLL_SECONDS)
+            try:
+                handle = os.open(self.path / LEDGER, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o666)
+                try:
+                    os.write(handle, line)
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
+                sync_folder(self.path)
+            finally:
+                lock.release()
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def _refused(self, error: OSError) -> MediaError:
+        return MediaError(
+            f"{self.path}: cannot be written ({error.strerror}); make room on the disk"
+        )
+
+    def remove(self) -> None:
+        """Remove all that is ours, and the folder if we made it; only for who is alone inside."""
+        if self.is_alone():
+            empty_place(self.path)

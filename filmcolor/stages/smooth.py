@@ -1,0 +1,230 @@
+"""Temporal smoothing of ab at model size: steady colour inside a shot, none across a cut.
+
+Every method has finite support: a frame's colour depends on at most `REACH` frames on each side,
+inside its own shot, and on what the plan says of the shot; so a film may be divided anywhere as
+long as the pieces overlap by `REACH`. It knows lightness and ab, not codes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from filmcolor.options import LONGEST_STRIDE, Smoothing
+from filmcolor.stages.chroma_drift import Drift
+from filmcolor.stages.flow import FlowSettings
+from filmcolor.stages.flow_average import FlowAverage, Moment, grid_of, likeness, reduced
+from filmcolor.types import ColorField, Field, Frame, Uncolored
+
+T = TypeVar("T")
+Source = tuple[Frame, ColorField | Uncolored]
+
+RADIUS = LONGEST_STRIDE
+"""Frames on each side that an average is taken over; so many, for a frame between two that the
+network saw always has one of them in its window."""
+_SECOND_RADIUS = 2
+"""The same for the second average, which evens out what `stride` leaves between its frames."""
+REACH = RADIUS + _SECOND_RADIUS
+"""Frames on each side that a frame's colour depends on."""
+
+
+@dataclass(frozen=True, slots=True)
+class SmoothSettings:
+    """Weights of the neighbours; the values were measured, see docs/experiments.md."""
+
+    spread: float = 5.5  # frames: standard deviation of the weight over time, at stability 1
+    tolerance: float = 3.0  # L*: lightness this far off means another surface
+    flow: FlowSettings = field(default_factory=lambda: FlowSettings(long_side=192))
+
+
+@dataclass(slots=True, eq=False)
+class _Window(Generic[T]):
+    """The frames of one shot around the one that is settled next."""
+
+    radius: int
+    ahead: int
+    """Frames after it that have to be there, unless the shot ends."""
+    entries: deque[T]
+    waiting: int = 0
+    """Entries at the end that were not settled yet."""
+
+    def add(self, entry: T) -> bool:
+        """Take the next frame; whether one can be settled."""
+        self.entries.append(entry)
+        self.waiting += 1
+        return self.waiting > self.ahead
+
+    def settle(self) -> tuple[list[T], int]:
+        """Those around the next frame, and its place among them; forgets what is not needed."""
+        while len(self.entries) - self.waiting > self.radius:
+            self.entries.popleft()
+        center = len(self.entries) - self.waiting
+        self.waiting -= 1
+        return list(self.entries)[: center + self.ahead + 1], center
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """One frame on its way."""
+
+    frame: Frame
+    colors: ColorField | Uncolored
+    moment: Moment
+
+
+def smooth(
+    fields: Iterable[Source],
+    method: Smoothing,
+    *,
+    stability: float = 0.7,
+    stride: int = 1,
+    drift: Drift | None = None,
+    settings: SmoothSettings | None = None,
+) -> Generator[tuple[Frame, ColorField], None, None]:
+    """Yield the same frames with steadied colour, in order, each with its own field.
+
+    "flow" averages over `RADIUS` frames on each side along the motion; "ema" is an exponential
+    average over the `RADIUS` frames before, without motion; "none" hands everything through.
+    `stability` 0..1 is how much: the weight of neighbours far away in time, or the share of the
+    past; 0 is none. With "flow" frames may come `Uncolored` as long as every `stride`-th one of a
+    shot has colour; they get theirs along the motion. `drift` is taken out first, as far as
+    `stability` says. Nothing crosses a change of `Frame.shot`. Reads up to `REACH` frames ahead and
+    holds `2 * REACH + 2` at most. Raises `ValueError` for a field of another frame, and for an
+    uncoloured frame with a method other than "flow" or too far from colour.
+    """
+    settings = settings or SmoothSettings()
+    checked = _evened(_checked(fields), drift, stability)
+    if method == "none" or (stability == 0 and stride == 1):
+        yield from map(_colored, checked)
+    elif method == "ema":
+        yield from _moving_averages(map(_colored, checked), stability, settings)
+    else:
+        yield from _flow_averages(checked, stability, stride, settings)
+
+
+def _checked(fields: Iterable[Source]) -> Generator[Source, None, None]:
+    for frame, colors in fields:
+        if frame.index != colors.index:
+            raise ValueError(f"frame {frame.index} came with the colour of frame {colors.index}")
+        yield frame, colors
+
+
+def _colored(source: Source) -> tuple[Frame, ColorField]:
+    frame, colors = source
+    if isinstance(colors, Uncolored):
+        raise ValueError(f"frame {frame.index} has no colour, which only the flow method can carry")
+    return frame, colors
+
+
+def _evened(
+    fields: Iterable[Source], drift: Drift | None, share: float
+) -> Generator[Source, None, None]:
+    """The fields without the slow drift of their shot's palette, which known colours have not."""
+    for frame, colors in fields:
+        if drift is not None and share > 0 and isinstance(colors, ColorField):
+            offset = share * drift.at(frame.shot, frame.place)
+            if offset.any():
+                guessed = np.float32(1) if colors.known is None else 1 - colors.known
+                colors = replace(colors, ab=colors.ab - offset[:, None, None] * guessed)
+        yield frame, colors
+
+
+def _windows(
+    items: Iterable[T],
+    shot_of: Callable[[T], int],
+    radius: int,
+    ahead: int,
+    join: Callable[[T, T], None],
+) -> Generator[tuple[list[T], int], None, None]:
+    """For every item, in order, those of its shot around it and its place among them.
+
+    `join` is called once for each item and the one before it in the shot.
+    """
+    window: _Window[T] = _Window(radius, ahead, deque())
+    for item in items:
+        last = window.entries[-1] if window.entries else None
+        if last is not None and shot_of(last) != shot_of(item):
+            while window.waiting:
+                yield window.settle()
+            window.entries.clear()
+        elif last is not None:
+            join(last, item)
+        if window.add(item):
+            yield window.settle()
+    while window.waiting:
+        yield window.settle()
+
+
+def _flow_averages(
+    fields: Iterable[Source], stability: float, stride: int, settings: SmoothSettings
+) -> Generator[tuple[Frame, ColorField], None, None]:
+    """Averages along the motion, a second time over what was carried between the frames seen."""
+    flow: FlowAverage | None = None
+
+    def entries() -> Generator[_Entry, None, None]:
+        nonlocal flow
+        for frame, colors in fields:
+            height, width = colors.lightness.shape
+            sizes = (height, width), grid_of(colors)
+            flow = flow or FlowAverage(*sizes, settings.flow)
+            if flow.sizes != sizes:
+                raise ValueError(f"frame {frame.index} has another size than those before it")
+            yield _Entry(frame, colors, flow.moment(colors))
+
+    def link(first: _Entry, second: _Entry) -> None:
+        assert flow is not None
+        flow.link(first.moment, second.moment)
+
+    def averaged(
+        items: Iterable[_Entry], radius: int, spread: float, join: Callable[[_Entry, _Entry], None]
+    ) -> Generator[_Entry, None, None]:
+        for around, center in _windows(items, _shot_of, radius, radius, join):
+            assert flow is not None
+            moments = [entry.moment for entry in around]
+            color = flow.average(moments, center, spread, settings.tolerance)
+            entry = around[center]
+            yield replace(entry, moment=replace(entry.moment, color=color))
+
+    # With a stride the neighbours seen lie so far apart that fewer of them would not be an average.
+    spread = max(settings.spread * stability, 0.5 * stride)
+    steady = averaged(entries(), RADIUS, spread, link)
+    if stride > 1 and stability > 0:
+        steady = averaged(steady, _SECOND_RADIUS, _SECOND_RADIUS, lambda first, second: None)
+    for entry in steady:
+        yield entry.frame, _field(entry)
+
+
+def _shot_of(entry: _Entry) -> int:
+    return entry.frame.shot
+
+
+def _field(entry: _Entry) -> ColorField:
+    color, colors = entry.moment.color, entry.colors
+    assert color is not None
+    a, b, sure = np.ascontiguousarray(color[..., :3].transpose(2, 0, 1))
+    stated = isinstance(colors, Uncolored) or colors.confidence is not None
+    return ColorField(colors.index, np.stack([a, b]), colors.lightness, sure if stated else None)
+
+
+def _moving_averages(
+    fields: Iterable[tuple[Frame, ColorField]], momentum: float, settings: SmoothSettings
+) -> Generator[tuple[Frame, ColorField], None, None]:
+    """Averages over this frame and those before it in the window, without motion."""
+    entries = (
+        (frame, colors, reduced(colors.lightness, grid_of(colors))) for frame, colors in fields
+    )
+    for around, center in _windows(entries, lambda e: e[0].shot, RADIUS, 0, lambda a, b: None):
+        frame, colors, own = around[center]
+        total: Field = colors.ab.copy()
+        weights = np.ones(own.shape, np.float32)
+        for position in range(center):
+            _, other, light = around[position]
+            weight = likeness(own, light, None, settings.tolerance)
+            weight *= np.float32(momentum ** (center - position))
+            weights += weight
+            total += other.ab * weight
+        yield frame, replace(colors, ab=total / weights)

@@ -1,0 +1,1 @@
+"""Pictures for people: frames as RGB, sheets, two films side by side."""
