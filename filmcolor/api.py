@@ -50,9 +50,9 @@ def color_film(
 ) -> Finished:
     """Colour a film as `filmcolor run` does, and say what was done.
 
-    `on_event` is told of everything on the way: `Notice`, `Planned`, `Looking`, `Progress` (frames,
-    a few times a second), `Joining`. The target appears when it is whole; a call that was broken
-    off goes on where it was when it is made again. Raises `FilmcolorError`.
+    `on_event` is told of everything on the way: `Notice`, `Started`, `Analyzing`, `Joining`,
+    `Progress` (frames, a few times a second). The target appears when it is whole; a call that was
+    broken off goes on where it was when it is made again. Raises `FilmcolorError`.
     """
     names = _name(source, "source"), _name(target, "target")
     return _finish(film_events(*names, _chosen(RunOptions, options)), on_event)

@@ -6,7 +6,7 @@ import ctypes
 import sys
 
 
-def give_back() -> None:
+def release_free_memory() -> None:
     """Hand back what the C library keeps of freed memory, where it can (glibc).
 
     Called between parts of a film: what the frames and the encoder of one part leave in pieces

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # the command line needs these types, not numpy: it would sta
 Luma: TypeAlias = "NDArray[np.uint8] | NDArray[np.uint16]"
 """Codes of one plane as decoded, shape (height, width); uint8 up to 8 bit, uint16 above."""
 
-Field: TypeAlias = "NDArray[np.float32]"
+FloatPlane: TypeAlias = "NDArray[np.float32]"
 
 Chroma = Literal["400", "420", "422", "444"]
 """Chroma sampling; "400" is a grey format without chroma planes."""
@@ -200,18 +200,18 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ColorField:
+class AbMap:
     """The colour of one frame at model size, before it meets the film's own luma."""
 
     index: int
     """Index of the frame it belongs to."""
-    ab: Field
+    ab: FloatPlane
     """Shape (2, h, w), CIE Lab a and b, D65."""
-    lightness: Field
+    lightness: FloatPlane
     """Shape (H, W), L* 0..100: what the network was shown; guides flow and upsampling."""
-    confidence: Field | None = None
+    confidence: FloatPlane | None = None
     """Shape (h, w), 0..1, where the model states it."""
-    known: Field | None = None
+    known: FloatPlane | None = None
     """Shape (h, w), 0..1: how much of ab somebody has said; None where nobody has."""
 
 
@@ -221,25 +221,25 @@ class KnownColors:
 
     index: int
     """Index of the frame it belongs to."""
-    ab: Field
+    ab: FloatPlane
     """Shape (2, h, w), CIE Lab a and b, D65, at a quarter of the model's size, as the frame is
     stored; only read where `confidence` is above 0.
     """
-    confidence: Field
+    confidence: FloatPlane
     """Shape (h, w), 0 (unknown) to 1 (certain)."""
     whole: bool = False
     """A whole picture was given: what is not known may follow it. Else that stays as it is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FieldColors:
+class FieldAbMaps:
     """The colours of a frame's two fields: of its even rows and of its odd ones.
 
     Each is that of the field alone, seen at the frame's height.
     """
 
-    top: ColorField
-    bottom: ColorField
+    top: AbMap
+    bottom: AbMap
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -248,8 +248,8 @@ class Uncolored:
 
     index: int
     """Index of the frame it belongs to."""
-    lightness: Field
-    """As in `ColorField`."""
+    lightness: FloatPlane
+    """As in `AbMap`."""
     grid: tuple[int, int]
     """(h, w) of the ab field that it shall get."""
 
@@ -305,7 +305,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Looking:
+class Analyzing:
     """The film is being looked through before it is coloured."""
 
     done: int
@@ -315,7 +315,7 @@ class Looking:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class Started:
     """A run is about to start."""
 
     source: str
@@ -388,4 +388,4 @@ class Finished:
     """False: other shards are at work on what is left, and put the film together."""
 
 
-Event = Notice | Planned | Looking | Progress | Joining | PictureDone | FilmDone | Finished
+Event = Notice | Started | Analyzing | Progress | Joining | PictureDone | FilmDone | Finished

@@ -38,12 +38,12 @@ from filmcolor.guide.hint_file import KnownFiles, write_known
 from filmcolor.guide.match import Reference
 from filmcolor.guide.propagate import Anchor, ShotCarry
 from filmcolor.guide.spread import spread
-from filmcolor.guide.user_hints import GivenShot
+from filmcolor.guide.user_hints import ShotHints
 from filmcolor.models.checkpoint import load_generator
 from filmcolor.options import Stroke
 from filmcolor.stages.infer import infer_sparsely
 from filmcolor.stages.smooth import smooth
-from filmcolor.types import Box, ColorField, Field, Frame, Shot
+from filmcolor.types import AbMap, Box, FloatPlane, Frame, Shot
 
 Mask = NDArray[np.bool_]
 
@@ -58,7 +58,7 @@ FEWEST_PIXELS = 100
 """Of an object in a frame that counts."""
 
 
-def lab(photo: Photo) -> Field:
+def lab(photo: Photo) -> FloatPlane:
     pixels = torch.from_numpy(photo.copy()).permute(2, 0, 1)[None].float() / 255
     return rgb_to_lab(pixels)[0].numpy()
 
@@ -88,13 +88,13 @@ class Guided:
         pairs = self.film.fields[: self.count]
         return self._pictures(smooth(pairs, "flow", drift=self.film.drift()))
 
-    def _pictures(self, fields: Iterable[tuple[Frame, ColorField]]) -> list[Photo]:
+    def _pictures(self, fields: Iterable[tuple[Frame, AbMap]]) -> list[Photo]:
         return [self.film.picture(frame.index, field) for frame, field in fields]
 
     def with_anchor(self, anchor: Anchor, *, whole: bool) -> list[Photo]:
         """With what is known of the first frame."""
 
-        def anchor_at(place: int, lightness: Field) -> Anchor | None:
+        def anchor_at(place: int, lightness: FloatPlane) -> Anchor | None:
             return None if place else anchor
 
         with tempfile.TemporaryDirectory() as folder:
@@ -104,7 +104,7 @@ class Guided:
 
     def with_reference(self, reference: Reference) -> list[Photo]:
         """With a picture of other things."""
-        shot, told = Shot(0, self.count), GivenShot(0)
+        shot, told = Shot(0, self.count), ShotHints(0)
         with tempfile.TemporaryDirectory() as folder:
             guide = GuidedShot(shot, told, self.screen, reference, Path(folder))
             with guide as guided:
@@ -121,7 +121,7 @@ class Guided:
         fields = infer_sparsely(frames, film.model, film.view, known=known)
         return self._pictures(smooth(fields, "flow", drift=film.drift()))
 
-    def lightness(self, place: int) -> Field:
+    def lightness(self, place: int) -> FloatPlane:
         grid = self.screen.grid
         light = self.film.fields[place][1].lightness
         return cv2.resize(light, grid[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)

@@ -43,7 +43,7 @@ from filmcolor.stages.chroma_drift import SPACING, Drift, DriftMeter
 from filmcolor.stages.infer import View, infer
 from filmcolor.stages.smooth import smooth
 from filmcolor.stages.upsample import Upsampler
-from filmcolor.types import ColorField, Frame, PixelLayout, Uncolored
+from filmcolor.types import AbMap, Frame, PixelLayout, Uncolored
 from filmcolor.visual.rgb import PictureMaker
 
 SHORT_SIDE = 256
@@ -217,8 +217,8 @@ class Coloured:
                 meter.add(frame.shot, frame.place, field)
         return meter.found()
 
-    def steadied(self, way: Way) -> list[ColorField]:
-        source: list[tuple[Frame, ColorField | Uncolored]] = [
+    def steadied(self, way: Way) -> list[AbMap]:
+        source: list[tuple[Frame, AbMap | Uncolored]] = [
             (frame, field)
             if frame.place % way.stride == 0
             else (frame, Uncolored(field.index, field.lightness, field.ab.shape[1:]))
@@ -229,7 +229,7 @@ class Coloured:
         return [field for _, field in steady]
 
     @torch.inference_mode()
-    def picture(self, index: int, field: ColorField | None) -> Photo:
+    def picture(self, index: int, field: AbMap | None) -> Photo:
         """The frame in colour, or grey; on the true luma, so that only colour differs."""
         codes = torch.from_numpy(luma_of(self.film.truth[index])[0])[None, None]
         luma = normalize_luma(codes, 8, full_range=True)
@@ -239,7 +239,7 @@ class Coloured:
         return to_photos(chroma_to_rgb(luma, self._table(luma, ab)))[0]
 
 
-def measure(film: Coloured, results: dict[str, list[ColorField]]) -> dict[str, FilmFigures]:
+def measure(film: Coloured, results: dict[str, list[AbMap]]) -> dict[str, FilmFigures]:
     def moments() -> Iterator[tuple[int, dict[str, Photo]]]:
         for index, frame in enumerate(film.frames):
             pictures = {"truth": film.film.truth[index], "grey": film.picture(index, None)}
@@ -250,7 +250,7 @@ def measure(film: Coloured, results: dict[str, list[ColorField]]) -> dict[str, F
     return measure_films(moments(), "truth")
 
 
-def sheet(film: Coloured, results: dict[str, list[ColorField]], columns: int) -> Photo:
+def sheet(film: Coloured, results: dict[str, list[AbMap]], columns: int) -> Photo:
     """Frames in a row: truth, then each way, one row each."""
     first = max(0, len(film.frames) // 2 - columns // 2)
     indices = range(first, min(len(film.frames), first + columns))

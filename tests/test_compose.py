@@ -22,11 +22,11 @@ from filmcolor.color import (
 from filmcolor.stages.compose import chroma_at, compose
 from filmcolor.stages.tone import Tone
 from filmcolor.types import (
+    AbMap,
     Box,
-    ColorField,
     ColorFrame,
     ColorTags,
-    FieldColors,
+    FieldAbMaps,
     Frame,
     PixelLayout,
     Siting,
@@ -38,10 +38,10 @@ TAGS = resolve_tags(ColorTags(), 480)
 TABLE = ChromaTable.build(TAGS.matrix, TAGS.primaries)
 
 
-def field(index: int = 0, a: float = 20.0, b: float = 15.0, level: float = 60.0) -> ColorField:
+def field(index: int = 0, a: float = 20.0, b: float = 15.0, level: float = 60.0) -> AbMap:
     ab = np.empty((2, 16, 16), np.float32)
     ab[0], ab[1] = a, b
-    return ColorField(index, ab, np.full((64, 64), level, np.float32))
+    return AbMap(index, ab, np.full((64, 64), level, np.float32))
 
 
 def frame(
@@ -53,7 +53,7 @@ def frame(
 
 
 def composed(
-    pairs: Sequence[tuple[Frame, ColorField | FieldColors]],
+    pairs: Sequence[tuple[Frame, AbMap | FieldAbMaps]],
     *,
     source: PixelLayout = EIGHT,
     layout: PixelLayout = EIGHT,
@@ -188,7 +188,7 @@ def test_chroma_of_a_field_comes_from_its_own_luma_alone(bit_depth: int, chroma:
     mixed = lumas[0].copy()
     mixed[1::2] = lumas[1][1::2]
     guide = rng.uniform(20, 80, (64, 64)).astype(np.float32)
-    colors = ColorField(0, rng.normal(0, 30, (2, 16, 16)).astype(np.float32), guide)
+    colors = AbMap(0, rng.normal(0, 30, (2, 16, 16)).astype(np.float32), guide)
     made = {}
     for interlaced in (True, False):
         for name, luma in (("first", lumas[0]), ("second", lumas[1]), ("mixed", mixed)):
@@ -223,7 +223,7 @@ def test_each_field_has_its_own_color(chroma: str) -> None:
     layout = PixelLayout(8, chroma)  # type: ignore[arg-type]
     red, blue = field(a=30, b=20), field(a=5, b=-30)
     woven = replace(frame(size=(50, 64)), interlaced=True)
-    colors = FieldColors(red, blue)
+    colors = FieldAbMaps(red, blue)
     (got,) = composed([(woven, colors)], layout=layout)
     (top,) = composed([(woven, red)], layout=layout)
     (bottom,) = composed([(woven, blue)], layout=layout)
@@ -272,7 +272,7 @@ def test_codes_beyond_the_depth_do_no_harm() -> None:
 def test_bands_are_the_whole(monkeypatch: pytest.MonkeyPatch, *, by_field: bool) -> None:
     luma = np.random.default_rng(4).integers(30, 220, (46, 64)).astype(np.uint8)
     guide = np.random.default_rng(5).integers(30, 220, (46, 64)).astype(np.uint8)
-    colors: list[ColorField | FieldColors] = [field(), FieldColors(field(), field(a=-10))]
+    colors: list[AbMap | FieldAbMaps] = [field(), FieldAbMaps(field(), field(a=-10))]
     pairs = [
         (Frame(index, index, luma, interlaced=by_field, guide=guide), each)
         for index, each in enumerate(colors)
@@ -293,7 +293,7 @@ def test_a_change_of_size_is_refused() -> None:
 def test_frames_come_as_they_are_taken() -> None:
     taken = 0
 
-    def counted() -> Iterator[tuple[Frame, ColorField]]:
+    def counted() -> Iterator[tuple[Frame, AbMap]]:
         nonlocal taken
         for index in range(5):
             taken += 1
@@ -313,14 +313,14 @@ def test_frames_come_as_they_are_taken() -> None:
         assert got.index == given and taken == given + 1
 
 
-def coffee() -> tuple[torch.Tensor, NDArray[np.uint8], ColorField]:
+def coffee() -> tuple[torch.Tensor, NDArray[np.uint8], AbMap]:
     """A photograph as R'G'B' (1, 3, 400, 600), its full-range luma codes, and its true field."""
     rgb = torch.from_numpy(data.coffee().astype(np.float32) / 255).permute(2, 0, 1)[None]
     codes = (luma_from_rgb(rgb) * 255).round()
     pool = torch.nn.functional.avg_pool2d
     ab = pool(rgb_to_lab(rgb)[:, 1:], 8)[0].numpy()
     guide = pool(lightness(codes / 255), 2)[0, 0].numpy()
-    return rgb, codes[0, 0].numpy().astype(np.uint8), ColorField(0, ab, guide)
+    return rgb, codes[0, 0].numpy().astype(np.uint8), AbMap(0, ab, guide)
 
 
 def test_picture_comes_close_to_the_truth_it_was_reduced_from() -> None:

@@ -14,7 +14,7 @@ from filmcolor.options import RunOptions
 from filmcolor.stages.chroma_drift import Drift
 from filmcolor.stages.infer import View
 from filmcolor.stages.interlace import FieldSplitter, field_drift, field_view, keeps_fields
-from filmcolor.types import Box, ColorField, Frame
+from filmcolor.types import AbMap, Box, Frame
 from tests.woven import woven_film
 
 
@@ -26,10 +26,10 @@ def frames(count: int) -> Iterator[Frame]:
         yield Frame(index, 10 * index, luma, shot=index // 3, place=index % 3, interlaced=True)
 
 
-def colored(frame: Frame) -> tuple[Frame, ColorField]:
+def colored(frame: Frame) -> tuple[Frame, AbMap]:
     level = float(frame.luma.mean())
     plane = np.full((2, 2, 2), level, np.float32)
-    return frame, ColorField(frame.index, plane, np.zeros((4, 4), np.float32))
+    return frame, AbMap(frame.index, plane, np.zeros((4, 4), np.float32))
 
 
 @pytest.mark.parametrize("top_first", [True, False])

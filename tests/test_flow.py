@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from filmcolor.stages.flow import FlowEstimator, FlowSettings, Motion, sample, sampling_grid
-from filmcolor.types import Field
+from filmcolor.types import FloatPlane
 
 SIZE = (96, 128)
 GRID = (24, 32)
@@ -20,7 +20,7 @@ def texture(seed: int, size: tuple[int, int] = SIZE) -> NDArray[np.float32]:
     return (50 + 14 * soft / soft.std()).astype(np.float32)
 
 
-def motion(first: Field, second: Field, grid: tuple[int, int] = GRID) -> Motion:
+def motion(first: FloatPlane, second: FloatPlane, grid: tuple[int, int] = GRID) -> Motion:
     height, width = first.shape
     estimator = FlowEstimator((height, width), grid, FlowSettings())
     return estimator.between(estimator.prepare(first), estimator.prepare(second))

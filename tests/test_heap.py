@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from filmcolor.memory import give_back
+from filmcolor.memory import release_free_memory
 
 _BLOCKS, _BYTES = 4000, 60_000
 
@@ -29,7 +29,7 @@ def test_what_was_freed_in_pieces_goes_back() -> None:
     kept = blocks[::40]  # between them: nothing can be handed back from the end
     del blocks
     before = resident()
-    give_back()
+    release_free_memory()
     assert len(kept) == _BLOCKS // 40
     assert resident() < before - 0.8 * _BLOCKS * _BYTES
 
@@ -37,4 +37,4 @@ def test_what_was_freed_in_pieces_goes_back() -> None:
 def test_where_the_c_library_cannot_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(ctypes, "CDLL", None)
-    give_back()
+    release_free_memory()

@@ -17,7 +17,7 @@ from filmcolor.models.card import Descriptor, ModelCard
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.models.device import resolve_device
 from filmcolor.stages.infer import View, infer, infer_sparsely
-from filmcolor.types import Box, ColorField, Frame, KnownColors, Uncolored
+from filmcolor.types import AbMap, Box, Frame, KnownColors, Uncolored
 
 
 class Slope(Generator):
@@ -166,7 +166,7 @@ def test_every_nth_frame_of_a_shot_is_seen_and_the_others_come_with_their_lightn
     pairs = list(infer_sparsely(two_shots(8, 7), loaded(generator), view, batch_size, 3))
     full = [field for _, field in infer(two_shots(8, 7), loaded(Slope()), view)]
     assert [frame.index for frame, _ in pairs] == list(range(15))
-    seen = [frame.index for frame, field in pairs if isinstance(field, ColorField)]
+    seen = [frame.index for frame, field in pairs if isinstance(field, AbMap)]
     assert seen == [0, 3, 6, 8, 11, 14]
     # Batches are filled up: a field does not depend on how many frames come with it.
     assert generator.batches == [max(1, batch_size // 3)] * (1 if batch_size == 50 else 6)
@@ -181,14 +181,14 @@ def test_every_nth_frame_of_a_shot_is_seen_and_the_others_come_with_their_lightn
 
 def test_a_stride_of_one_shows_every_frame() -> None:
     pairs = list(infer_sparsely(two_shots(3, 2), loaded(Slope()), View(8, True, 64, 96), 2, 1))
-    assert all(isinstance(field, ColorField) for _, field in pairs)
+    assert all(isinstance(field, AbMap) for _, field in pairs)
     assert len(pairs) == 5
 
 
 def test_uncoloured_frames_are_turned_as_the_coloured_ones() -> None:
     view = View(8, True, 96, 64, rotation=90)
     (_, key), (_, between) = infer_sparsely(two_shots(2, 0), loaded(Slope()), view, 4, 2)
-    assert isinstance(key, ColorField) and isinstance(between, Uncolored)
+    assert isinstance(key, AbMap) and isinstance(between, Uncolored)
     assert between.grid == key.ab.shape[1:]
     assert between.lightness.shape == key.lightness.shape
 
@@ -232,7 +232,7 @@ def test_known_colors_stand_and_other_frames_are_as_without_them(
     plain = list(infer_sparsely(two_shots(5, 4), model, view, 4))
     guided = list(infer_sparsely(two_shots(5, 4), model, view, 4, known=known))
     for (_, before), (frame, after) in zip(plain, guided, strict=True):
-        assert isinstance(before, ColorField) and isinstance(after, ColorField)
+        assert isinstance(before, AbMap) and isinstance(after, AbMap)
         if frame.index not in (2, 3, 6):
             assert np.array_equal(before.ab, after.ab) and after.known is None
             continue

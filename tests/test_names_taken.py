@@ -29,7 +29,7 @@ from filmcolor.options import (
 )
 from filmcolor.report.make import write_report
 from filmcolor.segments.workfolder import default_folder
-from filmcolor.types import Looking, PictureDone, Planned
+from filmcolor.types import Analyzing, PictureDone, Started
 from filmcolor.visual.compare import compare_films
 from tests.clips import decode_film, luma_picture, make_clip
 
@@ -49,7 +49,7 @@ def crossed(events: Iterator[object], path: Path) -> list[object]:
     told = []
     for event in events:
         told.append(event)
-        if isinstance(event, Planned | Looking) and not path.exists():
+        if isinstance(event, Started | Analyzing) and not path.exists():
             path.write_bytes(MINE)
     return told
 

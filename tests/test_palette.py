@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from filmcolor.stages.chroma_drift import SPACING, Drift, DriftMeter
-from filmcolor.types import ColorField
+from filmcolor.types import AbMap
 
 
 def scene(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -26,7 +26,7 @@ def measured(offsets: np.ndarray, *, seed: int = 1, shot: int = 0, moving: bool 
         light, ab = scene(seed + (number if moving else 0))
         exposed = (light * rng.uniform(0.9, 1.1) + rng.normal(0, 1, light.shape)).clip(0, 100)
         colors = ab + offset[:, None, None] + rng.normal(0, 1, ab.shape)
-        field = ColorField(number, colors.astype(np.float32), exposed.astype(np.float32))
+        field = AbMap(number, colors.astype(np.float32), exposed.astype(np.float32))
         meter.add(shot, number * SPACING, field)
     return meter.found()
 
@@ -71,7 +71,7 @@ def test_shots_are_kept_apart() -> None:
     light, ab = scene(1)
     for shot, step in ((0, 1.0), (1, -1.0)):
         for number in range(5):
-            field = ColorField(0, (ab + step * (number - 2)).astype(np.float32), light)
+            field = AbMap(0, (ab + step * (number - 2)).astype(np.float32), light)
             meter.add(shot, number * SPACING, field)
     drift = meter.found()
     assert np.allclose(drift.at(0, 3 * SPACING), 1.0, atol=0.1)

@@ -23,16 +23,16 @@ from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Smoothing
 from filmcolor.stages.infer import View
 from filmcolor.types import (
-    ColorField,
+    AbMap,
+    Analyzing,
     Event,
     Finished,
     Frame,
     Joining,
-    Looking,
     Notice,
     PictureDone,
-    Planned,
     Progress,
+    Started,
 )
 from tests import memory
 from tests.bold_model import write_bold_model
@@ -58,9 +58,9 @@ def test_an_error_of_a_late_stage_is_the_one_that_is_told(
 
     def quick(
         frames: list[Frame], model: object, view: View, least: int, hints: object = None
-    ) -> list[ColorField]:
+    ) -> list[AbMap]:
         light = np.full((view.height, view.width), 50, np.float32)
-        return [ColorField(frame.index, np.zeros((2, 8, 8), np.float32), light) for frame in frames]
+        return [AbMap(frame.index, np.zeros((2, 8, 8), np.float32), light) for frame in frames]
 
     decoded = FilmReader._frame
 
@@ -208,9 +208,9 @@ def test_events_tell_what_happens_in_order(tmp_path: Path) -> None:
     make_clip(source, frames=20, width=64, height=64)
     events = color(source, target)
     kinds = [type(event) for event in events if not isinstance(event, Notice)]
-    assert kinds[0] is Planned
+    assert kinds[0] is Started
     assert kinds[-1] is Finished
-    assert set(kinds[1:-1]) == {Looking, Progress, Joining}
+    assert set(kinds[1:-1]) == {Analyzing, Progress, Joining}
     finished = events[-1]
     assert isinstance(finished, Finished)
     assert (finished.done, finished.target) == (20, str(target))
@@ -273,7 +273,7 @@ def test_telecined_film_keeps_its_fields(tmp_path: Path, options: RunOptions, su
     source, target = tmp_path / "in.mkv", tmp_path / f"out{suffix}"
     lumas = woven_film(source, whole=WHOLE)
     events = color(source, target, options)
-    (planned,) = (event for event in events if isinstance(event, Planned))
+    (planned,) = (event for event in events if isinstance(event, Started))
     assert "fields kept (top first)" in planned.summary
     said = [event for event in events if isinstance(event, Notice) and "fields" in event.text]
     assert len(said) == 1 and not said[0].warning
@@ -482,7 +482,7 @@ def test_a_film_is_looked_through_before_it_is_coloured(tmp_path: Path) -> None:
     make_clip(source, frames=12, width=96, height=80, pix_fmt="yuv420p")
     events = color(source, tmp_path / "out.mkv")
     kinds = [type(event) for event in events if not isinstance(event, Notice)]
-    assert kinds[0] is Planned and kinds[1] is Looking and kinds[-1] is Finished
-    assert kinds.index(Progress) > max(i for i, kind in enumerate(kinds) if kind is Looking)
+    assert kinds[0] is Started and kinds[1] is Analyzing and kinds[-1] is Finished
+    assert kinds.index(Progress) > max(i for i, kind in enumerate(kinds) if kind is Analyzing)
     assert events[-1].stage_seconds["plan"] > 0  # type: ignore[union-attr]
     assert [kind for kind in kinds if kind is not Progress][-2:] == [Joining, Finished]

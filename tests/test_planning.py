@@ -15,7 +15,7 @@ from torch import Tensor
 
 from filmcolor.analysis.shots import find_shots
 from filmcolor.film import analyze as planning
-from filmcolor.film.analyze import look_through, settle_stride
+from filmcolor.film.analyze import analyze_film, settle_stride
 from filmcolor.film.plan import FilmPlan
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.models.base import Generator as Network
@@ -26,7 +26,7 @@ from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.stages.chroma_drift import SPACING
 from filmcolor.stages.infer import View
 from filmcolor.stages.view import film_view
-from filmcolor.types import Frame, Looking
+from filmcolor.types import Analyzing, Frame
 from tests.clips import make_clip
 
 
@@ -49,7 +49,7 @@ def loaded(network: Network) -> LoadedModel:
     return LoadedModel(network, ModelCard(name="t", architecture="none"), torch.device("cpu"))
 
 
-def run(job: Generator[Looking, None, FilmPlan]) -> tuple[list[Looking], FilmPlan]:
+def run(job: Generator[Analyzing, None, FilmPlan]) -> tuple[list[Analyzing], FilmPlan]:
     said = []
     while True:
         try:
@@ -60,11 +60,11 @@ def run(job: Generator[Looking, None, FilmPlan]) -> tuple[list[Looking], FilmPla
 
 def looked(
     path: Path, network: Network, options: RunOptions | None = None
-) -> tuple[list[Looking], FilmPlan]:
+) -> tuple[list[Analyzing], FilmPlan]:
     model = loaded(network)
     with FilmReader(str(path)) as reader:
         view = film_view(reader.info, model, None, ColorOptions(size=96))
-    return run(look_through(str(path), model, view, options or RunOptions()))
+    return run(analyze_film(str(path), model, view, options or RunOptions()))
 
 
 def test_shots_are_those_of_the_film(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_shots_are_those_of_the_film(tmp_path: Path) -> None:
         assert list(plan.shots) == find_shots(reader.frames(), reader.info.layout)
     assert [shot.start for shot in plan.shots] == [0, 30, 55]
     assert plan.frames == 90
-    assert said[-1] == Looking(90, 90)
+    assert said[-1] == Analyzing(90, 90)
     assert network.calls == -(-90 // SPACING)
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from filmcolor.cli import main
 from filmcolor.errors import JobError
-from filmcolor.jobs.ray_actors import FilmHand, sizes
+from filmcolor.jobs.ray_actors import FilmActor, sizes
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.segments.workfolder import default_folder
 from tests.cli.play import is_running, start
@@ -180,7 +180,7 @@ def test_without_ray(
 
 
 def test_an_actor_says_what_it_does_not_see(tmp_path: Path) -> None:
-    machine, unseen = FilmHand(1).begin([str(tmp_path), str(tmp_path / "not here")])
+    machine, unseen = FilmActor(1).begin([str(tmp_path), str(tmp_path / "not here")])
     assert machine and unseen == [str(tmp_path / "not here")]
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from filmcolor.film.chain import PlannedFrames, StageClock
 from filmcolor.film.plan import FilmPlan
-from filmcolor.jobs.ray_actors import FilmHand
+from filmcolor.jobs.ray_actors import FilmActor
 from filmcolor.media.read.damage import Damage, Decoded
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
@@ -80,7 +80,7 @@ def test_an_actor_keeps_the_film_open(tmp_path: Path, decoded: list[int]) -> Non
     make_clip(source, codec="mpeg4", frames=90, rate=RATE, cuts=[30, 60], width=64, height=48)
     color = ColorOptions(device="cpu", size=64, smooth="none", saturation=0.0)
     options = RunOptions(color=color, encode=EncodeOptions(codec="ffv1"))
-    hand = FilmHand(1)
+    hand = FilmActor(1)
     with WorkFolder(default_folder(str(target)), {}) as work:
         prepared = hand.prepare(str(source), str(target), options, work.claim)
         assert isinstance(prepared, tuple), prepared

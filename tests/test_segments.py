@@ -20,7 +20,7 @@ from filmcolor.errors import FilmcolorError, JobError
 from filmcolor.jobs.film import color_film
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.segments.workfolder import default_folder
-from filmcolor.types import Event, Joining, Looking, Notice, Planned, Progress
+from filmcolor.types import Analyzing, Event, Joining, Notice, Progress, Started
 from tests.cli.play import is_running, start
 from tests.clips import Plane, make_clip, plane_codes
 from tests.test_workfolder import content
@@ -102,7 +102,7 @@ def test_a_stopped_run_goes_on_where_it_was(
     assert len(before) >= 2
     events = list(color_film(str(film), str(target), options))
     assert f"going on with earlier work: {len(before)} of" in notices(events)
-    assert not any(isinstance(event, Looking) for event in events)
+    assert not any(isinstance(event, Analyzing) for event in events)
     after = stamps(folder)
     assert {name: after[name] for name in before} == before
     assert len(after) > len(before)
@@ -114,7 +114,7 @@ def test_a_stopped_run_goes_on_where_it_was(
 def test_the_folder_goes_when_the_film_is_whole(film: Path, tmp_path: Path) -> None:
     target, folder = tmp_path / "out.mkv", tmp_path / "elsewhere"
     events = list(color_film(str(film), str(target), replace(OPTIONS, work=str(folder))))
-    (planned,) = (event for event in events if isinstance(event, Planned))
+    (planned,) = (event for event in events if isinstance(event, Started))
     assert planned.work == str(folder)
     assert [path.name for path in tmp_path.iterdir()] == ["out.mkv"]
 

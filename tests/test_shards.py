@@ -18,7 +18,7 @@ from filmcolor.jobs.film import color_film
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.segments import lease
 from filmcolor.segments.workfolder import WorkFolder, default_folder
-from filmcolor.types import Event, Finished, Looking
+from filmcolor.types import Analyzing, Event, Finished
 from tests.cli.play import start
 from tests.clips import Plane, make_clip
 from tests.test_segments import in_ledger, planes, same
@@ -69,7 +69,7 @@ def test_the_last_of_two_joins(
     run_until_ledger_has(first, folder, 1)
     assert in_ledger(folder)[0] == 0
     events = list(second)
-    assert not any(isinstance(event, Looking) for event in events)  # the first has looked
+    assert not any(isinstance(event, Analyzing) for event in events)  # the first has looked
     count = json.loads((folder / "plan.json").read_text())["segments"]
     by_second = in_ledger(folder)[1:]
     assert count // 2 in by_second[:2]  # after one more of the first, which looks ahead

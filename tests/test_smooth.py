@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from filmcolor.options import LONGEST_STRIDE, Smoothing
 from filmcolor.stages.chroma_drift import Drift
 from filmcolor.stages.smooth import RADIUS, REACH, smooth
-from filmcolor.types import ColorField, Frame, Uncolored
+from filmcolor.types import AbMap, Frame, Uncolored
 
-Pair = tuple[Frame, ColorField]
+Pair = tuple[Frame, AbMap]
 Planes = NDArray[np.float32]
 METHODS: list[Smoothing] = ["flow", "ema", "none"]
 
@@ -58,7 +58,7 @@ def moving_film(
         ).astype(np.float32)
         frame = Frame(index, index, np.zeros((2, 2), np.uint8), shot=shot, place=index)
         lightness = np.clip(light, 0, 100).astype(np.float32)
-        pairs.append((frame, ColorField(index, small, lightness)))
+        pairs.append((frame, AbMap(index, small, lightness)))
         truth.append(small)
     return pairs, truth
 
@@ -73,7 +73,7 @@ def unsteady(pairs: list[Pair], seed: int = 3) -> list[Pair]:
     return changed
 
 
-def sparse(pairs: list[Pair], stride: int) -> list[tuple[Frame, ColorField | Uncolored]]:
+def sparse(pairs: list[Pair], stride: int) -> list[tuple[Frame, AbMap | Uncolored]]:
     """The same with the colour of every `stride`-th frame of a shot only."""
     return [
         (frame, field)
@@ -211,7 +211,7 @@ def test_sizes_and_single_frame_shots(method: Smoothing, size: tuple[int, int]) 
         ab = rng.normal(0, 20, (2, *grid)).astype(np.float32)
         lightness = rng.uniform(0, 100, size).astype(np.float32)
         frame = Frame(index, index, np.zeros((1, 1), np.uint8), shot=shot)
-        pairs.append((frame, ColorField(index, ab, lightness)))
+        pairs.append((frame, AbMap(index, ab, lightness)))
     got = list(smooth(pairs, method))
     assert [frame.index for frame, _ in got] == [0, 1, 2, 3, 4]
     assert all(np.isfinite(field.ab).all() for _, field in got)
@@ -223,7 +223,7 @@ def test_sizes_and_single_frame_shots(method: Smoothing, size: tuple[int, int]) 
 def test_look_ahead_is_bounded(stride: int, ahead: int) -> None:
     taken = 0
 
-    def counted() -> Iterator[tuple[Frame, ColorField | Uncolored]]:
+    def counted() -> Iterator[tuple[Frame, AbMap | Uncolored]]:
         nonlocal taken
         for pair in sparse(moving_film(30, speed=0.5)[0], stride):
             taken += 1
@@ -259,13 +259,13 @@ def test_colour_is_carried_to_frames_that_the_network_did_not_see(
 def test_what_no_neighbour_shows_takes_the_colour_of_the_nearer_frame_seen() -> None:
     """A picture that changes altogether between two frames seen, without a cut."""
     rng = np.random.default_rng(2)
-    pairs: list[tuple[Frame, ColorField | Uncolored]] = []
+    pairs: list[tuple[Frame, AbMap | Uncolored]] = []
     for index in range(5):
         light = np.clip(50 + 25 * noise(rng, (96, 128), 2.0), 0, 100).astype(np.float32)
         frame = Frame(index, index, np.zeros((2, 2), np.uint8), place=index)
         if index in (0, 4):
             ab = np.full((2, 24, 32), 10.0 if index == 0 else 30.0, np.float32)
-            pairs.append((frame, ColorField(index, ab, light)))
+            pairs.append((frame, AbMap(index, ab, light)))
         else:
             pairs.append((frame, Uncolored(index, light, (24, 32))))
     got = [float(np.median(f.ab)) for _, f in smooth(pairs, "flow", stability=0.0, stride=4)]

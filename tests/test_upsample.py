@@ -11,13 +11,13 @@ from skimage import data
 
 from filmcolor.color import lightness, luma_from_rgb, rgb_to_lab
 from filmcolor.stages.upsample import Upsampler, luma_on_chroma_grid
-from filmcolor.types import ColorField, Field, PixelLayout, Siting
+from filmcolor.types import AbMap, FloatPlane, PixelLayout, Siting
 
 CPU = torch.device("cpu")
 
 
 def upsample(
-    field: ColorField, film: Field, chroma: str = "444", siting: Siting = "center"
+    field: AbMap, film: FloatPlane, chroma: str = "444", siting: Siting = "center"
 ) -> NDArray[np.float32]:
     """ab (2, h, w) where the film's lightness on the chroma grid is `film`; 4:4:4 unless said."""
     layout = PixelLayout(8, chroma)  # type: ignore[arg-type]
@@ -43,15 +43,15 @@ def photo(name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     )
 
 
-def bilinear(ab: Field, size: tuple[int, int]) -> NDArray[np.float32]:
+def bilinear(ab: FloatPlane, size: tuple[int, int]) -> NDArray[np.float32]:
     tensor = torch.from_numpy(ab)[None]
     return torch.nn.functional.interpolate(tensor, size, mode="bilinear")[0].numpy()
 
 
-def field_of(ab: Field, film: Field, model: tuple[int, int]) -> ColorField:
+def field_of(ab: FloatPlane, film: FloatPlane, model: tuple[int, int]) -> AbMap:
     """What a perfect model at this size would give: a quarter of its side in ab."""
     small = model[0] // 4, model[1] // 4
-    return ColorField(0, reduced(ab, small), reduced(film[None], model)[0])
+    return AbMap(0, reduced(ab, small), reduced(film[None], model)[0])
 
 
 @pytest.mark.parametrize("name", ["astronaut", "coffee"])
@@ -92,7 +92,7 @@ def test_grain_of_luma_does_not_become_grain_of_color(grain: float) -> None:
     ab = np.empty((2, 64, 64), np.float32)
     ab[0] = 15 + np.linspace(-4, 4, 64)
     ab[1] = -10 + 0.3 * rng.normal(0, 1, (64, 64))
-    field = ColorField(0, ab, film)
+    field = AbMap(0, ab, film)
     made = upsample(field, film) - bilinear(ab, film.shape)
     assert made.std() < 0.04 * grain
     assert np.abs(made).max() < 0.3 * grain
@@ -102,7 +102,7 @@ def test_blotches_of_the_model_do_not_make_grain_colored() -> None:
     rng = np.random.default_rng(3)
     film = (55 + rng.normal(0, 1.5, (256, 256))).astype(np.float32)
     ab = np.stack([4 * cv2.GaussianBlur(rng.normal(0, 4, (64, 64)), (0, 0), 1.5) for _ in "ab"])
-    field = ColorField(0, ab.astype(np.float32), film)
+    field = AbMap(0, ab.astype(np.float32), film)
     assert ab.std() > 2
     made = upsample(field, film)
     rough = made - np.stack([cv2.GaussianBlur(plane, (0, 0), 2.0) for plane in made])
@@ -116,7 +116,7 @@ def test_flat_color_stays_exactly_flat() -> None:
     film = rng.uniform(0, 100, (90, 70)).astype(np.float32)
     ab = np.empty((2, 16, 16), np.float32)
     ab[0], ab[1] = 12.5, -30.25
-    got = upsample(ColorField(0, ab, reduced(film[None], (64, 64))[0]), film)
+    got = upsample(AbMap(0, ab, reduced(film[None], (64, 64))[0]), film)
     assert np.abs(got[0] - 12.5).max() < 1e-4
     assert np.abs(got[1] + 30.25).max() < 1e-4
 
@@ -138,7 +138,7 @@ def test_siting(chroma: str, siting: Siting, x: float, y: float) -> None:
     height, width = 64, 96
     rows, columns = layout.chroma_size(height, width)
     ab = np.stack(np.meshgrid(np.arange(24.0) * 4 + 1.5, np.arange(16.0) * 4 + 1.5))
-    field = ColorField(0, ab.astype(np.float32), np.full((64, 96), 50, np.float32))
+    field = AbMap(0, ab.astype(np.float32), np.full((64, 96), 50, np.float32))
     got = upsample(field, np.full((rows, columns), 50, np.float32), chroma, siting)
     inner = np.s_[8:-8, 8:-8]
     want_x = np.broadcast_to(np.arange(columns) * across + x, (rows, columns))
@@ -203,7 +203,7 @@ def test_any_size(size: tuple[int, int], chroma: str) -> None:
     layout = PixelLayout(8, chroma)  # type: ignore[arg-type]
     rng = np.random.default_rng(0)
     for grid, model in (((1, 1), (4, 4)), ((5, 8), (20, 32)), ((16, 16), (16, 16))):
-        field = ColorField(
+        field = AbMap(
             0,
             rng.normal(0, 20, (2, *grid)).astype(np.float32),
             rng.uniform(0, 100, model).astype(np.float32),
@@ -221,7 +221,7 @@ def test_colors_seen_in_a_field_land_where_they_were(parity: int) -> None:
     layout = PixelLayout(8, "420")
     rows = np.arange(parity, 96.0, 2)  # of the frame; three to one row of ab
     ramp = np.broadcast_to(rows.reshape(16, 3).mean(axis=1)[:, None], (16, 16))
-    field = ColorField(0, np.stack([ramp, ramp]).astype(np.float32), np.full((48, 48), 50, "f4"))
+    field = AbMap(0, np.stack([ramp, ramp]).astype(np.float32), np.full((48, 48), 50, "f4"))
     lines = Upsampler((96, 96), layout, "left", CPU).lines(field, parity - 0.5)
     chosen = slice(parity, None, 2)
     got = lines.ab(torch.full((1, 1, 24, 48), 50.0), chosen)[0, 0].numpy()

@@ -18,14 +18,14 @@ from filmcolor import types
 from filmcolor.cli.lines import write_json
 from filmcolor.cli.screen import Bar, Screen, terminal
 from filmcolor.types import (
+    Analyzing,
     Event,
     FilmDone,
     Finished,
     Joining,
-    Looking,
     Notice,
     PictureDone,
-    Planned,
+    Started,
 )
 
 Unit = Literal["frames", "pictures"]
@@ -83,7 +83,7 @@ def clock_text(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def plan_line(event: Planned) -> str:
+def plan_line(event: Started) -> str:
     """What is going to happen, in one line."""
     way = f"{file_name(event.source)} -> {file_name(event.target)}"
     made = f", model {event.model} on {event.device}" if event.model else ""
@@ -109,7 +109,7 @@ def result_line(event: Finished) -> str:
     )
 
 
-def _believed(event: Looking | Joining | types.Progress) -> int | None:
+def _believed(event: Analyzing | Joining | types.Progress) -> int | None:
     """The total, unless the film has turned out longer."""
     return event.total if event.total is not None and event.done <= event.total else None
 
@@ -118,8 +118,8 @@ def _count(done: int, total: int | None) -> str:
     return f"{done}" if total is None else f"{done}/{total}"
 
 
-def _passed(event: Looking | Joining) -> str:
-    what = "looking through" if isinstance(event, Looking) else "putting together"
+def _passed(event: Analyzing | Joining) -> str:
+    what = "looking through" if isinstance(event, Analyzing) else "putting together"
     return f"{what}: {_count(event.done, _believed(event))} frames"
 
 
@@ -164,10 +164,10 @@ class Display(Screen):
         match event:
             case Notice():
                 self.notice(event)
-            case Planned():
+            case Started():
                 self._unit, self._work = event.unit, event.work
                 self.planned(event)
-            case Looking() | Joining():
+            case Analyzing() | Joining():
                 self.passing(event)
             case types.Progress():
                 self.progress(event)
@@ -185,10 +185,10 @@ class Display(Screen):
         if event.warning:
             self.line(f"Warning: {event.text}")
 
-    def planned(self, event: Planned) -> None:
+    def planned(self, event: Started) -> None:
         """The run is about to start."""
 
-    def passing(self, event: Looking | Joining) -> None:
+    def passing(self, event: Analyzing | Joining) -> None:
         """The film is being looked through first, or its parts are put together at last."""
 
     def progress(self, event: types.Progress) -> None:
@@ -233,12 +233,12 @@ class LineDisplay(Display):
         """Warnings are marked as such, other notices are not."""
         self.line(f"Warning: {event.text}" if event.warning else f"Note: {event.text}")
 
-    def planned(self, event: Planned) -> None:
+    def planned(self, event: Started) -> None:
         """One line: input, output, what it is, model, device."""
         self._pace = Pace(self._clock)
         self.line(plan_line(event))
 
-    def passing(self, event: Looking | Joining) -> None:
+    def passing(self, event: Analyzing | Joining) -> None:
         """One line every few seconds."""
         if self._due():
             self.line(_passed(event))
@@ -283,12 +283,12 @@ class BarDisplay(LineDisplay):
         super().__init__()
         self._bar = Bar(console)
 
-    def planned(self, event: Planned) -> None:
+    def planned(self, event: Started) -> None:
         """The plan as a line, then an empty bar under it."""
         super().planned(event)
         self._bar.start(f"0 {event.unit}", event.total)
 
-    def passing(self, event: Looking | Joining) -> None:
+    def passing(self, event: Analyzing | Joining) -> None:
         """Move the bar once along the film before it is coloured, and once after."""
         self._bar.move(event.done, _believed(event), _passed(event), "")
 
@@ -342,14 +342,14 @@ class JsonDisplay(Display):
         """`text`, `warning`."""
         self._write("notice", _fields(event))
 
-    def planned(self, event: Planned) -> None:
+    def planned(self, event: Started) -> None:
         """Everything that is known before the start."""
         self._write("planned", _fields(event))
 
-    def passing(self, event: Looking | Joining) -> None:
+    def passing(self, event: Analyzing | Joining) -> None:
         """Counts; twice a second at most."""
         if self._due():
-            self._write("looking" if isinstance(event, Looking) else "joining", _fields(event))
+            self._write("looking" if isinstance(event, Analyzing) else "joining", _fields(event))
 
     def progress(self, event: types.Progress) -> None:
         """Counts, `stage_seconds`, `per_second`, `seconds_left`; twice a second at most."""

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from filmcolor.types import Field
+from filmcolor.types import FloatPlane
 
 LEAST_AREA = 0.015
 """Share of the picture that a segment covers at least."""
@@ -45,7 +45,7 @@ class Segment:
 
     inside: NDArray[np.int64]
     """(n,): indices of its pixels in the picture, row by row, without the rim."""
-    lightness: Field
+    lightness: FloatPlane
     """(n,): the truth's there."""
     area: float
     """Share of the picture."""
@@ -63,7 +63,7 @@ class BlotchedArea:
     """The part of it that the result colours unevenly."""
 
 
-def even_segments(lab: Field) -> list[Segment]:
+def even_segments(lab: FloatPlane) -> list[Segment]:
     """The evenly coloured segments of a true picture, Lab (3, H, W), in the order of their places.
 
     Edges are those that mean shift leaves (Comaniciu and Meer 2002, "Mean Shift: A Robust Approach
@@ -85,7 +85,7 @@ def even_segments(lab: Field) -> list[Segment]:
     return found
 
 
-def blotched_area(ab: Field, segments: Sequence[Segment]) -> BlotchedArea:
+def blotched_area(ab: FloatPlane, segments: Sequence[Segment]) -> BlotchedArea:
     """How much of the true segments is blotched in a result, ab (2, H, W)."""
     flat = ab.reshape(2, -1)
     bounds = [max(BLOTCHED_SPREAD, BLOTCHED_FACTOR * segment.spread) for segment in segments]
@@ -97,7 +97,7 @@ def blotched_area(ab: Field, segments: Sequence[Segment]) -> BlotchedArea:
     return BlotchedArea(sum(segment.area for segment in segments), sum(blotched))
 
 
-def spread(ab: Field, light: Field) -> float:
+def spread(ab: FloatPlane, light: FloatPlane) -> float:
     """Root mean square distance of ab (2, n) from its straight line over lightness (n,)."""
     x = light.astype(np.float64) - light.mean(dtype=np.float64)
     y = ab.astype(np.float64) - ab.mean(axis=1, keepdims=True, dtype=np.float64)
@@ -106,7 +106,7 @@ def spread(ab: Field, light: Field) -> float:
     return float(np.sqrt(np.square(y - slope * x).mean(axis=1).sum()))
 
 
-def _smoothed(lab: Field) -> NDArray[np.uint8]:
+def _smoothed(lab: FloatPlane) -> NDArray[np.uint8]:
     """Lab (3, H, W) in whole units, ab + 128, (H, W, 3), with flat parts between the edges."""
     codes = np.stack([lab[0], lab[1] + 128, lab[2] + 128], axis=-1)
     codes = np.ascontiguousarray(codes.round().clip(0, 255).astype(np.uint8))

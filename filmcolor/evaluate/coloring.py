@@ -20,7 +20,7 @@ from filmcolor.media.images.picture import luma_of
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.stages.infer import View, infer
 from filmcolor.stages.upsample import Upsampler
-from filmcolor.types import ColorField, Frame, PixelLayout
+from filmcolor.types import AbMap, Frame, PixelLayout
 
 Photo = NDArray[np.uint8]
 """Shape (height, width, 3), RGB."""
@@ -97,10 +97,10 @@ def color_photos(
 
 
 def _same_size(
-    pairs: Generator[tuple[Frame, ColorField], None, None], device: torch.device
-) -> Generator[list[tuple[Frame, ColorField]], None, None]:
+    pairs: Generator[tuple[Frame, AbMap], None, None], device: torch.device
+) -> Generator[list[tuple[Frame, AbMap]], None, None]:
     """Runs of pairs whose frames have one size, no longer than is good for the device."""
-    batch: list[tuple[Frame, ColorField]] = []
+    batch: list[tuple[Frame, AbMap]] = []
     for pair in pairs:
         if batch and (
             len(batch) == _BATCH[device.type] or batch[0][0].luma.shape != pair[0].luma.shape
@@ -113,7 +113,7 @@ def _same_size(
 
 
 def _compose(
-    pairs: Sequence[tuple[Frame, ColorField]],
+    pairs: Sequence[tuple[Frame, AbMap]],
     photos: Sequence[Photo],
     device: torch.device,
     table: ChromaTable,

@@ -27,7 +27,7 @@ from filmcolor.stages.infer import infer
 from filmcolor.stages.smooth import smooth
 from filmcolor.stages.tone import Tone
 from filmcolor.stages.view import film_view
-from filmcolor.types import ColorField, Frame, Notice, Shot
+from filmcolor.types import AbMap, Frame, Notice, Shot
 from filmcolor.visual.labels import distinct_names
 from filmcolor.visual.rgb import PictureMaker, Rgb
 from filmcolor.visual.side_by_side import Row, SideBySide, with_neutral_chroma
@@ -218,7 +218,7 @@ def _colored(
     table = ChromaTable.build(tags.matrix, tags.primaries).to(model.device)
     view = film_view(info, model, films.box, options)
 
-    def composed(fields: Iterator[tuple[Frame, ColorField]], method: Smoothing) -> Iterator[Frame]:
+    def composed(fields: Iterator[tuple[Frame, AbMap]], method: Smoothing) -> Iterator[Frame]:
         for frame in compose(
             smooth(fields, method, stability=options.stability),
             source_layout=info.layout,

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from filmcolor.color import rgb_to_lab
 from filmcolor.evaluate.photos import colorfulness, psnr
 from filmcolor.stages.flow import FlowEstimator, FlowSettings, Motion, sample, sampling_grid
-from filmcolor.types import Field
+from filmcolor.types import FloatPlane
 
 Rgb = NDArray[np.uint8]
 """Shape (height, width, 3), R'G'B'."""
@@ -117,7 +117,7 @@ def _known_mean(values: Iterable[float]) -> float:
 class _Look:
     """One film's frame as it is measured."""
 
-    ab: Field
+    ab: FloatPlane
     """(h, w, 2)."""
     histograms: NDArray[np.float64]
     """(3, 256), each of sum 1."""
@@ -198,7 +198,7 @@ def _moments(
         yield before
 
 
-def _look(picture: Rgb, lab: Field, flat: NDArray[np.bool_], truth: Rgb | None) -> _Look:
+def _look(picture: Rgb, lab: FloatPlane, flat: NDArray[np.bool_], truth: Rgb | None) -> _Look:
     rgb = _tensor(picture)
     ab = np.ascontiguousarray(lab[..., 1:])
     figures = {"colorfulness": colorfulness(rgb).item()}
@@ -265,7 +265,7 @@ def _compare(moment: _Moment, after: _Moment, before: _Moment | None, name: str)
         look.figures["flicker"] = float(np.sqrt(off[both].mean()))
 
 
-def _brought(ab: Field, link: Field) -> Field:
+def _brought(ab: FloatPlane, link: FloatPlane) -> FloatPlane:
     columns, rows = sampling_grid(*ab.shape[:2])
     return sample(ab, columns + link[..., 0], rows + link[..., 1])
 
@@ -285,12 +285,12 @@ def _tensor(picture: Rgb) -> torch.Tensor:
     return torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
 
 
-def _lab(picture: Rgb) -> Field:
+def _lab(picture: Rgb) -> FloatPlane:
     lab = rgb_to_lab(_tensor(picture))[0].permute(1, 2, 0)
     return np.ascontiguousarray(lab.numpy())
 
 
-def _slopes(plane: Field) -> tuple[Field, Field]:
+def _slopes(plane: FloatPlane) -> tuple[FloatPlane, FloatPlane]:
     """Central differences across and down."""
     plane = np.ascontiguousarray(plane)
     across = cv2.Sobel(plane, cv2.CV_32F, 1, 0, ksize=1, scale=0.5)

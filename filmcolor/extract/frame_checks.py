@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from filmcolor.color import chroma_to_rgb, normalize_luma, rgb_to_lab
 from filmcolor.media.read.probe import has_color
-from filmcolor.types import Box, ColorTags, Field, Frame, Luma, PixelLayout
+from filmcolor.types import Box, ColorTags, FloatPlane, Frame, Luma, PixelLayout
 
 Flaw = Literal["black", "blank", "grey", "tinted", "blurred"]
 
@@ -69,7 +69,7 @@ class FrameJudge:
         flaw = self._flaw(frame, coarse, sharpness / max(float(fine.var()), 1e-6))
         return FrameLook(flaw, sharpness, difference_hash(fine))
 
-    def _flaw(self, frame: Frame, codes: Field, focus: float) -> Flaw | None:
+    def _flaw(self, frame: Frame, codes: FloatPlane, focus: float) -> Flaw | None:
         full_range = bool(self._tags.full_range)
         levels = normalize_luma(torch.from_numpy(codes), 8, full_range)
         if float((levels < _BLACK_LUMA).float().mean()) > _BLACK_SHARE:
@@ -99,7 +99,7 @@ class FrameJudge:
         rows = slice(box.top // down, -(-box.bottom // down))
         return plane[rows, box.left // across : -(-box.right // across)]
 
-    def _coarse_chroma(self, plane: Luma, size: tuple[int, ...]) -> Field:
+    def _coarse_chroma(self, plane: Luma, size: tuple[int, ...]) -> FloatPlane:
         inside = self._inside(plane, self._layout.subsampling)
         shrinks = inside.shape[0] >= size[0] and inside.shape[1] >= size[1]
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
@@ -108,7 +108,7 @@ class FrameJudge:
         return codes
 
 
-def color_flaw(ab: Field) -> Literal["grey", "tinted"] | None:
+def color_flaw(ab: FloatPlane) -> Literal["grey", "tinted"] | None:
     """What is wrong with the colours (2, n) of a picture, Lab a and b; None if nothing is."""
     strength = np.hypot(ab[0], ab[1])
     mean = float(strength.mean())
@@ -120,7 +120,7 @@ def color_flaw(ab: Field) -> Literal["grey", "tinted"] | None:
     return "tinted" if spread < _NARROW_SPREAD**2 else None
 
 
-def difference_hash(luma: Field) -> int:
+def difference_hash(luma: FloatPlane) -> int:
     """64 bits: on a grid of 8 rows and 9 columns, whether each mean is below its right neighbour's.
 
     Near-duplicates differ in few bits; two different pictures in about half of them.
@@ -155,7 +155,7 @@ class Fingerprints:
         self._count += 1
 
 
-def _reduced(plane: Luma | Field, scale: float) -> Field:
+def _reduced(plane: Luma | FloatPlane, scale: float) -> FloatPlane:
     height, width = plane.shape
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     if size == (width, height):

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from filmcolor.analysis.shots import ShotFinder
-from filmcolor.film.chain import Coloring, PlannedFrames
+from filmcolor.film.chain import FilmContext, PlannedFrames
 from filmcolor.film.plan import FilmPlan
 from filmcolor.media.partfile import write_bytes
 from filmcolor.media.read.film_reader import FilmReader
@@ -28,16 +28,16 @@ from filmcolor.stages.chroma_drift import FEWEST_SAMPLES, SPACING, Drift, DriftM
 from filmcolor.stages.infer import View, infer
 from filmcolor.stages.interlace import field_view, fields_of, keeps_fields
 from filmcolor.stages.smooth import smooth
-from filmcolor.types import ColorField, Frame, Looking, Notice, Shot, VideoInfo
+from filmcolor.types import AbMap, Analyzing, Frame, Notice, Shot, VideoInfo
 
 _REPORT_SECONDS = 0.2
 _LONGEST_AUTO_STRIDE = 4
 _TIMED_FRAMES = 6
 
 
-def look_through(
+def analyze_film(
     source: str, model: LoadedModel, view: View, options: RunOptions, stride: int = 1
-) -> Generator[Looking | Notice, None, FilmPlan]:
+) -> Generator[Analyzing | Notice, None, FilmPlan]:
     """Find the frames of a film, or of the part that `options` name, its shots, and how far their
     colours drift (only where these are steadied along the motion).
 
@@ -54,7 +54,7 @@ def look_through(
             deinterlace=options.deinterlace,
         )
         finder, meter = ShotFinder(info.layout.bit_depth), DriftMeter()
-        samples: dict[int, ColorField] = {}
+        samples: dict[int, AbMap] = {}
         times = array("q")
         last = 0
         settled = done = 0
@@ -76,10 +76,10 @@ def look_through(
                     settle(*known)
                 if time.monotonic() - reported > _REPORT_SECONDS:
                     reported = time.monotonic()
-                    yield Looking(done, total)
+                    yield Analyzing(done, total)
         for known in finder.finish():
             settle(*known)
-        yield Looking(done, done)
+        yield Analyzing(done, done)
         yield from reader.notices[told:]
     pts = np.array(times, np.int64)
     shots = tuple(finder.shots())
@@ -93,7 +93,7 @@ def _is_steadied(color: ColorOptions) -> bool:
 
 def _sampled(
     frame: Frame, model: LoadedModel, view: View, info: VideoInfo, options: RunOptions
-) -> ColorField:
+) -> AbMap:
     """What the network makes of a frame by itself, or of its first field."""
     if keeps_fields(info, options):
         first, _ = fields_of(frame, top_first=info.top_field_first)
@@ -103,8 +103,8 @@ def _sampled(
 
 
 def settle_drift(
-    job: Coloring, film: FilmPlan, shots: Sequence[Shot], folder: Path
-) -> Generator[Looking, None, Drift]:
+    job: FilmContext, film: FilmPlan, shots: Sequence[Shot], folder: Path
+) -> Generator[Analyzing, None, Drift]:
     """How far the colours drift of shots that people have set in place of those of `film`.
 
     Of a shot that was found, and is painted as the film is, this is known. The others are looked at
@@ -148,7 +148,7 @@ def settle_drift(
                     meter.add(number, frame.index - start, seen)
                 if time.monotonic() - reported > _REPORT_SECONDS:
                     reported = time.monotonic()
-                    yield Looking(looked, total)
+                    yield Analyzing(looked, total)
             paths[number] = meter.found().paths.get(number, ())
             write_bytes(file, json.dumps(paths[number]).encode(), overwrite=True)
     return Drift({number: path for number, path in paths.items() if path})

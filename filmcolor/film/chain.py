@@ -42,7 +42,7 @@ from filmcolor.stages.interlace import (
 from filmcolor.stages.smooth import smooth
 from filmcolor.stages.upscale import Enlarger, enlarged, enlarged_box
 from filmcolor.stages.view import film_view
-from filmcolor.types import ColorField, ColorFrame, FieldColors, Frame, VideoInfo
+from filmcolor.types import AbMap, ColorFrame, FieldAbMaps, Frame, VideoInfo
 
 T = TypeVar("T")
 
@@ -94,7 +94,7 @@ class StageClock:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Coloring:
+class FilmContext:
     """Everything that the stages need to know of one film."""
 
     reader: FilmReader
@@ -143,7 +143,7 @@ class Coloring:
         return self.made.queue_depth
 
 
-def color_stream(job: Coloring, film: FilmPlan | None) -> Generator[ColorFrame, None, None]:
+def color_stream(job: FilmContext, film: FilmPlan | None) -> Generator[ColorFrame, None, None]:
     """The whole film in one pass; without a plan its shots are found on the way."""
     options = job.options
     frames = job.reader.frames(
@@ -160,7 +160,7 @@ def color_stream(job: Coloring, film: FilmPlan | None) -> Generator[ColorFrame, 
 
 
 def color_frames(
-    job: Coloring, film: FilmPlan, indices: Iterable[int]
+    job: FilmContext, film: FilmPlan, indices: Iterable[int]
 ) -> Generator[ColorFrame, None, None]:
     """Some frames of the film, in order, each with the colours that it has in the whole."""
     with closing(PlannedFrames(job, film)) as source:
@@ -180,7 +180,7 @@ Claimed = TypeVar("Claimed", bound=Releasable)
 
 
 def color_segments(
-    job: Coloring,
+    job: FilmContext,
     film: FilmPlan,
     segments: Iterable[tuple[Segment, Claimed]],
     source: PlannedFrames,
@@ -200,14 +200,14 @@ def color_segments(
 
 
 def _colored(
-    job: Coloring, marked: Iterable[Frame], film: FilmPlan | None, segment: Segment | None
+    job: FilmContext, marked: Iterable[Frame], film: FilmPlan | None, segment: Segment | None
 ) -> Generator[ColorFrame, None, None]:
     """Frames with their shots, coloured; of a segment's frames only its own."""
     clock = job.clock
     tags = resolve_tags(job.reader.info.tags, job.reader.info.height)
     found = clock.watch("shots", marked, "_wait")
     steady = _steadied(job, found, film)
-    own: Iterator[tuple[Frame, ColorField | FieldColors]] = (
+    own: Iterator[tuple[Frame, AbMap | FieldAbMaps]] = (
         (frame, field)
         for frame, field in clock.watch(
             "smooth", steady, "shots" if job.options.no_color else "_inferred"
@@ -236,8 +236,8 @@ def _colored(
 
 
 def _steadied(
-    job: Coloring, frames: Iterable[Frame], film: FilmPlan | None
-) -> Generator[tuple[Frame, ColorField | FieldColors], None, None]:
+    job: FilmContext, frames: Iterable[Frame], film: FilmPlan | None
+) -> Generator[tuple[Frame, AbMap | FieldAbMaps], None, None]:
     """Every frame with its colours, steadied in time: of interlaced film, those of each field."""
     info = job.reader.info
     if job.options.no_color:
@@ -256,8 +256,8 @@ def _steadied(
 
 
 def _pictures_steadied(
-    job: Coloring, pictures: Iterable[Frame], drift: Drift | None, known: KnownSource | None
-) -> Generator[tuple[Frame, ColorField], None, None]:
+    job: FilmContext, pictures: Iterable[Frame], drift: Drift | None, known: KnownSource | None
+) -> Generator[tuple[Frame, AbMap], None, None]:
     """Every picture, be it a frame or a field, with its colour: shots that are painted alike in one
     go; the network runs ahead in a thread of its own.
     """
@@ -283,17 +283,17 @@ def _pictures_steadied(
 
 def _left_grey(
     pictures: Iterable[Frame], view: View, device: torch.device
-) -> Generator[tuple[Frame, ColorField], None, None]:
+) -> Generator[tuple[Frame, AbMap], None, None]:
     """Every picture without colour."""
     grey = np.zeros((2, 1, 1), np.float32)
     for picture in pictures:
-        yield picture, ColorField(picture.index, grey, show_lightness(picture, view, device))
+        yield picture, AbMap(picture.index, grey, show_lightness(picture, view, device))
 
 
 class PlannedFrames:
     """A film's frames by number, decoded in one pass as long as they are wanted in order."""
 
-    def __init__(self, job: Coloring, film: FilmPlan) -> None:
+    def __init__(self, job: FilmContext, film: FilmPlan) -> None:
         self._job, self._film = job, film
         self._stream: Generator[Frame, None, None] | None = None
         self._next = 0

@@ -19,16 +19,16 @@ import numpy as np
 from filmcolor.disk_space import check_scratch
 from filmcolor.errors import JobError
 from filmcolor.files_read import FilesRead
-from filmcolor.film.chain import Coloring, PlannedFrames
+from filmcolor.film.chain import FilmContext, PlannedFrames
 from filmcolor.film.plan import FilmPlan
 from filmcolor.guide.geometry import Screen
 from filmcolor.guide.hint_file import NAME, KnownFile, write_known
 from filmcolor.guide.match import Reference
 from filmcolor.guide.propagate import PLACE_BYTES, Anchor, ShotCarry
 from filmcolor.guide.reference import read_reference
-from filmcolor.guide.user_hints import Given, GivenShot
+from filmcolor.guide.user_hints import Hints, ShotHints
 from filmcolor.stages.infer import show_lightness
-from filmcolor.types import Field, Looking, Shot
+from filmcolor.types import Analyzing, FloatPlane, Shot
 
 _REPORT_SECONDS = 0.2
 MATCH_SPACING = 24
@@ -36,8 +36,8 @@ MATCH_SPACING = 24
 
 
 def make_known(
-    job: Coloring, film: FilmPlan, given: Given, screen: Screen, folder: Path
-) -> Generator[Looking, None, dict[int, Path]]:
+    job: FilmContext, film: FilmPlan, given: Hints, screen: Screen, folder: Path
+) -> Generator[Analyzing, None, dict[int, Path]]:
     """See that every guided shot has its file in the folder, which is named by its frames and by
     what is given for it; other such files are removed.
 
@@ -70,12 +70,12 @@ def make_known(
                     looked += 1
                     if time.monotonic() - reported > _REPORT_SECONDS:
                         reported = time.monotonic()
-                        yield Looking(looked, total)
+                        yield Analyzing(looked, total)
                 whole = bool(told.stills) or reference is not None
                 known = guided.found()
                 write_known(path, known, start=shot.start, grid=screen.grid, whole=whole)
     if total:
-        yield Looking(total, total)
+        yield Analyzing(total, total)
     return paths
 
 
@@ -91,7 +91,7 @@ class GuidedShot:
     def __init__(
         self,
         shot: Shot,
-        told: GivenShot,
+        told: ShotHints,
         screen: Screen,
         reference: Reference | None,
         scratch: Path,
@@ -106,7 +106,7 @@ class GuidedShot:
         count = shot.stop - shot.start
         self._given = {still.frame for still in told.stills} | {n for n, _ in told.strokes}
         self._matched = places_to_match(count)
-        self._light: Field = np.zeros((0, 0), np.float32)
+        self._light: FloatPlane = np.zeros((0, 0), np.float32)
         self._known: ShotCarry | None = None
         self._suggested: ShotCarry | None = None
         with ExitStack() as open_carries:
@@ -131,7 +131,7 @@ class GuidedShot:
     ) -> None:
         self._open.__exit__(kind, error, trace)
 
-    def add(self, lightness: Field) -> None:
+    def add(self, lightness: FloatPlane) -> None:
         """Take the lightness (H, W), L*, of the next frame, as it is stored."""
         self._light = lightness
         for carry in (self._known, self._suggested):
@@ -146,19 +146,19 @@ class GuidedShot:
         pairs = zip(self._known.found(), self._suggested.found(), strict=True)
         return (over(known, suggested) for known, suggested in pairs)
 
-    def _anchor(self, place: int, lightness: Field) -> Anchor | None:
+    def _anchor(self, place: int, lightness: FloatPlane) -> Anchor | None:
         frame = self._shot.start + place
         if frame not in self._given:
             return None
         return self._told.anchor(self._screen, frame, lightness, self._files)
 
-    def _suggestion(self, place: int, lightness: Field) -> Anchor | None:
+    def _suggestion(self, place: int, lightness: FloatPlane) -> Anchor | None:
         if self._reference is None or place not in self._matched:
             return None
         return self._reference.guess(self._light, self._screen.grid, self._turns)
 
 
-def carried_bytes(told: GivenShot, count: int, grid: tuple[int, int]) -> int:
+def carried_bytes(told: ShotHints, count: int, grid: tuple[int, int]) -> int:
     """What lies on the disk while what a shot of `count` frames is given is carried through it."""
     carries = bool(told.stills or told.strokes) + (told.reference is not None)
     return carries * count * grid[0] * grid[1] * PLACE_BYTES

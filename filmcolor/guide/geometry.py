@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from filmcolor.color import rgb_to_lab
 from filmcolor.options import Stroke
 from filmcolor.stages.infer import View
-from filmcolor.types import Box, Field, VideoInfo
+from filmcolor.types import Box, FloatPlane, VideoInfo
 
 GRID_STEP = 4
 """Model pixels of a place of the grid, each way."""
@@ -49,7 +49,7 @@ class Screen:
         box = view.box or Box(0, 0, height, width)
         return cls((height, width), size, turns, box, shown[::-1] if turns % 2 else shown)
 
-    def known_ab(self, rgb: NDArray[np.uint8]) -> Field:
+    def known_ab(self, rgb: NDArray[np.uint8]) -> FloatPlane:
         """ab (2, h, w) on the grid of a picture of the displayed size."""
         turned = np.ascontiguousarray(np.rot90(rgb, -self.turns))
         inside = self._inside(turned)
@@ -98,7 +98,7 @@ class Screen:
         columns = slice(round(box.left * across), max(1, round(box.right * across)))
         return np.ascontiguousarray(turned[rows, columns])
 
-    def _on_grid(self, plane: Field) -> Field:
+    def _on_grid(self, plane: FloatPlane) -> FloatPlane:
         height, width = self.grid
         return cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
 

@@ -29,7 +29,7 @@ from filmcolor.guide.reference import read_reference
 from filmcolor.media.images.picture import luma_of
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.stages.infer import View, show_lightness
-from filmcolor.types import Field, Frame, KnownColors
+from filmcolor.types import FloatPlane, Frame, KnownColors
 
 _Codes = TypeVar("_Codes", NDArray[np.uint8], NDArray[np.float32])
 
@@ -72,7 +72,7 @@ class Reference:
         self._ab = F.interpolate(rgb_to_lab(pixels)[:, 1:], grid, mode="area")[0].flatten(1)
 
     @torch.inference_mode()
-    def guess(self, light: Field, grid: tuple[int, int], turns: int = 0) -> Anchor:
+    def guess(self, light: FloatPlane, grid: tuple[int, int], turns: int = 0) -> Anchor:
         """What the reference says of a picture whose lightness (H, W), L*, this is: ab and
         confidence on a grid (h, w); `turns` quarters counter-clockwise bring both upright.
 

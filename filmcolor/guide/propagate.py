@@ -23,7 +23,7 @@ from filmcolor.guide.scratch import Scratch
 from filmcolor.guide.spread import fill
 from filmcolor.stages.flow import FlowEstimator, FlowSettings, sample, sampling_grid
 from filmcolor.stages.flow_average import likeness, reduced
-from filmcolor.types import Field
+from filmcolor.types import FloatPlane
 
 Sums = NDArray[np.float16]
 
@@ -39,9 +39,9 @@ _NO_TIME = 0.02
 class Anchor:
     """What is known of one frame."""
 
-    ab: Field
+    ab: FloatPlane
     """(2, h, w), Lab units."""
-    confidence: Field
+    confidence: FloatPlane
     """(h, w), 0..1."""
 
 
@@ -58,7 +58,7 @@ class CarrySettings:
     flow: FlowSettings = field(default_factory=FlowSettings)
 
 
-AnchorAt = Callable[[int, Field], Anchor | None]
+AnchorAt = Callable[[int, FloatPlane], Anchor | None]
 """What is known of a frame, by its place in the shot; its lightness (h, w) on the ab grid."""
 
 
@@ -114,7 +114,7 @@ class ShotCarry:
     def __exit__(self, *_: object) -> None:
         self._files.close()
 
-    def add(self, lightness: Field) -> None:
+    def add(self, lightness: FloatPlane) -> None:
         """Take the lightness (H, W), L*, of the next frame."""
         place = self._place
         self._place += 1
@@ -175,7 +175,7 @@ class ShotCarry:
                 self._known[self._places[number]] = _Known(color)
         return [(start, self._known[start]) for start in self._places[first:last]]
 
-    def _settled(self, sums: Field, own: Field) -> Anchor:
+    def _settled(self, sums: FloatPlane, own: FloatPlane) -> Anchor:
         """What the sums of a frame come to; places not found again take from those around them."""
         found = sums[..., 4]
         values = sums[..., 1:4].copy()
@@ -188,7 +188,7 @@ class ShotCarry:
             values[..., 2] *= np.maximum(found, belief * share)
         return Anchor(np.stack([values[..., 0], values[..., 1]]), values[..., 2])
 
-    def _extended(self, chain: Field | None, link: Field) -> Field:
+    def _extended(self, chain: FloatPlane | None, link: FloatPlane) -> FloatPlane:
         """The chain of a frame's neighbour with the step there put before it."""
         low, high = self._settings.trust
         trust = np.clip((link[..., 2] - low) / (high - low), 0, 1)
@@ -199,7 +199,7 @@ class ShotCarry:
         longer[..., 2] *= trust
         return longer
 
-    def _tell(self, sums: Sums, away: int, known: _Known, own: Field) -> None:
+    def _tell(self, sums: Sums, away: int, known: _Known, own: FloatPlane) -> None:
         """Add what a known frame says of another so many frames away, whose lightness is `own`, to
         its sums (a, b, weight; the largest confidence, and how well a place was found again at
         best)."""
@@ -221,7 +221,7 @@ class ShotCarry:
 class _Known:
     """A frame that is known, and the way there from the frame that is looked at."""
 
-    color: Field
+    color: FloatPlane
     """(h, w, 4): a, b, confidence and lightness."""
-    chain: Field | None = None
+    chain: FloatPlane | None = None
     """(h, w, 3): dx, dy and trust; None at the frame itself."""

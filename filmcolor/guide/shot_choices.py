@@ -26,7 +26,7 @@ from filmcolor.guide.plan_file import (
 )
 from filmcolor.guide.strokes import read_strokes
 from filmcolor.guide.times import FilmTimes
-from filmcolor.guide.user_hints import Given, OwnGiven, named
+from filmcolor.guide.user_hints import Hints, ShotOverrides, named
 from filmcolor.models.card import read_card
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.models.registry import find_checkpoint
@@ -103,7 +103,7 @@ class Chosen:
 
     shots: tuple[Shot, ...]
     colors: Mapping[int, ColorOptions] = field(default_factory=dict)
-    given: Mapping[int, OwnGiven] = field(default_factory=dict)
+    given: Mapping[int, ShotOverrides] = field(default_factory=dict)
     digests: Mapping[int, str] = field(default_factory=dict)
     """Of what makes the colours of a shot others than if it had been found and nothing chosen."""
 
@@ -126,7 +126,7 @@ def choose(
     placed = _placed(plan, film, times, is_part=is_part)
     found = {(shot.start, shot.stop) for shot in film.shots}
     colors: dict[int, ColorOptions] = {}
-    given: dict[int, OwnGiven] = {}
+    given: dict[int, ShotOverrides] = {}
     digests: dict[int, str] = {}
     models = _Models(files)
     for number, (entry, shot) in enumerate(placed):
@@ -143,7 +143,7 @@ def choose(
     return Chosen(tuple(shot for _, shot in placed), colors, given, digests)
 
 
-def segment_settings(film: FilmPlan, chosen: Chosen | None, given: Given) -> dict[int, str]:
+def segment_settings(film: FilmPlan, chosen: Chosen | None, given: Hints) -> dict[int, str]:
     """By number of the segment: what its frames depend on beside the film and its options, shot by
     shot; nothing for segments whose shots were found and have nothing of their own.
     """
@@ -220,11 +220,11 @@ def _color(choices: Choices, film: Choices, color: ColorOptions) -> ColorOptions
     return replace(color, saturation=0.0) if is_skipped or not chosen.saturation else chosen
 
 
-def _own(choices: Choices, shot: Shot, where: Callable[[str], str]) -> OwnGiven:
+def _own(choices: Choices, shot: Shot, where: Callable[[str], str]) -> ShotOverrides:
     stills = None
     if isinstance(choices.stills, tuple):
         stills = tuple((Path(still.file), still.at) for still in choices.stills)
-    return OwnGiven(shot, where, stills, choices.strokes, choices.reference)
+    return ShotOverrides(shot, where, stills, choices.strokes, choices.reference)
 
 
 class _Models:

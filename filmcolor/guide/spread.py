@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from filmcolor.types import Field
+from filmcolor.types import FloatPlane
 
 _Part = tuple[slice, slice]
 
@@ -36,8 +36,8 @@ class SpreadSettings:
 
 
 def geodesic_distance(
-    seeds: NDArray[np.bool_], lightness: Field, settings: SpreadSettings
-) -> Field:
+    seeds: NDArray[np.bool_], lightness: FloatPlane, settings: SpreadSettings
+) -> FloatPlane:
     """Shortest way from each of n sets of places, (n, h, w), over lightness (h, w), L*."""
     found = np.where(seeds, np.float32(0), _FAR)
     steps = _steps(lightness, settings)
@@ -51,7 +51,9 @@ def geodesic_distance(
     return found
 
 
-def _steps(lightness: Field, settings: SpreadSettings) -> list[tuple[_Part, _Part, Field]]:
+def _steps(
+    lightness: FloatPlane, settings: SpreadSettings
+) -> list[tuple[_Part, _Part, FloatPlane]]:
     """From every place to its eight neighbours: those it goes from, those it leads to, how far."""
     scaled = lightness / np.float32(settings.lightness)
     steps = []
@@ -72,10 +74,10 @@ def _overlap(down: int, across: int) -> _Part:
 
 def spread(
     seeds: NDArray[np.bool_],
-    colors: Field,
-    lightness: Field,
+    colors: FloatPlane,
+    lightness: FloatPlane,
     settings: SpreadSettings | None = None,
-) -> tuple[Field, Field]:
+) -> tuple[FloatPlane, FloatPlane]:
     """What n strokes say of a frame: ab (2, h, w), and how far they reach, (h, w) 0..1.
 
     `seeds` (n, h, w) are the places of each stroke, none of them empty, `colors` (n, 2) their ab,
@@ -94,8 +96,11 @@ def spread(
 
 
 def fill(
-    values: Field, found: Field, lightness: Field, settings: SpreadSettings | None = None
-) -> tuple[Field, Field]:
+    values: FloatPlane,
+    found: FloatPlane,
+    lightness: FloatPlane,
+    settings: SpreadSettings | None = None,
+) -> tuple[FloatPlane, FloatPlane]:
     """Values (h, w, channels) of places that were not `found` (h, w; 1 found, 0 not) from the
     nearest ones that were, on the way of least change of lightness (h, w), L*.
 
@@ -119,6 +124,6 @@ def fill(
     return values, np.exp(-np.square(distance / np.float32(settings.fading)))
 
 
-def _evened(lightness: Field, settings: SpreadSettings) -> Field:
+def _evened(lightness: FloatPlane, settings: SpreadSettings) -> FloatPlane:
     even = cv2.bilateralFilter(lightness, 5, settings.texture, 2.5)
     return even.astype(np.float32, copy=False)

@@ -29,7 +29,7 @@ from filmcolor.media.images.still_file import Rgb, read_still
 from filmcolor.media.picture_folder import find_pictures
 from filmcolor.options import RunOptions, Stroke
 from filmcolor.timecode import seconds_in, time_text
-from filmcolor.types import Field, Notice, Shot
+from filmcolor.types import FloatPlane, Notice, Shot
 
 _PALEST = 2.0
 """Lab units: a still whose strongest colours (0.5 % of its places) are paler has none."""
@@ -45,7 +45,7 @@ class GivenStill:
 
 
 @dataclass(frozen=True, slots=True)
-class GivenShot:
+class ShotHints:
     """All that is given for one shot."""
 
     shot: int
@@ -67,7 +67,7 @@ class GivenShot:
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
 
     def anchor(
-        self, screen: Screen, frame: int, lightness: Field, files: FilesRead | None = None
+        self, screen: Screen, frame: int, lightness: FloatPlane, files: FilesRead | None = None
     ) -> Anchor | None:
         """What is known of a frame, whose lightness (h, w) on the grid this is, by itself: strokes
         lie over a still; None for nothing. What a reference suggests is not known.
@@ -89,7 +89,7 @@ class GivenShot:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnGiven:
+class ShotOverrides:
     """What a shot is given by itself; None where it has what the film is given."""
 
     shot: Shot
@@ -110,10 +110,10 @@ class OwnGiven:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Hints:
     """All that is given for a film."""
 
-    shots: Mapping[int, GivenShot] = field(default_factory=dict)
+    shots: Mapping[int, ShotHints] = field(default_factory=dict)
     """By number."""
     notices: tuple[Notice, ...] = ()
 
@@ -123,9 +123,9 @@ def find_given(
     film: FilmPlan,
     times: FilmTimes,
     screen: Screen,
-    own: Mapping[int, OwnGiven] | None = None,
+    own: Mapping[int, ShotOverrides] | None = None,
     files: FilesRead | None = None,
-) -> Given:
+) -> Hints:
     """What `options` give for a film or for a part of it: stills and strokes put to their frames, a
     reference to every shot.
 
@@ -150,11 +150,11 @@ def find_given(
             strokes += finder.strokes(told.strokes, told)
     references = _references(options.reference, len(film.shots), own or {}, files)
     notices = finder.notices()
-    by_shot: dict[int, GivenShot] = {}
+    by_shot: dict[int, ShotHints] = {}
     touched = [*(still.frame for still in stills), *(frame for frame, _ in strokes)]
     for number in sorted({film.shot_at(frame) for frame in touched} | references.keys()):
         frames = _frames(film.shots[number])
-        by_shot[number] = GivenShot(
+        by_shot[number] = ShotHints(
             number,
             tuple(still for still in stills if still.frame in frames),
             tuple(pair for pair in strokes if pair[0] in frames),
@@ -166,11 +166,11 @@ def find_given(
             names = sorted({path.name for path, _ in references.values()})
             what += f", reference: {', '.join(names)}"
         notices.append(Notice(f"{len(by_shot)} of {len(film.shots)} shots are guided ({what})"))
-    return Given(by_shot, tuple(notices))
+    return Hints(by_shot, tuple(notices))
 
 
 def _references(
-    given: str | None, shots: int, own: Mapping[int, OwnGiven], files: FilesRead | None
+    given: str | None, shots: int, own: Mapping[int, ShotOverrides], files: FilesRead | None
 ) -> dict[int, tuple[Path, str]]:
     """By number of the shot: its reference, and a digest of it."""
     wanted = {} if given is None else dict.fromkeys(range(shots), given)
@@ -212,7 +212,7 @@ class _Finder:
         return found
 
     def stills(
-        self, pictures: Iterable[tuple[Path, Fraction | None]], own: OwnGiven | None = None
+        self, pictures: Iterable[tuple[Path, Fraction | None]], own: ShotOverrides | None = None
     ) -> list[GivenStill]:
         """Stills with their frames, in order; of a shot of its own none may be of another."""
         found: dict[int, GivenStill] = {}
@@ -227,7 +227,7 @@ class _Finder:
         return [found[frame] for frame in sorted(found)]
 
     def _still(
-        self, path: Path, seconds: Fraction | None, own: OwnGiven | None
+        self, path: Path, seconds: Fraction | None, own: ShotOverrides | None
     ) -> GivenStill | None:
         """A still and its frame; None if it is left out."""
         named = seconds_in(path.stem) if seconds is None else seconds
@@ -261,7 +261,7 @@ class _Finder:
         return None if frame is None else GivenStill(frame, path, _digest(rgb.tobytes()))
 
     def strokes(
-        self, given: str | tuple[Stroke, ...], own: OwnGiven | None = None
+        self, given: str | tuple[Stroke, ...], own: ShotOverrides | None = None
     ) -> list[tuple[int, Stroke]]:
         """Strokes with their frames; of a shot of its own none may be of another."""
         found = []

@@ -22,8 +22,8 @@ from filmcolor.analysis.letterbox import find_picture_box
 from filmcolor.color import resolve_tags
 from filmcolor.errors import NameTakenError, OptionError
 from filmcolor.files_read import FilesRead
-from filmcolor.film.analyze import look_through, settle_stride
-from filmcolor.film.chain import Coloring, StageClock, color_stream
+from filmcolor.film.analyze import analyze_film, settle_stride
+from filmcolor.film.chain import FilmContext, StageClock, color_stream
 from filmcolor.film.plan import FilmPlan
 from filmcolor.film.shot_models import ModelShelf
 from filmcolor.guide.match import reference_for
@@ -58,8 +58,8 @@ from filmcolor.types import (
     Finished,
     Frame,
     Notice,
-    Planned,
     Progress,
+    Started,
     VideoInfo,
 )
 
@@ -71,7 +71,7 @@ _REPORT_SECONDS = 0.2
 def color_film(source: str, target: str, options: RunOptions) -> Generator[Event, None, None]:
     """Colour a film: `source` and `target` are file names, or "-" for Y4M on stdin or stdout.
 
-    Yields `Notice`s and one `Planned`, then `Looking`, `Progress` and `Joining` a few times a
+    Yields `Notice`s and one `Started`, then `Analyzing`, `Progress` and `Joining` a few times a
     second, then one `Finished`. The target appears under its name only when it is whole. From file
     to file, parts that are done when the generator is closed or fails stay in the work folder, for
     the next call with the same arguments; nothing else is left behind. Raises `FilmcolorError`; of
@@ -104,7 +104,7 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
             total = reader.info.expected_frames(options.start_seconds, options.duration_seconds)
             if _looks_ahead(options.color) and not reader.info.is_pipe:
                 begun = time.perf_counter()
-                film = yield from look_through(source, job.model, job.view, options, job.stride)
+                film = yield from analyze_film(source, job.model, job.view, options, job.stride)
                 looked = time.perf_counter() - begun
                 total = film.frames
             for done in _write_frames(color_stream(job, film), job):
@@ -124,7 +124,7 @@ def prepare_film(
     """Look through a film whose work folder another process has entered, which `claim` is of, and
     make ready what its segments are made from, wherever that will be.
 
-    Yields `Notice`s, a `Planned` and `Looking`. Raises `FilmcolorError`.
+    Yields `Notice`s, a `Started` and `Analyzing`. Raises `FilmcolorError`.
     """
     files, film_print = FilesRead(), _print_of(source)
     plan, options = _with_plan(options, files)
@@ -136,7 +136,7 @@ def prepare_film(
         return FilmTask.of(job, folder, film)
 
 
-def write_facts(job: Coloring, frames: int) -> None:
+def write_facts(job: FilmContext, frames: int) -> None:
     """Write what was done beside the finished film, if that is asked for."""
     if not job.options.sidecar or job.model.facts is None:
         return
@@ -206,7 +206,7 @@ def _open_job(
     plan: PlanFile | None,
     shelf: ModelShelf,
     files: FilesRead,
-) -> Generator[Event, None, Coloring]:
+) -> Generator[Event, None, FilmContext]:
     """Everything that is settled of a film before it is looked through; `files` takes note of what
     is read.
     """
@@ -247,7 +247,7 @@ def _open_job(
         check_references(plan, model, files)
     if options.shard is not None and folder is None:
         raise OptionError("--shard: needs files on both sides, in a folder that all see")
-    yield Planned(
+    yield Started(
         info.path,
         target,
         model.card.name,
@@ -270,7 +270,7 @@ def _open_job(
         stride = options.color.stride
     enlarger = load_enlarger(info, options, device)
     files.add(None if enlarger is None else enlarger.facts)
-    return Coloring(
+    return FilmContext(
         reader,
         output,
         model,
@@ -295,7 +295,7 @@ def _every(stride: int) -> str:
 
 
 def _write_frames(
-    frames: Generator[ColorFrame, None, None], job: Coloring
+    frames: Generator[ColorFrame, None, None], job: FilmContext
 ) -> Generator[int, None, None]:
     """Write the film while its frames are made ahead; yields the count now and then."""
     done, reported = 0, time.monotonic()

@@ -30,7 +30,7 @@ from filmcolor.stages.infer import infer
 from filmcolor.stages.tone import Tone
 from filmcolor.stages.upscale import enlarged_picture
 from filmcolor.stages.view import picture_view
-from filmcolor.types import Event, Finished, Frame, Notice, PictureDone, Planned, Progress
+from filmcolor.types import Event, Finished, Frame, Notice, PictureDone, Progress, Started
 
 
 def color_pictures(source: str, target: str, options: RunOptions) -> Generator[Event, None, None]:
@@ -38,7 +38,7 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
 
     With a folder, `target` is a folder that mirrors it; a picture that cannot be read or written
     is reported by a `PictureDone` and the rest goes on; what is there already is skipped unless
-    `overwrite`. With a single picture, an error is raised. Yields `Planned`, then a `PictureDone`
+    `overwrite`. With a single picture, an error is raised. Yields `Started`, then a `PictureDone`
     and `Progress` for each, then `Finished`.
     """
     started = time.monotonic()
@@ -54,7 +54,7 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
     if options.shard is not None:
         pairs = pairs[options.shard[0] - 1 :: options.shard[1]]
     model = load_generator(options.color.model, device, options.color.look, options.color.precision)
-    yield Planned(
+    yield Started(
         source,
         target,
         model.card.name,

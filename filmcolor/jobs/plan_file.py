@@ -47,7 +47,7 @@ def plan_film(source: str, target: str, options: RunOptions) -> Generator[Event,
 
     With `options.stills` also one coloured still a shot into that folder, which the plan names;
     those that are there already are kept. Options of colour that are not at their default go into
-    the plan's [film]. Yields `Notice`s, `Looking`, for stills what `write_stills` yields, and one
+    the plan's [film]. Yields `Notice`s, `Analyzing`, for stills what `write_stills` yields, and one
     `Finished`, counted in shots. Raises `FilmcolorError`.
     """
     started = time.monotonic()

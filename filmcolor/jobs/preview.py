@@ -30,13 +30,13 @@ from filmcolor.stages.tone import Tone
 from filmcolor.stages.upscale import enlarged_box, enlarged_frame, load_enlarger
 from filmcolor.stages.view import film_view
 from filmcolor.types import (
+    AbMap,
     Box,
-    ColorField,
     Event,
     Finished,
     Frame,
-    Planned,
     Progress,
+    Started,
     VideoInfo,
 )
 from filmcolor.visual.rgb import PictureMaker
@@ -56,7 +56,7 @@ def preview_film(source: str, target: str, options: PreviewOptions) -> Generator
     """Write a sheet (PNG) of shots spread over the film: grey, and coloured in each look that the
     model has.
 
-    Yields `Notice`s, one `Planned`, `Progress` and one `Finished`, counted in pictures. The target
+    Yields `Notice`s, one `Started`, `Progress` and one `Finished`, counted in pictures. The target
     appears when it is whole. Raises `FilmcolorError`.
     """
     started = time.monotonic()
@@ -76,7 +76,7 @@ def preview_film(source: str, target: str, options: PreviewOptions) -> Generator
     frames = telling_frames(samples, info.layout.bit_depth, options.shots)
     total = len(frames) * len(models)
     names = ", ".join(models)
-    yield Planned(
+    yield Started(
         source,
         target,
         models["natural"].card.name,
@@ -146,7 +146,7 @@ def _models(color: ColorOptions, device: str) -> dict[Look, LoadedModel]:
 
 def _composed(
     frames: Sequence[Frame],
-    colors: Sequence[ColorField],
+    colors: Sequence[AbMap],
     model: LoadedModel,
     info: VideoInfo,
     box: Box | None,

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from filmcolor.errors import FilmcolorError, JobError, OptionError
-from filmcolor.film.chain import Coloring, PlannedFrames
+from filmcolor.film.chain import FilmContext, PlannedFrames
 from filmcolor.film.plan import FilmPlan
 from filmcolor.film.shot_models import ModelShelf
 from filmcolor.jobs.film import prepare_film, write_facts
@@ -49,11 +49,11 @@ class _OpenFilm:
 
     key: tuple[str, dict[str, str]]
     """Its work folder, and what the work depends on."""
-    job: Coloring
+    job: FilmContext
     frames: PlannedFrames
 
 
-class FilmHand:
+class FilmActor:
     """What an actor does; everything it needs of a film it reads from the folder that all share.
 
     Its methods return an error of filmcolor's instead of raising it, so that it arrives as it is.
@@ -147,7 +147,7 @@ class _Call:
     deaths: int = 0
 
 
-class HandPool:
+class ActorPool:
     """A cluster's actors, each given one call at a time; a context manager.
 
     A call whose actor has died goes to another; Ray puts a new actor wherever there is room, now or
@@ -171,7 +171,7 @@ class HandPool:
         self._closed = False
         cards, cores, count = sizes(self._ray.nodes(), options)
         self.count = count
-        hand = self._ray.remote(FilmHand)
+        hand = self._ray.remote(FilmActor)
         self._new = partial(
             hand.options(
                 num_cpus=cores, num_gpus=cards, scheduling_strategy="SPREAD", max_restarts=0
@@ -185,7 +185,7 @@ class HandPool:
         for thread in self._threads:
             thread.start()
 
-    def __enter__(self) -> HandPool:
+    def __enter__(self) -> ActorPool:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -22,12 +22,12 @@ from filmcolor.errors import FilmcolorError, NameTakenError
 from filmcolor.film.plan import Segment
 from filmcolor.jobs.batch import BatchItem, check_items, check_work, color_item, make_folder
 from filmcolor.jobs.film import work_folder
-from filmcolor.jobs.ray_actors import HandPool
+from filmcolor.jobs.ray_actors import ActorPool
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
 from filmcolor.segments.run import make_all
 from filmcolor.segments.workfolder import WorkFolder
-from filmcolor.types import Event, FilmDone, Finished, Planned, Progress
+from filmcolor.types import Event, FilmDone, Finished, Progress, Started
 
 _POLL_SECONDS = 0.2
 _OPEN_FILMS = 2
@@ -64,11 +64,11 @@ def color_batch_on_ray(
         for place in sorted({str(Path(item.target).parent) for item in films}):
             mark = stack.enter_context(NamedTemporaryFile(prefix=".filmcolor-", dir=place))
             seen.append(mark.name)
-        with HandPool(address, options, seen, told.put) as pool:
+        with ActorPool(address, options, seen, told.put) as pool:
             name, place = options.color.model, f"Ray ({address})"
             count = f"{len(films)} film" + ("" if len(films) == 1 else "s")
             hands = f"{pool.count} worker" + ("" if pool.count == 1 else "s")
-            yield Planned(count, hands, name, place, "parts of several at a time", None)
+            yield Started(count, hands, name, place, "parts of several at a time", None)
             progress = _Progress()
             waiting: queue.Queue[BatchItem] = queue.Queue()
             for item in films:
@@ -127,7 +127,7 @@ class _Progress:
 def _serve_films(
     waiting: queue.Queue[BatchItem],
     options: RunOptions,
-    pool: HandPool,
+    pool: ActorPool,
     progress: _Progress,
     told: queue.Queue[Event],
 ) -> None:
@@ -146,7 +146,7 @@ def _serve_films(
 
 
 def _color_film(
-    pool: HandPool, progress: _Progress, source: str, target: str, options: RunOptions
+    pool: ActorPool, progress: _Progress, source: str, target: str, options: RunOptions
 ) -> Generator[Event, None, None]:
     """As `pipeline.color_film`, by a pool's actors; only this process is inside the folder."""
     started = time.monotonic()
@@ -173,7 +173,7 @@ def _color_film(
 
 
 def _make(
-    pool: HandPool, progress: _Progress, folder: WorkFolder, task: Any, missing: Sequence[Segment]
+    pool: ActorPool, progress: _Progress, folder: WorkFolder, task: Any, missing: Sequence[Segment]
 ) -> Generator[Event, None, int]:
     """Have segments made, in any order; returns the number of frames."""
     calls = [pool.call("make", task, segment.number) for segment in missing]

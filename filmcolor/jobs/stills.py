@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from filmcolor.analysis.letterbox import find_picture_box
 from filmcolor.color import chroma_to_rgb, normalize_chroma, normalize_luma, resolve_tags
 from filmcolor.errors import JobError, OptionError
-from filmcolor.film.analyze import look_through
-from filmcolor.film.chain import Coloring, StageClock, color_frames
+from filmcolor.film.analyze import analyze_film
+from filmcolor.film.chain import FilmContext, StageClock, color_frames
 from filmcolor.film.plan import FilmPlan
 from filmcolor.guide.geometry import displayed_size
 from filmcolor.media.images.still_file import write_still
@@ -42,8 +42,8 @@ from filmcolor.types import (
     Finished,
     PictureDone,
     PixelLayout,
-    Planned,
     Progress,
+    Started,
     VideoInfo,
 )
 
@@ -61,8 +61,8 @@ class Still:
 def write_stills(source: str, folder: str, options: RunOptions) -> Generator[Event, None, None]:
     """Write the middle frame of each shot of a film, or of a part of it, in colour, into a folder.
 
-    Yields `Notice`s, `Looking`, `Planned`, a `PictureDone` and a `Progress` for each, `Finished`. A
-    still that is there already is skipped unless `overwrite`, so that corrected ones are safe.
+    Yields `Notice`s, `Analyzing`, `Started`, a `PictureDone` and a `Progress` for each, `Finished`.
+    A still that is there already is skipped unless `overwrite`, so that corrected ones are safe.
     Raises `FilmcolorError`.
     """
     started = time.monotonic()
@@ -90,10 +90,10 @@ def refuse_pipe(source: str) -> None:
 
 def look_at_shots(
     reader: FilmReader, options: RunOptions
-) -> Generator[Event, None, tuple[Coloring, FilmPlan]]:
+) -> Generator[Event, None, tuple[FilmContext, FilmPlan]]:
     """Find the shots of a film, and what it takes to colour stills of them.
 
-    Yields `Notice`s and `Looking`. Raises `FilmcolorError`.
+    Yields `Notice`s and `Analyzing`. Raises `FilmcolorError`.
     """
     info = reader.info
     device = resolve_device(options.color.device)
@@ -105,22 +105,22 @@ def look_at_shots(
     box = find_picture_box(samples, info.layout, bool(tags.full_range), interlaced=info.interlaced)
     view = film_view(info, model, box, options.color)
     enlarger = load_enlarger(info, options, device)
-    film = yield from look_through(info.path, model, view, options)
+    film = yield from analyze_film(info.path, model, view, options)
     output = _output(info if enlarger is None else enlarged_info(info, enlarger.factor))
     clock = StageClock()
-    return Coloring(reader, output, model, view, 1, options, clock, enlarger=enlarger), film
+    return FilmContext(reader, output, model, view, 1, options, clock, enlarger=enlarger), film
 
 
-def planned_stills(job: Coloring, target: str, count: int) -> Planned:
+def planned_stills(job: FilmContext, target: str, count: int) -> Started:
     """What is going to be written."""
     height, width = displayed_size(job.made)
     summary = f"{count} shots, {width}x{height}"
     name, device = job.model.card.name, str(job.model.device)
-    return Planned(job.reader.info.path, target, name, device, summary, count, "pictures")
+    return Started(job.reader.info.path, target, name, device, summary, count, "pictures")
 
 
 def make_stills(
-    job: Coloring, film: FilmPlan, stills: Sequence[Still], *, overwrite: bool
+    job: FilmContext, film: FilmPlan, stills: Sequence[Still], *, overwrite: bool
 ) -> Generator[Event, None, int]:
     """Write those that are not there yet, with `overwrite` all; returns their number.
 

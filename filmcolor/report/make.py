@@ -19,7 +19,7 @@ from filmcolor.report.gather import Gatherer
 from filmcolor.report.page import Contents, make_page
 from filmcolor.report.pictures import PictureStore
 from filmcolor.report.remarks import find_remarks
-from filmcolor.types import Event, Finished, Notice, Planned, Progress
+from filmcolor.types import Event, Finished, Notice, Progress, Started
 from filmcolor.verify.check import check_names, verify_film
 
 MOST_PICTURE_BYTES = 6_000_000
@@ -33,7 +33,7 @@ def write_report(
     """Write a page (HTML, everything in it) on a film and the `result` coloured from it.
 
     Both are decoded once, side by side; memory does not grow with the film but for some bytes a
-    shot. Yields `Notice`s, one `Planned`, `Progress` and one `Finished`. The page appears when it
+    shot. Yields `Notice`s, one `Started`, `Progress` and one `Finished`. The page appears when it
     is whole; a result that does not hold is reported, not refused, but one whose pictures are
     another film's is. Raises `FilmcolorError`.
     """
@@ -49,7 +49,7 @@ def write_report(
     box = find_picture_box(samples, info.layout, full_range, interlaced=info.interlaced)
     part = options.compared
     total = info.expected_frames(part.start_seconds, part.duration_seconds)
-    yield Planned(film, target, "", "", f"before and after of {result}", total)
+    yield Started(film, target, "", "", f"before and after of {result}", total)
     store = PictureStore(MOST_PICTURE_BYTES)
     gatherer = Gatherer(info, other, box, total, store)
     events = verify_film(film, result, part, gatherer.take)

@@ -13,10 +13,10 @@ from contextlib import closing
 import numpy as np
 
 from filmcolor.errors import FilmcolorError
-from filmcolor.film.chain import Coloring, PlannedFrames, color_segments
+from filmcolor.film.chain import FilmContext, PlannedFrames, color_segments
 from filmcolor.film.plan import FilmPlan, Segment
 from filmcolor.media.write.segment import SegmentWriter
-from filmcolor.memory import give_back
+from filmcolor.memory import release_free_memory
 from filmcolor.prefetch import prefetch
 from filmcolor.segments.lease import Lease
 from filmcolor.segments.source_fingerprint import SourceWatch
@@ -28,7 +28,7 @@ _DIGEST_BYTES = 16
 
 
 def make_segments(
-    job: Coloring,
+    job: FilmContext,
     folder: WorkFolder,
     film: FilmPlan,
     segments: Sequence[Segment],
@@ -57,7 +57,7 @@ def make_segments(
                     current = _OpenSegment(job, folder, film, segment, lease, watch)
                 if current.write(frame):
                     current = None
-                    give_back()
+                    release_free_memory()
                 job.clock.add("encode", time.perf_counter() - begun)
                 done += 1
                 if time.monotonic() - reported > _REPORT_SECONDS:
@@ -85,7 +85,7 @@ class _OpenSegment:
 
     def __init__(
         self,
-        job: Coloring,
+        job: FilmContext,
         folder: WorkFolder,
         film: FilmPlan,
         segment: Segment,

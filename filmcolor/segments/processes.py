@@ -22,7 +22,7 @@ import torch
 
 from filmcolor.errors import FilmcolorError, JobError
 from filmcolor.files_read import FilesRead
-from filmcolor.film.chain import Coloring, StageClock
+from filmcolor.film.chain import FilmContext, StageClock
 from filmcolor.film.plan import FilmPlan, Segment
 from filmcolor.film.shot_models import ModelShelf
 from filmcolor.media.read.film_reader import FilmReader
@@ -59,14 +59,14 @@ class FilmTask:
     """As `WorkFolder.settings`."""
     known: KnownSource | None
     own: Mapping[int, ColorOptions]
-    """As `Coloring.own`."""
+    """As `FilmContext.own`."""
     shots: tuple[Shot, ...]
     drift: Drift
     files: FilesRead
-    """As `Coloring.files`; what a process reads must be the same."""
+    """As `FilmContext.files`; what a process reads must be the same."""
 
     @classmethod
-    def of(cls, job: Coloring, folder: WorkFolder, film: FilmPlan) -> FilmTask:
+    def of(cls, job: FilmContext, folder: WorkFolder, film: FilmPlan) -> FilmTask:
         """That of a film whose folder has been prepared."""
         return cls(
             source=job.reader.info.path,
@@ -94,15 +94,15 @@ class FilmTask:
             raise JobError(f"{self.folder}: its plan cannot be used ({', '.join(changed)})")
         return folder, film.revised(self.shots, self.drift)
 
-    def job(self, reader: FilmReader, film: FilmPlan, shelf: ModelShelf, lanes: int) -> Coloring:
+    def job(self, reader: FilmReader, film: FilmPlan, shelf: ModelShelf, lanes: int) -> FilmContext:
         """What the stages need to know, with a model of the shelf; `reader` has the source open.
-        `lanes` as of `Coloring`; torch is to compute in one thread.
+        `lanes` as of `FilmContext`; torch is to compute in one thread.
         """
         model = shelf.of_film(self.options.color, torch.device(self.device))
         enlarger = load_enlarger(reader.info, self.options, self.device)
         self.files.add(model.facts)
         self.files.add(None if enlarger is None else enlarger.facts)
-        return Coloring(
+        return FilmContext(
             reader,
             self.output,
             model,
@@ -132,7 +132,7 @@ class _Report:
 
 
 def make_with_workers(
-    job: Coloring, folder: WorkFolder, film: FilmPlan, segments: Sequence[Segment], count: int
+    job: FilmContext, folder: WorkFolder, film: FilmPlan, segments: Sequence[Segment], count: int
 ) -> Generator[Progress, None, None]:
     """Colour and encode every segment that nobody has done, with `count` processes.
 
@@ -156,7 +156,7 @@ def make_with_workers(
 
 
 def _round(
-    job: Coloring, folder: WorkFolder, film: FilmPlan, task: FilmTask, count: int, threads: int
+    job: FilmContext, folder: WorkFolder, film: FilmPlan, task: FilmTask, count: int, threads: int
 ) -> Generator[Progress, None, None]:
     """One process each, until all have ended."""
     context = multiprocessing.get_context("spawn")
@@ -196,7 +196,7 @@ def _listen(told: Queue[_Report], latest: dict[int, _Report]) -> None:
             latest[report.worker] = report
 
 
-def _sums(job: Coloring | None, latest: Mapping[int, _Report]) -> dict[str, float]:
+def _sums(job: FilmContext | None, latest: Mapping[int, _Report]) -> dict[str, float]:
     sums = dict(job.clock.seconds()) if job is not None else {}
     for report in latest.values():
         for name, seconds in (report.stage_seconds or {}).items():

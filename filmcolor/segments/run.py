@@ -17,8 +17,8 @@ from pathlib import Path
 from filmcolor._version import __version__
 from filmcolor.disk_space import check_room, least_bytes, missing_room, size_text
 from filmcolor.errors import FilmcolorError, JobError
-from filmcolor.film.analyze import look_through, settle_drift
-from filmcolor.film.chain import Coloring
+from filmcolor.film.analyze import analyze_film, settle_drift
+from filmcolor.film.chain import FilmContext
 from filmcolor.film.plan import FilmPlan, Segment
 from filmcolor.guide.build_hints import make_known
 from filmcolor.guide.geometry import Screen
@@ -37,7 +37,7 @@ from filmcolor.segments.source_fingerprint import SourceWatch
 from filmcolor.segments.workfolder import WorkFolder
 from filmcolor.types import Event, Joining, Notice, Progress
 
-Crew = Callable[[Sequence[Segment]], Generator[Event, None, int]]
+SegmentRunner = Callable[[Sequence[Segment]], Generator[Event, None, int]]
 """Whoever makes segments: it is told which are not done, yields how it goes, and returns the number
 of frames that it has made. What somebody else is at work on it passes over."""
 
@@ -49,7 +49,7 @@ _ROUNDS = 3
 """How often segments are taken anew that nobody is at work on and that are still not done."""
 
 
-def fingerprint(job: Coloring) -> dict[str, str]:
+def fingerprint(job: FilmContext) -> dict[str, str]:
     """What the work on a film depends on, by names for people."""
     settled = RunOptions()  # for what does not change the frames
     options = replace(
@@ -84,13 +84,13 @@ def fingerprint(job: Coloring) -> dict[str, str]:
 
 
 def color_in_segments(
-    job: Coloring, folder: WorkFolder, label: str, plan: PlanFile | None = None
+    job: FilmContext, folder: WorkFolder, label: str, plan: PlanFile | None = None
 ) -> Generator[Event, None, tuple[int, bool]]:
     """Do what is not done yet, and put the film together; returns the number of its frames, and
     True. A shard that leaves the rest to others returns what it has done, and False.
 
     `plan` says what is chosen for its shots; `job` has its choices for the film already. Yields
-    `Looking`, `Progress` and `Joining`, and a `Notice` when earlier work is gone on with or does
+    `Analyzing`, `Progress` and `Joining`, and a `Notice` when earlier work is gone on with or does
     not fit any more. The folder keeps what is done whatever happens. Raises `FilmcolorError`.
     """
     try:
@@ -104,7 +104,7 @@ def color_in_segments(
 
 
 def _color_in_segments(
-    job: Coloring, folder: WorkFolder, label: str, plan: PlanFile | None
+    job: FilmContext, folder: WorkFolder, label: str, plan: PlanFile | None
 ) -> Generator[Event, None, tuple[int, bool]]:
     shard, target = job.options.shard, Path(job.output.target)
     if shard is not None:
@@ -139,15 +139,15 @@ def _wait_for_lock(folder: WorkFolder) -> Generator[Notice, None, None]:
 
 
 def prepare_segments(
-    job: Coloring, folder: WorkFolder, plan: PlanFile | None
-) -> Generator[Event, None, tuple[Coloring, FilmPlan, float]]:
+    job: FilmContext, folder: WorkFolder, plan: PlanFile | None
+) -> Generator[Event, None, tuple[FilmContext, FilmPlan, float]]:
     """See that everything stands in the folder that segments are made from; returns the job with
     what people have said of the film, its plan, and the seconds that it took.
     """
     film, looked = yield from _plan(job, folder)
     folder.check_alone()
     check_durations(job.output, film.pts.tolist(), film.last_duration)
-    folder.is_plan_dear = looked >= _LONG_LOOK_SECONDS
+    folder.keep_plan = looked >= _LONG_LOOK_SECONDS
     job = replace(job, stride=film.stride)
     folder.settings = {}
     chosen = job.options
@@ -167,7 +167,7 @@ def prepare_segments(
 
 
 def make_all(
-    folder: WorkFolder, film: FilmPlan, make: Crew, *, is_shard: bool = False
+    folder: WorkFolder, film: FilmPlan, make: SegmentRunner, *, is_shard: bool = False
 ) -> Generator[Event, None, tuple[int, bool]]:
     """Have every segment made that is not done; returns the number of frames, and whether all are
     done.
@@ -201,7 +201,7 @@ def make_all(
 
 
 def _make_here(
-    job: Coloring, folder: WorkFolder, film: FilmPlan, missing: Sequence[Segment]
+    job: FilmContext, folder: WorkFolder, film: FilmPlan, missing: Sequence[Segment]
 ) -> Generator[Event, None, int]:
     """Make segments with this machine's means; returns the number of frames."""
     before = sum(entry.frames for entry in folder.entries().values())
@@ -218,7 +218,7 @@ def _make_here(
 
 
 def join_segments(
-    job: Coloring, folder: WorkFolder, film: FilmPlan, label: str
+    job: FilmContext, folder: WorkFolder, film: FilmPlan, label: str
 ) -> Generator[Joining, None, None]:
     """Put the film together of its segments, which are all done.
 
@@ -242,8 +242,8 @@ def join_segments(
 
 
 def _guided(
-    job: Coloring, folder: WorkFolder, film: FilmPlan, plan: PlanFile | None
-) -> Generator[Event, None, tuple[Coloring, FilmPlan]]:
+    job: FilmContext, folder: WorkFolder, film: FilmPlan, plan: PlanFile | None
+) -> Generator[Event, None, tuple[FilmContext, FilmPlan]]:
     """The job with what people have said of its shots and colours, made ready in the folder, and
     the film with the shots that they have set.
     """
@@ -265,7 +265,7 @@ def _guided(
     return replace(job, known=KnownFiles(paths, job.shots.tone)), film
 
 
-def _check_room(job: Coloring, folder: WorkFolder, film: FilmPlan, done: int) -> None:
+def _check_room(job: FilmContext, folder: WorkFolder, film: FilmPlan, done: int) -> None:
     """Refuse what the disk can certainly not hold."""
     output, encode = job.output, job.options.encode
     size = least_bytes(
@@ -275,7 +275,7 @@ def _check_room(job: Coloring, folder: WorkFolder, film: FilmPlan, done: int) ->
     check_room(folder.path, Path(os.path.realpath(output.target)), left * size, film.frames * size)
 
 
-def _room_warning(job: Coloring, folder: WorkFolder, film: FilmPlan) -> Notice | None:
+def _room_warning(job: FilmContext, folder: WorkFolder, film: FilmPlan) -> Notice | None:
     """What to say when the film will not fit, going by the parts that are done."""
     entries = folder.recorded().values()
     frames = sum(entry.frames for entry in entries)
@@ -295,7 +295,7 @@ def _room_warning(job: Coloring, folder: WorkFolder, film: FilmPlan) -> Notice |
     )
 
 
-def _plan(job: Coloring, folder: WorkFolder) -> Generator[Event, None, tuple[FilmPlan, float]]:
+def _plan(job: FilmContext, folder: WorkFolder) -> Generator[Event, None, tuple[FilmPlan, float]]:
     """The plan of earlier work if it still fits, else a new one; and the seconds it took."""
     film, changed = folder.plan()
     if film is not None:
@@ -306,7 +306,7 @@ def _plan(job: Coloring, folder: WorkFolder) -> Generator[Event, None, tuple[Fil
             "it is done anew"
         )
     begun = time.perf_counter()
-    film = yield from look_through(
+    film = yield from analyze_film(
         job.reader.info.path, job.model, job.view, job.options, job.stride
     )
     folder.begin(film, f"{job.reader.info.path} -> {job.output.target}")

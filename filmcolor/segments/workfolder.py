@@ -91,7 +91,7 @@ class WorkFolder:
         self.settings: Mapping[int, str] | None = None
         """By number, what a segment must have been made with, nothing where none stands; None: with
         anything. To be set once the plan is known."""
-        self.is_plan_dear = False
+        self.keep_plan = False
         """Whether the plan is worth keeping by itself, having taken long."""
         self._shard = shard
         self._ledger = Ledger(path / LEDGER, Entry)
@@ -152,7 +152,7 @@ class WorkFolder:
     def __exit__(self, *_: object) -> None:
         """Give it up; it is removed if there is nothing in it worth keeping."""
         self.leave_segments()
-        if self._shard is None and not (self.is_plan_dear or self._has_parts() or self.others()):
+        if self._shard is None and not (self.keep_plan or self._has_parts() or self.others()):
             self.remove()
         self._presence.release()
         if self._shard is not None:

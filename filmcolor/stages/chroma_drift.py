@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filmcolor.stages.flow_average import grid_of, likeness, reduced
-from filmcolor.types import ColorField, Field
+from filmcolor.types import AbMap, FloatPlane
 
 SPACING = 24
 """Frames of a shot from one that is compared to the next."""
@@ -55,10 +55,10 @@ class DriftMeter:
 
     def __init__(self) -> None:
         self._paths: dict[int, list[tuple[int, NDArray[np.float64]]]] = {}
-        self._light: Field | None = None
-        self._ab: Field | None = None
+        self._light: FloatPlane | None = None
+        self._ab: FloatPlane | None = None
 
-    def add(self, shot: int, place: int, colors: ColorField) -> None:
+    def add(self, shot: int, place: int, colors: AbMap) -> None:
         """Take the next field."""
         light = reduced(colors.lightness, grid_of(colors))
         path = self._paths.setdefault(shot, [])

@@ -19,12 +19,12 @@ from filmcolor.color import ChromaTable, lightness, normalize_luma, quantize_chr
 from filmcolor.stages.tone import Tone, ToneOf, plain
 from filmcolor.stages.upsample import GuideLines, Upsampler, luma_on_chroma_grid
 from filmcolor.types import (
+    AbMap,
     Box,
-    ColorField,
     ColorFrame,
     ColorTags,
-    Field,
-    FieldColors,
+    FieldAbMaps,
+    FloatPlane,
     Frame,
     Luma,
     PixelLayout,
@@ -56,14 +56,14 @@ def _find_chroma(
 
 @torch.inference_mode()
 def chroma_at(
-    colors: ColorField,
+    colors: AbMap,
     luma: Luma,
     *,
     bit_depth: int,
     table: ChromaTable,
     device: torch.device,
     tone: Tone = _PLAIN,
-) -> tuple[Field, Field]:
+) -> tuple[FloatPlane, FloatPlane]:
     """(Cb, Cr) of a still picture at full resolution, each (height, width) float32 in -0.5..0.5.
 
     `luma` holds full-range codes (height, width). Works in bands, so that memory stays small.
@@ -132,7 +132,7 @@ class _Composer:
         self._tables: dict[int, tuple[Tensor, Tensor]] = {}
 
     @torch.inference_mode()
-    def start(self, frame: Frame, colors: ColorField | FieldColors, *, key: bool) -> _Started:
+    def start(self, frame: Frame, colors: AbMap | FieldAbMaps, *, key: bool) -> _Started:
         """Begin one frame; on CUDA its codes are valid only after `finish` has waited for them."""
         if frame.luma.shape != self._size:
             raise ValueError(f"frame {frame.index} is {frame.luma.shape}, the film {self._size}")
@@ -172,14 +172,14 @@ class _Composer:
         return sent.to(self._device), divisor
 
     def _bands(
-        self, colors: ColorField | FieldColors, height: int, width: int, *, by_field: bool
+        self, colors: AbMap | FieldAbMaps, height: int, width: int, *, by_field: bool
     ) -> Iterator[tuple[GuideLines, slice]]:
         """The rows of the chroma grid, some at a time, and the lines of the colours that they get:
         those of their field, or of a whole frame those of the top field's.
         """
-        if by_field and isinstance(colors, FieldColors):
+        if by_field and isinstance(colors, FieldAbMaps):
             parts = [(colors.top, -_FIELD_OFFSET), (colors.bottom, _FIELD_OFFSET)]
-        elif isinstance(colors, FieldColors):
+        elif isinstance(colors, FieldAbMaps):
             parts = [(colors.top, -_FIELD_OFFSET)]
         else:
             parts = [(colors, 0.0)]
@@ -231,7 +231,7 @@ class _Composer:
 
 
 def compose(
-    fields: Iterable[tuple[Frame, ColorField | FieldColors]],
+    fields: Iterable[tuple[Frame, AbMap | FieldAbMaps]],
     *,
     source_layout: PixelLayout,
     layout: PixelLayout,

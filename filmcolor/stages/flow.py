@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from filmcolor.types import Field
+from filmcolor.types import FloatPlane
 
 _SMALLEST_SIDE = 32
 """OpenCV's DIS reads out of bounds on narrower pictures; these are stretched to it."""
@@ -42,11 +42,11 @@ class Motion:
     the trust 0..1 that it is seen there at all.
     """
 
-    forward: Field
-    backward: Field
+    forward: FloatPlane
+    backward: FloatPlane
 
 
-def sampling_grid(height: int, width: int) -> tuple[Field, Field]:
+def sampling_grid(height: int, width: int) -> tuple[FloatPlane, FloatPlane]:
     """Column and row numbers of a grid, each (height, width) float32."""
     columns, rows = np.meshgrid(
         np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
@@ -54,7 +54,9 @@ def sampling_grid(height: int, width: int) -> tuple[Field, Field]:
     return columns, rows
 
 
-def sample(planes: Field, columns: Field, rows: Field, *, cubic: bool = False) -> Field:
+def sample(
+    planes: FloatPlane, columns: FloatPlane, rows: FloatPlane, *, cubic: bool = False
+) -> FloatPlane:
     """(h, w, channels) read at fractional columns and rows; the rim goes on outside."""
     method = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
     found = cv2.remap(planes, columns, rows, method, borderMode=cv2.BORDER_REPLICATE)
@@ -81,7 +83,7 @@ class FlowEstimator:
         self._dis.setGradientDescentIterations(settings.descent_steps)
         self._dis.setVariationalRefinementIterations(settings.refinement_steps)
 
-    def prepare(self, lightness: Field) -> NDArray[np.uint8]:
+    def prepare(self, lightness: FloatPlane) -> NDArray[np.uint8]:
         """Lightness (H, W) 0..100 as the 8-bit picture that is matched: small, softened, of
         standard contrast."""
         small = cv2.resize(lightness, self._size, interpolation=cv2.INTER_AREA)
@@ -99,13 +101,13 @@ class FlowEstimator:
         there, back = self._on_grid(first, second), self._on_grid(second, first)
         return Motion(self._with_trust(there, back), self._with_trust(back, there))
 
-    def _on_grid(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> Field:
+    def _on_grid(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> FloatPlane:
         no_guess = np.zeros((1, 1, 2), np.float32)  # of another size: not taken as a start
         flow = self._dis.calc(first, second, no_guess)
         reduced = cv2.resize(flow, self._grid, interpolation=cv2.INTER_AREA)
         return (reduced * self._to_grid).astype(np.float32, copy=False)
 
-    def _with_trust(self, flow: Field, opposite: Field) -> Field:
+    def _with_trust(self, flow: FloatPlane, opposite: FloatPlane) -> FloatPlane:
         """Append the forward-backward test (Sundaram et al., ECCV 2010) as a soft third channel."""
         settings = self._settings
         x, y = self._columns + flow[..., 0], self._rows + flow[..., 1]

@@ -15,19 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filmcolor.stages.flow import FlowEstimator, FlowSettings, Motion, sample, sampling_grid
-from filmcolor.types import ColorField, Field, Uncolored
+from filmcolor.types import AbMap, FloatPlane, Uncolored
 
 _LAST_RESORT = 1e-3
 """Weight of a colour that nothing speaks for, where a frame has none of its own."""
 
 
 @dataclass(slots=True, eq=False)
-class Moment:
+class WeightedFrame:
     """One frame in the window, with what its neighbours need of it."""
 
-    lightness: Field
+    lightness: FloatPlane
     """(h, w) on the ab grid."""
-    color: Field | None
+    color: FloatPlane | None
     """(h, w, 4): a, b, confidence and lightness; None for a frame that the network was not
     shown."""
     picture: NDArray[np.uint8]
@@ -40,35 +40,37 @@ class Moment:
 class _Chain:
     """Where the places of one frame lie in another frame of the window; all (h, w)."""
 
-    columns: Field
-    rows: Field
-    trust: Field
+    columns: FloatPlane
+    rows: FloatPlane
+    trust: FloatPlane
     """0..1: that they are seen there at all."""
 
-    def read(self, planes: Field, *, cubic: bool = False) -> Field:
+    def read(self, planes: FloatPlane, *, cubic: bool = False) -> FloatPlane:
         """What another frame's planes (h, w, channels) have at these places."""
         return sample(planes, self.columns, self.rows, cubic=cubic)
 
 
-def grid_of(colors: ColorField | Uncolored) -> tuple[int, int]:
+def grid_of(colors: AbMap | Uncolored) -> tuple[int, int]:
     """(h, w) of a frame's ab field."""
     if isinstance(colors, Uncolored):
         return colors.grid
     return colors.ab.shape[1], colors.ab.shape[2]
 
 
-def reduced(lightness: Field, grid: tuple[int, int]) -> Field:
+def reduced(lightness: FloatPlane, grid: tuple[int, int]) -> FloatPlane:
     """Lightness (H, W) on the ab grid (h, w)."""
     small = cv2.resize(lightness, (grid[1], grid[0]), interpolation=cv2.INTER_AREA)
     return small.astype(np.float32, copy=False)
 
 
-def _channel(planes: Field, number: int) -> Field:
+def _channel(planes: FloatPlane, number: int) -> FloatPlane:
     """One channel of (h, w, channels), lying by itself."""
     return cv2.extractChannel(planes, number).astype(np.float32, copy=False)
 
 
-def likeness(own: Field, other: Field, trust: Field | None, tolerance: float) -> Field:
+def likeness(
+    own: FloatPlane, other: FloatPlane, trust: FloatPlane | None, tolerance: float
+) -> FloatPlane:
     """Weight 0..1 of another frame's lightness being that of the same surface; all (h, w).
 
     The other's exposure is first brought to the frame's own by a gain and an offset fitted where
@@ -98,23 +100,23 @@ class FlowAverage:
         self._estimator = FlowEstimator(lightness_size, grid, settings)
         self._columns, self._rows = sampling_grid(*grid)
 
-    def moment(self, colors: ColorField | Uncolored) -> Moment:
+    def moment(self, colors: AbMap | Uncolored) -> WeightedFrame:
         """A frame, ready to be linked."""
         grid = grid_of(colors)
         light, color = reduced(colors.lightness, grid), None
-        if isinstance(colors, ColorField):
+        if isinstance(colors, AbMap):
             sure = np.ones(grid, np.float32) if colors.confidence is None else colors.confidence
             color = np.dstack([*colors.ab, sure, light]).astype(np.float32, copy=False)
-        return Moment(light, color, self._estimator.prepare(colors.lightness))
+        return WeightedFrame(light, color, self._estimator.prepare(colors.lightness))
 
-    def link(self, first: Moment, second: Moment) -> None:
+    def link(self, first: WeightedFrame, second: WeightedFrame) -> None:
         """Estimate the motion between two neighbours."""
         first.onward = self._estimator.between(first.picture, second.picture)
 
     def average(
-        self, window: Sequence[Moment], center: int, spread: float, tolerance: float
-    ) -> Field:
-        """(h, w, 4), as `Moment.color`, of one frame of a linked window of one shot.
+        self, window: Sequence[WeightedFrame], center: int, spread: float, tolerance: float
+    ) -> FloatPlane:
+        """(h, w, 4), as `WeightedFrame.color`, of one frame of a linked window of one shot.
 
         `spread` is the standard deviation of a neighbour's weight over time, in frames; `tolerance`
         as in `likeness`. Confidence weighs, and comes out as the weighted mean of what went in.
@@ -155,7 +157,7 @@ class FlowAverage:
         sums[..., 3] = own.lightness
         return sums
 
-    def _extended(self, chain: _Chain | None, link: Field) -> _Chain:
+    def _extended(self, chain: _Chain | None, link: FloatPlane) -> _Chain:
         """A chain of motions lengthened by one frame's (dx, dy, trust)."""
         onward = link if chain is None else chain.read(link)
         across, down, trust = (_channel(onward, number) for number in range(3))
@@ -164,7 +166,7 @@ class FlowAverage:
         return _Chain(chain.columns + across, chain.rows + down, trust * chain.trust)
 
     @staticmethod
-    def _add(sums: Field, weights: Field, color: Field, weight: Field) -> None:
+    def _add(sums: FloatPlane, weights: FloatPlane, color: FloatPlane, weight: FloatPlane) -> None:
         """Add a colour (h, w, 4), which is used up, to the sums; ab weighed by confidence too."""
         weights += weight
         sure = np.clip(_channel(color, 2), np.float32(1e-3), np.float32(1.0))

@@ -23,7 +23,7 @@ from filmcolor.color import lightness, normalize_luma
 from filmcolor.errors import JobError
 from filmcolor.models.base import Hint
 from filmcolor.models.checkpoint import LoadedModel
-from filmcolor.types import Box, ColorField, Field, Frame, KnownColors, Luma, Uncolored
+from filmcolor.types import AbMap, Box, FloatPlane, Frame, KnownColors, Luma, Uncolored
 
 _BATCH = {"cpu": 4, "cuda": 32, "mps": 8}
 _LANE_BATCH = 2
@@ -60,7 +60,7 @@ class View:
         small = cv2.resize(luma, (columns, rows), interpolation=how)
         return cast("Luma", np.ascontiguousarray(np.rot90(small, self.rotation // 90)))
 
-    def restore(self, plane: Field) -> Field:
+    def restore(self, plane: FloatPlane) -> FloatPlane:
         """Turn (..., h, w) back as the frame is stored."""
         return np.ascontiguousarray(np.rot90(plane, -(self.rotation // 90), axes=(-2, -1)))
 
@@ -71,7 +71,7 @@ def infer(
     view: View,
     batch_size: int | None = None,
     known: KnownSource | None = None,
-) -> Generator[tuple[Frame, ColorField], None, None]:
+) -> Generator[tuple[Frame, AbMap], None, None]:
     """Give every frame its ab field, in order; exactly one for each. `known` is as below.
 
     When memory runs out the batch is halved and the same frames are tried again; with a single
@@ -92,7 +92,7 @@ def infer_sparsely(
     stride: int = 1,
     known: KnownSource | None = None,
     lanes: int = 1,
-) -> Generator[tuple[Frame, ColorField | Uncolored], None, None]:
+) -> Generator[tuple[Frame, AbMap | Uncolored], None, None]:
     """As `infer`, but only for every `stride`-th frame of a shot, its first one included.
 
     The others come as `Uncolored`, for `smooth` to carry colour to. Every batch is filled up, so
@@ -140,8 +140,8 @@ def one_thread_each() -> Iterator[int]:
         torch.set_num_threads(before)
 
 
-def show_lightness(frame: Frame, view: View, device: torch.device) -> Field:
-    """L* of a frame (H, W) at model size, as it is stored: that of its `ColorField`."""
+def show_lightness(frame: Frame, view: View, device: torch.device) -> FloatPlane:
+    """L* of a frame (H, W) at model size, as it is stored: that of its `AbMap`."""
     guide = _guide(view.show(frame.luma)[None, None], view, device)
     return view.restore(guide[0, 0].float().cpu().numpy())
 
@@ -175,7 +175,7 @@ class _Batches:
     def __exit__(self, *_: object) -> None:
         self._threads.close()
 
-    def guided(self, frames: list[Frame], known: KnownSource | None) -> list[ColorField]:
+    def guided(self, frames: list[Frame], known: KnownSource | None) -> list[AbMap]:
         """A field for every frame, with what is known of it.
 
         Known colours stand where they are certain. Where a whole picture was given, a model that
@@ -194,9 +194,9 @@ class _Batches:
             fields[index] = _with_known(fields[index], colors)
         return [fields[frame.index] for frame in frames]
 
-    def run(self, frames: list[Frame], hints: list[KnownColors] | None = None) -> list[ColorField]:
+    def run(self, frames: list[Frame], hints: list[KnownColors] | None = None) -> list[AbMap]:
         """A field for every frame; raises `JobError` as `infer` says."""
-        fields: list[ColorField] = []
+        fields: list[AbMap] = []
         while len(fields) < len(frames):
             starts = range(len(fields), len(frames), self.size)[: self._lanes]
             try:
@@ -217,11 +217,11 @@ class _Batches:
 
     def _side_by_side(
         self, frames: list[Frame], hints: list[KnownColors] | None, starts: Sequence[int]
-    ) -> Iterator[list[ColorField]]:
+    ) -> Iterator[list[AbMap]]:
         """The batches that begin at these frames."""
         least = self.size if self.filled else 0
 
-        def batch(start: int) -> list[ColorField]:
+        def batch(start: int) -> list[AbMap]:
             part = slice(start, start + self.size)
             told = None if hints is None else hints[part]
             return _run(frames[part], self.model, self.view, least, told)
@@ -245,7 +245,7 @@ def _run(
     view: View,
     least: int,
     hints: list[KnownColors] | None = None,
-) -> list[ColorField]:
+) -> list[AbMap]:
     pictures = [view.show(frame.luma) for frame in frames]
     pictures += [pictures[-1]] * (least - len(pictures))
     codes = cast("Luma", np.stack(pictures)[:, None])
@@ -263,7 +263,7 @@ def _run(
             "try --device cpu, or another --model"
         )
     return [
-        ColorField(
+        AbMap(
             frame.index,
             view.restore(field[:2]),
             view.restore(guide[0]),
@@ -286,7 +286,7 @@ def _hint(known: list[KnownColors], count: int, view: View, device: torch.device
     return Hint(large[:, :2], large[:, 2:])
 
 
-def _with_known(field: ColorField, known: KnownColors) -> ColorField:
+def _with_known(field: AbMap, known: KnownColors) -> AbMap:
     """The field with the known colours in it, as far as they are certain."""
     height, width = field.ab.shape[1:]
     ab, sure = known.ab, known.confidence

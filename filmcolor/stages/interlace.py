@@ -14,7 +14,7 @@ from dataclasses import replace
 from filmcolor.options import RunOptions
 from filmcolor.stages.chroma_drift import Drift
 from filmcolor.stages.infer import View
-from filmcolor.types import Box, ColorField, FieldColors, Frame, VideoInfo
+from filmcolor.types import AbMap, Box, FieldAbMaps, Frame, VideoInfo
 
 
 def keeps_fields(info: VideoInfo, options: RunOptions) -> bool:
@@ -74,10 +74,10 @@ class FieldSplitter:
             yield from fields_of(frame, top_first=self._top_first)
 
     def join(
-        self, fields: Iterable[tuple[Frame, ColorField]]
-    ) -> Generator[tuple[Frame, FieldColors], None, None]:
+        self, fields: Iterable[tuple[Frame, AbMap]]
+    ) -> Generator[tuple[Frame, FieldAbMaps], None, None]:
         """Every frame with the colours of its two fields; `ValueError` if these are not its own."""
-        first: ColorField | None = None
+        first: AbMap | None = None
         for _, colors in fields:
             if first is None:
                 first = colors
@@ -87,4 +87,4 @@ class FieldSplitter:
                 raise ValueError(f"frame {frame.index} came with the colours of other fields")
             pair = (first, colors) if self._top_first else (colors, first)
             first = None
-            yield frame, FieldColors(*pair)
+            yield frame, FieldAbMaps(*pair)

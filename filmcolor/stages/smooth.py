@@ -17,11 +17,11 @@ import numpy as np
 from filmcolor.options import LONGEST_STRIDE, Smoothing
 from filmcolor.stages.chroma_drift import Drift
 from filmcolor.stages.flow import FlowSettings
-from filmcolor.stages.flow_average import FlowAverage, Moment, grid_of, likeness, reduced
-from filmcolor.types import ColorField, Field, Frame, Uncolored
+from filmcolor.stages.flow_average import FlowAverage, WeightedFrame, grid_of, likeness, reduced
+from filmcolor.types import AbMap, FloatPlane, Frame, Uncolored
 
 T = TypeVar("T")
-Source = tuple[Frame, ColorField | Uncolored]
+Source = tuple[Frame, AbMap | Uncolored]
 
 RADIUS = LONGEST_STRIDE
 """Frames on each side that an average is taken over; so many, for a frame between two that the
@@ -72,8 +72,8 @@ class _Entry:
     """One frame on its way."""
 
     frame: Frame
-    colors: ColorField | Uncolored
-    moment: Moment
+    colors: AbMap | Uncolored
+    moment: WeightedFrame
 
 
 def smooth(
@@ -84,7 +84,7 @@ def smooth(
     stride: int = 1,
     drift: Drift | None = None,
     settings: SmoothSettings | None = None,
-) -> Generator[tuple[Frame, ColorField], None, None]:
+) -> Generator[tuple[Frame, AbMap], None, None]:
     """Yield the same frames with steadied colour, in order, each with its own field.
 
     "flow" averages over `RADIUS` frames on each side along the motion; "ema" is an exponential
@@ -113,7 +113,7 @@ def _checked(fields: Iterable[Source]) -> Generator[Source, None, None]:
         yield frame, colors
 
 
-def _colored(source: Source) -> tuple[Frame, ColorField]:
+def _colored(source: Source) -> tuple[Frame, AbMap]:
     frame, colors = source
     if isinstance(colors, Uncolored):
         raise ValueError(f"frame {frame.index} has no colour, which only the flow method can carry")
@@ -125,7 +125,7 @@ def _evened(
 ) -> Generator[Source, None, None]:
     """The fields without the slow drift of their shot's palette, which known colours have not."""
     for frame, colors in fields:
-        if drift is not None and share > 0 and isinstance(colors, ColorField):
+        if drift is not None and share > 0 and isinstance(colors, AbMap):
             offset = share * drift.at(frame.shot, frame.place)
             if offset.any():
                 guessed = np.float32(1) if colors.known is None else 1 - colors.known
@@ -161,7 +161,7 @@ def _windows(
 
 def _flow_averages(
     fields: Iterable[Source], stability: float, stride: int, settings: SmoothSettings
-) -> Generator[tuple[Frame, ColorField], None, None]:
+) -> Generator[tuple[Frame, AbMap], None, None]:
     """Averages along the motion, a second time over what was carried between the frames seen."""
     flow: FlowAverage | None = None
 
@@ -202,24 +202,24 @@ def _shot_of(entry: _Entry) -> int:
     return entry.frame.shot
 
 
-def _field(entry: _Entry) -> ColorField:
+def _field(entry: _Entry) -> AbMap:
     color, colors = entry.moment.color, entry.colors
     assert color is not None
     a, b, sure = np.ascontiguousarray(color[..., :3].transpose(2, 0, 1))
     stated = isinstance(colors, Uncolored) or colors.confidence is not None
-    return ColorField(colors.index, np.stack([a, b]), colors.lightness, sure if stated else None)
+    return AbMap(colors.index, np.stack([a, b]), colors.lightness, sure if stated else None)
 
 
 def _moving_averages(
-    fields: Iterable[tuple[Frame, ColorField]], momentum: float, settings: SmoothSettings
-) -> Generator[tuple[Frame, ColorField], None, None]:
+    fields: Iterable[tuple[Frame, AbMap]], momentum: float, settings: SmoothSettings
+) -> Generator[tuple[Frame, AbMap], None, None]:
     """Averages over this frame and those before it in the window, without motion."""
     entries = (
         (frame, colors, reduced(colors.lightness, grid_of(colors))) for frame, colors in fields
     )
     for around, center in _windows(entries, lambda e: e[0].shot, RADIUS, 0, lambda a, b: None):
         frame, colors, own = around[center]
-        total: Field = colors.ab.copy()
+        total: FloatPlane = colors.ab.copy()
         weights = np.ones(own.shape, np.float32)
         for position in range(center):
             _, other, light = around[position]

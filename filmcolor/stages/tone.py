@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from filmcolor.options import ColorOptions
-from filmcolor.types import Field
+from filmcolor.types import FloatPlane
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Tone:
             ab = torch.cat([cosine * a - sine * b, sine * a + cosine * b], dim=1)
         return ab if self.saturation == 1.0 else ab * self.saturation
 
-    def undone(self, ab: Field) -> Field:
+    def undone(self, ab: FloatPlane) -> FloatPlane:
         """The ab (2, h, w) that this one comes from; at saturation 0, where all do, but turned
         back.
         """

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from filmcolor.types import ColorField, Luma, PixelLayout, Siting
+from filmcolor.types import AbMap, Luma, PixelLayout, Siting
 
 _ALL_ROWS = slice(None)
 
@@ -218,7 +218,7 @@ class Upsampler:
         self._settings = settings or GuideSettings()
         self._known: dict[tuple[int, int, float], tuple[_Lerp, Tensor]] = {}
 
-    def lines(self, colors: ColorField, offset: float = 0.0) -> GuideLines:
+    def lines(self, colors: AbMap, offset: float = 0.0) -> GuideLines:
         """Fit one field's lines; it was seen so many rows of the picture lower than the picture."""
         ab = torch.from_numpy(colors.ab)[None].to(self._device)
         lightness = torch.from_numpy(colors.lightness)[None, None].to(self._device)

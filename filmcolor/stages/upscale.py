@@ -91,7 +91,7 @@ class Enlarger:
             sent = codes.to(self._model.device)
             small = normalize_luma(sent, self._bit_depth, self._full_range, clamped=False)
             low, high = min(0.0, float(small.min())), max(1.0, float(small.max()))
-            found = self._true(small, self._repeated(small), low, high)
+            found = self._back_project(small, self._repeated(small), low, high)
         except torch.OutOfMemoryError as error:
             raise JobError(
                 "--upscale: out of memory on the graphics card; use a smaller factor, or "
@@ -137,7 +137,7 @@ class Enlarger:
                 large[..., *place] += detail
         return large
 
-    def _true(self, small: Tensor, large: Tensor, low: float, high: float) -> Tensor:
+    def _back_project(self, small: Tensor, large: Tensor, low: float, high: float) -> Tensor:
         """Back-projection (Irani and Peleg 1991, "Improving Resolution by Image Registration").
 
         What the result lacks when it is reduced again is added, enlarged; only as much of it as

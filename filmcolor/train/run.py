@@ -36,7 +36,7 @@ from filmcolor.train.run_folder import RunFolder
 from filmcolor.train.schedule import Schedule, evaluations_due, phase_at
 from filmcolor.train.settings import from_mapping, to_mapping
 from filmcolor.train.state import read_state, restore_state, save_state
-from filmcolor.train.trainer import Standing, Trainer
+from filmcolor.train.trainer import Trainer, TrainState
 from filmcolor.train.workers import join_workers
 
 _SAVE_SECONDS = 300.0
@@ -188,7 +188,7 @@ def _schedule(options: TrainOptions, recipe: Recipe, photos: int) -> Schedule:
 
 
 def _changed(
-    schedule: Schedule, at: Standing, options: TrainOptions, recipe: Recipe, photos: int
+    schedule: Schedule, at: TrainState, options: TrainOptions, recipe: Recipe, photos: int
 ) -> Schedule:
     """The schedule with the length that the options give; its evaluations are counted anew."""
     length = _schedule(options, recipe, photos)
@@ -210,11 +210,11 @@ def _length_text(options: TrainOptions) -> str:
     return ", ".join(f"{name} {value}" for name, value in lengths.items() if value is not None)
 
 
-def _is_over(schedule: Schedule, at: Standing) -> bool:
+def _is_over(schedule: Schedule, at: TrainState) -> bool:
     return schedule.share(at.step, at.elapsed_seconds) >= 1.0
 
 
-def _finished(folder: RunFolder, at: Standing, *, was_finished: bool = False) -> TrainFinished:
+def _finished(folder: RunFolder, at: TrainState, *, was_finished: bool = False) -> TrainFinished:
     return TrainFinished(folder.path, at.step, at.elapsed_seconds, False, was_finished)
 
 

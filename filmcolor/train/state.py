@@ -24,7 +24,7 @@ from filmcolor.models.card import FORMAT as CARD_FORMAT
 from filmcolor.models.card import ModelCard
 from filmcolor.train.losses import AbBins
 from filmcolor.train.schedule import Schedule
-from filmcolor.train.trainer import Standing, Trainer
+from filmcolor.train.trainer import Trainer, TrainState
 
 _FORMAT = "filmcolor-training-2"
 _FORMER = ("filmcolor-training-1",)
@@ -37,7 +37,7 @@ class SavedState:
 
     path: Path
     recipe: str
-    standing: Standing
+    standing: TrainState
     card: ModelCard
     """The checkpoints' card, whose config is the generator's."""
     schedule: Schedule
@@ -113,10 +113,10 @@ def read_state(path: Path) -> SavedState:
         )
     if header.get("format") != _FORMAT:
         raise CheckpointError(f"{path}: not a training state of filmcolor")
-    kinds = {field.name: type(getattr(Standing(), field.name)) for field in fields(Standing)}
+    kinds = {field.name: type(getattr(TrainState(), field.name)) for field in fields(TrainState)}
     try:
         values: dict[str, Any] = json.loads(header["standing"])
-        standing = Standing(**{name: kinds[name](value) for name, value in values.items()})
+        standing = TrainState(**{name: kinds[name](value) for name, value in values.items()})
         schedule = Schedule(**json.loads(header["schedule"]))
         recipe = header["recipe"]
     except (KeyError, TypeError, ValueError) as error:

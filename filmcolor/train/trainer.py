@@ -50,7 +50,7 @@ below that of the stretch before by at least one per cent."""
 
 
 @dataclass(slots=True)
-class Standing:
+class TrainState:
     """Where a run stands; with the tensors, all that is needed to go on."""
 
     step: int = 0
@@ -116,7 +116,7 @@ class Trainer:
         if self.bins is not None:
             self._rarity = self.bins.rebalancing(recipe.rebalancing)
         self.average = {k: v.detach().clone() for k, v in self.generator.state_dict().items()}
-        self.standing = Standing()
+        self.standing = TrainState()
         self.generator_optimizer: torch.optim.Optimizer | None = None
         self.discriminator_optimizer: torch.optim.Optimizer | None = None
         self._paint_function = torch.compile(paint) if compiled else paint

@@ -83,7 +83,7 @@ def verify_film(
             raise ValueError("the comparison has not ended")
         yield Progress(span.frames, span.frames, {})
         yield from before.notices[len(told) :]
-        if span.picture.are_strangers:
+        if span.picture.is_other_film:
             return _report(source, result, span, findings, started)
         _compare_pictures(before.info, after.info, options, findings)
         films = before.info.stream_index, after.info.stream_index

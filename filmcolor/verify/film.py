@@ -131,12 +131,12 @@ class FilmComparison:
         if (head := result.peek()) is not None:
             self._settle_offset(source, head)
         step = 0
-        while (wanted := source.peek()) is not None and not self._tally.are_strangers:
+        while (wanted := source.peek()) is not None and not self._tally.is_other_film:
             step = wanted.pts - last.pts or step
             last = wanted
             if self._meet(wanted, source, result):
                 yield wanted.index + 1
-        while not self._tally.are_strangers and result.peek() is not None:
+        while not self._tally.is_other_film and result.peek() is not None:
             self._added(result, 1)
         lasts = last.duration or step or self._nominal
         self._check_last(last, lasts)

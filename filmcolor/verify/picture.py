@@ -16,7 +16,7 @@ from typing import cast
 import cv2
 import numpy as np
 
-from filmcolor.types import Field, Luma
+from filmcolor.types import FloatPlane, Luma
 from filmcolor.verify.findings import Place
 
 BLOCK = 16
@@ -117,7 +117,7 @@ def compare_luma(source: Luma, result: Luma, bit_depth: int) -> Difference:
     squares = _cells(np.square(difference), BLOCK)
     height, width = source.shape
 
-    def place(cells: Field) -> tuple[float, tuple[int, int]]:
+    def place(cells: FloatPlane) -> tuple[float, tuple[int, int]]:
         row, column = divmod(int(cells.argmax()), cells.shape[1])
         at = column * width // cells.shape[1], row * height // cells.shape[0]
         return float(cells[row, column]), at
@@ -148,7 +148,7 @@ def brought_down(luma: Luma, factor: int) -> Luma:
     return cast("Luma", np.clip(np.rint(plane), 0, most).astype(luma.dtype))
 
 
-def _reduced(plane: Field, factor: int) -> Field:
+def _reduced(plane: FloatPlane, factor: int) -> FloatPlane:
     """(factor H, W) to (H, W)."""
     height = plane.shape[0] // factor
     first = np.arange(height) * factor + factor // 2 - 2 * factor
@@ -274,7 +274,7 @@ def can_have_color(luma: Luma, bit_depth: int, *, full_range: bool) -> bool:
     return float(np.mean(varies & is_mid)) >= _SCENE_SHARE
 
 
-def _cells(plane: Field, side: int) -> Field:
+def _cells(plane: FloatPlane, side: int) -> FloatPlane:
     """Means over cells of at least `side` x `side` that cover a plane evenly."""
     height, width = plane.shape
     size = max(1, width // side), max(1, height // side)

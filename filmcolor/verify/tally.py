@@ -37,7 +37,7 @@ class PictureVerdict:
 
     is_exact: bool
     """Whether every code has to be the source's."""
-    are_strangers: bool
+    is_other_film: bool
     """The films have nothing in common: nothing else counts."""
     worst_mean: float
     """Largest difference of the means of a block, in 8-bit codes."""
@@ -98,7 +98,7 @@ class PictureTally:
         self._look_for_color(wanted, found, Place(seconds, wanted.index))
 
     @property
-    def are_strangers(self) -> bool:
+    def is_other_film(self) -> bool:
         """Whether the beginnings of the two films have nothing in common."""
         return self._pairs == _FIRST_FRAMES and self._mostly_unrelated
 

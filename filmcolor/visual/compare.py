@@ -40,13 +40,13 @@ from filmcolor.prefetch import prefetch
 from filmcolor.types import (
     ColorFrame,
     Event,
-    Field,
     Finished,
+    FloatPlane,
     Frame,
     Luma,
     Notice,
-    Planned,
     Progress,
+    Started,
     VideoInfo,
 )
 from filmcolor.visual.rgb import PictureMaker
@@ -69,7 +69,7 @@ def compare_films(
 
     Every frame of the first is there, at its time, beside the one that the second shows at that
     moment, both counted from their first frames; a second film that ends earlier keeps its last
-    one. Yields `Notice`s, one `Planned`, `Progress` and one `Finished`. Raises `FilmcolorError`.
+    one. Yields `Notice`s, one `Started`, `Progress` and one `Finished`. Raises `FilmcolorError`.
     """
     started = time.monotonic()
     if PIPE in (first, second, target):
@@ -97,7 +97,7 @@ def compare_films(
                 f"{info.width}x{info.height}"
             )
         total = info.expected_frames(run.start_seconds, run.duration_seconds)
-        yield Planned(first, target, "", "", f"{output.summary}, beside {second}", total)
+        yield Started(first, target, "", "", f"{output.summary}, beside {second}", total)
         label = f"{Path(first).name} beside {Path(second).name}, by filmcolor {__version__}"
         done, reported = 0, time.monotonic()
         frames = reader.frames(
@@ -257,7 +257,7 @@ def _converter(info: VideoInfo, first: VideoInfo) -> Callable[[Frame], Planes]:
     return convert
 
 
-def _resized(picture: Field, size: tuple[int, int]) -> Field:
+def _resized(picture: FloatPlane, size: tuple[int, int]) -> FloatPlane:
     height, width = size
     if picture.shape[:2] == size:
         return picture

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from filmcolor.color import chroma_to_rgb, normalize_chroma, normalize_luma, resolve_tags
-from filmcolor.types import Box, Field, Frame, Luma, VideoInfo
+from filmcolor.types import Box, FloatPlane, Frame, Luma, VideoInfo
 
 Rgb = NDArray[np.uint8]
 """Shape (height, width, 3), R'G'B'."""
@@ -46,11 +46,11 @@ class PictureMaker:
         codes: Rgb = np.rint(pixels * 255.0).astype(np.uint8)
         return np.ascontiguousarray(np.rot90(codes, self._turns))
 
-    def _cut(self, plane: Luma | Field) -> Luma | Field:
+    def _cut(self, plane: Luma | FloatPlane) -> Luma | FloatPlane:
         box = self._box
         return plane[box.top : box.bottom, box.left : box.right].copy()
 
-    def _enlarged(self, codes: Luma) -> Field:
+    def _enlarged(self, codes: Luma) -> FloatPlane:
         """A chroma plane on the luma grid, linear between its samples, the last one repeated."""
         down, across = self._layout.subsampling
         plane = codes.astype(np.float32)
@@ -76,7 +76,7 @@ def reduced_size(
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def _doubled(plane: Field, *, on_first: bool) -> Field:
+def _doubled(plane: FloatPlane, *, on_first: bool) -> FloatPlane:
     """Twice as many rows, linear: a sample sits on the first of its two rows, or between them."""
     before = np.concatenate([plane[:1], plane[:-1]])
     after = np.concatenate([plane[1:], plane[-1:]])

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from filmcolor.options import RunOptions
-from filmcolor.types import Event, Finished, Notice, Planned, Progress
+from filmcolor.types import Event, Finished, Notice, Progress, Started
 
 QUICK = ["--device", "cpu", "--size", "96", "--smooth", "none"]
 """Options of a run that takes little time."""
@@ -18,7 +18,7 @@ QUICK = ["--device", "cpu", "--size", "96", "--smooth", "none"]
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 """Environment of a process that leaves the machine's other processors alone."""
 
-PLANNED = Planned("old.mp4", "new.mp4", "default", "cpu", "640x480, 24 fps, libx264", 192)
+PLANNED = Started("old.mp4", "new.mp4", "default", "cpu", "640x480, 24 fps, libx264", 192)
 STAGES = {"decode": 1.0, "infer": 9.0, "encode": 3.0}
 FINISHED = Finished("new.mp4", 192, 12.0, STAGES)
 RUN_EVENTS: list[Event] = [

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from filmcolor.cli.display import BarDisplay, JsonDisplay, LineDisplay, Pace, clock_text
 from filmcolor.types import (
-    Looking,
+    Analyzing,
     Notice,
     PictureDone,
     Progress,
@@ -123,7 +123,7 @@ def test_looking_through_is_shown_and_does_not_count_as_colouring(
     display = LineDisplay(clock)
     for done in range(0, 2001, 200):
         clock.now += 1
-        display.show(Looking(done, 1000))
+        display.show(Analyzing(done, 1000))
     for done in (0, 20, 40):
         clock.now += 3
         display.show(Progress(done, 2000, {}))
@@ -138,12 +138,12 @@ def test_looking_through_moves_the_bar() -> None:
     console = Console(file=screen, force_terminal=True, width=100, color_system=None)
     with BarDisplay(console) as display:
         display.show(PLANNED)
-        display.show(Looking(70, 192))
+        display.show(Analyzing(70, 192))
         display._bar.refresh()
     assert "looking through: 70/192 frames" in screen.getvalue()
 
 
 def test_json_tells_of_looking_through(capsys: pytest.CaptureFixture[str]) -> None:
     with JsonDisplay(to_stderr=False) as display:
-        display.show(Looking(70, None))
+        display.show(Analyzing(70, None))
     assert json.loads(capsys.readouterr().out) == {"event": "looking", "done": 70, "total": None}

@@ -94,7 +94,7 @@ def test_tables_show_names_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_errors_and_what_stopped_runs_have_left(tmp_path: Path) -> None:
     with WorkFolder(tmp_path / ".x.work", {"the film": "a"}) as folder:
         folder.begin(PLAN, f"{EVIL} -> b.mkv")
-        folder.is_plan_dear = True
+        folder.keep_plan = True
     with terminal() as shown:
         assert main(["run", str(tmp_path / EVIL), "--debug"]) == 3
         assert main(["jobs", str(tmp_path)]) == 0

@@ -10,12 +10,14 @@ import torch
 
 from filmcolor.evaluate.blotches import blotched_area, even_segments, spread
 from filmcolor.evaluate.photos import PhotoMeasures, Truth, average, measure
-from filmcolor.types import Field
+from filmcolor.types import FloatPlane
 
 HEIGHT, WIDTH = 96, 128
 
 
-def scene(wall: tuple[float, float] = (12, 20), coat: tuple[float, float] = (-30, 25)) -> Field:
+def scene(
+    wall: tuple[float, float] = (12, 20), coat: tuple[float, float] = (-30, 25)
+) -> FloatPlane:
     """Lab (3, H, W): a shaded wall on the left and a coat on the right, with grain in L*."""
     lab = np.zeros((3, HEIGHT, WIDTH), np.float32)
     lab[0, :, : WIDTH // 2] = np.linspace(55, 80, HEIGHT)[:, None]

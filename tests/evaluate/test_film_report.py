@@ -207,7 +207,7 @@ def test_few_frames_are_held_at_a_time(tmp_path: Path, monkeypatch: pytest.Monke
     class Held:
         """Lives as long as the picture it hangs on."""
 
-    def watched(reader: FilmReader, **chosen: Any) -> Generator[Frame, None, None]:
+    def with_timeout(reader: FilmReader, **chosen: Any) -> Generator[Frame, None, None]:
         nonlocal most
         for frame in frames(reader, **chosen):
             token = Held()
@@ -216,7 +216,7 @@ def test_few_frames_are_held_at_a_time(tmp_path: Path, monkeypatch: pytest.Monke
             most = max(most, len(alive))
             yield frame
 
-    monkeypatch.setattr(FilmReader, "frames", watched)
+    monkeypatch.setattr(FilmReader, "frames", with_timeout)
     evaluate_films(FilmMeasureOptions(truth=film, device="cpu", short_side=32))
     # Of 160: those that wait for their shot, the neighbours of one, and a few.
     assert 10 < most < ShotSettings().delay + 2 * RADIUS + 24

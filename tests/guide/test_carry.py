@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from filmcolor.guide.propagate import Anchor, ShotCarry
-from filmcolor.types import Field
+from filmcolor.types import FloatPlane
 
 GRID, SCALE, COUNT = (32, 48), 4, 12
 
 
-def scene(index: int, speed: float = 2.0) -> Field:
+def scene(index: int, speed: float = 2.0) -> FloatPlane:
     """A textured ground that moves to the right, in px of (128, 192); L*."""
     noise = np.random.default_rng(5).normal(0, 1, (160, 320)).astype(np.float32)
     ground = cv2.GaussianBlur(noise, (0, 0), 3.0)
@@ -26,7 +26,7 @@ def scene(index: int, speed: float = 2.0) -> Field:
     return cv2.warpAffine(ground, move, (192, 128), flags=flags).astype(np.float32)
 
 
-def stripes(shift: float) -> Field:
+def stripes(shift: float) -> FloatPlane:
     """ab (2, h, w) whose a is 40 right of a border that moves with the ground."""
     columns = np.arange(GRID[1]) * SCALE + SCALE / 2
     a = np.where(columns >= 90 + shift, 40.0, -40.0)
@@ -34,7 +34,7 @@ def stripes(shift: float) -> Field:
 
 
 def carried(
-    anchors: Mapping[int, Anchor], folder: Path, lights: list[Field] | None = None
+    anchors: Mapping[int, Anchor], folder: Path, lights: list[FloatPlane] | None = None
 ) -> list[Anchor]:
     lights = lights or [scene(index) for index in range(COUNT)]
     with ShotCarry(len(lights), GRID, lambda place, _: anchors.get(place), folder) as shot:
@@ -43,7 +43,7 @@ def carried(
         return list(shot.found())
 
 
-def full(ab: Field) -> Anchor:
+def full(ab: FloatPlane) -> Anchor:
     return Anchor(ab, np.ones(GRID, np.float32))
 
 

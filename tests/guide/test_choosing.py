@@ -25,7 +25,7 @@ from filmcolor.guide.shot_choices import (
     with_film,
 )
 from filmcolor.guide.times import FilmTimes
-from filmcolor.guide.user_hints import Given, GivenShot, find_given
+from filmcolor.guide.user_hints import Hints, ShotHints, find_given
 from filmcolor.models.checkpoint import load_generator
 from filmcolor.options import ColorOptions, RunOptions, Stroke
 from filmcolor.types import Box, Shot
@@ -126,14 +126,14 @@ def test_work_depends_on_the_shots_it_touches() -> None:
     chosen = choose(plan, PLAIN, film, times_of(film), is_part=False)
     revised = film.revised(chosen.shots, film.drift)
     assert revised.segments() == film.segments()
-    given = Given({0: GivenShot(0, strokes=((3, Stroke(Fraction(0), "#102030", ((1, 1),))),))})
+    given = Hints({0: ShotHints(0, strokes=((3, Stroke(Fraction(0), "#102030", ((1, 1),))),))})
     settings = segment_settings(revised, chosen, given)
     assert settings == {
         0: f"0: {given.shots[0].digest}",
         1: "250: saturation 0.5",
         2: "400: to 750; 750: to 900",
     }
-    assert segment_settings(film, None, Given()) == {}
+    assert segment_settings(film, None, Hints()) == {}
 
 
 def test_the_film_of_a_plan_gives_way_to_options() -> None:

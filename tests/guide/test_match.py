@@ -21,7 +21,7 @@ from filmcolor.media.images.picture import luma_of
 from filmcolor.models.base import Generator, Hint
 from filmcolor.models.card import Descriptor, ModelCard
 from filmcolor.models.checkpoint import LoadedModel, load_generator
-from filmcolor.types import Field
+from filmcolor.types import FloatPlane
 
 Rgb = NDArray[np.uint8]
 
@@ -51,12 +51,12 @@ def model() -> LoadedModel:
     return load_generator("default")
 
 
-def light_of(rgb: Rgb) -> Field:
+def light_of(rgb: Rgb) -> FloatPlane:
     codes = torch.from_numpy(luma_of(rgb)[0])[None, None]
     return lightness(normalize_luma(codes, 8, full_range=True))[0, 0].numpy()
 
 
-def ab_of(rgb: Rgb) -> Field:
+def ab_of(rgb: Rgb) -> FloatPlane:
     pixels = torch.from_numpy(rgb.transpose(2, 0, 1).copy())[None].float() / 255
     return rgb_to_lab(pixels)[0, 1:].numpy()
 

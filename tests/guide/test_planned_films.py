@@ -22,7 +22,7 @@ from filmcolor.jobs.plan_file import plan_film
 from filmcolor.models.checkpoint import load_generator, save_network
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.segments.workfolder import default_folder
-from filmcolor.types import Event, Finished, Looking, Notice
+from filmcolor.types import Analyzing, Event, Finished, Notice
 from tests.clips import make_clip, plane_codes
 from tests.upscalers import write_upscaler
 
@@ -281,7 +281,7 @@ def test_a_shot_is_given_a_still_and_strokes(
     assert "3 of 3 shots are guided (stills: 2, strokes: 1)" in notices(events)
     made = colored(film, target, options)
     assert not any(
-        isinstance(event, Looking) for event in color_film(str(film), str(target), options)
+        isinstance(event, Analyzing) for event in color_film(str(film), str(target), options)
     )
     cb, cr = (made[:, at].mean(axis=(1, 2)) for at in (1, 2))
     assert (cr[SHOTS[0]] > 140).all() and (cb[SHOTS[0]] < 128).all()
@@ -347,7 +347,7 @@ def test_a_long_look_is_kept_when_the_plan_is_refused(
             list(color_film(str(film), str(target), options))
         assert folder.is_dir() == (long_look == 0)
     events = list(color_film(str(film), str(target), plan()))
-    assert not any(isinstance(event, Looking) for event in events)
+    assert not any(isinstance(event, Analyzing) for event in events)
 
 
 def test_interlaced_film_obeys_too(tmp_path: Path) -> None:

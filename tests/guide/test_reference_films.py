@@ -16,12 +16,12 @@ from filmcolor.film.plan import FilmPlan
 from filmcolor.guide.build_hints import MATCH_SPACING, over, places_to_match
 from filmcolor.guide.propagate import Anchor, ShotCarry
 from filmcolor.guide.shot_choices import segment_settings
-from filmcolor.guide.user_hints import Given, GivenShot
+from filmcolor.guide.user_hints import Hints, ShotHints
 from filmcolor.jobs.film import color_film
 from filmcolor.jobs.pictures import color_pictures
 from filmcolor.jobs.stills import write_stills
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Stroke
-from filmcolor.types import Field, Notice, PictureDone, Shot
+from filmcolor.types import FloatPlane, Notice, PictureDone, Shot
 from tests.clips import make_clip
 from tests.guide.test_guided_films import Film, chroma, colored, difference, ledger, paint
 
@@ -126,7 +126,7 @@ def test_a_reference_of_one_shot_counts_for_its_segments_alone() -> None:
     plan = FilmPlan(shots, np.arange(FRAMES, dtype=np.int64), 1 / RATE)
     both = [
         segment_settings(
-            plan, None, Given({1: GivenShot(1, reference=Path("a.png"), reference_digest=digest)})
+            plan, None, Hints({1: ShotHints(1, reference=Path("a.png"), reference_digest=digest)})
         )
         for digest in ("1", "2")
     ]
@@ -134,8 +134,8 @@ def test_a_reference_of_one_shot_counts_for_its_segments_alone() -> None:
     assert both[0] != both[1]
     stroke = (0, Stroke(Fraction(0), "#2040c0", points=((1, 1),)))
     assert (
-        GivenShot(0, strokes=(stroke,)).digest
-        != GivenShot(0, strokes=(stroke,), reference=Path("a.png"), reference_digest="1").digest
+        ShotHints(0, strokes=(stroke,)).digest
+        != ShotHints(0, strokes=(stroke,), reference=Path("a.png"), reference_digest="1").digest
     )
 
 
@@ -161,7 +161,7 @@ def test_a_known_frame_counts_within_its_reach_alone(tmp_path: Path) -> None:
     light[20:40, 20:40] = 70
     known = Anchor(np.full((2, 16, 16), 30, np.float32), np.ones((16, 16), np.float32))
 
-    def anchor_at(place: int, lightness: Field) -> Anchor | None:
+    def anchor_at(place: int, lightness: FloatPlane) -> Anchor | None:
         return known if place == 5 else None
 
     with ShotCarry(12, (16, 16), anchor_at, tmp_path, reach=3) as carried:
@@ -177,7 +177,7 @@ def test_a_known_frame_that_was_passed_counts_again_on_the_way_back(tmp_path: Pa
     light[20:40, 20:40] = 70
     colors = {2: 30.0, 9: -40.0}
 
-    def anchor_at(place: int, lightness: Field) -> Anchor | None:
+    def anchor_at(place: int, lightness: FloatPlane) -> Anchor | None:
         if place not in colors:
             return None
         ab = np.full((2, 16, 16), colors[place], np.float32)

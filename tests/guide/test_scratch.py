@@ -14,9 +14,9 @@ from filmcolor.guide.build_hints import MATCH_SPACING, carried_bytes, places_to_
 from filmcolor.guide.hint_file import KnownFile, write_known
 from filmcolor.guide.propagate import PLACE_BYTES, Anchor, ShotCarry
 from filmcolor.guide.scratch import Scratch
-from filmcolor.guide.user_hints import GivenShot
+from filmcolor.guide.user_hints import ShotHints
 from filmcolor.options import Stroke
-from filmcolor.types import Field
+from filmcolor.types import FloatPlane
 from tests import memory
 
 SHAPE = (3, 5, 2)
@@ -86,10 +86,10 @@ def test_what_is_counted_is_what_lies_on_the_disk(
     counts = [
         carried_bytes(told, 7, (4, 6))
         for told in (
-            GivenShot(0),
-            GivenShot(0, strokes=(stroke,)),
-            GivenShot(0, reference=Path("a.png")),
-            GivenShot(0, strokes=(stroke,), reference=Path("a.png")),
+            ShotHints(0),
+            ShotHints(0, strokes=(stroke,)),
+            ShotHints(0, reference=Path("a.png")),
+            ShotHints(0, strokes=(stroke,), reference=Path("a.png")),
         )
     ]
     assert PLACE_BYTES == 18 and sum(taken) == 7 * 24 * 18
@@ -104,7 +104,7 @@ def test_a_long_shot_with_a_reference_takes_no_more_memory_than_a_short_one(
     matched = places_to_match(count)
     held: set[int] = set()
 
-    def suggestion(place: int, lightness: Field) -> Anchor | None:
+    def suggestion(place: int, lightness: FloatPlane) -> Anchor | None:
         held.add(len(carried._known))
         if place not in matched:
             return None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from filmcolor.guide.spread import SpreadSettings, fill, geodesic_distance, spread
-from filmcolor.types import Field
+from filmcolor.types import FloatPlane
 
 
-def halves() -> Field:
+def halves() -> FloatPlane:
     """Dark on the left, bright on the right, with a little texture."""
     light = np.full((24, 32), 30, np.float32)
     light[:, 16:] = 70

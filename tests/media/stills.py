@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 from filmcolor.media.images.picture import Picture
 
 Codes = NDArray[np.uint8] | NDArray[np.uint16]
-Field = NDArray[np.float32]
+FloatPlane = NDArray[np.float32]
 
 
 def ramp(height: int = 24, width: int = 36, bits: int = 8) -> Codes:
@@ -35,7 +35,7 @@ def colors(height: int = 24, width: int = 36, bits: int = 8, channels: int = 3) 
     return random.integers(0, 65536, shape, dtype=np.uint16)
 
 
-def chroma_inside(luma: Codes, seed: int = 0) -> tuple[Field, Field]:
+def chroma_inside(luma: Codes, seed: int = 0) -> tuple[FloatPlane, FloatPlane]:
     """Random (Cb, Cr) whose colours lie inside the RGB cube at this luma."""
     random = np.random.default_rng(seed)
     grey = luma / np.iinfo(luma.dtype).max
@@ -49,7 +49,7 @@ def chroma_inside(luma: Codes, seed: int = 0) -> tuple[Field, Field]:
     return (blue * room).astype(np.float32), (red * room).astype(np.float32)
 
 
-def neutral(picture: Picture) -> tuple[Field, Field]:
+def neutral(picture: Picture) -> tuple[FloatPlane, FloatPlane]:
     """No colour, in the picture's shape."""
     return np.zeros(picture.luma.shape, np.float32), np.zeros(picture.luma.shape, np.float32)
 

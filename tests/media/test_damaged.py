@@ -21,7 +21,7 @@ from filmcolor.errors import MediaError
 from filmcolor.media.read.damage import Decoded
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.media.read.timestamps import stamp
-from filmcolor.media.read.watchdog import PatientPipe, Pulse, watched
+from filmcolor.media.read.watchdog import Heartbeat, TimeoutReader, with_timeout
 from filmcolor.media.write.film_writer import FilmWriter, plan_output
 from filmcolor.types import Frame, Notice, VideoInfo
 from tests import memory
@@ -313,7 +313,7 @@ def test_raw_streams_are_counted_when_repeating(tmp_path: Path) -> None:
 
 
 def test_what_hangs_is_an_error_and_what_beats_is_not() -> None:
-    pulse, hold = Pulse(), threading.Event()
+    pulse, hold = Heartbeat(), threading.Event()
 
     def slow() -> Generator[int, None, None]:
         for number in range(3):
@@ -327,7 +327,7 @@ def test_what_hangs_is_an_error_and_what_beats_is_not() -> None:
     got = []
     started = time.monotonic()
     with pytest.raises(MediaError, match=r"film\.mkv: reading it hangs.* 0\.2 seconds"):
-        for number in watched(slow(), pulse, "film.mkv", 0.2):
+        for number in with_timeout(slow(), pulse, "film.mkv", 0.2):
             got.append(number)
     assert got == [0, 1, 2] and time.monotonic() - started < 10
     hold.set()
@@ -345,11 +345,11 @@ def test_a_watched_generator_is_closed_and_its_errors_come_through() -> None:
         finally:
             closed.append(fails)
 
-    part = watched(items(False), Pulse(), "film")
+    part = with_timeout(items(False), Heartbeat(), "film")
     assert next(part) == 1
     part.close()
     with pytest.raises(KeyError, match="inside"):
-        list(watched(items(True), Pulse(), "film"))
+        list(with_timeout(items(True), Heartbeat(), "film"))
     assert closed == [False, True]
     assert not [t for t in threading.enumerate() if t.name == "filmcolor-reading"]
 
@@ -357,8 +357,8 @@ def test_a_watched_generator_is_closed_and_its_errors_come_through() -> None:
 def test_a_pipe_may_be_slow_but_not_silent() -> None:
     read_end, write_end = os.pipe()
     with os.fdopen(read_end, "rb") as source, os.fdopen(write_end, "wb", buffering=0) as sink:
-        pulse = Pulse()
-        pipe = PatientPipe(source, pulse, seconds=1.0)
+        pulse = Heartbeat()
+        pipe = TimeoutReader(source, pulse, seconds=1.0)
         threading.Timer(0.6, sink.write, [b"late"]).start()
         assert pipe.read(100) == b"late"
         with pytest.raises(MediaError, match=r"standard input: nothing came for 1 seconds"):

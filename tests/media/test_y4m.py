@@ -38,7 +38,7 @@ except PipeClosedError:
 """
 
 
-class Standing:
+class TrainState:
     """Stands for `sys.stdout` with a buffer that keeps what is written."""
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ def test_ffmpeg_reads_the_same_codes_back(
 ) -> None:
     source = tmp_path / "in.mkv"
     lumas = make_clip(source, frames=3, pix_fmt=pix_fmt, width=width)
-    standing = Standing()
+    standing = TrainState()
     monkeypatch.setattr(sys, "stdout", standing)
     with FilmReader(str(source)) as reader:
         plan = plan_output(reader.info, "-", RunOptions())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from filmcolor.types import ColorTags, Field, Luma, Notice, PixelLayout
+from filmcolor.types import ColorTags, FloatPlane, Luma, Notice, PixelLayout
 
 Codes = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -125,7 +125,7 @@ def scaled(codes: Codes, bit_depth: int) -> Codes:
     return other
 
 
-def rgb_of(luma: Luma, cb: Field, cr: Field, bit_depth: int) -> Codes:
+def rgb_of(luma: Luma, cb: FloatPlane, cr: FloatPlane, bit_depth: int) -> Codes:
     """R'G'B' codes (H, W, 3) at `bit_depth` from luma codes and Cb, Cr in -0.5..0.5.
 
     The inverse of JFIF's equations in float, rounded once; what leaves the cube is clipped.
@@ -145,7 +145,7 @@ def rgb_of(luma: Luma, cb: Field, cr: Field, bit_depth: int) -> Codes:
     return rgb
 
 
-def chroma_codes(chroma: Field) -> NDArray[np.uint8]:
+def chroma_codes(chroma: FloatPlane) -> NDArray[np.uint8]:
     """Cb or Cr in -0.5..0.5 as the 8-bit codes of JFIF, 128 being neutral."""
     codes: NDArray[np.uint8] = np.empty(chroma.shape, np.uint8)
     for rows in _bands(*chroma.shape):

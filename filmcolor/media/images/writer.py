@@ -24,7 +24,7 @@ from filmcolor.media.images.fields import COMMENT, fitted
 from filmcolor.media.images.formats import format_of_suffix
 from filmcolor.media.images.picture import Codes, Picture, chroma_codes, rgb_of, scaled, upright
 from filmcolor.media.partfile import write_bytes
-from filmcolor.types import Field, Notice
+from filmcolor.types import FloatPlane, Notice
 
 _QUALITY = 95
 _LONGEST = {"JPEG": 65500, "WEBP": 16383}
@@ -35,8 +35,8 @@ _INCH = 0.0254  # metres
 
 def write_picture(
     picture: Picture,
-    cb: Field,
-    cr: Field,
+    cb: FloatPlane,
+    cr: FloatPlane,
     target: Path | str,
     *,
     label: str,
@@ -82,7 +82,7 @@ def write_picture(
 class _Encoding:
     """One picture on its way out, in whichever format."""
 
-    def __init__(self, picture: Picture, cb: Field, cr: Field, label: str) -> None:
+    def __init__(self, picture: Picture, cb: FloatPlane, cr: FloatPlane, label: str) -> None:
         self._picture, self._cb, self._cr, self._label = picture, cb, cr, label
         self.notices: list[Notice] = []
 

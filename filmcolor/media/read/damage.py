@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from av.video.frame import VideoFrame
 
-from filmcolor.media.read.splices import AHEAD_SECONDS, Straightener, StraightPackets
+from filmcolor.media.read.splices import AHEAD_SECONDS, StraightPackets, TimestampRepair
 from filmcolor.types import Notice, VideoInfo
 
 ASTRAY = "a frame's time was far from those around it: it was counted instead"
@@ -142,7 +142,7 @@ class Damage:
         return f"(at {first:.2f} s)" if len(known) == 1 else f"({first:.2f} to {last:.2f} s)"
 
 
-def _clock_notices(straight: Straightener) -> Iterator[Notice]:
+def _clock_notices(straight: TimestampRepair) -> Iterator[Notice]:
     if straight.found:
         places, first = len(straight.found), float(straight.found[0])
         where = f"after {first:.2f} s"

@@ -42,7 +42,7 @@ from filmcolor.media.read.sampling import (
     thinned,
 )
 from filmcolor.media.read.timestamps import ASSUMED_RATE, UNTIMED, Timed, stamp
-from filmcolor.media.read.watchdog import FILE_SECONDS, PIPE_SECONDS, Pulse, watched
+from filmcolor.media.read.watchdog import FILE_SECONDS, PIPE_SECONDS, Heartbeat, with_timeout
 from filmcolor.options import OnError
 from filmcolor.types import Frame, Notice, VideoInfo
 
@@ -73,7 +73,7 @@ class FilmReader:
         self._path = path
         self._on_error = on_error
         self._notices: list[Notice] = []
-        self._pulse = Pulse()
+        self._pulse = Heartbeat()
         self._pipe: InputContainer | None = None
         self._kept: list[Decoded] = []
         self._piped: Generator[Decoded, None, None] | None = None
@@ -104,7 +104,7 @@ class FilmReader:
         """The same items, or `MediaError` when reading hangs."""
         # A pipe times out by itself; here it is given longer than that.
         seconds = 2 * PIPE_SECONDS if self._path == PIPE else FILE_SECONDS
-        return watched(items, self._pulse, self._name, seconds)
+        return with_timeout(items, self._pulse, self._name, seconds)
 
     @property
     def _step(self) -> Step:

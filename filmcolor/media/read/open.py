@@ -21,7 +21,7 @@ from av.video.stream import VideoStream
 from filmcolor.errors import MediaError
 from filmcolor.media.matroska import is_matroska, segment_end
 from filmcolor.media.read.legacy_text import UNDECODED, mend_tags
-from filmcolor.media.read.watchdog import PIPE_SECONDS, PatientPipe, Pulse
+from filmcolor.media.read.watchdog import PIPE_SECONDS, Heartbeat, TimeoutReader
 
 PIPE = "-"
 """The path that stands for Y4M on standard input."""
@@ -62,7 +62,7 @@ def media_errors(path: str, action: str = "read") -> Iterator[None]:
 
 def open_source(
     path: str,
-    pulse: Pulse | None = None,
+    pulse: Heartbeat | None = None,
     tell_legacy: Callable[[str], None] = lambda name: None,
 ) -> InputContainer:
     """Open a film by its content, whatever its name; "-" is Y4M on standard input.
@@ -71,7 +71,7 @@ def open_source(
     was not UTF-8. Raises `MediaError` for everything that is not a readable media file.
     """
     if path == PIPE:
-        return _open_pipe(pulse or Pulse())
+        return _open_pipe(pulse or Heartbeat())
     _check_file(path)
     with media_errors(path):
         container = av.open(f"file:{path}", "r", options=_OPTIONS, metadata_errors=UNDECODED)
@@ -178,10 +178,10 @@ def is_cover(stream: VideoStream) -> bool:
     return bool(stream.disposition & stills)
 
 
-def _open_pipe(pulse: Pulse) -> InputContainer:
+def _open_pipe(pulse: Heartbeat) -> InputContainer:
     try:
         return av.open(
-            PatientPipe(sys.stdin.buffer, pulse, PIPE_SECONDS),
+            TimeoutReader(sys.stdin.buffer, pulse, PIPE_SECONDS),
             "r",
             format="yuv4mpegpipe",
             options=_DECODER_OPTIONS,

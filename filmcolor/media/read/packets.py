@@ -23,7 +23,7 @@ from av.video.stream import VideoStream
 from filmcolor.errors import MediaError
 from filmcolor.media.read.damage import Damage, Decoded, Step
 from filmcolor.media.read.splices import StraightPackets, is_last
-from filmcolor.media.read.watchdog import Pulse
+from filmcolor.media.read.watchdog import Heartbeat
 
 MOST_RETRIES = 100
 """Reads that may fail one after the other before the file is at its end."""
@@ -39,7 +39,7 @@ def strictly(
     stream: VideoStream,
     name: str,
     damage: Damage,
-    pulse: Pulse,
+    pulse: Heartbeat,
     step: Step,
 ) -> Generator[Decoded, None, None]:
     """Everything the decoder gives, flushed at the end; `MediaError` about `name` where it fails.
@@ -85,7 +85,7 @@ def repeating(
     stream: VideoStream,
     name: str,
     damage: Damage,
-    pulse: Pulse,
+    pulse: Heartbeat,
     step: Step,
 ) -> Generator[Decoded, None, None]:
     """Everything the decoder gives; the picture before stands in for each that it cannot give.
@@ -159,7 +159,7 @@ def _damaged(name: str, damage: Damage) -> MediaError:
 
 
 def _packets(
-    container: InputContainer, stream: VideoStream, damage: Damage, pulse: Pulse
+    container: InputContainer, stream: VideoStream, damage: Damage, pulse: Heartbeat
 ) -> Iterator[Packet[Stream] | None]:
     """The film's packets, past what cannot be read; None flushes the decoder."""
     failed = 0

@@ -14,7 +14,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from filmcolor.media.pixel_formats import Component, FormatPlan, format_plan
-from filmcolor.types import Field, Luma, PixelLayout
+from filmcolor.types import FloatPlane, Luma, PixelLayout
 
 _Words = NDArray[Any]
 """Unsigned integers of any width and byte order."""
@@ -82,7 +82,7 @@ class PlaneReader:
         """Full-range Y'CbCr (H.273, 8.3); equal red, green and blue give luma that same code."""
         of_red, of_blue = _LUMA_WEIGHTS.get(self._matrix, _BT601)
         red_, green_, blue_ = (part.astype(np.float32) for part in (red, green, blue))
-        luma: Field = of_red * red_ + (1 - of_red - of_blue) * green_ + of_blue * blue_
+        luma: FloatPlane = of_red * red_ + (1 - of_red - of_blue) * green_ + of_blue * blue_
         if not with_chroma:
             return self._quantize(luma), None
         half = float(1 << (self._layout.bit_depth - 1))
@@ -90,7 +90,7 @@ class PlaneReader:
         cr = (red_ - luma) / (2 * (1 - of_red)) + half
         return self._quantize(luma), (self._quantize(cb), self._quantize(cr))
 
-    def _quantize(self, values: Field) -> Luma:
+    def _quantize(self, values: FloatPlane) -> Luma:
         top = (1 << self._layout.bit_depth) - 1
         return _fresh(np.clip(np.rint(values), 0, top), self._layout.bit_depth)
 

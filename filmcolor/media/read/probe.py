@@ -34,8 +34,8 @@ from filmcolor.media.read.open import (
     open_source,
     refuse_absurd_size,
 )
-from filmcolor.media.read.watchdog import Pulse
-from filmcolor.types import ColorTags, Field, Frame, Luma, PixelLayout, StreamInfo, VideoInfo
+from filmcolor.media.read.watchdog import Heartbeat
+from filmcolor.types import ColorTags, FloatPlane, Frame, Luma, PixelLayout, StreamInfo, VideoInfo
 
 ColorState = Literal["grey", "tinted", "color"]
 """No colour; one colour for each brightness (sepia, toned, tinted film); real colour."""
@@ -75,10 +75,10 @@ def probe(path: str) -> VideoInfo:
 
 
 def first_frames(
-    container: InputContainer, stream: VideoStream, pulse: Pulse | None = None
+    container: InputContainer, stream: VideoStream, pulse: Heartbeat | None = None
 ) -> list[VideoFrame]:
     """The first few frames that can be decoded; none at all is not an error here."""
-    pulse = pulse or Pulse()
+    pulse = pulse or Heartbeat()
     frames: list[VideoFrame] = []
     packets = container.demux(stream)
     while len(frames) < _LOOKED_AT:
@@ -299,26 +299,28 @@ def _color_state(frame: Frame, layout: PixelLayout) -> ColorState:
     return "tinted" if float(np.mean(np.hypot(cb, cr))) > _NEUTRAL_CODES else "grey"
 
 
-def _cells(plane: Luma, height: int, width: int, layout: PixelLayout) -> Field:
+def _cells(plane: Luma, height: int, width: int, layout: PixelLayout) -> FloatPlane:
     """Means over cells of this size, in 8-bit codes; a small plane is its own cells."""
     codes = plane.astype(np.float32) / (1 << (layout.bit_depth - 8))
     rows, columns = codes.shape[0] // height, codes.shape[1] // width
     if rows == 0 or columns == 0:
         return np.full((1, 1), codes.mean(), np.float32)
     whole = codes[: rows * height, : columns * width]
-    means: Field = whole.reshape(rows, height, columns, width).mean(axis=(1, 3), dtype=np.float32)
+    means: FloatPlane = whole.reshape(rows, height, columns, width).mean(
+        axis=(1, 3), dtype=np.float32
+    )
     return means
 
 
-def _bin_means(values: Field, bins: np.typing.NDArray[np.intp]) -> Field:
+def _bin_means(values: FloatPlane, bins: np.typing.NDArray[np.intp]) -> FloatPlane:
     """For every value, the mean of the values in its brightness bin."""
     counts = np.maximum(np.bincount(bins, minlength=_BRIGHTNESS_BINS), 1)
     sums = np.bincount(bins, weights=values, minlength=_BRIGHTNESS_BINS)
-    means: Field = (sums / counts)[bins].astype(np.float32)
+    means: FloatPlane = (sums / counts)[bins].astype(np.float32)
     return means
 
 
-def _rms(*parts: Field) -> float:
+def _rms(*parts: FloatPlane) -> float:
     return float(np.sqrt(sum(float(np.mean(np.square(part))) for part in parts)))
 
 

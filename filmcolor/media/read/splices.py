@@ -116,7 +116,7 @@ class _Look:
 
 
 @dataclass(slots=True)
-class Straightener:
+class TimestampRepair:
     """Decides on the packets of a file, given in their order; gives them back moved.
 
     `feed` gives those that are decided on, nearly always the one that it gets. A packet of the film
@@ -326,7 +326,7 @@ class StraightPackets:
         # Matroska has no decoding times: those that FFmpeg makes lag behind where times leap.
         strung = is_strung(container)
         self._is_guessed = strung and container.format.name.startswith("matroska")
-        self.straight = Straightener(film, strung, by_display=self._is_guessed)
+        self.straight = TimestampRepair(film, strung, by_display=self._is_guessed)
         self._ends: dict[int, tuple[int, Fraction]] = {}
         self._ready: Iterator[Packet[Stream]] = iter(())
         self._is_over = False

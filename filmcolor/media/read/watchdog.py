@@ -23,7 +23,7 @@ PIPE_SECONDS = 600
 _GLANCE_SECONDS = 0.5
 
 
-class Pulse:
+class Heartbeat:
     """Counts signs of life; one thread beats, another one looks."""
 
     def __init__(self) -> None:
@@ -41,8 +41,8 @@ class _End:
         self.error = error
 
 
-def watched(
-    items: Generator[T, None, None], pulse: Pulse, name: str, seconds: float = FILE_SECONDS
+def with_timeout(
+    items: Generator[T, None, None], pulse: Heartbeat, name: str, seconds: float = FILE_SECONDS
 ) -> Generator[T, None, None]:
     """Yield `items`, made in a thread; `MediaError` about `name` when its pulse stops for so long.
 
@@ -83,7 +83,9 @@ def watched(
         thread.join(_GLANCE_SECONDS)
 
 
-def _await(given: queue.SimpleQueue[T | _End], pulse: Pulse, name: str, seconds: float) -> T | _End:
+def _await(
+    given: queue.SimpleQueue[T | _End], pulse: Heartbeat, name: str, seconds: float
+) -> T | _End:
     quiet, seen = 0.0, pulse.beats
     glance = min(_GLANCE_SECONDS, seconds)
     while quiet < seconds:
@@ -99,10 +101,10 @@ def _await(given: queue.SimpleQueue[T | _End], pulse: Pulse, name: str, seconds:
     )
 
 
-class PatientPipe:
+class TimeoutReader:
     """A pipe to be read from, that may be slow, but not silent for longer than `seconds`."""
 
-    def __init__(self, source: BinaryIO, pulse: Pulse, seconds: float) -> None:
+    def __init__(self, source: BinaryIO, pulse: Heartbeat, seconds: float) -> None:
         # The buffer would hide from the system what is there to be read.
         self._source: BinaryIO = getattr(source, "raw", source)
         self._pulse = pulse
