@@ -279,6 +279,6 @@ def test_memory_that_does_not_suffice_is_one_line(
         raise np._core._exceptions._ArrayMemoryError((1 << 20, 1 << 20), np.dtype(np.uint8))
 
     Image.fromarray(ramp()).save(tmp_path / "a.png")
-    monkeypatch.setattr("filmcolor.media.images.read_picture", exhausted)
+    monkeypatch.setattr("filmcolor.media.images.reader.read_picture", exhausted)
     assert main(["info", "a.png"]) == 1
     assert capsys.readouterr().err.startswith("Error: there is not enough memory")
