@@ -301,7 +301,9 @@ def train_command(
     and says how to go on with it. The result is best.safetensors in the run's folder.
     """
     from filmcolor.cli.train_display import open_train_display
+    from filmcolor.train.events import TrainFinished
 
+    stopped = False
     leads = os.environ.get("RANK", "0") == "0"
     with (
         open_train_display(quiet=quiet or not leads, as_json=as_json and leads) as display,
@@ -311,11 +313,13 @@ def train_command(
         try:
             for event in events:
                 display.show(event)
+                stopped = isinstance(event, TrainFinished) and event.stopped
         except Exception as error:
             display.failed(error)
             raise
-    if stop and leads:
-        raise Interrupted(display.how_to_go_on(), signal_number=stop.number)
+    if stopped:
+        number = stop.number or signal.SIGTERM  # that another process was sent
+        raise Interrupted(display.how_to_go_on(), signal_number=number)
 
 
 def _events(

@@ -130,11 +130,13 @@ def train(
 
 
 def _agreed(trainer: Trainer, schedule: Schedule, stop: Callable[[], bool]) -> tuple[float, bool]:
-    """How far the run is and whether it shall stop, the same in every process."""
-    at = trainer.standing
-    share = schedule.share(at.step, at.elapsed_seconds)
-    share, stopped = trainer.workers.agree(share, float(stop()))
-    return share, bool(stopped)
+    """How far the run is and whether it shall stop, the same in every process; it stops where any
+    of them is asked to.
+    """
+    at, workers = trainer.standing, trainer.workers
+    (share,) = workers.agree(schedule.share(at.step, at.elapsed_seconds))
+    (asked,) = workers.average(float(stop()))
+    return share, asked > 0
 
 
 def _report(trainer: Trainer, tally: _Tally, photos: int, progress: float) -> StepReport:

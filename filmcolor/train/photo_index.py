@@ -171,15 +171,17 @@ def make_index(
 
 def index_path(source: Path) -> Path:
     """Where the index of a shard (beside it) or of a folder's pictures (in it) is kept; in the
-    user's cache if it must not be written there.
+    user's cache if it must not be written there and the user has one.
     """
     beside = source / ".pictures.index" if source.is_dir() else Path(f"{source}.index")
     folder = beside.parent
     if folder.stat().st_mode & 0o222 and os.access(folder, os.W_OK):
         return beside  # root could write anywhere, but a folder without write bits says no
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if not os.path.isabs(cache):  # a user without a home, as a container may have
+        return beside
     name = blake2b(os.fsencode(os.path.abspath(source)), digest_size=16).hexdigest()
-    return cache / "filmcolor" / "pictures" / f"{name}.index"
+    return Path(cache) / "filmcolor" / "pictures" / f"{name}.index"
 
 
 def save_index(index: PhotoIndex, path: Path, identity: str) -> None:

@@ -251,7 +251,7 @@ def _drive(
             is_upscaler=isinstance(trainer.generator, Upscaler),
         )
     log = _open_tensorboard(folder, options) if leads else None
-    saved = time.monotonic()
+    saved, saved_step = time.monotonic(), at.step
     for report in train(trainer, data.source, schedule, stop=stop):
         if not leads:
             continue
@@ -271,11 +271,14 @@ def _drive(
                 log.add_scalar("val/psnr_gain", event.report.psnr_gain, event.step)
             yield event
             save_state(trainer, card, schedule, folder.state)
-            saved = time.monotonic()
-        elif stop() or time.monotonic() - saved > _SAVE_SECONDS:
+            saved, saved_step = time.monotonic(), at.step
+        elif time.monotonic() - saved > _SAVE_SECONDS:
             save_state(trainer, card, schedule, folder.state)
             save_network(*checkpoint(trainer, card, data.source), folder.last)
-            saved = time.monotonic()
+            saved, saved_step = time.monotonic(), at.step
+    if leads and at.step > saved_step:  # stopped, maybe by a word that only another process got
+        save_state(trainer, card, schedule, folder.state)
+        save_network(*checkpoint(trainer, card, data.source), folder.last)
     if log is not None:
         log.close()
     if leads:

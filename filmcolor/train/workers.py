@@ -16,6 +16,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from filmcolor.errors import JobError
+
 _PATIENCE = timedelta(hours=2)
 """How long the others wait while the first evaluates."""
 
@@ -54,11 +56,14 @@ class Workers:
         return (shared / self.world).tolist()
 
     def agree(self, *values: float) -> list[float]:
-        """The first process's values, in every process."""
+        """The first process's values, in every process; `JobError` if the first has ended."""
         if self.world == 1:
             return list(values)
         shared = torch.tensor(values, dtype=torch.float64)
-        dist.broadcast(shared, 0, group=self.control)
+        try:
+            dist.broadcast(shared, 0, group=self.control)
+        except RuntimeError as error:  # gloo's, of a connection that was closed
+            raise JobError("the first of the processes has ended; it says why") from error
         return shared.tolist()
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
@@ -111,6 +113,31 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+def test_a_word_to_one_of_two_processes_stops_both(
+    frames: Path, recipe: Path, tmp_path: Path
+) -> None:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = str(free.getsockname()[1])
+    script = "import sys; from filmcolor.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = ["train", frames, "-o", tmp_path / "run", "--recipe", recipe, "--steps", 10**6]
+    command = [sys.executable, "-c", script, *map(str, command), "--json", "--device", "cpu"]
+    start = functools.partial(subprocess.Popen, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    together = {**ONE_THREAD, "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": port}
+    with (
+        start(command, env={**together, "RANK": "0"}, text=True) as first,
+        start(command, env={**together, "RANK": "1"}, text=True) as second,
+    ):
+        for line in first.stdout:
+            if json.loads(line)["event"] == "started":
+                second.send_signal(signal.SIGTERM)
+                break
+        _, err = first.communicate(timeout=120)
+        assert second.communicate(timeout=120) == ("", "")
+    assert (first.returncode, second.returncode) == (143, 0)
+    assert f"go on with: filmcolor train --resume {tmp_path / 'run'}" in err
 
 
 @pytest.mark.usefixtures("one_thread")

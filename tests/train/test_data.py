@@ -232,6 +232,26 @@ def test_a_folder_without_write_bits_stays_as_it_is(
     assert len(list((tmp_path / "cache" / "filmcolor" / "pictures").iterdir())) == 2
 
 
+def test_a_user_without_a_home_needs_no_index(
+    tmp_path: Path, decoded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container that runs under a number without a name."""
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("os.access", lambda _, mode: mode != os.W_OK)
+    shard = make_shard(tmp_path / "s.tar", {"x.png": encoded(40, 50)})
+    monkeypatch.setattr(
+        "filmcolor.train.photo_index.write_bytes", lambda path, *_, **__: refuse(path)
+    )
+    assert [*load_photos([shard]).names] == ["x.png"]
+    assert len(decoded) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["s.tar"]
+
+
+def refuse(path: Path) -> None:
+    raise MediaError(f"{path}: cannot write there")
+
+
 def test_the_order_is_that_of_the_paths(tmp_path: Path) -> None:
     for name in ("b/2.png", "b.png", "a/z/1.png", "d.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -231,6 +231,22 @@ def test_a_run_that_is_stopped_is_evaluated_where_an_unbroken_one_is(
     assert_alike(whole, broken)
 
 
+def test_a_run_stops_where_another_of_its_processes_is_asked_to(
+    tmp_path: Path, data: str, upscaling: TrainOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of two nodes one that is shut down; the first process saves, though it was not asked."""
+    asked = iter([0.0] * 4 + [0.5])  # the mean of both: before the first step, and after each
+
+    def average(_: Workers, *values: float) -> list[float]:
+        return [next(asked)] if values == (0.0,) else list(values)
+
+    monkeypatch.setattr(Workers, "average", average)
+    events = list(train_run([data], str(tmp_path / "run"), upscaling))
+    assert events[-1] == TrainFinished(tmp_path / "run", 4, events[-1].seconds, stopped=True)
+    assert read_state(tmp_path / "run" / "state.safetensors").standing.step == 4
+    assert (tmp_path / "run" / "last.safetensors").exists()
+
+
 def test_a_run_that_is_given_more_is_evaluated_over_what_is_added(
     tmp_path: Path, data: str, upscaling: TrainOptions
 ) -> None:
