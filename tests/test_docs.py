@@ -1,9 +1,12 @@
-"""The pages of documentation: their links lead somewhere, their commands and options exist."""
+"""The pages of documentation: their links lead somewhere; commands, options, files and tests that
+they name exist; the map of the architecture is the package.
+"""
 
 from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import click
@@ -12,7 +15,9 @@ import pytest
 from filmcolor.cli import commands
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+CONTRIBUTING, ARCHITECTURE = ROOT / "CONTRIBUTING.md", ROOT / "docs" / "architecture.md"
+PAGES = sorted([ROOT / "README.md", CONTRIBUTING, *(ROOT / "docs").glob("*.md")])
+PACKAGE = ROOT / "filmcolor"
 
 
 def lines(page: Path) -> list[str]:
@@ -63,3 +68,75 @@ def test_every_command_is_explained_somewhere(page: Path) -> None:
     assert len(lines(page)) < 100  # the pattern is not too greedy
     shown = {line.split()[1] for each in PAGES for line in lines(each)}
     assert set(commands.commands) <= shown
+
+
+def quoted(page: Path) -> list[str]:
+    """What a page has between backticks, but for blocks."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    return re.findall(r"`([^`\n]+)`", text)
+
+
+def missing_files(names: list[str]) -> list[str]:
+    """Names of files and folders of the project that do not exist; NAME stands for any name."""
+    tops = r"(?:filmcolor|tests|docs|scripts|samples|\.ci)"
+    named = [name for name in names if re.fullmatch(rf"{tops}/[\w./-]*", name)]
+    alone = [name for name in names if re.fullmatch(r"[A-Z]+\.md|pyproject\.toml|\.pre-.+", name)]
+    paths = [name for name in named + alone if "NAME" not in name]
+    return [name for name in paths if not (ROOT / name).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_are_named_exist(page: Path) -> None:
+    assert missing_files(quoted(page)) == []
+
+
+def test_a_file_that_is_gone_is_found() -> None:
+    names = ["filmcolor/gone.py", "docs/README.md", "tests/cli/test_NAME.py", "and/or", "GONE.md"]
+    assert missing_files(names) == ["filmcolor/gone.py", "GONE.md"]
+
+
+def test_tests_and_tables_that_are_named_exist() -> None:
+    tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
+    code = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+    for name in {*quoted(CONTRIBUTING), *quoted(ARCHITECTURE)}:
+        if re.fullmatch(r"test_\w+", name):
+            assert f"def {name}(" in tests, name
+        elif re.fullmatch(r"_?[A-Z]+(_[A-Z]+)*", name) and name not in ("NAME", "PYTHON"):
+            assert re.search(rf"^{name}\b", code + "\n" + tests, re.MULTILINE), name
+
+
+def test_the_map_lists_every_module() -> None:
+    """One row a package, whose last cell has its modules."""
+    rows = re.findall(
+        r"^\| `(filmcolor/[\w/]*)` \|.*\| (.+) \|$", ARCHITECTURE.read_text("utf-8"), re.MULTILINE
+    )
+    listed = {folder: re.findall(r"`(\w+)`", names) for folder, names in rows}
+    packages = {path.parent for path in PACKAGE.rglob("__init__.py")}
+    assert set(listed) == {f"{path.relative_to(ROOT).as_posix()}/" for path in packages}
+    elsewhere = {"__init__", "__main__", "_version", "api"}
+    for folder, names in listed.items():
+        modules = {path.stem for path in (ROOT / folder).glob("*.py")} - elsewhere
+        if folder == "filmcolor/cli/":
+            assert set(names) <= modules and "the other commands" in dict(rows)[folder]
+        else:
+            assert sorted(names) == sorted(modules), folder
+
+
+def test_the_map_shows_the_floors_of_the_contract() -> None:
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (layers,) = (one["layers"] for one in contract["tool"]["importlinter"]["contracts"])
+    drawn = ARCHITECTURE.read_text(encoding="utf-8").split("```")[1].strip().splitlines()
+    floors = [re.split(r"\s{2,}", line)[0] for line in drawn]
+    assert floors == [*layers[:-1], "modules without a package"]
+
+
+def test_packages_say_what_they_are_and_where_to_begin() -> None:
+    """The reading order of a package's docstring names modules of it."""
+    for path in PACKAGE.rglob("__init__.py"):
+        words = re.match(r'"""(.+?)"""', path.read_text(encoding="utf-8"), re.DOTALL)
+        assert words, path
+        order = re.search(r"Reading order: (.+?)\.(?:\s|$)", words[1], re.DOTALL)
+        assert order or path.parent == PACKAGE, path
+        for name in re.findall(r"`(\w+)`", order[1] if order else ""):
+            there = path.parent / name
+            assert there.with_suffix(".py").exists() or (there / "__init__.py").exists(), name

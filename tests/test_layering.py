@@ -170,6 +170,13 @@ def test_help_imports_nothing_heavy(line: str) -> None:
     assert result.returncode == 0
 
 
+def test_help_of_every_command_imports_nothing_heavy() -> None:
+    code = "from filmcolor.cli import commands, main\n"
+    code += "codes = [main([name, '--help']) for name in commands.commands]\n"
+    code += f"import sys\nsys.exit(9 if any(codes) or {HEAVY!r} & set(sys.modules) else 0)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
 def test_a_heavy_import_would_be_seen() -> None:
     test_end = f"import cv2\nimport sys\nsys.exit(9 if {HEAVY!r} & set(sys.modules) else 0)"
     assert subprocess.run([sys.executable, "-c", test_end], timeout=60).returncode == 9

@@ -1,7 +1,7 @@
 """The command line: one file a command; here errors become lines and exit codes.
 
 The only layer that prints. Nothing heavy is imported before a command needs it, so that help comes
-at once.
+at once. Reading order: `arguments`, `lines`, `run`, `run_options`, `display`.
 
 Exit codes: 0 done (also when whoever reads our output has gone), 1 some pictures of a folder
 failed, a result does not hold, or the system refused something; 2 to 5 as in `errors` (2 also for a

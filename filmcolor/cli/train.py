@@ -41,6 +41,9 @@ Recipes:
   dcgan      strided U-Net that paints Lab at 64 px; phases gan, l2
   rgb-gan    encoder and decoder that paint RGB at 120 px; phases mse, gan
   rgb-gan-b  the same with twice the learning rate
+  sr         upscaler: makes luma larger, no colour; phases l1, adversarial
+  sr-film    the same on worn pictures
+  sr-fine    as sr, a larger network
   FILE.toml  one of your own: copy the [recipe] part of a run's config.toml
 
 \b

@@ -1,1 +1,4 @@
-"""One film: its plan, and the chain of stages that colours it."""
+"""One film: its plan, and the chain of stages that colours it.
+
+Reading order: `plan`, `analyze`, `chain`, `shot_models`.
+"""

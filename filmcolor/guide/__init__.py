@@ -1,1 +1,5 @@
-"""Colours that people know: stills and strokes, carried through the shots that they belong to."""
+"""Colours that people know: stills, strokes, references, and the plan of a film's shots.
+
+Reading order: `plan_file`, `user_hints`, `shot_choices`, `build_hints`, `propagate`,
+`spread`, `match`.
+"""

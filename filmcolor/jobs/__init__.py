@@ -1,1 +1,5 @@
-"""What one command does from beginning to end: films, pictures, batches, plans, stills."""
+"""What one command does from beginning to end, as a generator of events.
+
+Reading order: `film`, `pictures`, `batch`, `ray_batch`, `plan_file`, `stills`, `preview`,
+`sidecar`.
+"""

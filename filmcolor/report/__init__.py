@@ -1,0 +1,4 @@
+"""The page on a film and its result.
+
+Reading order: `make`, `gather`, `facts`, `remarks`, `page`.
+"""

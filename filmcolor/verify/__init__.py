@@ -1,0 +1,4 @@
+"""The proof that a coloured film is its source with nothing but colour added; no networks.
+
+Reading order: `check`, `film`, `picture`, `tally`, `streams`, `packets`, `findings`.
+"""

@@ -101,14 +101,6 @@ def test_what_was_given_beside_a_plan_is_insisted_on(job: Job, film: str) -> Non
     assert set(job.options.insisted) == {"saturation", "hue_shift"}
 
 
-def test_the_readme_names_every_option() -> None:
-    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    table = text.partition("## Options")[2].partition("##")[0]
-    for param in commands.commands["run"].params:
-        if isinstance(param, click.Option):
-            assert all(f"`{name}`" in table for name in param.opts if len(name) > 2), param.opts
-
-
 def colored(**choices: object) -> RunOptions:
     return RunOptions(color=ColorOptions(**choices))  # type: ignore[arg-type]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from filmcolor.errors import MediaError, OptionError
 from filmcolor.guide.plan_file import (
+    _PLAIN,
     _RANGES,
     Choices,
     PlanFile,
@@ -116,6 +118,16 @@ def test_everything_is_explained_in_comments_alone(tmp_path: Path) -> None:
     ):
         assert f"#   {key} = " in head
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_every_choice_is_read_and_explained() -> None:
+    by_hand = {"model", "upscale_model", "stills", "strokes", "reference"}
+    assert {*_RANGES, *_PLAIN, *by_hand} == {field.name for field in fields(Choices)}
+    page = Path(__file__).parents[2] / "docs" / "guiding.md"
+    table = page.read_text(encoding="utf-8").partition("| key |")[2]
+    head = plan_text(PlanFile(shots=(PlanShot(Fraction(0)),))).partition("[film]\n")[0]
+    for field in fields(Choices):
+        assert f"`{field.name}`" in table and field.name in head, field.name
 
 
 def test_ranges_are_those_of_the_options() -> None:

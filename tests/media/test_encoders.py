@@ -42,6 +42,10 @@ def test_the_table_has_every_codec_of_the_options() -> None:
     assert all(entry.codec == name for name, entry in ENCODERS.items())
 
 
+def test_every_software_encoder_is_tried() -> None:
+    assert set(SOFTWARE) == {codec for codec in get_args(Codec) if not codec.endswith("_nvenc")}
+
+
 @pytest.mark.parametrize("codec", SOFTWARE)
 def test_the_table_promises_what_the_build_takes(codec: Codec) -> None:
     encoder = ENCODERS[codec]

@@ -13,6 +13,8 @@ import pytest
 from PIL import Image
 
 from filmcolor.errors import MediaError, NameTakenError, OptionError
+from filmcolor.media.images.fields import HOLDS
+from filmcolor.media.images.formats import format_of_suffix
 from filmcolor.media.images.picture import Picture
 from filmcolor.media.images.reader import read_picture
 from filmcolor.media.images.writer import write_picture
@@ -33,6 +35,10 @@ from tests.media.stills import (
 LABEL = "colorized by filmcolor 1.2.3, a model"
 LOSSLESS = (".png", ".tif", ".bmp")
 GREY_FILES = (".png", ".jpg", ".tif", ".webp", ".bmp")
+
+
+def test_every_format_is_tried() -> None:
+    assert {format_of_suffix(Path(f"x{suffix}")) for suffix in GREY_FILES} == set(HOLDS)
 
 
 def written(picture: Picture, target: Path, seed: int = 0) -> Picture:

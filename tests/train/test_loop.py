@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,8 +15,10 @@ from filmcolor.models.base import Generator, Hint
 from filmcolor.models.card import ModelCard
 from filmcolor.models.discriminators import PatchDiscriminator
 from filmcolor.models.mobilenet_unet import MobileNetEncoder, MobileNetUNet, MobileNetUNetConfig
+from filmcolor.models.subpixel import SubpixelConfig, SubpixelNet
 from filmcolor.train.crops import CropSource
 from filmcolor.train.degrade import DegradeSettings
+from filmcolor.train.features import VggFeatures
 from filmcolor.train.hints import HintSettings
 from filmcolor.train.loop import StepReport, train
 from filmcolor.train.losses import AbBins
@@ -103,6 +105,23 @@ def test_losses_fall_and_are_reported() -> None:
     assert reports[-1].epoch == pytest.approx(60 * 4 / 6)
     assert all(report.images_per_second > 0 for report in reports)
     assert all(0 < report.data_share < 0.5 for report in reports)
+
+
+def test_every_loss_has_a_term() -> None:
+    """A weight without its term in the update would do nothing."""
+    weighted = Losses(**{field.name: 1.0 for field in fields(Losses)})
+    of_color, of_luma = replace(weighted, features=0.0), Losses(features=1.0, l1=1.0)
+    recipe = replace(RECIPE, phases=(replace(AGAINST, head_start=0, losses=of_color),))
+    trainer = new_trainer(recipe, teacher=MobileNetEncoder(channels=3))
+    trainer.start_phase(0)
+    rgb = torch.rand(2, 3, 32, 32)
+    terms = set(trainer.update(rgb)) - {"discriminator"}
+    assert terms == {field.name for field in fields(Losses)} - {"features"}
+    upscaling = Recipe("up", "", "subpixel", (Phase("p", size=32, losses=of_luma),), ema=0.0)
+    upscaler = SubpixelNet(SubpixelConfig(width=4, layers=2))
+    upscaling_trainer = Trainer(upscaler, None, upscaling, features=VggFeatures())
+    upscaling_trainer.start_phase(0)
+    assert set(upscaling_trainer.update(rgb)) == {"features", "l1"}
 
 
 def test_phases_follow_each_other_with_their_own_losses_and_rates() -> None:

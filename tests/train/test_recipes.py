@@ -104,6 +104,18 @@ NARROW: dict[str, dict[str, int]] = {
     "rgb-gan": {"width": 4},
 }
 """Networks that learn the same in a fraction of the time."""
+ELSEWHERE = {"rgb-gan-b", "sr", "sr-film", "sr-fine"}
+"""Recipes that other tests train, or that differ from one of these in a number."""
+
+
+def test_every_recipe_is_tried() -> None:
+    assert {*NARROW, *ELSEWHERE} == set(RECIPES)
+
+
+def test_help_describes_every_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--help"]) == 0
+    described = capsys.readouterr().out.partition("Recipes:")[2].partition("Examples:")[0]
+    assert {line.split()[0] for line in described.splitlines() if line.strip()} >= set(RECIPES)
 
 
 @pytest.mark.slow

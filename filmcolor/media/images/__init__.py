@@ -1,1 +1,4 @@
-"""Still pictures in and out. Pixels stay as stored: the EXIF orientation is kept with them."""
+"""Still pictures in and out. Pixels stay as stored: the EXIF orientation is kept with them.
+
+Reading order: `formats`, `picture`, `reader`, `samples`, `writer`, `fields`.
+"""

@@ -1,1 +1,4 @@
-"""Files in: opened, probed, decoded."""
+"""Films in: opened, probed, decoded.
+
+Reading order: `open`, `probe`, `film_reader`, `packets`, `timestamps`, `planes`.
+"""
