@@ -72,7 +72,9 @@ def test_the_last_of_two_joins(
     assert not any(isinstance(event, Analyzing) for event in events)  # the first has looked
     count = json.loads((folder / "plan.json").read_text())["segments"]
     by_second = in_ledger(folder)[1:]
-    assert count // 2 in by_second[:2]  # after one more of the first, which looks ahead
+    # It begins in its own half: at its first segment, or where the first, which looks ahead, has
+    # taken that one already, at the next. The first may have finished one more meanwhile.
+    assert {count // 2, count // 2 + 1} & set(by_second[:2])
     left = events[-1]
     assert isinstance(left, Finished) and not left.whole and 0 < left.done < FRAMES
     assert not target.exists() and folder.exists()
