@@ -115,7 +115,7 @@ class VideoInfo:
     source_format: str
     """FFmpeg's name of the decoded pixel format, such as "yuv420p10le"."""
     layout: PixelLayout
-    """What `decode` delivers: the nearest layout that loses no depth and no luma detail."""
+    """What `film_reader` delivers: the nearest layout that loses no depth and no luma detail."""
     tags: ColorTags
     """As they go out again: after a conversion (see `conversion`), those of the converted
     planes.

@@ -1,6 +1,6 @@
 """Colours several films and picture folders, one after another; a bad one does not stop the rest.
 
-What one film takes is `pipeline`'s business.
+What one film takes is the business of `jobs.film`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Wires the stages into the job of a film, and tells how it goes by yielding events.
 
-    plan    decode -> shots, drift of their palettes        planning
-    colour  decode -> infer -> smooth -> compose            film_stages
+    plan    decode -> shots, drift of their palettes        film.analyze
+    colour  decode -> infer -> smooth -> compose            film.chain
     keep    encode, segment by segment; join                segments
 
 Decoding runs ahead in one bounded thread, and everything up to composing in another, so that the

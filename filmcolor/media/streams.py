@@ -1,6 +1,6 @@
 """What becomes of the source's other streams: copied, converted, attached, or named as lost.
 
-Decided before the run from the opened source; nothing is written here (see `copier`).
+Decided before the run from the opened source; nothing is written here (see `stream_copy`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a decoder gave for a film, and what was wrong with the film on the way through it.
 
-Words of `decoding`, `clock` and `decode`; decodes nothing.
+Words of `packets`, `timestamps` and `film_reader`; decodes nothing.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class FilmReader:
     own times, and brings frames of another size to that of the first. Notices count them.
 
     Use as a context manager. Raises `MediaError` for what cannot be read as a film, and when
-    reading hangs (see `patience`).
+    reading hangs (see `watchdog`).
     """
 
     def __init__(self, path: str, on_error: OnError = "stop") -> None:

@@ -1,6 +1,6 @@
 """Pictures that are all of a kind: one size and layout from the first to the last, whole if wished.
 
-Works on the frames of `decode` on their way; reads no file.
+Works on the frames of `film_reader` on their way; reads no file.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Opening a film for reading: what can go wrong is said in one line, in filmcolor's own errors.
 
-Used by `probe` and `decode`, and by whoever else needs the source's packets. Decodes nothing.
+Used by `probe` and `film_reader`, and by whoever else needs the source's packets. Decodes nothing.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Either the first thing that cannot be decoded is an error that names its place (`strictly`), or the
 last good picture stands in for what is missing, at the times of what is missing (`repeating`).
-Opens no file; the order and the times of whole films belong to `clock` and `decode`.
+Opens no file; the order and the times of whole films belong to `timestamps` and
+`film_reader`.
 """
 
 from __future__ import annotations
