@@ -25,6 +25,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from filmcolor.media.write.scheduling import ordinary_scheduling
 from filmcolor.types import ColorTags
 
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
@@ -174,7 +175,8 @@ def make_clip(
         picture = _add_cover(film, is_mov=is_mov) if cover else None
         if chapters:
             film.set_chapters([_chapter(n, *entry) for n, entry in enumerate(chapters)])
-        film.start_encoding()
+        with ordinary_scheduling():
+            film.start_encoding()
         if picture is not None:
             film.mux(_packet(jpeg_bytes(), picture, 0))
         for start, end, text in subtitles:

@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from filmcolor.errors import OptionError
 from filmcolor.media.write.encoders import ENCODERS, LARGE_PIXELS, Encoder, available_formats
+from filmcolor.media.write.scheduling import ordinary_scheduling
 from filmcolor.options import EncodeOptions
 from filmcolor.types import Chroma, ColorTags, Notice, PixelLayout, Siting
 
@@ -268,7 +269,8 @@ class EncoderSettings:
             raise OptionError(f"--codec {self.encoder.codec}: not a video encoder in this build")
         self.apply(context)
         try:
-            context.open()
+            with ordinary_scheduling():
+                context.open()
         except (av.FFmpegError, ValueError) as error:
             reason = error.strerror if isinstance(error, av.FFmpegError) else str(error)
             if self.encoder.library.endswith("_nvenc"):

@@ -24,6 +24,7 @@ from filmcolor.media.timebase import Chapter, Clock, DecodeClock, fit_chapters, 
 from filmcolor.media.write.containers import labelled
 from filmcolor.media.write.encoder_settings import quiet_libraries
 from filmcolor.media.write.output_plan import PIPE, OutputPlan
+from filmcolor.media.write.scheduling import ordinary_scheduling
 from filmcolor.media.write.stream_copy import StreamCopier
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO)
@@ -211,11 +212,13 @@ class FilmMuxer:
             )
         film, encoded = self._film.codec_context, self._encoded
         if encoded is not None:
-            film.open()
+            with ordinary_scheduling():
+                film.open()
             # Some encoders have none of their own, and what stands there is the segment file's.
             if film.extradata is not None and encoded.extradata is not None:
                 film.extradata = encoded.extradata
-        self._container.start_encoding()
+        with ordinary_scheduling():
+            self._container.start_encoding()
         depth = self._settings.reorder_depth(film) if encoded is None else encoded.reorder
         self._decoding = DecodeClock(depth)
         if self._copier is not None:

@@ -59,6 +59,7 @@ from filmcolor.media.write.encoder_settings import (
 )
 from filmcolor.media.write.encoders import find_encoder
 from filmcolor.media.write.plan_notices import legacy_notices, source_notices, text_notices
+from filmcolor.media.write.scheduling import ordinary_scheduling
 from filmcolor.media.write.y4m import y4m_notice
 from filmcolor.options import OnError, RunOptions
 from filmcolor.types import ColorTags, Notice, PixelLayout, Siting, VideoInfo
@@ -253,7 +254,8 @@ def _holds_film(container: Container, settings: EncoderSettings) -> bool:
         if not isinstance(stream, av.VideoStream):
             return False
         settings.apply(stream.codec_context)
-        trial.start_encoding()
+        with ordinary_scheduling():
+            trial.start_encoding()
     except (av.FFmpegError, ValueError):
         return False
     finally:

@@ -34,6 +34,7 @@ from filmcolor.media.write.encoder_input import Pacer, encoder_picture
 from filmcolor.media.write.encoder_settings import EncoderSettings, quiet_libraries
 from filmcolor.media.write.muxer import writing_errors
 from filmcolor.media.write.output_plan import OutputPlan
+from filmcolor.media.write.scheduling import ordinary_scheduling
 from filmcolor.types import ColorFrame
 
 _TICK = Fraction(1, 1000)
@@ -99,7 +100,8 @@ class SegmentWriter:
                 )
                 self._stream = self._settings.add_stream(self._container)
                 self._stream.time_base = _TICK
-                self._container.start_encoding()
+                with ordinary_scheduling():
+                    self._container.start_encoding()
                 # Room for decoding times, which the file's format wants and nobody reads.
                 self._shift = self._settings.reorder_depth(self._stream.codec_context)
         except BaseException:
