@@ -9,6 +9,7 @@ from collections import namedtuple
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,12 @@ import pytest
 from filmcolor import disk_space as disk_room
 from filmcolor.disk_space import check_room, least_bytes, missing_room, size_text
 from filmcolor.errors import FilmcolorError, JobError
+from filmcolor.events import Event, Notice, Progress
 from filmcolor.guide.propagate import PLACE_BYTES, ShotCarry
 from filmcolor.jobs.film import color_film
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Stroke
 from filmcolor.segments.workfolder import default_folder
-from filmcolor.types import Event, Notice, Progress
+from filmcolor.throttle import Throttle
 from tests.cli.play import ONE_THREAD
 from tests.clips import decode_film, make_clip
 
@@ -70,7 +72,7 @@ def test_a_film_that_grows_too_large_is_told_of_once(
     source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
     make_clip(source, frames=100, rate=Fraction(4), cuts=[25, 50, 75])
     monkeypatch.setattr(disk_room, "_LEAST_BYTES", {"ffv1": 0.0})
-    monkeypatch.setattr("filmcolor.segments.make._REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("filmcolor.segments.make.Throttle", partial(Throttle, 0.0))
     with_free(monkeypatch, 10_000)
     events: list[Event] = list(color_film(str(source), str(target), OPTIONS))
     told = [e for e in events if isinstance(e, Notice) and "more will be needed" in e.text]
@@ -178,7 +180,7 @@ def test_a_folder_that_goes_in_the_middle_is_one_line(
 ) -> None:
     source, target = tmp_path / "in.mkv", tmp_path / "out" / "film.mkv"
     make_clip(source, frames=100, rate=Fraction(4), cuts=[25, 50, 75])
-    monkeypatch.setattr("filmcolor.segments.make._REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("filmcolor.segments.make.Throttle", partial(Throttle, 0.0))
     options = replace(OPTIONS, work=str(tmp_path / "work"))
     target.parent.mkdir()
     job = color_film(str(source), str(target), options)

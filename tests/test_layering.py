@@ -16,8 +16,8 @@ from importlinter.cli import lint_imports
 PACKAGE = Path(__file__).parents[1] / "filmcolor"
 
 BASE = {
-    *("_version", "disk_space", "errors", "files_read", "memory", "options", "prefetch"),
-    *("timecode", "typed", "types"),
+    *("_version", "disk_space", "errors", "events", "files_read", "hashing", "memory"),
+    *("options", "prefetch", "throttle", "timecode", "typed", "types"),
 }
 """Modules below all packages."""
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import NameTakenError, OptionError
+from filmcolor.events import Analyzing, PictureDone, Started
 from filmcolor.extract.job import write_frame
 from filmcolor.jobs.batch import BatchItem, color_batch
 from filmcolor.jobs.film import color_film
@@ -29,7 +30,6 @@ from filmcolor.options import (
 )
 from filmcolor.report.make import write_report
 from filmcolor.segments.workfolder import default_folder
-from filmcolor.types import Analyzing, PictureDone, Started
 from filmcolor.visual.compare import compare_films
 from tests.clips import decode_film, luma_picture, make_clip
 

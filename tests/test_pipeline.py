@@ -17,23 +17,22 @@ from PIL import Image
 
 from filmcolor import __version__
 from filmcolor.errors import JobError, MediaError, OptionError
-from filmcolor.jobs.film import StageClock, color_film
-from filmcolor.jobs.pictures import color_pictures
-from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Smoothing
-from filmcolor.stages.infer import View
-from filmcolor.types import (
-    AbMap,
+from filmcolor.events import (
     Analyzing,
     Event,
     Finished,
-    Frame,
     Joining,
     Notice,
     PictureDone,
     Progress,
     Started,
 )
+from filmcolor.jobs.film import StageClock, color_film
+from filmcolor.jobs.pictures import color_pictures
+from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Smoothing
+from filmcolor.stages.infer import View
+from filmcolor.types import AbMap, Frame
 from tests import memory
 from tests.bold_model import write_bold_model
 from tests.clips import Plane, decode_film, luma_picture, make_clip, plane_codes

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from filmcolor.analysis.shots import find_shots
+from filmcolor.events import Analyzing
 from filmcolor.film import analyze as planning
 from filmcolor.film.analyze import analyze_film, settle_stride
 from filmcolor.film.plan import FilmPlan
@@ -26,7 +27,7 @@ from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.stages.chroma_drift import SPACING
 from filmcolor.stages.infer import View
 from filmcolor.stages.view import film_view
-from filmcolor.types import Analyzing, Frame
+from filmcolor.types import Frame
 from tests.clips import make_clip
 
 

@@ -13,11 +13,12 @@ import pytest
 
 from filmcolor.cli import main
 from filmcolor.errors import OptionError
+from filmcolor.events import Finished
 from filmcolor.jobs import preview
 from filmcolor.jobs.preview import preview_film, telling_frames
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.options import ColorOptions, PreviewOptions, RunOptions
-from filmcolor.types import Finished, Frame
+from filmcolor.types import Frame
 from tests.clips import luma_picture, make_clip
 from tests.upscalers import write_upscaler
 

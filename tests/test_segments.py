@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import FilmcolorError, JobError
+from filmcolor.events import Analyzing, Event, Joining, Notice, Progress, Started
 from filmcolor.jobs.film import color_film
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.segments.workfolder import default_folder
-from filmcolor.types import Analyzing, Event, Joining, Notice, Progress, Started
 from tests.cli.play import is_running, start
 from tests.clips import Plane, make_clip, plane_codes
 from tests.test_workfolder import content

@@ -14,11 +14,11 @@ import pytest
 
 from filmcolor.cli import main
 from filmcolor.errors import JobError
+from filmcolor.events import Analyzing, Event, Finished
 from filmcolor.jobs.film import color_film
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.segments import lease
 from filmcolor.segments.workfolder import WorkFolder, default_folder
-from filmcolor.types import Analyzing, Event, Finished
 from tests.cli.play import start
 from tests.clips import Plane, make_clip
 from tests.test_segments import in_ledger, planes, same

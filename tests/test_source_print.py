@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from filmcolor.errors import JobError, MediaError
+from filmcolor.events import Notice, Progress
 from filmcolor.jobs.film import color_film
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.segments.source_fingerprint import SourceWatch, source_print
 from filmcolor.segments.workfolder import default_folder
-from filmcolor.types import Notice, Progress
+from filmcolor.throttle import Throttle
 from tests.clips import decode_film, make_clip
 
 OPTIONS = RunOptions(
@@ -98,7 +100,7 @@ def test_parts_of_two_films_are_never_joined(
     monkeypatch: pytest.MonkeyPatch,
     way: str,
 ) -> None:
-    monkeypatch.setattr("filmcolor.segments.make._REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("filmcolor.segments.make.Throttle", partial(Throttle, 0.0))
     source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
     source.write_bytes(films[0])
     folder = default_folder(str(target))

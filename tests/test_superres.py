@@ -17,12 +17,13 @@ from PIL import Image
 
 from filmcolor import disk_space as disk_room
 from filmcolor.errors import JobError, OptionError
+from filmcolor.events import Notice
 from filmcolor.jobs.film import color_film
 from filmcolor.jobs.pictures import color_pictures
 from filmcolor.models.checkpoint import load_upscaler
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, VerifyOptions
 from filmcolor.stages.upscale import Enlarger, area_reduced, enlarged, enlarged_frame
-from filmcolor.types import Frame, Luma, Notice
+from filmcolor.types import Frame, Luma
 from filmcolor.verify.check import verify_film
 from filmcolor.verify.findings import VerifyReport
 from filmcolor.verify.picture import brought_down

@@ -19,8 +19,9 @@ from filmcolor.cli.arguments import (
     part_options,
     quiet_option,
     section_option,
-    signals_interrupt,
 )
+from filmcolor.cli.display import open_display
+from filmcolor.cli.run_command import running
 from filmcolor.errors import OptionError
 from filmcolor.options import FilmMeasureOptions, Look, Precision
 
@@ -223,15 +224,16 @@ def evaluate_command(
     of models that colour the same luma with smoothing and without.
     """
     from filmcolor.cli.evaluate_films import run_films
-    from filmcolor.cli.evaluate_photos import run_photos
+    from filmcolor.cli.evaluate_photos import PhotoChoices, run_photos
     from filmcolor.cli.evaluate_upscalers import are_upscalers, run_upscalers
+    from filmcolor.cli.run_table import MEASURED
 
     is_film = truth is not None or bool(results)
-    _check(ctx, is_photo=bool(val), is_film=is_film)
-    for option, path in (("--sheet", sheet), ("--plot", plot)):
-        if path is not None and Path(path).suffix.lower() != ".png":
-            raise OptionError(f"{option} {path}: give a name that ends in .png")
-    with signals_interrupt():
+    with running(display := open_display(MEASURED, quiet=quiet)):
+        _check(ctx, is_photo=bool(val), is_film=is_film)
+        for option, path in (("--sheet", sheet), ("--plot", plot)):
+            if path is not None and Path(path).suffix.lower() != ".png":
+                raise OptionError(f"{option} {path}: give a name that ends in .png")
         if is_film:
             if files_only and given_options(ctx, ("models",)):
                 raise OptionError("--model does not go with --files-only, which uses no model")
@@ -247,25 +249,13 @@ def evaluate_command(
                 start_seconds=start_seconds,
                 duration_seconds=duration_seconds,
             )
-            run_films(options, plot, by_shot=by_shot, quiet=quiet, as_json=as_json)
-        elif are_upscalers(models):
-            run_upscalers(
-                models, val, limit, short_side, device, sheet, sheet_pictures, as_json=as_json
-            )
+            run_films(options, plot, display, by_shot=by_shot, as_json=as_json)
         else:
-            run_photos(
-                models,
-                look,
-                precision,
-                val,
-                limit,
-                short_side,
-                device,
-                sheet,
-                sheet_pictures,
-                quiet=quiet,
-                as_json=as_json,
+            chosen = PhotoChoices(
+                models, look, precision, val, limit, short_side, device, sheet, sheet_pictures
             )
+            measure = run_upscalers if are_upscalers(models) else run_photos
+            measure(chosen, display, as_json=as_json)
 
 
 def _check(ctx: click.Context, *, is_photo: bool, is_film: bool) -> None:

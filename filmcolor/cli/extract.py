@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import click
 
 from filmcolor.cli.arguments import (
-    Interrupted,
     SectionedCommand,
     check_source,
     choices,
     debug_option,
-    exit_code,
     json_option,
     output_option,
     overwrite_option,
     part_options,
     quiet_option,
     section_option,
-    signals_interrupt,
 )
+from filmcolor.cli.display import open_display
+from filmcolor.cli.run_command import running, show_all
 from filmcolor.errors import MediaError, OptionError
+from filmcolor.events import Event, Extracted, FrameWritten
 from filmcolor.extract.settings import LARGEST_PER_SHOT, ExtractSettings, FrameFormat
-
-if TYPE_CHECKING:
-    from filmcolor.cli.extract_display import ExtractDisplay
-    from filmcolor.extract.events import Extracted
 
 _DEFAULT = ExtractSettings()
 _FULL_SIZE = 0
+_GOES_ON = "; the same command goes on from there."
 
 _EPILOG = """\b
 Examples:
@@ -157,24 +152,27 @@ def extract_command(
     off, the picture is turned upright and its pixels are made square. A last line says how many
     frames were kept, and why the others were not. FILM may be - for Y4M on standard input.
     """
-    from filmcolor.cli.extract_display import open_extract_display
+    from filmcolor.cli.extract_table import EXTRACT
 
-    with (
-        signals_interrupt(),
-        open_extract_display(quiet=quiet, as_json=as_json) as display,
-    ):
-        try:
-            place = _check(films, folder)
-            settings = _settings(chosen)
-            result = _extract(display, films, place, settings, format, overwrite=overwrite)
-        except KeyboardInterrupt as stop:
-            number = stop.exit_code - 128 if isinstance(stop, Interrupted) else signal.SIGINT
-            left = f"frames written: {display.written}; the same command goes on from there."
-            raise Interrupted(left, signal_number=number) from None
-        except Exception as error:
-            if code := exit_code(error):
-                display.failed(error, code)
-            raise
+    written = 0
+
+    def count(event: Event) -> None:
+        nonlocal written
+        written += isinstance(event, FrameWritten) and event.status == "done"
+
+    def left() -> str:
+        return f"frames written: {written}" + (_GOES_ON if written else "")
+
+    display = open_display(EXTRACT, quiet=quiet, as_json=as_json)
+    with running(display, left):
+        place = _check(films, folder)
+        settings = _settings(chosen)
+        from filmcolor.extract.job import extract_films
+
+        events = extract_films(films, place, settings, format=format, overwrite=overwrite)
+        result = show_all(display, events, count)
+        assert isinstance(result, Extracted)
+        _check_kept(result)
     if result.failed:
         ctx.exit(1)
 
@@ -198,32 +196,13 @@ def _check(films: Sequence[str], folder: str | None) -> str:
     return folder
 
 
-def _extract(
-    display: ExtractDisplay,
-    films: Sequence[str],
-    folder: str,
-    settings: ExtractSettings,
-    format: FrameFormat,
-    *,
-    overwrite: bool,
-) -> Extracted:
-    """Show every event; raises `MediaError` when no frame was kept."""
-    from filmcolor.cli.extract_display import reasons_text
-    from filmcolor.extract.events import Extracted
-    from filmcolor.extract.job import extract_films
+def _check_kept(result: Extracted) -> None:
+    """Raise `MediaError` when no frame was kept of films that could be read."""
+    from filmcolor.cli.extract_table import reasons_text
 
-    result: Extracted | None = None
-    events = extract_films(films, folder, settings, format=format, overwrite=overwrite)
-    with closing(events):
-        for event in events:
-            display.show(event)
-            if isinstance(event, Extracted):
-                result = event
-    assert result is not None
     if result.counts.kept == 0 and result.failed < result.films:
         why = reasons_text(result.counts)
         raise MediaError(f"no frame is worth keeping ({why}); give films in colour")
-    return result
 
 
 def _settings(chosen: Mapping[str, Any]) -> ExtractSettings:

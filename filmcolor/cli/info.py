@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from filmcolor.cli.arguments import check_source, debug_option, default_target
-from filmcolor.cli.lines import write_json, write_lines
+from filmcolor.cli.display.terminal import write_json, write_lines
 from filmcolor.cli.models import card_fields, card_lines, fact_lines
 from filmcolor.errors import FilmcolorError
 from filmcolor.options import EncodeOptions, RunOptions

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from filmcolor.cli.arguments import debug_option
-from filmcolor.cli.lines import write_json, write_line
+from filmcolor.cli.display.terminal import write_json, write_line
 from filmcolor.errors import JobError
 
 if TYPE_CHECKING:

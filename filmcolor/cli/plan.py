@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import click
 
 from filmcolor.cli.arguments import (
-    Interrupted,
     SectionedCommand,
     check_source,
     debug_option,
-    exit_code,
     json_option,
     output_option,
     overwrite_option,
     quiet_option,
     section_option,
-    signals_interrupt,
 )
+from filmcolor.cli.display import open_display
+from filmcolor.cli.run_command import running, show_all
 from filmcolor.cli.stills import chosen_options, shot_options
 from filmcolor.errors import OptionError
 
@@ -66,30 +64,19 @@ def plan_command(film: str, target: str | None, quiet: bool, as_json: bool, **ch
     model, stills and strokes that are right, or that it is left grey; and you may correct where
     shots begin and end. `filmcolor run FILM --plan FILE.toml` obeys.
     """
-    from filmcolor.cli.display import open_display
-    from filmcolor.jobs.plan_file import plan_film
+    from filmcolor.cli.run_table import RUN
 
-    with (
-        signals_interrupt(),
-        open_display(quiet=quiet, as_json=as_json, film_on_stdout=False) as display,
-    ):
-        try:
-            options = chosen_options(chosen)
-            if not check_source(film):
-                raise OptionError(f"{film}: is no film; plans are for films")
-            if film == "-":
-                raise OptionError("-: a plan is made of a film file; a pipe cannot be read twice")
-            place = target or str(Path(film).with_name(f"{Path(film).stem}.toml"))
-            with closing(plan_film(film, place, options)) as events:
-                for event in events:
-                    display.show(event)
-        except KeyboardInterrupt as stop:
-            number = stop.exit_code - 128 if isinstance(stop, Interrupted) else 2
-            raise Interrupted("no plan was written.", signal_number=number) from None
-        except Exception as error:
-            if code := exit_code(error):
-                display.failed(error, code)
-            raise
+    display = open_display(RUN, quiet=quiet, as_json=as_json)
+    with running(display, lambda: "no plan was written."):
+        options = chosen_options(chosen)
+        if not check_source(film):
+            raise OptionError(f"{film}: is no film; plans are for films")
+        if film == "-":
+            raise OptionError("-: a plan is made of a film file; a pipe cannot be read twice")
+        place = target or str(Path(film).with_name(f"{Path(film).stem}.toml"))
+        from filmcolor.jobs.plan_file import plan_film
+
+        show_all(display, plan_film(film, place, options))
 
 
 debug_option(plan_command)

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import fields
 from typing import Any, get_args
 
 import click
 
 from filmcolor.cli.arguments import (
-    Interrupted,
     SectionedCommand,
     choices,
     debug_option,
     device_option,
-    exit_code,
     json_option,
     output_option,
     overwrite_option,
     part_options,
     quiet_option,
     section_option,
-    signals_interrupt,
     upscale_options,
 )
+from filmcolor.cli.display import open_display
+from filmcolor.cli.display.base import Display
+from filmcolor.cli.run_command import running, show_all
 from filmcolor.errors import OptionError
+from filmcolor.events import Progress
 from filmcolor.options import ColorOptions, Look, RunOptions
 
 _COLOR = ColorOptions()
@@ -153,28 +153,22 @@ def stills_command(
     size, and save them as PNG or JPEG: `filmcolor run FILM --stills FOLDER` takes them as truth.
     Only the colours of a still count, not its brightness.
     """
-    from filmcolor.cli.display import open_display
-    from filmcolor.jobs.stills import write_stills
+    from filmcolor.cli.run_table import RUN
 
-    if not folder:
-        raise OptionError("-o is missing: give a folder for the stills")
-    options = chosen_options(chosen)
-    with (
-        signals_interrupt(),
-        open_display(quiet=quiet, as_json=as_json, film_on_stdout=False) as display,
-        closing(write_stills(film, folder, options)) as events,
-    ):
-        try:
-            for event in events:
-                display.show(event)
-        except KeyboardInterrupt as stop:
-            number = stop.exit_code - 128 if isinstance(stop, Interrupted) else 2
-            text = "the stills that were written are kept."
-            raise Interrupted(text, signal_number=number) from None
-        except Exception as error:
-            if code := exit_code(error):
-                display.failed(error, code)
-            raise
+    display = open_display(RUN, quiet=quiet, as_json=as_json)
+    with running(display, lambda: _left(display)):
+        if not folder:
+            raise OptionError("-o is missing: give a folder for the stills")
+        options = chosen_options(chosen)
+        from filmcolor.jobs.stills import write_stills
+
+        show_all(display, write_stills(film, folder, options))
+
+
+def _left(display: Display) -> str:
+    written = display.last(Progress)
+    some = written is not None and written.done > 0
+    return "the stills that were written are kept." if some else "no still was written."
 
 
 debug_option(stills_command)

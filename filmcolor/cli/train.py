@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
-import threading
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import click
 from click.core import ParameterSource
 
 from filmcolor import options as words
 from filmcolor.cli.arguments import (
-    Interrupted,
     SectionedCommand,
     choices,
     debug_option,
@@ -25,11 +23,11 @@ from filmcolor.cli.arguments import (
     quiet_option,
     section_option,
 )
+from filmcolor.cli.display import open_display
+from filmcolor.cli.run_command import Interrupted, caught, running, show_all
 from filmcolor.errors import OptionError
+from filmcolor.events import Event, TrainFinished, TrainStarted
 from filmcolor.options import TrainOptions
-
-if TYPE_CHECKING:
-    from filmcolor.train.events import TrainEvent
 
 _DEFAULT = TrainOptions()
 
@@ -303,26 +301,22 @@ def train_command(
     which). Pictures without colour and damaged ones are left out and named. Ctrl-C saves the run
     and says how to go on with it. The result is best.safetensors in the run's folder.
     """
-    from filmcolor.cli.train_display import open_train_display
-    from filmcolor.train.events import TrainFinished
+    from filmcolor.cli.train_table import TRAIN
 
-    stopped = False
+    stop = _Stop()
     leads = os.environ.get("RANK", "0") == "0"
-    with (
-        open_train_display(quiet=quiet or not leads, as_json=as_json and leads) as display,
-        _stop_on_signal() as stop,
-    ):
-        events = _events(ctx, data, output, resume, data_changed, chosen, stop)
-        try:
-            for event in events:
-                display.show(event)
-                stopped = isinstance(event, TrainFinished) and event.stopped
-        except Exception as error:
-            display.failed(error)
-            raise
-    if stopped:
+    display = open_display(TRAIN, quiet=quiet or not leads, as_json=as_json and leads)
+    signals = caught(stop.receive, "SIGINT", "SIGTERM", "SIGHUP")
+    with running(display, signals=signals):
+        end = show_all(display, _events(ctx, data, output, resume, data_changed, chosen, stop))
+    if isinstance(end, TrainFinished) and end.stopped:
+        begun = display.last(TrainStarted)
+        left = "nothing was trained yet."
+        if begun is not None:
+            name = shlex.quote(str(begun.folder))
+            left = f"saved; go on with: filmcolor train --resume {name}"
         number = stop.number or signal.SIGTERM  # that another process was sent
-        raise Interrupted(display.how_to_go_on(), signal_number=number)
+        raise Interrupted(left, signal_number=number)
 
 
 def _events(
@@ -333,7 +327,7 @@ def _events(
     data_changed: bool,
     chosen: dict[str, Any],
     stop: Callable[[], bool],
-) -> Iterator[TrainEvent]:
+) -> Generator[Event, None, None]:
     """Begin or go on, as asked for; `OptionError` for a mixture."""
     from filmcolor.train.run import resume_run, train_run
 
@@ -347,7 +341,7 @@ def _events(
         if data or output is not None or extra:
             what = ", ".join(["DATA"] * bool(data) + ["-o"] * (output is not None) + extra)
             raise OptionError(f"--resume goes on with the run's own options: leave out {what}")
-        return resume_run(
+        yield from resume_run(
             resume,
             recipe_name=options.recipe if "recipe" in given else None,
             length=options if set(given) & set(_LENGTHS) else None,
@@ -355,6 +349,7 @@ def _events(
             data_changed=data_changed,
             stop=stop,
         )
+        return
     if data_changed:
         raise OptionError("--data-changed goes with --resume: give the run that shall go on")
     if output is None:
@@ -362,7 +357,7 @@ def _events(
     if not data:
         raise OptionError("DATA is missing: give folders of pictures, tar shards, or films")
     command = ["filmcolor", *sys.argv[1:]]
-    return train_run(data, output, options, command=command, stop=stop)
+    yield from train_run(data, output, options, command=command, stop=stop)
 
 
 class _Stop:
@@ -374,29 +369,11 @@ class _Stop:
     def __call__(self) -> bool:
         return self.number != 0
 
-    def __bool__(self) -> bool:
-        return self.number != 0
-
     def receive(self, number: int, _frame: object) -> None:
         """Remember the first signal."""
         if self.number:
             raise Interrupted("nothing was saved since the last report.", signal_number=number)
         self.number = number
-
-
-@contextmanager
-def _stop_on_signal() -> Generator[_Stop, None, None]:
-    """Finish the step and save, instead of breaking off, on Ctrl-C and polite requests to end."""
-    stop = _Stop()
-    numbers = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
-    if threading.current_thread() is not threading.main_thread():
-        numbers = []
-    before = {number: signal.signal(number, stop.receive) for number in numbers}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 debug_option(train_command)

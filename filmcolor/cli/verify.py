@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Generator
 from fractions import Fraction
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from filmcolor.cli.arguments import (
     SectionedCommand,
+    check_two_films,
     debug_option,
     json_option,
     part_options,
     quiet_option,
     section_option,
-    signals_interrupt,
 )
-from filmcolor.cli.verify_display import VerifyDisplay, open_verify_display
-from filmcolor.errors import MediaError, OptionError
+from filmcolor.cli.display import open_display
+from filmcolor.cli.display.base import Display
+from filmcolor.cli.run_command import running, show_all
+from filmcolor.events import Comparing, Event
 from filmcolor.options import VerifyOptions
-
-if TYPE_CHECKING:
-    from filmcolor.verify.findings import VerifyReport
 
 EXIT_FAULTS = 1
 """The process's exit code when something does not hold."""
@@ -106,50 +103,38 @@ def verify_command(
     Both films are decoded from end to end and compared frame by frame; what does not hold is
     named with its frame and its time. Nothing is written.
     """
-    with (
-        signals_interrupt(),
-        open_verify_display(quiet=quiet, as_json=as_json) as display,
-    ):
+    with running(display := open_verify_display(quiet=quiet, as_json=as_json)):
         options = VerifyOptions(
             start_seconds=start_seconds,
             duration_seconds=duration_seconds,
             deinterlace=deinterlace,
             lossless=lossless,
         )
-        for name in (source, result):
-            _check_film(name)
-        report = show_verification(display, source, result, options)
-    if not report.holds:
+        check_two_films(source, result, "verify compares two files; a pipe cannot be read twice")
+        holds = show_verification(display, source, result, options)
+    if not holds:
         ctx.exit(EXIT_FAULTS)
 
 
-def show_verification(
-    display: VerifyDisplay, source: str, result: str, options: VerifyOptions
-) -> VerifyReport:
-    """Compare two films and show how it goes and what was found."""
+def open_verify_display(*, quiet: bool, as_json: bool) -> Display:
+    """A display for `show_verification`."""
+    from filmcolor.cli.verify_table import VERIFY
+
+    return open_display(VERIFY, quiet=quiet, as_json=as_json)
+
+
+def show_verification(display: Display, source: str, result: str, options: VerifyOptions) -> bool:
+    """Compare two films and show how it goes and what was found; whether all holds."""
     from filmcolor.verify.check import verify_film
+    from filmcolor.verify.findings import VerifyReport
 
-    display.begin(source, result)
-    events = verify_film(source, result, options)
-    with closing(events):
-        while True:
-            try:
-                display.show(next(events))
-            except StopIteration as end:
-                report: VerifyReport = end.value
-                break
-    display.report(report)
-    return report
+    def events() -> Generator[Event, None, None]:
+        yield Comparing(source, result)
+        yield (yield from verify_film(source, result, options))
 
-
-def _check_film(name: str) -> None:
-    """Raise where there is no film file, before anything heavy is loaded."""
-    if not name:
-        raise OptionError("an empty name: give the source film and its result")
-    if name == "-":
-        raise OptionError("-: verify compares two files; a pipe cannot be read twice")
-    if not Path(name).exists():
-        raise MediaError(f"{click.format_filename(name)}: no such file; check the spelling")
+    report = show_all(display, events())
+    assert isinstance(report, VerifyReport)
+    return report.holds
 
 
 debug_option(verify_command)

@@ -7,7 +7,6 @@ decode -> lightness -> what is given for its frame, carried through the shot -> 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 
 from filmcolor.disk_space import check_scratch
 from filmcolor.errors import JobError
+from filmcolor.events import Analyzing
 from filmcolor.files_read import FilesRead
 from filmcolor.film.chain import FilmContext, PlannedFrames
 from filmcolor.film.plan import FilmPlan
@@ -28,9 +28,9 @@ from filmcolor.guide.propagate import PLACE_BYTES, Anchor, ShotCarry
 from filmcolor.guide.reference import read_reference
 from filmcolor.guide.user_hints import Hints, ShotHints
 from filmcolor.stages.infer import show_lightness
-from filmcolor.types import Analyzing, FloatPlane, Shot
+from filmcolor.throttle import Throttle
+from filmcolor.types import FloatPlane, Shot
 
-_REPORT_SECONDS = 0.2
 MATCH_SPACING = 24
 """Frames from one that is matched with a reference to the next, at most."""
 
@@ -55,7 +55,7 @@ def make_known(
     total = sum(frames.values())
     sizes = [carried_bytes(given.shots[n], count, screen.grid) for n, count in frames.items()]
     check_scratch(folder, max(sizes, default=0))
-    looked, reported = 0, time.monotonic()
+    looked, is_due = 0, Throttle()
     references: dict[str, Reference] = {}
     with closing(PlannedFrames(job, film)) as source:
         for number, path in missing.items():
@@ -68,8 +68,7 @@ def make_known(
                 for frame in source.between(shot.start, shot.stop):
                     guided.add(show_lightness(frame, job.view, job.model.device))
                     looked += 1
-                    if time.monotonic() - reported > _REPORT_SECONDS:
-                        reported = time.monotonic()
+                    if is_due():
                         yield Analyzing(looked, total)
                 whole = bool(told.stills) or reference is not None
                 known = guided.found()

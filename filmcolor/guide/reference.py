@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import cv2
@@ -12,6 +11,7 @@ import torch
 from filmcolor.color import rgb_to_lab
 from filmcolor.errors import MediaError
 from filmcolor.files_read import FilesRead
+from filmcolor.hashing import digest
 from filmcolor.media.images.still_file import Rgb, read_still
 
 _SMALLEST = 64
@@ -40,4 +40,4 @@ def read_reference(path: str | Path, files: FilesRead | None = None) -> tuple[Rg
     if np.quantile(chroma, 0.995) < _PALEST:
         raise MediaError(f"{path}: has no colour; a reference must be a picture in colour")
     content = repr(rgb.shape).encode() + np.ascontiguousarray(rgb).tobytes()
-    return rgb, hashlib.blake2b(content, digest_size=16).hexdigest()
+    return rgb, digest(content)

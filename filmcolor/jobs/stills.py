@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from filmcolor.analysis.letterbox import find_picture_box
 from filmcolor.color import chroma_to_rgb, normalize_chroma, normalize_luma, resolve_tags
 from filmcolor.errors import JobError, OptionError
+from filmcolor.events import Event, Finished, PictureDone, Progress, Started
 from filmcolor.film.analyze import analyze_film
 from filmcolor.film.chain import FilmContext, StageClock, color_frames
 from filmcolor.film.plan import FilmPlan
@@ -36,16 +37,7 @@ from filmcolor.stages.infer import one_thread_each
 from filmcolor.stages.upscale import load_enlarger
 from filmcolor.stages.view import film_view
 from filmcolor.timecode import name_of
-from filmcolor.types import (
-    ColorFrame,
-    Event,
-    Finished,
-    PictureDone,
-    PixelLayout,
-    Progress,
-    Started,
-    VideoInfo,
-)
+from filmcolor.types import ColorFrame, PixelLayout, VideoInfo
 
 _SAMPLES = 24
 

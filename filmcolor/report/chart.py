@@ -9,9 +9,9 @@ import math
 from collections.abc import Callable, Sequence
 from html import escape
 
-from filmcolor.report.facts import clock
 from filmcolor.report.gather import ShotFacts
 from filmcolor.report.remarks import FLICKER, WEAK_COLORFULNESS, is_unsteady, is_weak
+from filmcolor.timecode import clock_text
 
 _WIDTH = 1000
 _UPPER = 4.0, 112.0
@@ -123,7 +123,7 @@ def _link(shot: ShotFacts, across: Callable[[float], float]) -> str:
 
 def shot_words(shot: ShotFacts) -> str:
     """A shot in one line: number, times, measures, what stands out."""
-    facts = [f"Shot {shot.number + 1}, {clock(shot.start)} to {clock(shot.stop)}"]
+    facts = [f"Shot {shot.number + 1}, {clock_text(shot.start, 1)} to {clock_text(shot.stop, 1)}"]
     if not shot.telling:
         facts.append("shows nothing")
     else:

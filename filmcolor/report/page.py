@@ -21,10 +21,11 @@ from filmcolor.report.chart import (
     level_share,
     weak_word,
 )
-from filmcolor.report.facts import Films, clock, made_with, run_facts, verdict_text
+from filmcolor.report.facts import Films, made_with, run_facts, verdict_text
 from filmcolor.report.gather import MEASURED_SIDE, ShotFacts
 from filmcolor.report.pictures import Pair
 from filmcolor.report.remarks import FLICKER, WEAK_COLORFULNESS, Remark
+from filmcolor.timecode import clock_text
 from filmcolor.verify.findings import VerifyReport
 
 _FEW = 12
@@ -98,7 +99,7 @@ def _text(text: str) -> str:
 
 def _marks(length: float) -> list[str]:
     """Five moments along the film; whole seconds in a long one."""
-    marks = [clock(length * part / 4) for part in range(5)]
+    marks = [clock_text(length * part / 4, 1) for part in range(5)]
     return marks if length < 600 else [mark.partition(".")[0] for mark in marks]
 
 
@@ -112,7 +113,7 @@ def _summary(contents: Contents, length: float) -> Iterator[str]:
     shots, verified, remarks = contents.shots, contents.verified, contents.remarks
     frames = sum(shot.frames for shot in shots)
     count = "1 shot" if len(shots) == 1 else f"{len(shots)} shots"
-    yield f"<li><b>{count}</b><span>{frames} frames, {clock(length)}</span></li>"
+    yield f"<li><b>{count}</b><span>{frames} frames, {clock_text(length, 1)}</span></li>"
     if verified.holds:
         yield '<li class="good"><b>Same film</b><span>only colour was added</span></li>'
     else:
@@ -172,8 +173,8 @@ def _card(shot: ShotFacts, pair: Pair | None) -> str:
     return (
         f'<article class="shot" id="shot-{number}" aria-labelledby="shot-{number}-title" '
         f'tabindex="-1">{_wipe(shot, pair)}<div class="text">'
-        f'<h3 id="shot-{number}-title">Shot {number}<span>{clock(shot.start)} to '
-        f"{clock(shot.stop)}</span></h3><p>{figures}</p>{badges}</div></article>"
+        f'<h3 id="shot-{number}-title">Shot {number}<span>{clock_text(shot.start, 1)} to '
+        f"{clock_text(shot.stop, 1)}</span></h3><p>{figures}</p>{badges}</div></article>"
     )
 
 
@@ -187,7 +188,7 @@ def _wipe(shot: ShotFacts, pair: Pair | None) -> str:
     )
     return (
         '<div class="wipe">'
-        f'<img {size} src="{before}" alt="Shot {number} at {clock(shot.shown)}, before" '
+        f'<img {size} src="{before}" alt="Shot {number} at {clock_text(shot.shown, 1)}, before" '
         'draggable="false" decoding="sync">'
         f'<img class="after" {size} src="{after}" alt="The same frame, coloured" '
         'draggable="false" decoding="sync"><i></i>'

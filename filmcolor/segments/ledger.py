@@ -7,12 +7,13 @@ It must not know what the lines are about.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
+
+from filmcolor.hashing import digest
 
 T = TypeVar("T")
 
@@ -73,4 +74,4 @@ def ledger_line(values: Mapping[str, Any]) -> bytes:
 def checksum(values: Mapping[str, Any]) -> str:
     """Of what a line says."""
     text = json.dumps(values, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return digest(text.encode(), 8)

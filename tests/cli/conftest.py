@@ -9,8 +9,8 @@ from types import ModuleType
 
 import pytest
 
+from filmcolor.events import Event
 from filmcolor.options import RunOptions
-from filmcolor.types import Event
 from tests.cli.play import Job
 from tests.clips import make_clip
 

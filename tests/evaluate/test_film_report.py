@@ -18,10 +18,11 @@ from filmcolor.cli import main
 from filmcolor.errors import CheckpointError, MediaError, OptionError
 from filmcolor.evaluate import film_report
 from filmcolor.evaluate.film_report import FilmReport, FilmRow, evaluate_films
+from filmcolor.events import Notice
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.options import FilmMeasureOptions
 from filmcolor.stages.smooth import RADIUS
-from filmcolor.types import Frame, Notice
+from filmcolor.types import Frame
 from tests.clips import make_clip
 from tests.evaluate.films import report
 from tests.evaluate.networks import wavering

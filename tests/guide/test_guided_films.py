@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from filmcolor.errors import FilmcolorError, OptionError
+from filmcolor.events import Notice, PictureDone
 from filmcolor.jobs.film import color_film
 from filmcolor.jobs.stills import write_stills
 from filmcolor.media.images.still_file import read_still
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Stroke
 from filmcolor.segments.workfolder import default_folder
-from filmcolor.types import Notice, PictureDone
 from tests.bold_model import write_bold_model
 from tests.clips import make_clip, plane_codes
 from tests.upscalers import write_upscaler

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from filmcolor.errors import FilmcolorError, OptionError
+from filmcolor.events import Analyzing, Event, Finished, Notice
 from filmcolor.guide.plan_file import read_plan
 from filmcolor.jobs.film import color_film
 from filmcolor.jobs.plan_file import plan_film
 from filmcolor.models.checkpoint import load_generator, save_network
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.segments.workfolder import default_folder
-from filmcolor.types import Analyzing, Event, Finished, Notice
 from tests.clips import make_clip, plane_codes
 from tests.upscalers import write_upscaler
 

@@ -12,6 +12,7 @@ from PIL import Image
 from skimage import data as photographs
 
 from filmcolor.errors import FilmcolorError, OptionError
+from filmcolor.events import Notice, PictureDone
 from filmcolor.film.plan import FilmPlan
 from filmcolor.guide.build_hints import MATCH_SPACING, over, places_to_match
 from filmcolor.guide.propagate import Anchor, ShotCarry
@@ -21,7 +22,7 @@ from filmcolor.jobs.film import color_film
 from filmcolor.jobs.pictures import color_pictures
 from filmcolor.jobs.stills import write_stills
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Stroke
-from filmcolor.types import FloatPlane, Notice, PictureDone, Shot
+from filmcolor.types import FloatPlane, Shot
 from tests.clips import make_clip
 from tests.guide.test_guided_films import Film, chroma, colored, difference, ledger, paint
 

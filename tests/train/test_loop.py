@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from filmcolor.errors import CheckpointError, JobError, MediaError, OptionError
+from filmcolor.events import StepReport
 from filmcolor.models.base import Generator, Hint
 from filmcolor.models.card import ModelCard
 from filmcolor.models.discriminators import PatchDiscriminator
@@ -20,7 +21,7 @@ from filmcolor.train.crops import CropSource
 from filmcolor.train.degrade import DegradeSettings
 from filmcolor.train.features import VggFeatures
 from filmcolor.train.hints import HintSettings
-from filmcolor.train.loop import StepReport, train
+from filmcolor.train.loop import train
 from filmcolor.train.losses import AbBins
 from filmcolor.train.recipes import Adversary, Losses, Phase, Recipe
 from filmcolor.train.schedule import Schedule

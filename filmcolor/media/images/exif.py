@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from filmcolor.events import Notice
 from filmcolor.media.images.exif_directory import (
     ASCII,
     BYTE,
@@ -28,7 +29,6 @@ from filmcolor.media.images.exif_directory import (
     Order,
     rebuilt,
 )
-from filmcolor.types import Notice
 
 WIDTH, HEIGHT = 256, 257
 DESCRIPTION = 270

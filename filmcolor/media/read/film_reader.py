@@ -20,6 +20,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
+from filmcolor.events import Notice
 from filmcolor.media.read.damage import Damage, Decoded, Step, length_notices
 from filmcolor.media.read.normalize import alike, changed, check_size, deinterlaced, is_alike
 from filmcolor.media.read.open import (
@@ -44,7 +45,7 @@ from filmcolor.media.read.sampling import (
 from filmcolor.media.read.timestamps import ASSUMED_RATE, UNTIMED, Timed, stamp
 from filmcolor.media.read.watchdog import FILE_SECONDS, PIPE_SECONDS, Heartbeat, with_timeout
 from filmcolor.options import OnError
-from filmcolor.types import Frame, Notice, VideoInfo
+from filmcolor.types import Frame, VideoInfo
 
 T = TypeVar("T")
 

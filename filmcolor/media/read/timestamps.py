@@ -8,9 +8,10 @@ from fractions import Fraction
 
 from av.video.frame import VideoFrame
 
+from filmcolor.events import Notice
 from filmcolor.media.read.damage import ASTRAY, Decoded
 from filmcolor.media.read.splices import FAR_SECONDS
-from filmcolor.types import Notice, VideoInfo
+from filmcolor.types import VideoInfo
 
 UNTIMED = {
     *("h261", "h263", "h264", "hevc", "vvc", "evc", "obu", "m4v", "mpegvideo", "mjpeg"),

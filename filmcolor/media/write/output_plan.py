@@ -17,6 +17,7 @@ import av
 from av.container import InputContainer
 
 from filmcolor.errors import OptionError
+from filmcolor.events import Notice
 from filmcolor.media.partfile import check_target
 from filmcolor.media.read.open import media_errors, open_source
 from filmcolor.media.read.probe import enlarged_info
@@ -62,7 +63,7 @@ from filmcolor.media.write.plan_notices import legacy_notices, source_notices, t
 from filmcolor.media.write.scheduling import ordinary_scheduling
 from filmcolor.media.write.y4m import y4m_notice
 from filmcolor.options import OnError, RunOptions
-from filmcolor.types import ColorTags, Notice, PixelLayout, Siting, VideoInfo
+from filmcolor.types import ColorTags, PixelLayout, Siting, VideoInfo
 
 PIPE = "-"
 FALLBACK_RATE = Fraction(25)

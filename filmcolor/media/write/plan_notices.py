@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
+from filmcolor.events import Notice
 from filmcolor.media.read.legacy_text import CODE_PAGE
 from filmcolor.media.read.open import CAPTION_SECONDS, open_before, open_source
 from filmcolor.media.streams import StreamPlan
 from filmcolor.media.write.containers import Container
 from filmcolor.media.write.subtitles import try_conversion
-from filmcolor.types import Notice, VideoInfo
+from filmcolor.types import VideoInfo
 
 
 def source_notices(
