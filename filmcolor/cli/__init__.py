@@ -46,7 +46,7 @@ Examples:
   filmcolor preview old_film.mp4
       a sheet of its shots in three looks, for choosing one
   filmcolor verify old_film.mp4 old_film.color.mp4
-      prove that the result is the same film
+      prove that only colour was added
   filmcolor report old_film.mp4 old_film.color.mp4
       a page to look at: before and after, shot by shot
   filmcolor run photos/ -o colored/

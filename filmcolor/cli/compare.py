@@ -105,7 +105,7 @@ def compare_command(
 ) -> None:
     """Write a film that shows FIRST on the left and SECOND on the right, frame by frame.
 
-    Frames are brought together by their times. Sound, subtitles and all else come from FIRST. A
+    Frames are paired by their times. Sound, subtitles and all else come from FIRST. A
     second film of another size is scaled to the first one's.
     """
     from filmcolor.cli.run_table import RUN

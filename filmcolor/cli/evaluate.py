@@ -49,7 +49,7 @@ How to read it:
   colourfulness (the last rows of the table), and films by how steady they
   are at like colourfulness.
   CDC, warp error, flicker, still noise and bleeding are better when smaller;
-  the truth's own figures are the measure of what is small enough. The CDC of
+  the truth's own figures show what is small enough. The CDC of
   grey is what light, grain and motion make by themselves.
   Files have been through an encoder, what is coloured here has not. What
   smoothing does is the difference between the two rows of a model.
@@ -121,7 +121,7 @@ _FILM_ONLY = ("files_only", "start_seconds", "duration_seconds", "plot", "by_sho
     type=click.Path(),
     metavar="FILM",
     help="A coloured film: the same frames, in the same size; may be given more than once. Without "
-    "--truth there is no PSNR. A film that is still grey will do to try models on.",
+    "--truth there is no PSNR. It may be a grey film, to compare models on it.",
 )
 @section_option(
     _FILM,
@@ -161,7 +161,7 @@ _FILM_ONLY = ("files_only", "start_seconds", "duration_seconds", "plot", "by_sho
     type=choices(get_args(Look)),
     default=_FILMS.look,
     show_default=True,
-    help="The look that the models paint in, as of `filmcolor run`.",
+    help="Colour strength of the models: restrained, natural or vivid, as of `filmcolor run`.",
 )
 @section_option(
     _BOTH,
@@ -169,8 +169,8 @@ _FILM_ONLY = ("files_only", "start_seconds", "duration_seconds", "plot", "by_sho
     type=choices(get_args(Precision)),
     default=_FILMS.precision,
     show_default=True,
-    help="How exactly they compute: fp32 gives the same figures on every machine, bf16 what "
-    "`filmcolor run` gives where that is quicker, which auto finds out.",
+    help="Precision of the models: fp32 gives the same figures on every machine, bf16 what "
+    "`filmcolor run` gives where bf16 is quicker; auto takes bf16 there.",
 )
 @section_option(
     _BOTH,
@@ -212,7 +212,7 @@ def evaluate_command(
     Photographs are made grey and coloured as `filmcolor run` does: PSNR in dB over R'G'B'; ab error
     as distance in CIELAB; CIEDE2000; colourfulness after Hasler and Süsstrunk; chroma where the
     truth has none. Upscalers are given the photographs at half size, grey: PSNR in dB of their
-    luma, beside that of a bicubic enlargement. Beside every colour model stand two that need no
+    luma, beside that of a bicubic enlargement. Two baselines stand beside every colour
     model: the grey picture, and one mean colour everywhere. Pictures without colour and damaged
     ones are left out and named.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -23,8 +23,10 @@ from filmcolor.cli.arguments import (
 from filmcolor.cli.display import open_display
 from filmcolor.cli.run_command import running, show_all
 from filmcolor.errors import MediaError, OptionError
-from filmcolor.events import Event, Extracted, FrameWritten
 from filmcolor.extract.settings import LARGEST_PER_SHOT, ExtractSettings, FrameFormat
+
+if TYPE_CHECKING:
+    from filmcolor.events import Event, Extracted
 
 _DEFAULT = ExtractSettings()
 _FULL_SIZE = 0
@@ -66,8 +68,8 @@ _RESULT, _CHOICE, _READING, _SHOW = (
 @output_option(
     _RESULT,
     "FOLDER",
-    "Folder for the frames; it is made if need be. A file is FILM-NNNNNN.png: the film's name "
-    "and the number of the frame in it.",
+    "Folder for the frames; it is made if it is missing. A file is FILM-NNNNNN.png: the film's "
+    "name and the number of the frame in it.",
     "folder",
 )
 @section_option(
@@ -76,7 +78,7 @@ _RESULT, _CHOICE, _READING, _SHOW = (
     type=choices(get_args(FrameFormat)),
     default="png",
     show_default=True,
-    help="png loses nothing; webp (quality 95) takes about a fifth of the room.",
+    help="png loses nothing; webp (quality 95) takes about a fifth of the space.",
 )
 @section_option(
     _RESULT,
@@ -110,7 +112,7 @@ _RESULT, _CHOICE, _READING, _SHOW = (
     default=_DEFAULT.every_seconds,
     show_default=True,
     metavar="SECONDS",
-    help="A shot that is longer counts as another one after this time.",
+    help="A longer shot is split into shots of this length.",
 )
 @section_option(
     _CHOICE,
@@ -128,8 +130,8 @@ _RESULT, _CHOICE, _READING, _SHOW = (
     default=_DEFAULT.min_distance,
     show_default=True,
     metavar="BITS",
-    help="How much two kept frames differ at least, in bits of 64 (a difference hash), over all "
-    "films of the command; 0 keeps frames that are alike.",
+    help="Least difference between any two kept frames, in bits of a 64-bit difference hash, over "
+    "all films of the command; 0 keeps frames that are alike.",
 )
 @part_options(_READING, "Where to begin in each film", "How much of each film to look at")
 @quiet_option(_SHOW)
@@ -148,11 +150,12 @@ def extract_command(
 ) -> None:
     """Take frames of colour films to train with: a few sharp ones of each shot, no two alike.
 
-    Frames that are black, blank, grey, tinted or blurred are passed over. Letterbox bars are cut
+    Frames that are black, blank, grey, tinted or blurred are skipped. Letterbox bars are cut
     off, the picture is turned upright and its pixels are made square. A last line says how many
     frames were kept, and why the others were not. FILM may be - for Y4M on standard input.
     """
     from filmcolor.cli.extract_table import EXTRACT
+    from filmcolor.events import Extracted, FrameWritten
 
     written = 0
 

@@ -27,12 +27,12 @@ _RESULT, _SHOW = "Where the plan goes", "What is shown"
 _EPILOG = """\b
 Examples:
   filmcolor plan old_film.mp4 -o film.toml
-      the film's shots, one after another, with a place for settings of each
+      the film's shots, one after another, with a place for the settings of each
   (change some of them in any text editor: take out a cut, leave a shot grey, make one paler)
   filmcolor run old_film.mp4 --plan film.toml -o color.mp4 --keep-work
-      obeys; after a change the same again, with --overwrite, makes anew what the change touches
+      apply it; after a change, the same with --overwrite makes anew only what changed
   filmcolor plan old_film.mp4 -o film.toml --stills stills/
-      with a coloured still of each shot, too; those that you correct are followed
+      also write a coloured still of each shot; those that you correct are used
 """
 
 
@@ -40,7 +40,7 @@ Examples:
     "plan",
     cls=SectionedCommand,
     epilog=_EPILOG,
-    short_help="Write the shots of a film as a file, for settings of each.",
+    short_help="Write the shots of a film to a file, for settings of each.",
     options_metavar="[-o FILE.toml] [OPTIONS]",
 )
 @click.argument("film", type=click.Path())
@@ -50,19 +50,21 @@ Examples:
     "--stills",
     type=click.Path(),
     metavar="FOLDER",
-    help="Write a coloured still of each shot there too, as `filmcolor stills` does, and name the "
-    "folder in the plan. Stills that are there already are kept.",
+    help="Also write a coloured still of each shot to this folder, as `filmcolor stills` does, and "
+    "name it in the plan. Stills that are there already are kept.",
 )
-@overwrite_option(_RESULT, "Replace a plan that is there already, and all that was changed in it.")
+@overwrite_option(
+    _RESULT, "Replace a plan that is there already, with all changes that were made to it."
+)
 @shot_options
 @quiet_option(_SHOW)
 @json_option(_SHOW)
 def plan_command(film: str, target: str | None, quiet: bool, as_json: bool, **chosen: Any) -> None:
-    """Look through FILM once and write its shots as a plan: TOML that explains itself.
+    """Find the shots of FILM and write them as a plan: a TOML file with explanations.
 
-    For each shot you may choose a look, another strength or another hue of its colours, another
-    model, stills and strokes that are right, or that it is left grey; and you may correct where
-    shots begin and end. `filmcolor run FILM --plan FILE.toml` obeys.
+    For each shot you can set the look, the strength and the hue of its colours, the model, stills
+    and strokes with the right colours, or that it stays grey. You can also correct where shots
+    begin and end. `filmcolor run FILM --plan FILE.toml` applies the plan.
     """
     from filmcolor.cli.run_table import RUN
 

@@ -96,8 +96,9 @@ def preview_command(
 ) -> None:
     """Write a sheet (PNG) of shots from all over FILM: as it is, and in every look of the model.
 
-    Only a few frames are decoded, so it is quick for a film of any length. Choose with it what
-    `filmcolor run --look` shall do; single frames are shown, which a run steadies in time.
+    Only a few frames are decoded, so it is quick for a film of any length. Choose the look for
+    `filmcolor run --look` with it. Frames are coloured one by one here; a run also keeps colour
+    steady from frame to frame.
     """
     from filmcolor.cli.run_table import RUN
 

@@ -80,8 +80,8 @@ def report_command(
 ) -> None:
     """Write a page (HTML) on FILM and the RESULT that was coloured from it: before and after.
 
-    Both films are decoded from end to end, side by side; colours are measured at places all over
-    the film, and the page says how many.
+    Both films are decoded from end to end. Colours are measured in frames all over the film; the
+    page says in how many.
     """
     from filmcolor.cli.run_table import RUN
 

@@ -26,16 +26,16 @@ from filmcolor.cli.arguments import (
 from filmcolor.cli.display import open_display
 from filmcolor.cli.display.base import Display
 from filmcolor.cli.film_list import list_films, table_lines
-from filmcolor.cli.kept import Kept
 from filmcolor.cli.run_command import Interrupted, running, show_all
 from filmcolor.cli.run_options import run_options
 from filmcolor.cli.verify import EXIT_FAULTS, open_verify_display, show_verification
 from filmcolor.errors import FilmcolorError, OptionError
-from filmcolor.events import FilmDone, Finished, Notice
 from filmcolor.guide.plan_file import FILM_KEYS, read_plan
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, VerifyOptions
 
 if TYPE_CHECKING:
+    from filmcolor.cli.kept import Kept
+    from filmcolor.events import FilmDone
     from filmcolor.jobs.batch import BatchItem
 
 _Verify = Callable[[str, str, VerifyOptions], bool]
@@ -71,7 +71,7 @@ Examples:
   filmcolor run old_film.mp4 -o try.mp4 --start 1:00 --duration 10
       try ten seconds of it first
   filmcolor run old_film.mp4 --plan film.toml -o color.mp4 --keep-work
-      obey a plan; the same again after a change of it makes anew what the change touches
+      apply a plan; after a change of the plan, the same command makes anew only what changed
   filmcolor run old_film.mp4 -o color.mp4
       the same again after a stop: goes on where it was
   filmcolor run scan.mov -o archive.mkv --codec ffv1
@@ -83,13 +83,13 @@ Examples:
   filmcolor run reels/ -o colored/ --verify
       colour every film of a folder, and prove each; a table at the end says how each ended
   filmcolor run reels/ -o colored/ --shard $SLURM_ARRAY_TASK_ID/8
-      be one of eight runs that share the work, on as many machines
+      one of eight runs that share the work, on as many machines
   filmcolor run reels/ -o colored/ --ray
       colour them on the Ray cluster that this machine is part of
   filmcolor run reel1.mp4 reel2.avi -o colored/
       colour these two
   ffmpeg -i old.vob -f yuv4mpegpipe - | filmcolor run - -o - | ffmpeg -i - new.webm
-      sit between two other programs
+      read from one program and write to another
 
 \b
 Exit codes: 0 done, 1 some of several films or pictures failed (each is named)
@@ -122,15 +122,17 @@ def run_command(
     Y4M on standard input.
 
     A film keeps its frames, their times, its sound, subtitles, chapters and metadata; the
-    brightness of the picture stays as it is and only colour is added. What SOURCE is, its content
-    decides, not its name. The result gets its name only when it is whole. A run that was stopped
-    goes on where it was when the same command is given again.
+    brightness of the picture stays as it is and only colour is added. SOURCE is recognised by its
+    content, not by its name. The result appears under its name only when it is whole. A run that
+    was stopped goes on where it was when the same command is given again.
 
-    Of several films, and of a folder with its subfolders, each is coloured by itself into the
-    folder TARGET; one that cannot be coloured does not stop the others, and those that are there
-    already are skipped.
+    Several films, and those of a folder and its subfolders, are coloured one by one into the folder
+    TARGET. One that cannot be coloured does not stop the others; results that are there already are
+    skipped.
     """
+    from filmcolor.cli.kept import Kept
     from filmcolor.cli.run_table import RUN
+    from filmcolor.events import Notice
 
     display = open_display(RUN, quiet=quiet, as_json=as_json, film_on_stdout=target == "-")
     kept = Kept()
@@ -173,6 +175,7 @@ def _run_one(
         raise OptionError("--verify: needs files on both sides; a pipe cannot be read twice")
     if not is_film:
         _tell_unused(ctx, display)
+    from filmcolor.events import Finished
     from filmcolor.jobs.film import color_film
     from filmcolor.jobs.pictures import color_pictures
 
@@ -195,6 +198,7 @@ def _run_all(
     verify: _Verify,
 ) -> bool:
     """Colour several films and show how each ended; whether any failed."""
+    from filmcolor.events import FilmDone, Finished
     from filmcolor.jobs.batch import color_batch
 
     if all(item.kind == "pictures" for item in items):
@@ -238,6 +242,8 @@ def _verified(film: FilmDone, strictness: VerifyOptions, verify: _Verify) -> Fil
 
 def _tell_unused(ctx: click.Context, display: Display) -> None:
     """Name the options that pictures make no use of."""
+    from filmcolor.events import Notice
+
     if unused := given_options(ctx, _FILM_ONLY):
         display.show(Notice(f"{', '.join(unused)}: for films only, not used here", warning=True))
 

@@ -7,13 +7,15 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, closing, contextmanager
 from types import FrameType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from filmcolor.cli.arguments import exit_code
 from filmcolor.cli.display.base import Display
-from filmcolor.events import Event, Failed
 
-_E = TypeVar("_E", bound=Event)
+if TYPE_CHECKING:
+    from filmcolor.events import Event
+
+_E = TypeVar("_E", bound="Event")
 
 
 class Interrupted(KeyboardInterrupt):
@@ -43,6 +45,8 @@ def running(
             raise Interrupted(str(stop) or left(), signal_number=number) from None
         except Exception as error:
             if code := exit_code(error):
+                from filmcolor.events import Failed
+
                 display.show(Failed(str(error), code))
             raise
 

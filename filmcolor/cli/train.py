@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Generator
 from dataclasses import fields
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from click.core import ParameterSource
@@ -26,21 +26,23 @@ from filmcolor.cli.arguments import (
 from filmcolor.cli.display import open_display
 from filmcolor.cli.run_command import Interrupted, caught, running, show_all
 from filmcolor.errors import OptionError
-from filmcolor.events import Event, TrainFinished, TrainStarted
 from filmcolor.options import TrainOptions
+
+if TYPE_CHECKING:
+    from filmcolor.events import Event
 
 _DEFAULT = TrainOptions()
 
 _EPILOG = """\b
 Recipes:
-  film       the default model's: MobileNetV2 U-Net; worn pictures, classes and
+  film       the default model's: MobileNetV2 U-Net; degraded pictures, classes and
              regression, then a short adversarial phase that is kept only if it wins
   pix2pix    U-Net against a 70x70 PatchGAN at 256 px; phases l1, gan
-  dcgan      strided U-Net that paints Lab at 64 px; phases gan, l2
-  rgb-gan    encoder and decoder that paint RGB at 120 px; phases mse, gan
+  dcgan      strided U-Net that predicts Lab at 64 px; phases gan, l2
+  rgb-gan    encoder and decoder that predict RGB at 120 px; phases mse, gan
   rgb-gan-b  the same with twice the learning rate
   sr         upscaler: makes luma larger, no colour; phases l1, adversarial
-  sr-film    the same on worn pictures
+  sr-film    the same on degraded pictures
   sr-fine    as sr, a larger network
   FILE.toml  one of your own: copy the [recipe] part of a run's config.toml
 
@@ -52,7 +54,7 @@ Examples:
   filmcolor run old_film.mp4 --model runs/mine/best.safetensors
       colour with the result
   filmcolor train frames/ -o runs/mine --init default --freeze encoder --epochs 5
-      leave what the network recognises, train what it paints
+      keep the encoder, which recognises things; train the rest
   filmcolor train --resume runs/mine
       go on with a run that was stopped
   filmcolor train --resume runs/mine --minutes 120
@@ -101,8 +103,8 @@ _LENGTHS = ("steps", "epochs", "minutes")
     _RUN,
     "--data-changed",
     is_flag=True,
-    help="With --resume: go on although pictures have been added, removed or changed. None that "
-    "was trained on is then held out, nor the other way round.",
+    help="With --resume: go on although pictures have been added, removed or changed. Pictures "
+    "that were trained on are not held out then, and held-out ones are not trained on.",
 )
 @section_option(
     _RUN,
@@ -135,7 +137,7 @@ _LENGTHS = ("steps", "epochs", "minutes")
     default=_DEFAULT.recipe,
     show_default=True,
     metavar="NAME|FILE",
-    help="The training method; they are listed below.",
+    help="The training method: one of those listed below, or a file.",
 )
 @section_option(
     _WHAT,
@@ -162,8 +164,8 @@ _LENGTHS = ("steps", "epochs", "minutes")
     default=_DEFAULT.teacher,
     show_default="those of --init, if it names such",
     metavar="FILE",
-    help="MobileNetV2 weights (recipe film): what they see in the colour picture, the encoder has "
-    "to see in the grey one, so that it does not forget what things are.",
+    help="MobileNetV2 weights (recipe film): the encoder's features of a grey picture are kept "
+    "near those that this network has of the colour picture, so that it still recognises things.",
 )
 @section_option(
     _WHAT,
@@ -243,7 +245,7 @@ _LENGTHS = ("steps", "epochs", "minutes")
     default=_DEFAULT.seed,
     show_default=True,
     metavar="NUMBER",
-    help="The same seed sees the same crops in the same order.",
+    help="Crops and their order follow from it alone.",
 )
 @section_option(
     _CHECK,
@@ -271,7 +273,7 @@ _LENGTHS = ("steps", "epochs", "minutes")
     default=_DEFAULT.evaluations,
     show_default=True,
     metavar="NUMBER",
-    help="How often in the whole run, and as often again in what a new length adds to it; each "
+    help="Evaluations in the whole run, and again as many in what a new length adds to it. Each "
     "writes checkpoints, sheets and curves.",
 )
 @section_option(
@@ -297,11 +299,12 @@ def train_command(
 ) -> None:
     """Train a model on DATA: any mix of folders of pictures, tar shards of pictures, and films.
 
-    DATA has to have colour. Films give a few good frames of each shot (`filmcolor extract` shows
+    DATA must be in colour. Films give a few good frames of each shot (`filmcolor extract` shows
     which). Pictures without colour and damaged ones are left out and named. Ctrl-C saves the run
     and says how to go on with it. The result is best.safetensors in the run's folder.
     """
     from filmcolor.cli.train_table import TRAIN
+    from filmcolor.events import TrainFinished, TrainStarted
 
     stop = _Stop()
     leads = os.environ.get("RANK", "0") == "0"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,8 +20,10 @@ from filmcolor.cli.arguments import (
 from filmcolor.cli.display import open_display
 from filmcolor.cli.display.base import Display
 from filmcolor.cli.run_command import running, show_all
-from filmcolor.events import Comparing, Event
 from filmcolor.options import VerifyOptions
+
+if TYPE_CHECKING:
+    from filmcolor.events import Event
 
 EXIT_FAULTS = 1
 """The process's exit code when something does not hold."""
@@ -36,15 +39,15 @@ Examples:
   filmcolor verify scan.mov archive.mkv --lossless
       every code of luma must be the source's
   filmcolor verify old_film.mp4 color.mp4 --quiet || echo "look at color.mp4"
-      in a script: silent unless something does not hold
+      in a script: silent unless there is a fault
 
 \b
 What is compared: the number of frames and the time of each (exactly in .mp4 and .mov, to the
 millisecond in .mkv), size, shape, rotation and colour tags; the luma of every frame, block by
 block; whether a frame is left grey that shows something; sound, subtitles and data byte for
 byte; chapters, attachments, cover pictures and tags. What the container cannot hold, and text
-that had to change its format, is said and is no fault. The luma of a film that was made larger (run
---upscale) is brought back down first.
+that had to change its format, is a note and no fault. The luma of a film that was made larger
+(run --upscale) is reduced to the source's size first.
 
 \b
 Exit codes: 0 all of it holds, 1 something does not (each kind in a line), 2 wrong options,
@@ -73,8 +76,8 @@ _PART, _HOW, _SHOW = (
     "--lossless",
     is_flag=True,
     default=_DEFAULTS.lossless,
-    help="Demand every code of luma. Without it this is done for ffv1 and for a film that turns "
-    "out to be coded so; else no block may be farther off than the codec explains.",
+    help="Every code of luma must be equal. Without it this is required of ffv1 and of other "
+    "lossless films; in a lossy one, no block may differ by more than its codec explains.",
 )
 @section_option(
     _HOW,
@@ -100,8 +103,8 @@ def verify_command(
 ) -> None:
     """Prove that the film RESULT is the film SOURCE, with nothing but colour added.
 
-    Both films are decoded from end to end and compared frame by frame; what does not hold is
-    named with its frame and its time. Nothing is written.
+    Both films are decoded from end to end and compared frame by frame. Each fault is named with its
+    frame and its time. Nothing is written.
     """
     with running(display := open_verify_display(quiet=quiet, as_json=as_json)):
         options = VerifyOptions(
@@ -125,6 +128,7 @@ def open_verify_display(*, quiet: bool, as_json: bool) -> Display:
 
 def show_verification(display: Display, source: str, result: str, options: VerifyOptions) -> bool:
     """Compare two films and show how it goes and what was found; whether all holds."""
+    from filmcolor.events import Comparing
     from filmcolor.verify.check import verify_film
     from filmcolor.verify.findings import VerifyReport
 

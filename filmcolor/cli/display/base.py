@@ -10,13 +10,15 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar
 
 from filmcolor.cli.display.terminal import write_line
-from filmcolor.events import Event
 from filmcolor.timecode import clock_text
 
-_E = TypeVar("_E", bound=Event)
+if TYPE_CHECKING:
+    from filmcolor.events import Event
+
+_E = TypeVar("_E", bound="Event")
 
 Table: TypeAlias = "Mapping[type[Event], Callable[[Display, Any], None]]"
 """How each kind of event is shown; a kind that is not in it is not shown."""
