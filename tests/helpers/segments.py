@@ -14,6 +14,7 @@ from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.media.write.encoder_input import last_duration
 from filmcolor.media.write.film_writer import FilmWriter, OutputPlan, plan_output
 from filmcolor.media.write.join import join_film
+from filmcolor.media.write.scheduling import ordinary_scheduling
 from filmcolor.media.write.segment import SegmentFacts, SegmentWriter
 from filmcolor.options import RunOptions
 from filmcolor.types import ColorFrame
@@ -115,7 +116,8 @@ def stated_reorder(plan: OutputPlan) -> int:
     context = av.CodecContext.create(plan.settings.encoder.library, "w")
     assert isinstance(context, av.VideoCodecContext)
     plan.settings.apply(context)
-    context.open()
+    with ordinary_scheduling():
+        context.open()
     return plan.settings.reorder_depth(context)
 
 
