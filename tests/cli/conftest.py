@@ -11,8 +11,8 @@ import pytest
 
 from filmcolor.events import Event
 from filmcolor.options import RunOptions
-from tests.cli.play import Job
-from tests.clips import make_clip
+from tests.helpers.clips import make_clip
+from tests.helpers.play import Job
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from filmcolor.cli.display.json import JsonDisplay
 from filmcolor.cli.display.lines import LineDisplay
 from filmcolor.cli.run_table import RUN
 from filmcolor.events import Analyzing, Notice, PictureDone, Progress
-from tests.cli.play import PLANNED, RUN_EVENTS, STAGES
+from tests.helpers.play import PLANNED, RUN_EVENTS, STAGES
 
 
 class Clock:

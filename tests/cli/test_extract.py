@@ -17,9 +17,9 @@ from filmcolor.cli.display.lines import LineDisplay
 from filmcolor.cli.extract_table import EXTRACT
 from filmcolor.events import Extracted, FilmAdvanced, FilmFailed, FilmOpened, FrameCounts, Notice
 from filmcolor.media.partfile import PartFile
-from tests.cli.play import shell, start
-from tests.clips import make_sound
-from tests.train.color_films import codes, grey, pan, write_film
+from tests.helpers.clips import make_sound
+from tests.helpers.color_films import codes, grey, pan, write_film
+from tests.helpers.play import shell, start
 
 
 @pytest.fixture(scope="module")

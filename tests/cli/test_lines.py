@@ -22,9 +22,9 @@ from filmcolor.cli.display.terminal import printable, write_line, write_lines
 from filmcolor.cli.run_table import RUN
 from filmcolor.events import Notice
 from filmcolor.segments.workfolder import WorkFolder
-from tests.cli.play import QUICK
-from tests.clips import make_clip
-from tests.test_workfolder import PLAN
+from tests.helpers.clips import make_clip
+from tests.helpers.play import QUICK
+from tests.segments.test_workfolder import PLAN
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\r\n\x9b31m\u202egnp.\u2028[/]"
 TAME = "\ufffd]0;owned\ufffd\ufffd[2J\ufffd\ufffd\ufffd31m\ufffdgnp.\ufffd[/]"

@@ -14,7 +14,7 @@ import pytest
 from filmcolor.cli import main
 from filmcolor.errors import CheckpointError, FilmcolorError, JobError, MediaError, OptionError
 from filmcolor.events import Finished, PictureDone
-from tests.cli.play import FINISHED, PLANNED, RUN_EVENTS, STAGES, Job
+from tests.helpers.play import FINISHED, PLANNED, RUN_EVENTS, STAGES, Job
 
 
 def test_plain_lines_where_there_is_no_terminal(
