@@ -177,6 +177,15 @@ def test_help_of_every_command_imports_nothing_heavy() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
 
 
+@pytest.mark.parametrize("command", [(), ("run",)])
+def test_help_imports_little(command: tuple[str, ...]) -> None:
+    """Neither what draws on a terminal, nor what describes a run."""
+    unused = {"rich", "numpy", "PIL", "filmcolor.events", "filmcolor.types"}
+    code = f"from filmcolor.cli import main\nmain({[*command, '--help']!r})\n"
+    code += f"import sys\nsys.exit(9 if {unused!r} & set(sys.modules) else 0)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
 def test_a_heavy_import_would_be_seen() -> None:
     test_end = f"import cv2\nimport sys\nsys.exit(9 if {HEAVY!r} & set(sys.modules) else 0)"
     assert subprocess.run([sys.executable, "-c", test_end], timeout=60).returncode == 9

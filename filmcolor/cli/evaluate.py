@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 
@@ -61,6 +60,8 @@ _PHOTOS, _FILM, _BOTH, _SHOW = (
     "For both",
     "What is shown",
 )
+_OF_PHOTOS = ("models", "look", "precision", "short_side", "device")
+"""Options that photographs share with films."""
 _PHOTO_ONLY = ("limit", "sheet", "sheet_pictures")
 _FILM_ONLY = ("files_only", "start_seconds", "duration_seconds", "plot", "by_shot")
 
@@ -192,20 +193,11 @@ def evaluate_command(
     limit: int | None,
     sheet: str | None,
     sheet_pictures: int,
-    truth: str | None,
-    results: tuple[str, ...],
-    files_only: bool,
-    start_seconds: Fraction | None,
-    duration_seconds: Fraction | None,
     by_shot: bool,
     plot: str | None,
-    models: tuple[str, ...],
-    look: Look,
-    precision: Precision,
-    short_side: int,
-    device: str,
     quiet: bool,
     as_json: bool,
+    **chosen: Any,
 ) -> None:
     """Measure models on colour photographs (--val), or the colours of films (--truth, --result).
 
@@ -228,34 +220,19 @@ def evaluate_command(
     from filmcolor.cli.evaluate_upscalers import are_upscalers, run_upscalers
     from filmcolor.cli.run_table import MEASURED
 
-    is_film = truth is not None or bool(results)
+    is_film = chosen["truth"] is not None or bool(chosen["results"])
     with running(display := open_display(MEASURED, quiet=quiet)):
         _check(ctx, is_photo=bool(val), is_film=is_film)
         for option, path in (("--sheet", sheet), ("--plot", plot)):
             if path is not None and Path(path).suffix.lower() != ".png":
                 raise OptionError(f"{option} {path}: give a name that ends in .png")
         if is_film:
-            if files_only and given_options(ctx, ("models",)):
-                raise OptionError("--model does not go with --files-only, which uses no model")
-            options = FilmMeasureOptions(
-                truth=truth,
-                results=results,
-                models=models,
-                look=look,
-                precision=precision,
-                files_only=files_only,
-                device=device,
-                short_side=short_side,
-                start_seconds=start_seconds,
-                duration_seconds=duration_seconds,
-            )
-            run_films(options, plot, display, by_shot=by_shot, as_json=as_json)
-        else:
-            chosen = PhotoChoices(
-                models, look, precision, val, limit, short_side, device, sheet, sheet_pictures
-            )
-            measure = run_upscalers if are_upscalers(models) else run_photos
-            measure(chosen, display, as_json=as_json)
+            run_films(FilmMeasureOptions(**chosen), plot, display, by_shot=by_shot, as_json=as_json)
+            return
+        measured = {name: chosen[name] for name in _OF_PHOTOS}
+        photos = PhotoChoices(val, limit, sheet, sheet_pictures, **measured)
+        measure = run_upscalers if are_upscalers(photos.models) else run_photos
+        measure(photos, display, as_json=as_json)
 
 
 def _check(ctx: click.Context, *, is_photo: bool, is_film: bool) -> None:
@@ -274,6 +251,8 @@ def _check(ctx: click.Context, *, is_photo: bool, is_film: bool) -> None:
             "--val is missing: give a folder, shard or film with colour (or, to measure a coloured "
             "film, --truth or --result)"
         )
+    if is_film and given_options(ctx, ("files_only",)) and given_options(ctx, ("models",)):
+        raise OptionError("--model does not go with --files-only, which uses no model")
     if is_photo:
         refuse(_FILM_ONLY, "for films (--truth, --result), not for --val")
     else:

@@ -27,15 +27,15 @@ _Cells: TypeAlias = "tuple[Picture, Picture, Picture]"
 class PhotoChoices:
     """What is measured on which photographs, and what is made of it."""
 
+    val: Sequence[str]
+    limit: int | None  # photographs, spread over `val`; None: all
+    sheet: str | None
+    sheet_pictures: int
     models: Sequence[str]
     look: Look
     precision: Precision
-    val: Sequence[str]
-    limit: int | None  # photographs, spread over `val`; None: all
     short_side: int
     device: str
-    sheet: str | None
-    sheet_pictures: int
 
 
 def run_photos(chosen: PhotoChoices, display: Display, *, as_json: bool) -> None:

@@ -26,7 +26,7 @@ from filmcolor.errors import MediaError, OptionError
 from filmcolor.extract.settings import LARGEST_PER_SHOT, ExtractSettings, FrameFormat
 
 if TYPE_CHECKING:
-    from filmcolor.events import Event, Extracted
+    from filmcolor.events import Event
 
 _DEFAULT = ExtractSettings()
 _FULL_SIZE = 0
@@ -154,7 +154,7 @@ def extract_command(
     off, the picture is turned upright and its pixels are made square. A last line says how many
     frames were kept, and why the others were not. FILM may be - for Y4M on standard input.
     """
-    from filmcolor.cli.extract_table import EXTRACT
+    from filmcolor.cli.extract_table import EXTRACT, reasons_text
     from filmcolor.events import Extracted, FrameWritten
 
     written = 0
@@ -175,7 +175,9 @@ def extract_command(
         events = extract_films(films, place, settings, format=format, overwrite=overwrite)
         result = show_all(display, events, count)
         assert isinstance(result, Extracted)
-        _check_kept(result)
+        if result.counts.kept == 0 and result.failed < result.films:
+            why = reasons_text(result.counts)
+            raise MediaError(f"no frame is worth keeping ({why}); give films in colour")
     if result.failed:
         ctx.exit(1)
 
@@ -197,15 +199,6 @@ def _check(films: Sequence[str], folder: str | None) -> str:
         if len(films) == 1 or film in ("", "-"):
             check_source(film)
     return folder
-
-
-def _check_kept(result: Extracted) -> None:
-    """Raise `MediaError` when no frame was kept of films that could be read."""
-    from filmcolor.cli.extract_table import reasons_text
-
-    if result.counts.kept == 0 and result.failed < result.films:
-        why = reasons_text(result.counts)
-        raise MediaError(f"no frame is worth keeping ({why}); give films in colour")
 
 
 def _settings(chosen: Mapping[str, Any]) -> ExtractSettings:

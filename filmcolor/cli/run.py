@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -26,7 +25,7 @@ from filmcolor.cli.arguments import (
 from filmcolor.cli.display import open_display
 from filmcolor.cli.display.base import Display
 from filmcolor.cli.film_list import list_films, table_lines
-from filmcolor.cli.run_command import Interrupted, running, show_all
+from filmcolor.cli.run_command import running, show_all
 from filmcolor.cli.run_options import run_options
 from filmcolor.cli.verify import EXIT_FAULTS, open_verify_display, show_verification
 from filmcolor.errors import FilmcolorError, OptionError
@@ -273,13 +272,9 @@ def _verify(
     source: str, target: str, strictness: VerifyOptions, *, quiet: bool, as_json: bool
 ) -> bool:
     """Compare the film that was written with its source; whether all holds."""
-    with open_verify_display(quiet=quiet, as_json=as_json) as display:
-        try:
-            return show_verification(display, source, target, strictness)
-        except KeyboardInterrupt as stop:
-            number = stop.signal_number if isinstance(stop, Interrupted) else signal.SIGINT
-            left = "the film is written, but not verified."
-            raise Interrupted(left, signal_number=number) from None
+    display = open_verify_display(quiet=quiet, as_json=as_json)
+    with running(display, lambda: "the film is written, but not verified."):
+        return show_verification(display, source, target, strictness)
 
 
 def _leaves_pale(options: RunOptions) -> bool:

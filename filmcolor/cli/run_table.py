@@ -44,7 +44,7 @@ def _progress(display: Display, event: Progress) -> None:
     if slowest := _slowest(event.stage_seconds):
         more.append(f"slowest stage: {slowest}")
     if display.held:
-        more.append(f"{display.held} failed")
+        more.append(f"{len(display.held)} failed")
     started = display.last(Started)
     unit = "frames" if started is None else started.unit
     display.move(Step(event.done, event.total, unit, more=tuple(more)))

@@ -115,7 +115,8 @@ class Display:
     def __init__(self, *tables: Table, clock: Callable[[], float] = time.monotonic) -> None:
         self._table = {kind: show for table in tables for kind, show in table.items()}
         self._clock = clock
-        self._held: list[str] = []
+        self.held: list[str] = []
+        """Lines that wait for the end."""
         self._last: dict[type[Event], Event] = {}
 
     def __enter__(self) -> Self:
@@ -130,8 +131,11 @@ class Display:
         self.close()
 
     def show(self, event: Event) -> None:
-        """Show one event."""
+        """Show one event, and remember it."""
         self._last[type(event)] = event
+        self._render(event)
+
+    def _render(self, event: Event) -> None:
         if (show := self._table.get(type(event))) is not None:
             show(self, event)
 
@@ -152,12 +156,7 @@ class Display:
 
     def hold(self, text: str) -> None:
         """One line that is always shown, at the end."""
-        self._held.append(text)
-
-    @property
-    def held(self) -> int:
-        """Lines that wait for the end."""
-        return len(self._held)
+        self.held.append(text)
 
     def begin(self, step: Step, *, seconds: float = PACE_SECONDS) -> None:
         """Something of a known length begins; its pace is that of the last `seconds`."""
@@ -171,6 +170,6 @@ class Display:
     def close(self) -> None:
         """Put the terminal back in order, and say what was held back."""
         self.end()
-        held, self._held = self._held, []
+        held, self.held = self.held, []
         for text in held:
             self.warn(text)

@@ -25,8 +25,7 @@ class JsonDisplay(Display):
         self._pace = Pace(clock)
         self._is_due = Throttle(_JSON_SECONDS, clock, at_once=True)
 
-    def show(self, event: Event) -> None:
-        """Write one event."""
+    def _render(self, event: Event) -> None:
         more: dict[str, float | None] = {}
         if isinstance(event, Started):
             self._pace = Pace(self._clock)
