@@ -25,8 +25,8 @@ from filmcolor.guide.reference import read_reference
 from filmcolor.guide.spread import spread
 from filmcolor.guide.strokes import read_strokes
 from filmcolor.guide.times import FilmTimes
+from filmcolor.media.folders import find_pictures
 from filmcolor.media.images.still_file import Rgb, read_still
-from filmcolor.media.picture_folder import find_pictures
 from filmcolor.options import RunOptions, Stroke
 from filmcolor.timecode import seconds_in, time_text
 from filmcolor.types import FloatPlane, Notice, Shot

@@ -36,10 +36,10 @@ from filmcolor.jobs.sidecar import (
     sidecar_path,
     write_sidecar,
 )
+from filmcolor.media.open import PIPE
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.media.read.probe import has_color, refuse_hdr
 from filmcolor.media.write.film_writer import FilmWriter, plan_output
-from filmcolor.media.write.output_plan import PIPE
 from filmcolor.models.device import resolve_device
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.prefetch import prefetch

@@ -13,13 +13,13 @@ from dataclasses import replace
 from fractions import Fraction
 
 from filmcolor.errors import OptionError
+from filmcolor.media.open import PIPE, media_errors, open_source
 from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.media.read.open import PIPE, media_errors, open_source
-from filmcolor.media.read.probe import enlarged_tags
-from filmcolor.media.streams import plan_streams, survey_streams
 from filmcolor.media.timebase import MATROSKA_TIME_BASE
 from filmcolor.media.write.containers import Container, container_of
 from filmcolor.media.write.encoders import ENCODERS
+from filmcolor.media.write.plan_output import enlarged_tags
+from filmcolor.media.write.streams import plan_streams, survey_streams
 from filmcolor.options import VerifyOptions
 from filmcolor.types import ColorTags, Notice, Progress, VideoInfo
 from filmcolor.verify.film import FilmComparison, FilmSpan, Watcher

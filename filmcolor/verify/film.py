@@ -15,8 +15,7 @@ from fractions import Fraction
 
 from filmcolor.errors import MediaError
 from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.media.timebase import MATROSKA_TIME_BASE, round_half_up
-from filmcolor.media.write.output_plan import FALLBACK_RATE
+from filmcolor.media.timebase import MATROSKA_TIME_BASE, frame_ticks, round_half_up
 from filmcolor.options import VerifyOptions
 from filmcolor.prefetch import prefetch
 from filmcolor.types import Frame
@@ -138,7 +137,7 @@ class FilmComparison:
                 yield wanted.index + 1
         while not self._tally.is_other_film and result.peek() is not None:
             self._added(result, 1)
-        lasts = last.duration or step or self._nominal
+        lasts = last.duration or step or frame_ticks(self._source.rate, self._source.time_base)
         self._check_last(last, lasts)
         base = self._source.time_base
         self.span = FilmSpan(
@@ -148,10 +147,6 @@ class FilmComparison:
             offset=self._offset,
             picture=self._tally.end(self._findings),
         )
-
-    @property
-    def _nominal(self) -> int:
-        return max(1, round(1 / ((self._source.rate or FALLBACK_RATE) * self._source.time_base)))
 
     def _settle_offset(self, source: _Line, head: Frame) -> None:
         """The constant that is added to all times: what the result's first frame shows.

@@ -19,9 +19,9 @@ from av.packet import Packet
 from av.stream import Discard, Stream
 from av.subtitles.stream import SubtitleStream
 
-from filmcolor.media.read.open import film_stream, media_errors
-from filmcolor.media.read.splices import StraightPackets
-from filmcolor.media.streams import StreamPlan, codec_name, is_shown_until_next, packet_time
+from filmcolor.media.open import film_stream, media_errors
+from filmcolor.media.straight_packets import StraightPackets
+from filmcolor.media.write.streams import StreamPlan, codec_name, is_shown_until_next, packet_time
 from filmcolor.media.write.subtitles import SubtitleConverter, trial_converter
 from filmcolor.verify.findings import Findings, Place
 

@@ -12,7 +12,14 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import AttachmentStream, Stream
 
-from filmcolor.media.streams import (
+from filmcolor.media.timebase import fit_chapters
+from filmcolor.media.write.containers import (
+    Container,
+    film_metadata,
+    settle_tags,
+    stream_metadata,
+)
+from filmcolor.media.write.streams import (
     COVER,
     TIMECODE,
     Action,
@@ -26,13 +33,6 @@ from filmcolor.media.streams import (
     read_chapters,
     read_covers,
     timecode_of,
-)
-from filmcolor.media.timebase import fit_chapters
-from filmcolor.media.write.containers import (
-    Container,
-    film_metadata,
-    settle_tags,
-    stream_metadata,
 )
 from filmcolor.verify.findings import Findings, Place
 from filmcolor.verify.packets import Part, StreamPair

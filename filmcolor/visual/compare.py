@@ -29,12 +29,12 @@ from filmcolor.color import (
     resolve_tags,
 )
 from filmcolor.errors import OptionError
+from filmcolor.media.open import PIPE
 from filmcolor.media.places import is_same_file
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.media.read.probe import refuse_hdr
 from filmcolor.media.timebase import MATROSKA_TIME_BASE
 from filmcolor.media.write.film_writer import FilmWriter, plan_output
-from filmcolor.media.write.output_plan import PIPE
 from filmcolor.options import CompareMode, CompareOptions
 from filmcolor.prefetch import prefetch
 from filmcolor.types import (

@@ -11,7 +11,7 @@ import pytest
 
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.media.read.probe import probe
-from filmcolor.media.write.output_plan import plan_output
+from filmcolor.media.write.plan_output import plan_output
 from filmcolor.options import Codec, EncodeOptions, RunOptions
 from tests.clips import decode_film, make_clip
 from tests.media.coloring import color, options

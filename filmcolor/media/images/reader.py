@@ -23,7 +23,7 @@ from filmcolor.media.images.formats import MAGIC_BYTES, format_of_suffix, pictur
 from filmcolor.media.images.icc import profile_for_rgb
 from filmcolor.media.images.picture import Picture, luma_of
 from filmcolor.media.images.samples import SampleDecoder
-from filmcolor.media.read.legacy_text import CODE_PAGE, decoded
+from filmcolor.media.legacy_text import CODE_PAGE, decoded
 from filmcolor.types import Luma, Notice, PixelLayout
 
 LARGEST_FILE = 4 << 30

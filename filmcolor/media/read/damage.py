@@ -11,7 +11,8 @@ from fractions import Fraction
 
 from av.video.frame import VideoFrame
 
-from filmcolor.media.read.splices import AHEAD_SECONDS, StraightPackets, TimestampRepair
+from filmcolor.media.splices import AHEAD_SECONDS, TimestampRepair
+from filmcolor.media.straight_packets import StraightPackets
 from filmcolor.types import Notice, VideoInfo
 
 ASTRAY = "a frame's time was far from those around it: it was counted instead"

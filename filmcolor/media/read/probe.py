@@ -8,7 +8,6 @@ film.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from typing import Literal
@@ -18,24 +17,34 @@ import av.error
 import numpy as np
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.filter import Graph
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
-from filmcolor.media.pixel_formats import working_format
-from filmcolor.media.read.open import (
+from filmcolor.media.filters import filter_graph, filtered
+from filmcolor.media.open import (
     LARGEST_FRAME,
     PIPE,
     film_stream,
-    is_cover,
+    is_still,
     open_source,
     refuse_absurd_size,
 )
-from filmcolor.media.read.watchdog import Heartbeat
-from filmcolor.types import ColorTags, FloatPlane, Frame, Luma, PixelLayout, StreamInfo, VideoInfo
+from filmcolor.media.pixel_formats import working_format
+from filmcolor.media.watchdog import Heartbeat
+from filmcolor.types import (
+    BT601,
+    SD_LINES,
+    ColorTags,
+    FloatPlane,
+    Frame,
+    Luma,
+    PixelLayout,
+    StreamInfo,
+    VideoInfo,
+)
 
 ColorState = Literal["grey", "tinted", "color"]
 """No colour; one colour for each brightness (sepia, toned, tinted film); real colour."""
@@ -43,9 +52,6 @@ ColorState = Literal["grey", "tinted", "color"]
 _LOOKED_AT = 4  # frames decoded by `probe`: enough to see fields, few enough for big pictures
 _HIGHEST_RATE = 1000  # frames a second; a "rate" above this is a tick rate
 _TRANSFERS_HDR = {16: "PQ", 18: "HLG"}
-_UNTAGGED_MATRICES = (0, 2, 3)
-_BT601 = 6
-_SD_LINES = 576  # untagged pictures up to this height are BT.601, above BT.709
 # Codecs whose standard reads an untagged range as limited, in grey formats too.
 _LIMITED_BY_STANDARD = {"h264", "hevc", "vvc", "av1", "vp9", "mpeg2video"}
 
@@ -75,14 +81,14 @@ def probe(path: str) -> VideoInfo:
 
 
 def first_frames(
-    container: InputContainer, stream: VideoStream, pulse: Heartbeat | None = None
+    container: InputContainer, stream: VideoStream, heartbeat: Heartbeat | None = None
 ) -> list[VideoFrame]:
     """The first few frames that can be decoded; none at all is not an error here."""
-    pulse = pulse or Heartbeat()
+    heartbeat = heartbeat or Heartbeat()
     frames: list[VideoFrame] = []
     packets = container.demux(stream)
     while len(frames) < _LOOKED_AT:
-        pulse.beat()
+        heartbeat.beat()
         try:
             packet = next(packets, None)
             if packet is None:
@@ -150,22 +156,9 @@ def _shows_bottom_first(frame: VideoFrame) -> bool:
     """
     if not frame.interlaced_frame:
         return False
-    graph = Graph()
-    source = graph.add_buffer(
-        width=frame.width,
-        height=frame.height,
-        format=frame.format,
-        time_base=frame.time_base or Fraction(1, av.time_base),
-    )
-    chosen = graph.add("select", "eq(interlace_type\\,BOTTOMFIRST)")
-    graph.link_nodes(source, chosen, graph.add("buffersink"))
-    graph.configure()
-    graph.vpush(frame)
-    try:
-        graph.vpull()
-    except (av.error.BlockingIOError, av.error.EOFError):
-        return False
-    return True
+    time_base = frame.time_base or Fraction(1, av.time_base)
+    graph = filter_graph(frame, time_base, ("select", "eq(interlace_type\\,BOTTOMFIRST)"))
+    return any(True for _ in filtered(graph, frame))
 
 
 def refuse_hdr(info: VideoInfo) -> None:
@@ -228,7 +221,7 @@ def _tags(
         # FFmpeg takes grey formats as full range unless the codec's standard says otherwise.
         full_range = None if codec in _LIMITED_BY_STANDARD else True
     if format_.is_rgb or format_.is_bayer or format_.has_palette or matrix == 0:
-        matrix = _BT601 if height <= _SD_LINES else 1  # what the conversion to Y'CbCr uses
+        matrix = BT601 if height <= SD_LINES else 1  # what the conversion to Y'CbCr uses
     return ColorTags(matrix, primaries, transfer, full_range)
 
 
@@ -279,7 +272,7 @@ def _stream_info(stream: Stream) -> StreamInfo:
         codec=stream.codec.canonical_name if context is not None else "unknown",
         language=stream.language if stream.language != "und" else None,
         title=stream.metadata.get("title"),
-        is_cover=isinstance(stream, VideoStream) and is_cover(stream),
+        is_cover=isinstance(stream, VideoStream) and is_still(stream),
         detail=detail,
     )
 
@@ -322,19 +315,3 @@ def _bin_means(values: FloatPlane, bins: np.typing.NDArray[np.intp]) -> FloatPla
 
 def _rms(*parts: FloatPlane) -> float:
     return float(np.sqrt(sum(float(np.mean(np.square(part))) for part in parts)))
-
-
-def enlarged_info(info: VideoInfo, factor: int) -> VideoInfo:
-    """The film with so many times as many rows and columns, its colours still read as they were."""
-    height = info.height * factor
-    tags = enlarged_tags(info.tags, info.height, height)
-    return replace(info, width=info.width * factor, height=height, tags=tags)
-
-
-def enlarged_tags(tags: ColorTags, height: int, made: int) -> ColorTags:
-    """Tags of a film of so many rows that is made to have others: one without a matrix goes by its
-    height, which changes.
-    """
-    if tags.matrix in _UNTAGGED_MATRICES and height <= _SD_LINES < made:
-        return replace(tags, matrix=_BT601)
-    return tags

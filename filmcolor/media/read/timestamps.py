@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 
 from av.video.frame import VideoFrame
 
 from filmcolor.media.read.damage import ASTRAY, Decoded
-from filmcolor.media.read.splices import FAR_SECONDS
+from filmcolor.media.splices import FAR_SECONDS
+from filmcolor.media.timebase import frame_ticks
 from filmcolor.types import Notice, VideoInfo
 
 UNTIMED = {
@@ -17,8 +17,6 @@ UNTIMED = {
     *("vc1", "dirac", "cavsvideo", "avs2", "avs3"),
 }
 """Demuxers of bare video streams: what they give as pts is made up, and wrong with B-frames."""
-ASSUMED_RATE = Fraction(25)
-"""Frames a second, where nothing says anything."""
 _MOST_HELD = 16  # pictures held back while waiting for a first known time
 
 
@@ -76,7 +74,7 @@ class _Clock:
 
     def __init__(self, info: VideoInfo, tell: Callable[[Notice], None]) -> None:
         self._tick = info.time_base
-        self._step = _step(info)
+        self._step = frame_ticks(info.rate, info.time_base)
         self._tell = tell
         self._told: set[str] = set()
         self._own_step = self._step
@@ -120,11 +118,6 @@ class _Clock:
         if text not in self._told:
             self._told.add(text)
             self._tell(Notice(text, warning=True))
-
-
-def _step(info: VideoInfo) -> int:
-    """Ticks from one frame to the next at the film's rate, at least 1."""
-    return max(1, round(1 / (info.rate or ASSUMED_RATE) / info.time_base))
 
 
 def _own_step(decoded: Decoded, step: int) -> int:

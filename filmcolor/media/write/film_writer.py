@@ -16,11 +16,13 @@ from types import TracebackType
 from typing import Self
 
 from filmcolor.errors import MediaError
+from filmcolor.media.open import PIPE
 from filmcolor.media.partfile import PartFile
 from filmcolor.media.write.encoder_input import Pacer, encoder_picture, plan_luma
 from filmcolor.media.write.encoder_settings import BOTTOM_FIRST, TOP_FIRST
 from filmcolor.media.write.muxer import FilmMuxer
-from filmcolor.media.write.output_plan import PIPE, OutputPlan, plan_output
+from filmcolor.media.write.output_plan import OutputPlan
+from filmcolor.media.write.plan_output import plan_output
 from filmcolor.media.write.y4m import PipeClosedError, Y4mWriter, y4m_header
 from filmcolor.types import ColorFrame
 

@@ -20,10 +20,11 @@ from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
 from filmcolor.media.matroska import with_room, write_display_shape
+from filmcolor.media.open import PIPE
 from filmcolor.media.timebase import Chapter, Clock, DecodeClock, fit_chapters, lift_to_zero
 from filmcolor.media.write.containers import labelled
 from filmcolor.media.write.encoder_settings import quiet_libraries
-from filmcolor.media.write.output_plan import PIPE, OutputPlan
+from filmcolor.media.write.output_plan import OutputPlan
 from filmcolor.media.write.scheduling import ordinary_scheduling
 from filmcolor.media.write.stream_copy import StreamCopier
 

@@ -27,8 +27,8 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
+from filmcolor.media.open import media_errors
 from filmcolor.media.partfile import PartFile
-from filmcolor.media.read.open import media_errors
 from filmcolor.media.timebase import Clock, lift_to_zero
 from filmcolor.media.write.encoder_input import Pacer, encoder_picture
 from filmcolor.media.write.encoder_settings import EncoderSettings, quiet_libraries

@@ -16,18 +16,17 @@ from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
 from filmcolor.errors import MediaError
-from filmcolor.media.read.open import CAPTION_SECONDS, film_stream, open_before, open_source
-from filmcolor.media.read.packets import MOST_RETRIES
-from filmcolor.media.read.splices import StraightPackets
-from filmcolor.media.streams import (
+from filmcolor.media.open import CAPTION_SECONDS, film_stream, open_before, open_source
+from filmcolor.media.straight_packets import MOST_RETRIES, StraightPackets
+from filmcolor.media.timebase import round_half_up
+from filmcolor.media.write.containers import Container, add_copy, stream_metadata
+from filmcolor.media.write.streams import (
     StreamPlan,
     is_attached_picture,
     is_shown_until_next,
     packet_time,
     read_covers,
 )
-from filmcolor.media.timebase import round_half_up
-from filmcolor.media.write.containers import Container, add_copy, stream_metadata
 from filmcolor.media.write.subtitles import SubtitleConverter
 from filmcolor.options import OnError
 

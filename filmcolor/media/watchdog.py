@@ -42,9 +42,9 @@ class _End:
 
 
 def with_timeout(
-    items: Generator[T, None, None], pulse: Heartbeat, name: str, seconds: float = FILE_SECONDS
+    items: Generator[T, None, None], heartbeat: Heartbeat, name: str, seconds: float = FILE_SECONDS
 ) -> Generator[T, None, None]:
-    """Yield `items`, made in a thread; `MediaError` about `name` when its pulse stops for so long.
+    """Yield `items`, made in a thread; `MediaError` about `name` when its heartbeat stops.
 
     Nothing is made ahead. Only seconds in which this process runs are counted, so that a machine
     that slept has not timed out. A thread that hangs is left behind; it holds what it has open.
@@ -71,7 +71,7 @@ def with_timeout(
     try:
         while True:
             asked.release()
-            item = _await(given, pulse, name, seconds)
+            item = _await(given, heartbeat, name, seconds)
             if isinstance(item, _End):
                 if item.error is not None:
                     raise item.error
@@ -84,17 +84,17 @@ def with_timeout(
 
 
 def _await(
-    given: queue.SimpleQueue[T | _End], pulse: Heartbeat, name: str, seconds: float
+    given: queue.SimpleQueue[T | _End], heartbeat: Heartbeat, name: str, seconds: float
 ) -> T | _End:
-    quiet, seen = 0.0, pulse.beats
+    quiet, seen = 0.0, heartbeat.beats
     glance = min(_GLANCE_SECONDS, seconds)
     while quiet < seconds:
         try:
             return given.get(timeout=glance)
         except queue.Empty:
             quiet += glance
-            if pulse.beats != seen:
-                quiet, seen = 0.0, pulse.beats
+            if heartbeat.beats != seen:
+                quiet, seen = 0.0, heartbeat.beats
     raise MediaError(
         f"{name}: reading it hangs, nothing came for {seconds:g} seconds: "
         "copy it to a local disk, or convert it with another program first"
@@ -104,10 +104,10 @@ def _await(
 class TimeoutReader:
     """A pipe to be read from, that may be slow, but not silent for longer than `seconds`."""
 
-    def __init__(self, source: BinaryIO, pulse: Heartbeat, seconds: float) -> None:
+    def __init__(self, source: BinaryIO, heartbeat: Heartbeat, seconds: float) -> None:
         # The buffer would hide from the system what is there to be read.
         self._source: BinaryIO = getattr(source, "raw", source)
-        self._pulse = pulse
+        self._heartbeat = heartbeat
         self._seconds = seconds
 
     def read(self, size: int) -> bytes:
@@ -116,15 +116,15 @@ class TimeoutReader:
         glance = min(_GLANCE_SECONDS, self._seconds)
         while not self._is_ready(glance):
             quiet += glance
-            self._pulse.beat()
+            self._heartbeat.beat()
             if quiet >= self._seconds:
-                self._pulse.failure = MediaError(
+                self._heartbeat.failure = MediaError(
                     f"standard input: nothing came for {self._seconds:g} seconds: "
                     "look after the program that writes into it"
                 )
-                raise self._pulse.failure
+                raise self._heartbeat.failure
         content: bytes | None = self._source.read(size)
-        self._pulse.beat()
+        self._heartbeat.beat()
         return content or b""
 
     def _is_ready(self, seconds: float) -> bool:
