@@ -65,14 +65,14 @@ def write_known(
     part.commit()
 
 
-def _packed(known: Anchor) -> bytes:
+def _packed(anchor: Anchor) -> bytes:
     """What is known of a frame as the file has it; empty for nothing."""
-    sure = np.rint(np.clip(known.confidence, 0, 1) * 255).astype(np.uint8)
-    if not (sure >= _LEAST).any():
+    codes = np.rint(np.clip(anchor.confidence, 0, 1) * 255).astype(np.uint8)
+    if not (codes >= _LEAST).any():
         return b""
-    ab = np.rint(np.clip(known.ab, -127, 127)).astype(np.int8)
-    ab[:, sure < _LEAST] = 0
-    return zlib.compress(ab.tobytes() + sure.tobytes())
+    ab = np.rint(np.clip(anchor.ab, -127, 127)).astype(np.int8)
+    ab[:, codes < _LEAST] = 0
+    return zlib.compress(ab.tobytes() + codes.tobytes())
 
 
 class KnownFile:
@@ -115,8 +115,8 @@ class KnownFile:
         except (OSError, zlib.error) as error:
             raise self._damaged() from error
         ab = np.frombuffer(raw, np.int8, 2 * height * width).reshape(2, height, width)
-        sure = np.frombuffer(raw, np.uint8, offset=ab.size).reshape(height, width)
-        confidence = np.where(sure >= _LEAST, sure, 0).astype(np.float32) / np.float32(255)
+        codes = np.frombuffer(raw, np.uint8, offset=ab.size).reshape(height, width)
+        confidence = np.where(codes >= _LEAST, codes, 0).astype(np.float32) / np.float32(255)
         return KnownColors(index, ab.astype(np.float32), confidence, self._whole)
 
     def _damaged(self) -> JobError:

@@ -52,12 +52,12 @@ _NOT_FILMS = {"tty"}
 
 
 @contextmanager
-def media_errors(path: str, action: str = "read") -> Iterator[None]:
+def media_errors(path: str) -> Iterator[None]:
     """Turn the errors of FFmpeg and of the system into one line about `path`."""
     try:
         yield
     except (av.error.FFmpegError, OSError) as error:
-        raise MediaError(_explain(path, action, error)) from error
+        raise MediaError(_explain(path, error)) from error
 
 
 def open_source(
@@ -209,18 +209,18 @@ def _check_file(path: str) -> None:
         raise MediaError(f"{path}: empty (zero bytes): copy the file again")
 
 
-def _explain(path: str, action: str, error: Exception) -> str:
+def _explain(path: str, error: Exception) -> str:
     name = "standard input" if path == PIPE else path
     if isinstance(error, PermissionError):
         return f"{name}: not readable: its permissions forbid it"
-    if isinstance(error, av.error.InvalidDataError | av.error.EOFError) and action == "read":
+    if isinstance(error, av.error.InvalidDataError | av.error.EOFError):
         if _lacks_index(path):
             return f"{name}: cut short, its index (moov) is missing: copy or download it again"
         return f"{name}: not a film, or damaged: FFmpeg finds no media in it"
     if isinstance(error, av.error.DecoderNotFoundError):
         return f"{name}: no decoder for its video: convert it with another program first"
     reason = getattr(error, "strerror", None) or str(error)
-    return f"{name}: cannot {action} it: {reason}"
+    return f"{name}: cannot read it: {reason}"
 
 
 def _lacks_index(path: str) -> bool:

@@ -70,11 +70,11 @@ class PartFile:
             else:
                 _rename_if_free(self.path, self.place)
         except (FileExistsError, IsADirectoryError):
-            told = f"{self.target}: something else got this name meanwhile, and stays as it is"
+            message = f"{self.target}: something else got this name meanwhile, and stays as it is"
             if self.keep:
-                raise NameTakenError(f"{told}; the finished file is {self._renamed()}") from None
+                raise NameTakenError(f"{message}; the finished file is {self._renamed()}") from None
             self.discard()
-            raise NameTakenError(told) from None
+            raise NameTakenError(message) from None
         except OSError as error:
             self.discard()
             raise MediaError(

@@ -169,10 +169,10 @@ class TimestampRepair:
             self._doubtful[packet.stream_index] = packet
 
     def _decided(self, *, is_over: bool) -> Iterator[Packet[Stream]]:
-        while self._waiting and self._settle(self._waiting[0], is_over=is_over):
+        while self._waiting and self._decide(self._waiting[0], is_over=is_over):
             yield self._waiting.popleft()
 
-    def _settle(self, packet: Packet[Stream], *, is_over: bool) -> bool:
+    def _decide(self, packet: Packet[Stream], *, is_over: bool) -> bool:
         """Move a packet; False if more have to be seen first."""
         at, index = ticks_of(packet), packet.stream_index
         if at is None:
@@ -191,7 +191,7 @@ class TimestampRepair:
                 return True
         lasts = packet.duration or 0
         if track.is_odd(at + track.shift, track.latest, track.end):
-            is_believed = self._judge(track, packet, at, is_over=is_over)
+            is_believed = self._is_believed(track, packet, at, is_over=is_over)
             if is_believed is None:
                 return False
             if not is_believed:
@@ -213,7 +213,7 @@ class TimestampRepair:
         self._tracks[index] = _Track(packet.time_base, at + shift, at + shift, shift, lasts)
         return self._tracks[index]
 
-    def _judge(
+    def _is_believed(
         self, track: _Track, packet: Packet[Stream], at: int, *, is_over: bool
     ) -> bool | None:
         """Whether a far time is believed; if so its stream is moved as it should be from here on.

@@ -49,29 +49,29 @@ def with_timeout(
     Nothing is made ahead. Only seconds in which this process runs are counted, so that a machine
     that slept has not timed out. A thread that hangs is left behind; it holds what it has open.
     """
-    asked = threading.Semaphore(0)
-    given: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
+    requests = threading.Semaphore(0)
+    results: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
     is_over = threading.Event()
 
     def work() -> None:
         error: BaseException | None = None
         try:
-            while asked.acquire() and not is_over.is_set():
-                given.put(next(items))
+            while requests.acquire() and not is_over.is_set():
+                results.put(next(items))
         except StopIteration:
             pass
         except BaseException as caught:  # raised again where it is waited for
             error = caught
         finally:
             items.close()
-            given.put(_End(error))
+            results.put(_End(error))
 
     thread = threading.Thread(target=work, name="filmcolor-reading", daemon=True)
     thread.start()
     try:
         while True:
-            asked.release()
-            item = _await(given, heartbeat, name, seconds)
+            requests.release()
+            item = _await(results, heartbeat, name, seconds)
             if isinstance(item, _End):
                 if item.error is not None:
                     raise item.error
@@ -79,18 +79,18 @@ def with_timeout(
             yield item
     finally:
         is_over.set()
-        asked.release()
+        requests.release()
         thread.join(_GLANCE_SECONDS)
 
 
 def _await(
-    given: queue.SimpleQueue[T | _End], heartbeat: Heartbeat, name: str, seconds: float
+    results: queue.SimpleQueue[T | _End], heartbeat: Heartbeat, name: str, seconds: float
 ) -> T | _End:
     quiet, seen = 0.0, heartbeat.beats
     glance = min(_GLANCE_SECONDS, seconds)
     while quiet < seconds:
         try:
-            return given.get(timeout=glance)
+            return results.get(timeout=glance)
         except queue.Empty:
             quiet += glance
             if heartbeat.beats != seen:

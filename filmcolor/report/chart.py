@@ -59,8 +59,8 @@ class Timeline:
         colors = [look.colorfulness for shot in self.shots for look in shot.looks]
         flickers = [look.flicker for shot in self.shots for look in shot.telling]
         color_top = 10.0 * math.ceil(max([2 * WEAK_COLORFULNESS, *colors]) / 10)
-        known = (value for value in flickers if not math.isnan(value))
-        flicker_top = float(math.ceil(max([2.0, *known])))
+        numbers = (value for value in flickers if not math.isnan(value))
+        flicker_top = float(math.ceil(max([2.0, *numbers])))
         return (
             self._curve("color", "colorfulness", color_top, WEAK_COLORFULNESS, _UPPER),
             self._curve("flicker", "flicker", flicker_top, FLICKER, _LOWER),

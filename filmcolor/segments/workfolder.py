@@ -16,13 +16,11 @@ from pathlib import Path
 
 from filmcolor.errors import JobError, MediaError
 from filmcolor.film.plan import FilmPlan, Segment
-from filmcolor.media.partfile import sync_folder
 from filmcolor.segments.lease import Claim, Lease, Watch
-from filmcolor.segments.ledger import Ledger, checksum, ledger_line
+from filmcolor.segments.ledger import Ledger, checksum
 from filmcolor.segments.stored_plan import StoredPlan
 from filmcolor.segments.workplace import (
     LEDGER,
-    LEDGER_LOCK,
     LOCK,
     MARK,
     PLAN,
@@ -31,7 +29,6 @@ from filmcolor.segments.workplace import (
     own_files,
 )
 
-_POLL_SECONDS = 0.05
 _WAIT_SECONDS = 1.0
 _TRIES = 10
 """How often a folder is made anew that is removed in the moment in which it is entered."""
@@ -359,21 +356,8 @@ class WorkFolder:
 
     def record(self, entry: Entry) -> None:
         """Add a finished segment to the ledger; on the disk when this returns."""
-        line = ledger_line(asdict(replace(entry, plan=self.way)))
-        lock = Lease(self.path / LEDGER_LOCK)  # file servers do not append for several at once
         try:
-            while not lock.take():
-                time.sleep(_POLL_SECONDS)
-            try:
-                handle = os.open(self.path / LEDGER, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o666)
-                try:
-                    os.write(handle, line)
-                    os.fsync(handle)
-                finally:
-                    os.close(handle)
-                sync_folder(self.path)
-            finally:
-                lock.release()
+            self._ledger.append(asdict(replace(entry, plan=self.way)))
         except OSError as error:
             raise self._refused(error) from error
 

@@ -195,8 +195,8 @@ class FilmComparison:
             self._missing(source, 1)
             return True
         late, difference = self._late(wanted, found), self._tally.compare(wanted, found)
-        is_alike = self._tally.judge.is_alike(difference)
-        if late or not is_alike:
+        can_be_same = self._tally.limits.can_be_same(difference)
+        if late or not can_be_same:
             for ahead in range(1, _AHEAD):
                 if self._explains(source, result, missing=ahead):
                     self._missing(source, ahead)
@@ -204,7 +204,7 @@ class FilmComparison:
                 if self._explains(source, result, added=ahead):
                     self._added(result, ahead)
                     return False
-            if not is_alike and self._lies_beyond(late, source, result):
+            if not can_be_same and self._lies_beyond(late, source, result):
                 if late > 0:
                     self._missing(source, 1)
                 else:
@@ -229,7 +229,7 @@ class FilmComparison:
         as it fits no worse than without. If not, the frames from here on have been moved: then
         several must fit twice as well as without. A frame that is merely coded badly is no reason.
         """
-        alike = self._tally.judge.is_alike
+        alike = self._tally.limits.can_be_same
         for step in range(_CONFIRMED):
             wanted, found = source.peek(missing + step), result.peek(added + step)
             first, other = source.peek(step), result.peek(step)

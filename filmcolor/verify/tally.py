@@ -15,7 +15,7 @@ from filmcolor.verify.findings import Findings, Place
 from filmcolor.verify.picture import (
     EQUAL,
     Difference,
-    LumaJudge,
+    LumaLimits,
     brought_down,
     can_have_color,
     compare_luma,
@@ -57,7 +57,7 @@ class PictureTally:
 
     def __init__(self, source: VideoInfo, result: VideoInfo, options: VerifyOptions) -> None:
         """`options.lossless`: every code has to be equal; else only if the film turns out so."""
-        self.judge = LumaJudge()
+        self.limits = LumaLimits()
         self._source, self._result = source, result
         self._factor = whole_factor(source, result) or 1
         self._options = options
@@ -94,7 +94,7 @@ class PictureTally:
             self._busy_inexact += not difference.is_exact
         self._worst = max(self._worst, difference, key=lambda each: each.square)
         self._worst_mean = max(self._worst_mean, difference.mean)
-        self._blame(self.judge.give(Place(seconds, wanted.index), difference))
+        self._blame(self.limits.add(Place(seconds, wanted.index), difference))
         self._look_for_color(wanted, found, Place(seconds, wanted.index))
 
     @property
@@ -104,7 +104,7 @@ class PictureTally:
 
     def end(self, findings: Findings) -> PictureVerdict:
         """Say what was found, into `findings`."""
-        self._blame(self.judge.rest())
+        self._blame(self.limits.rest())
         is_lossless = self._options.lossless or self._busy_exact > self._busy_inexact
         is_exact = is_lossless and self._factor == 1
         if self._mostly_unrelated:

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.media.read.probe import probe
 from filmcolor.media.write.plan_output import plan_output
 from filmcolor.options import Codec, EncodeOptions, RunOptions
-from tests.clips import decode_film, make_clip
+from tests.clips import decode_film, make_clip, probe
 from tests.media.coloring import color, options
 from tests.media.segments import cut_film, described, segment_and_join, write_direct
 from tests.woven import FRAMES, WHOLE, marks, woven_film

@@ -49,12 +49,17 @@ class Passes:
     """One film as it is decoded. Raises `MediaError` for what cannot be read as a film."""
 
     def __init__(
-        self, path: str, on_error: OnError, heartbeat: Heartbeat, tell: Callable[[Notice], None]
+        self, path: str, on_error: OnError, heartbeat: Heartbeat, notify: Callable[[Notice], None]
     ) -> None:
-        """`on_error` as in `FilmReader`; `heartbeat` beats while something is read; `tell` gets
+        """`on_error` as in `FilmReader`; `heartbeat` beats while something is read; `notify` gets
         what there is to say of the times.
         """
-        self._path, self._on_error, self._heartbeat, self._tell = path, on_error, heartbeat, tell
+        self._path, self._on_error, self._heartbeat, self._notify = (
+            path,
+            on_error,
+            heartbeat,
+            notify,
+        )
         self.name = "standard input" if path == PIPE else path
         self._pipe: InputContainer | None = None
         self._kept: list[Decoded] = []
@@ -156,7 +161,7 @@ class Passes:
             if self._piped is None:
                 raise MediaError("standard input: read already, it cannot be read twice")
             piped, self._piped = chain(self._take_kept(), self._piped), None
-            yield from stamp(piped, self.info, self._tell)
+            yield from stamp(piped, self.info, self._notify)
             return
         with open_source(self._path) as container:
             stream = film_stream(container, self._path, self._threads)
@@ -164,7 +169,7 @@ class Passes:
                 with media_errors(self._path):
                     container.seek(seek_to, stream=stream)
             pictures = self._decoded(container, stream, damage)
-            yield from stamp(pictures, self.info, self._tell)
+            yield from stamp(pictures, self.info, self._notify)
 
     def _take_kept(self) -> Iterator[Decoded]:
         kept, self._kept = deque(self._kept), []

@@ -26,10 +26,7 @@ from filmcolor.errors import MediaError
 from filmcolor.media.filters import filter_graph, filtered
 from filmcolor.media.open import (
     LARGEST_FRAME,
-    PIPE,
-    film_stream,
     is_still,
-    open_source,
     refuse_absurd_size,
 )
 from filmcolor.media.pixel_formats import working_format
@@ -66,18 +63,6 @@ _NEUTRAL_CODES = 2.0  # mean distance from neutral, in 8-bit codes, that is stil
 _TINT_CODES = 2.0  # RMS distance from the colour that each brightness has in a tinted picture
 _BRIGHTNESS_BINS = 16
 _COLOR_SHARE = 0.25  # share of coloured frames that makes a colour film
-
-
-def probe(path: str) -> VideoInfo:
-    """Describe the film at `path`; "-" (Y4M on standard input) is used up by this.
-
-    Raises `MediaError` with one line for everything that is not a film FFmpeg can decode.
-    """
-    with open_source(path) as container:
-        stream = film_stream(container, path)
-        if path == PIPE:
-            return describe(path, container, stream, ())
-        return describe(path, container, stream, first_frames(container, stream))
 
 
 def first_frames(
@@ -134,7 +119,7 @@ def describe(
         frame_count=_frame_count(stream, rate, duration),
         duration=duration,
         sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
-        rotation=_quarter_turns(first.rotation) if first else 0,
+        rotation=round(first.rotation / 90) * 90 % 360 if first else 0,
         display_matrix=matrix,
         interlaced=order in _TOP_SHOWN_FIRST | _BOTTOM_SHOWN_FIRST or states_fields,
         top_field_first=(
@@ -193,11 +178,6 @@ def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
     return None
 
 
-def _quarter_turns(degrees: int) -> int:
-    """The nearest of 0, 90, 180, 270 degrees."""
-    return round(degrees / 90) * 90 % 360
-
-
 def _tags(
     stream: VideoStream, first: VideoFrame | None, source_format: str, height: int
 ) -> ColorTags:
@@ -217,16 +197,12 @@ def _tags(
     _, forced, _ = working_format(source_format)
     if forced is not None:
         full_range = forced
-    elif full_range is None and _is_grey(format_):
+    elif full_range is None and not format_.is_rgb and len(format_.components) < 3:
         # FFmpeg takes grey formats as full range unless the codec's standard says otherwise.
         full_range = None if codec in _LIMITED_BY_STANDARD else True
     if format_.is_rgb or format_.is_bayer or format_.has_palette or matrix == 0:
         matrix = BT601 if height <= SD_LINES else 1  # what the conversion to Y'CbCr uses
     return ColorTags(matrix, primaries, transfer, full_range)
-
-
-def _is_grey(format_: av.VideoFormat) -> bool:
-    return not format_.is_rgb and len(format_.components) < 3
 
 
 def _rate(stream: VideoStream) -> Fraction | None:
@@ -287,7 +263,8 @@ def _color_state(frame: Frame, layout: PixelLayout) -> ColorState:
     rows, columns = (min(sizes) for sizes in zip(luma.shape, cb.shape, strict=True))
     luma, cb, cr = (plane[:rows, :columns].ravel() for plane in (luma, cb, cr))
     bins = np.clip(luma * _BRIGHTNESS_BINS / 256, 0, _BRIGHTNESS_BINS - 1).astype(np.intp)
-    if _rms(cb - _bin_means(cb, bins), cr - _bin_means(cr, bins)) > _TINT_CODES:
+    apart = np.hypot(cb - _bin_means(cb, bins), cr - _bin_means(cr, bins))
+    if float(np.sqrt(np.mean(np.square(apart)))) > _TINT_CODES:
         return "color"
     return "tinted" if float(np.mean(np.hypot(cb, cr))) > _NEUTRAL_CODES else "grey"
 
@@ -311,7 +288,3 @@ def _bin_means(values: FloatPlane, bins: np.typing.NDArray[np.intp]) -> FloatPla
     sums = np.bincount(bins, weights=values, minlength=_BRIGHTNESS_BINS)
     means: FloatPlane = (sums / counts)[bins].astype(np.float32)
     return means
-
-
-def _rms(*parts: FloatPlane) -> float:
-    return float(np.sqrt(sum(float(np.mean(np.square(part))) for part in parts)))

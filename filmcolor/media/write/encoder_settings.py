@@ -16,6 +16,7 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from filmcolor.errors import OptionError
+from filmcolor.media.pixel_formats import describe_layout
 from filmcolor.media.write.encoders import ENCODERS, LARGE_PIXELS, Encoder, available_formats
 from filmcolor.media.write.scheduling import ordinary_scheduling
 from filmcolor.options import EncodeOptions
@@ -77,12 +78,6 @@ def _distance(layout: PixelLayout, wanted: PixelLayout) -> tuple[int, int, int, 
     bits = layout.bit_depth - wanted.bit_depth
     fineness = _FINENESS[layout.chroma] - _FINENESS[wanted.chroma]
     return (max(-bits, 0), max(-fineness, 0), max(fineness, 0), max(bits, 0))
-
-
-def describe_layout(layout: PixelLayout) -> str:
-    """For people: "10-bit 4:2:2"."""
-    grid = "grey" if layout.chroma == "400" else ":".join(layout.chroma)
-    return f"{layout.bit_depth}-bit {grid}"
 
 
 def _layout_notices(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 from dataclasses import replace
 
 import av
@@ -16,13 +15,13 @@ import av
 from filmcolor.errors import OptionError
 from filmcolor.media.open import PIPE
 from filmcolor.media.partfile import check_target
+from filmcolor.media.pixel_formats import describe_layout
 from filmcolor.media.timebase import FALLBACK_RATE, MATROSKA_TIME_BASE, exact_time_base, is_exact
 from filmcolor.media.write.containers import CONTAINERS, Container, container_for
 from filmcolor.media.write.encoder_settings import (
     BOTTOM_FIRST,
     TOP_FIRST,
     EncoderSettings,
-    describe_layout,
     encoder_options,
     field_notices,
     settle_layout,
@@ -34,7 +33,7 @@ from filmcolor.media.write.source_plan import mux_options, plan_source
 from filmcolor.media.write.streams import StreamPlan
 from filmcolor.media.write.y4m import y4m_notice
 from filmcolor.options import RunOptions
-from filmcolor.types import BT601, SD_LINES, UNTAGGED_MATRICES, ColorTags, Notice, Siting, VideoInfo
+from filmcolor.types import BT601, SD_LINES, UNTAGGED_MATRICES, ColorTags, Notice, VideoInfo
 
 
 def enlarged_info(info: VideoInfo, factor: int) -> VideoInfo:
@@ -69,7 +68,7 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
         layout=info.layout.colored,
         source_layout=info.layout,
         tags=info.tags,
-        siting=_siting(info, options),
+        siting=info.siting if options.siting == "auto" else options.siting,
         rate=info.rate or FALLBACK_RATE,
         source_time_base=info.time_base,
         time_base=info.time_base,
@@ -87,8 +86,6 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
         summary = f"{_picture(plan)}, Y4M on standard output"
         return replace(plan, notices=(notice,), summary=summary)
     container = container_for(target)
-    if os.path.isdir(target):
-        raise OptionError(f"{target}: is a folder; name a file ending in .mp4, .mov or .mkv")
     check_target(target, overwrite=options.overwrite, sources=() if info.is_pipe else [info.path])
     try:
         plan = _plan_encoder(plan, info, container, options)
@@ -101,13 +98,6 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
     else:
         plan = plan_source(plan, info, container, options.start_seconds)
     return replace(plan, summary=_summary(plan, container, options))
-
-
-def _siting(info: VideoInfo, options: RunOptions) -> Siting:
-    """Where chroma sits: as asked, else centred for JPEG and MPEG-1, else left."""
-    if options.siting != "auto":
-        return options.siting
-    return info.siting
 
 
 def _field_order(info: VideoInfo, options: RunOptions) -> int:
@@ -178,18 +168,15 @@ def _holds_film(container: Container, settings: EncoderSettings) -> bool:
     """Whether a header with this video stream can be written."""
     trial = av.open(io.BytesIO(), "w", format=container.muxer)
     try:
-        stream = trial.add_stream(settings.encoder.library)
-        if not isinstance(stream, av.VideoStream):
-            return False
-        settings.apply(stream.codec_context)
+        settings.add_stream(trial)
         with ordinary_scheduling():
             trial.start_encoding()
+        return True
     except (av.FFmpegError, ValueError):
         return False
     finally:
         with contextlib.suppress(av.FFmpegError, ValueError):
             trial.close()
-    return True
 
 
 def _picture(plan: OutputPlan) -> str:

@@ -62,14 +62,14 @@ def plan_source(
         streams = plan_streams(source, info.stream_index, container, survey)
         film = source.streams[info.stream_index]
         metadata = film_metadata(source.metadata)
-        own = stream_metadata(film.metadata, container, changed=True)
+        film_tags = stream_metadata(film.metadata, container, changed=True)
         dropped = list(streams.dropped)
         timecode = timecode_of(source, info.stream_index)
         if timecode is not None and plan.starts_at_zero:
-            own = {key: text for key, text in own.items() if key.lower() != "timecode"}
+            film_tags = {key: text for key, text in film_tags.items() if key.lower() != "timecode"}
             dropped.append("the timecode, since a part begins at another")
         elif timecode is not None:
-            own.setdefault("timecode", timecode)
+            film_tags.setdefault("timecode", timecode)
         kept = [each for each in streams.kept if each.action not in ("attach", "film")]
         options = mux_options(
             container,
@@ -94,7 +94,7 @@ def plan_source(
             plan,
             streams=streams.kept,
             metadata=metadata,
-            film_metadata=own,
+            film_metadata=film_tags,
             disposition=int(film.disposition),
             chapters=read_chapters(source, legacy.append),
             container_options=options,
