@@ -13,7 +13,7 @@ from filmcolor.options import TrainOptions
 from filmcolor.train.crops import CropSource
 from filmcolor.train.reading import fit_reading, shown_pictures
 from filmcolor.train.recipes import FILM
-from tests.train.scenes import photographs
+from tests.helpers.scenes import photographs
 
 
 def painter() -> MobileNetUNet:
