@@ -21,7 +21,7 @@ from filmcolor.files_read import FilesRead
 from filmcolor.film.chain import FilmContext, PlannedFrames
 from filmcolor.film.plan import FilmPlan
 from filmcolor.guide.geometry import Screen
-from filmcolor.guide.hint_file import NAME, KnownFile, write_known
+from filmcolor.guide.hint_file import NAME, HintFile, write_hint_file
 from filmcolor.guide.match import Reference, read_reference
 from filmcolor.guide.propagate import PLACE_BYTES, Anchor, ShotCarry
 from filmcolor.guide.user_hints import Hints, ShotHints
@@ -33,7 +33,7 @@ MATCH_SPACING = 24
 """Frames from one that is matched with a reference to the next, at most."""
 
 
-def make_known(
+def make_hint_files(
     job: FilmContext, film: FilmPlan, film_hints: Hints, screen: Screen, folder: Path
 ) -> Generator[Analyzing, None, dict[int, Path]]:
     """See that every guided shot has its file in the folder, which is named by its frames and by
@@ -71,7 +71,7 @@ def make_known(
                         yield Analyzing(seen, total)
                 whole = bool(hints.stills) or reference is not None
                 carried = guided.found()
-                write_known(path, carried, start=shot.start, grid=screen.grid, whole=whole)
+                write_hint_file(path, carried, start=shot.start, grid=screen.grid, whole=whole)
     if total:
         yield Analyzing(total, total)
     return paths
@@ -174,7 +174,7 @@ def over(upper: Anchor, lower: Anchor) -> Anchor:
 
 def _is_whole(path: Path) -> bool:
     try:
-        KnownFile(path)
+        HintFile(path)
     except JobError:
         return False
     return True

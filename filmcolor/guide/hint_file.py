@@ -34,7 +34,7 @@ _CHUNK = 1 << 20
 """Bytes of the file in memory at a time."""
 
 
-def write_known(
+def write_hint_file(
     path: Path, colors: Iterable[Anchor], *, start: int, grid: tuple[int, int], whole: bool
 ) -> None:
     """Write what is known of the frames from `start` on, one at a time in memory; `MediaError` if
@@ -75,7 +75,7 @@ def _packed(anchor: Anchor) -> bytes:
     return zlib.compress(ab.tobytes() + codes.tobytes())
 
 
-class KnownFile:
+class HintFile:
     """The known colours of one shot, by the frame's index in the film. Holds where each frame's
     are, not what.
     """
@@ -126,7 +126,7 @@ class KnownFile:
         )
 
 
-class KnownFiles:
+class HintFiles:
     """The known colours of a film: called with a frame, what is known of it; None for nothing."""
 
     def __init__(self, paths: dict[int, Path], tone_of: ToneOf = plain) -> None:
@@ -135,13 +135,13 @@ class KnownFiles:
         `tone_of` tells the tone that a shot will be given later: known colours come with it undone.
         """
         self._paths, self._tone_of = paths, tone_of
-        self._open: tuple[int, KnownFile] | None = None
+        self._open: tuple[int, HintFile] | None = None
 
     def __call__(self, frame: Frame) -> KnownColors | None:
         if frame.shot not in self._paths:
             return None
         if self._open is None or self._open[0] != frame.shot:
-            self._open = frame.shot, KnownFile(self._paths[frame.shot])
+            self._open = frame.shot, HintFile(self._paths[frame.shot])
         found = self._open[1].at(frame.index)
         if found is None:
             return None

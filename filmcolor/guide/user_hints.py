@@ -33,7 +33,7 @@ from filmcolor.types import FloatPlane, Notice, Shot
 
 
 @dataclass(frozen=True, slots=True)
-class GivenStill:
+class StillHint:
     """A still, and the frame that it shows."""
 
     frame: int
@@ -46,7 +46,7 @@ class ShotHints:
     """All that is given for one shot."""
 
     shot: int
-    stills: tuple[GivenStill, ...] = ()
+    stills: tuple[StillHint, ...] = ()
     strokes: tuple[tuple[int, Stroke], ...] = ()
     """Each with its frame."""
     reference: Path | None = None
@@ -115,7 +115,7 @@ class Hints:
     notices: tuple[Notice, ...] = ()
 
 
-def find_given(
+def find_hints(
     options: RunOptions,
     film: FilmPlan,
     times: FilmTimes,
@@ -131,7 +131,7 @@ def find_given(
     meant.
     """
     finder = _Finder(film, times, screen, files)
-    stills: list[GivenStill] = []
+    stills: list[StillHint] = []
     if options.stills is not None:
         stills = finder.stills(_in_folder(options.stills))
     strokes: list[tuple[int, Stroke]] = []
@@ -217,9 +217,9 @@ class _Finder:
         self,
         pictures: Iterable[tuple[Path, Fraction | None]],
         overrides: ShotOverrides | None = None,
-    ) -> list[GivenStill]:
+    ) -> list[StillHint]:
         """Stills with their frames, in order; of a shot of its own none may be of another."""
-        found: dict[int, GivenStill] = {}
+        found: dict[int, StillHint] = {}
         for path, seconds in pictures:
             with named("" if overrides is None else overrides.where("stills")):
                 still = self._still(path, seconds, overrides)
@@ -232,7 +232,7 @@ class _Finder:
 
     def _still(
         self, path: Path, seconds: Fraction | None, overrides: ShotOverrides | None
-    ) -> GivenStill | None:
+    ) -> StillHint | None:
         """A still and its frame; None if it is left out."""
         named = seconds_in(path.stem) if seconds is None else seconds
         if named is None:
@@ -261,7 +261,7 @@ class _Finder:
             )
         if is_pale(self._screen.known_ab(rgb)):
             raise MediaError(f"{path}: has no colour; paint it, or remove it from the folder")
-        return None if frame is None else GivenStill(frame, path, _digest(rgb.tobytes()))
+        return None if frame is None else StillHint(frame, path, _digest(rgb.tobytes()))
 
     def strokes(
         self, named_by: str | tuple[Stroke, ...], overrides: ShotOverrides | None = None

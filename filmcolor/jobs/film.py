@@ -46,7 +46,7 @@ from filmcolor.prefetch import prefetch
 from filmcolor.segments.lease import Claim
 from filmcolor.segments.processes import FilmTask
 from filmcolor.segments.run import color_in_segments, fingerprint, prepare_segments
-from filmcolor.segments.source_fingerprint import SourceWatch, source_print
+from filmcolor.segments.source_fingerprint import SourceWatch, source_fingerprint
 from filmcolor.segments.workfolder import WorkFolder, default_folder
 from filmcolor.segments.workplace import check_apart, check_place
 from filmcolor.stages.infer import one_thread_each
@@ -168,7 +168,7 @@ def _print_of(source: str) -> str:
     """What tells a film from another, before it is opened; nothing for a pipe, and for what will be
     refused.
     """
-    return source_print(source) if os.path.isfile(source) else ""
+    return source_fingerprint(source) if os.path.isfile(source) else ""
 
 
 def work_folder(target: str, options: RunOptions) -> Path:

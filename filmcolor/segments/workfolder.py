@@ -1,4 +1,4 @@
-"""The folder in which a film is put together: its plan, its finished segments, who is at work.
+"""The work folder of a film: its plan, its finished segments, and the leases on them.
 
 Everything in it is written whole or not at all, so that a run may stop at any moment; what stands
 in the ledger and still matches is never done again. It must not know how a segment is made.
