@@ -1,4 +1,4 @@
-"""Makes the known colours of a film's guided shots before they are coloured: a small second look.
+"""Makes the hint files of a film's guided shots before they are coloured, in a second pass.
 
 decode -> lightness -> what is given for its frame, carried through the shot -> a file in the folder
                     -> what the reference suggests for a frame a second, carried likewise, below it

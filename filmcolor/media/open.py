@@ -154,11 +154,6 @@ def is_strung(container: InputContainer) -> bool:
     return end is not None and is_matroska(_path_of(container), end)
 
 
-def has_steady_times(container: InputContainer) -> bool:
-    """Whether times cannot begin anew on the way: mp4 and mov hold how long each packet lasts."""
-    return container.format.name.startswith("mov,")
-
-
 def _path_of(container: InputContainer) -> str:
     return container.name.removeprefix("file:")
 

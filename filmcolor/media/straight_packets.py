@@ -14,7 +14,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Discard, Stream
 
-from filmcolor.media.open import has_steady_times, is_strung
+from filmcolor.media.open import is_strung
 from filmcolor.media.splices import TimestampRepair, shown_at, ticks_of
 
 MOST_RETRIES = 100
@@ -34,7 +34,8 @@ class StraightPackets:
         self._container = container
         self._film = film
         self._wanted = frozenset(wanted)
-        can_leap = not has_steady_times(container)
+        # mp4 and mov hold how long each packet lasts: their times cannot begin anew on the way.
+        can_leap = not container.format.name.startswith("mov,")
         self._read = [
             stream
             for stream in container.streams

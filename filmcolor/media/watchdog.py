@@ -1,4 +1,4 @@
-"""How long a source may keep silent: a decoder that hangs ends in an error, a slow pipe does not.
+"""Time limits of reading: a decoder that hangs ends in an error, a slow pipe does not.
 
 A call into FFmpeg that does not return cannot be ended, only left behind; so reading is done in a
 thread of its own, one item at a time and only when asked for. Knows nothing of films.
@@ -19,12 +19,12 @@ T = TypeVar("T")
 FILE_SECONDS = 60
 """A file's next packet takes no longer, or its reading hangs."""
 PIPE_SECONDS = 600
-"""Whoever writes into a pipe may think for so long."""
+"""A program that writes into a pipe may pause for so long."""
 _GLANCE_SECONDS = 0.5
 
 
 class Heartbeat:
-    """Counts signs of life; one thread beats, another one looks."""
+    """Counts what was read; one thread counts, another one compares."""
 
     def __init__(self) -> None:
         self.beats = 0

@@ -53,7 +53,7 @@ def make_page(contents: Contents) -> bytes:
         undefined=StrictUndefined,
         finalize=_printable,
     )
-    environment.filters.update(clock=clock, fixed=_fixed, webp=_webp)
+    environment.filters.update(clock=clock, fixed=_fixed, base64=_base64)
     environment.tests["nan"] = math.isnan
     page = environment.from_string(_asset("template.html")).render(
         version=__version__,
@@ -101,8 +101,8 @@ def _fixed(value: float, places: int = 1) -> str:
     return f"{value:.{places}f}"
 
 
-def _webp(content: bytes) -> str:
-    return f"data:image/webp;base64,{base64.b64encode(content).decode()}"
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
 
 
 def _marks(length: float) -> list[str]:

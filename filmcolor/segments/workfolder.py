@@ -149,15 +149,12 @@ class WorkFolder:
     def __exit__(self, *_: object) -> None:
         """Give it up; it is removed if there is nothing in it worth keeping."""
         self.leave_segments()
-        if self._shard is None and not (self.keep_plan or self._has_parts() or self.others()):
+        has_parts = any(self.path.glob("segment-*.seg"))  # be they of another plan
+        if self._shard is None and not (self.keep_plan or has_parts or self.others()):
             self.remove()
         self._presence.release()
         if self._shard is not None:
             self._lock.release()
-
-    def _has_parts(self) -> bool:
-        """Whether there is a finished segment, be it of another plan."""
-        return any(self.path.glob("segment-*.seg"))
 
     def take_lock(self) -> bool:
         """For a shard: whether it alone may plan now, or join. `FileNotFoundError` if the folder is

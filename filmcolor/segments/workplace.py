@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filmcolor.errors import JobError, OptionError
 from filmcolor.guide.hint_file import NAME as HINT_FILE
-from filmcolor.media.places import file_key
+from filmcolor.media.partfile import file_key
 
 PLAN, LEDGER, LOCK = "plan.json", "ledger.jsonl", "run.lock"
 MARK = ".filmcolor-work"

@@ -169,7 +169,7 @@ def _flow_averages(
     def averaged(
         items: Iterable[_Entry], radius: int, spread: float, join: Callable[[_Entry, _Entry], None]
     ) -> Generator[_Entry, None, None]:
-        for around, center in _windows(items, _shot_of, radius, radius, join):
+        for around, center in _windows(items, lambda entry: entry.frame.shot, radius, radius, join):
             assert flow is not None
             window = [entry.weighted for entry in around]
             color = flow.average(window, center, spread, settings.tolerance)
@@ -183,10 +183,6 @@ def _flow_averages(
         steady = averaged(steady, _SECOND_RADIUS, _SECOND_RADIUS, lambda first, second: None)
     for entry in steady:
         yield entry.frame, _field(entry)
-
-
-def _shot_of(entry: _Entry) -> int:
-    return entry.frame.shot
 
 
 def _field(entry: _Entry) -> AbMap:

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from filmcolor.errors import OptionError
 from filmcolor.media.open import PIPE, media_errors, open_source
-from filmcolor.media.places import is_same_file
+from filmcolor.media.partfile import is_same_file
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.media.timebase import MATROSKA_TIME_BASE
 from filmcolor.media.write.containers import Container, container_of

@@ -82,10 +82,13 @@ class PictureTally:
     def add(self, wanted: Frame, found: Frame, difference: Difference) -> None:
         """Take a pair that belongs together."""
         self._pairs += 1
-        if self._factor > 1:
-            self._add_enlarged(wanted, difference)
         self._unrelated += not difference.is_related
         seconds = wanted.pts * self._source.time_base
+        if self._factor > 1 and difference.absolute > TRUE_CODES:
+            # What is promised of a frame that was enlarged, and not coded with loss.
+            detail = f"off by {difference.absolute:.2f} of 255 codes on average"
+            place = Place(seconds, wanted.index, detail)
+            self._untrue.fault("luma", "brought back down, it is not the source", place)
         if not difference.is_exact:
             place = Place(seconds, wanted.index, difference.words)
             self._changed.fault("luma", "luma changed", place)
@@ -127,13 +130,6 @@ class PictureTally:
     @property
     def _mostly_unrelated(self) -> bool:
         return self._unrelated >= max(1.0, _STRANGERS * self._pairs)
-
-    def _add_enlarged(self, wanted: Frame, difference: Difference) -> None:
-        """Hold a frame that was enlarged, and not coded with loss, to what is promised of it."""
-        if difference.absolute > TRUE_CODES:
-            detail = f"off by {difference.absolute:.2f} of 255 codes on average"
-            place = Place(wanted.pts * self._source.time_base, wanted.index, detail)
-            self._untrue.fault("luma", "brought back down, it is not the source", place)
 
     def _blame(self, failed: list[tuple[Place, Difference]]) -> None:
         for place, difference in failed:

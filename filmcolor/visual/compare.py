@@ -1,4 +1,4 @@
-"""Two films in one picture, to be looked at: divided by a line, wiped, or side by side.
+"""Two films in one picture: divided by a line, wiped, or side by side.
 
 decode both -> the second in the first one's pixels, at its times -> joined -> encode
 
@@ -30,7 +30,7 @@ from filmcolor.color import (
 )
 from filmcolor.errors import OptionError
 from filmcolor.media.open import PIPE
-from filmcolor.media.places import is_same_file
+from filmcolor.media.partfile import is_same_file
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.media.read.probe import refuse_hdr
 from filmcolor.media.timebase import MATROSKA_TIME_BASE

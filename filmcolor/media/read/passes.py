@@ -236,10 +236,7 @@ class Passes:
             return self._strided(count)
         if 2 * len(samples) < count and not self.can_seek:
             # Times leap, so that most of those asked for are not there.
-            with (
-                suppress(MediaError),
-                closing(self.pictures(None, Damage(info.time_base))) as timed,
-            ):
+            with suppress(MediaError), closing(self._all_pictures()) as timed:
                 return thinned(timed, count, info)
         return samples
 

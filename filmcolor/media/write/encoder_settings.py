@@ -53,7 +53,12 @@ def settle_layout(
     wanted = source.colored
     if not usable:
         raise OptionError(f"--codec {encoder.codec}: takes none of filmcolor's pixel formats here")
-    fitting = [layout for layout in usable if _fits_size(encoder, layout, width, height)]
+
+    def fits(layout: PixelLayout) -> bool:
+        down, across = layout.subsampling
+        return not encoder.needs_even_size or (width % across == 0 and height % down == 0)
+
+    fitting = [layout for layout in usable if fits(layout)]
     if not fitting:
         raise OptionError(
             f"--codec {encoder.codec}: cannot encode the odd size {width}x{height}; "
@@ -66,11 +71,6 @@ def settle_layout(
     chosen = min(fitting, key=distance)
     odd = chosen != min(usable, key=distance)
     return chosen, _layout_notices(encoder, wanted, chosen, odd=odd)
-
-
-def _fits_size(encoder: Encoder, layout: PixelLayout, width: int, height: int) -> bool:
-    down, across = layout.subsampling
-    return not encoder.needs_even_size or (width % across == 0 and height % down == 0)
 
 
 def _distance(layout: PixelLayout, wanted: PixelLayout) -> tuple[int, int, int, int]:

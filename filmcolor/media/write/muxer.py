@@ -1,6 +1,6 @@
 """Writes the film, encoded here or before, with the source's other streams into a container.
 
-Carries out an `OutputPlan` that names one; decides nothing itself and knows no colour.
+Carries out an `OutputPlan`; decides nothing itself and knows no colour.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The plan of an output: everything about it settled, or refused, before the first frame.
+"""Decides, or refuses, everything about an output before the first frame.
 
 Asks the installed FFmpeg what encoder and container really take (by trying them in memory) and says
 in one notice each what changes. Writes nothing but a trial of the target folder.
@@ -53,13 +53,14 @@ def enlarged_tags(tags: ColorTags, height: int, made: int) -> ColorTags:
 
 
 def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan:
-    """Settle how `info`'s film is written to `target`; nothing is decided later.
+    """How `info`'s film is written to `target`; nothing is decided later.
 
     Raises `OptionError` for what cannot be carried out as asked, with the way out, and `MediaError`
     for a target that cannot be written or a source that cannot be read.
     """
     if options.upscale is not None:
         info = enlarged_info(info, options.upscale)
+    field_order = TOP_FIRST if info.top_field_first else BOTTOM_FIRST
     plan = OutputPlan(
         source=info.path,
         target=target,
@@ -73,7 +74,7 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
         source_time_base=info.time_base,
         time_base=info.time_base,
         sample_aspect_ratio=info.sample_aspect_ratio,
-        field_order=_field_order(info, options),
+        field_order=field_order if info.interlaced and not options.deinterlace else 0,
         rotation=info.rotation,
         display_matrix=info.display_matrix,
         starts_at_zero=bool(options.start_seconds),
@@ -98,12 +99,6 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
     else:
         plan = plan_source(plan, info, container, options.start_seconds)
     return replace(plan, summary=_summary(plan, container, options))
-
-
-def _field_order(info: VideoInfo, options: RunOptions) -> int:
-    if not info.interlaced or options.deinterlace:
-        return 0
-    return TOP_FIRST if info.top_field_first else BOTTOM_FIRST
 
 
 def _plan_encoder(
