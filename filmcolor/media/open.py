@@ -142,7 +142,8 @@ def can_seek(container: InputContainer) -> bool:
     name = container.format.name
     if not name.startswith("matroska"):
         return name.startswith(SEEKABLE)
-    return segment_end(_path_of(container)) is not None and not is_strung(container)
+    path = container.name.removeprefix("file:")
+    return segment_end(path) is not None and not is_strung(container)
 
 
 def is_strung(container: InputContainer) -> bool:
@@ -150,12 +151,9 @@ def is_strung(container: InputContainer) -> bool:
     name = container.format.name
     if not name.startswith("matroska"):
         return name in _STRUNG
-    end = segment_end(_path_of(container))
-    return end is not None and is_matroska(_path_of(container), end)
-
-
-def _path_of(container: InputContainer) -> str:
-    return container.name.removeprefix("file:")
+    path = container.name.removeprefix("file:")
+    end = segment_end(path)
+    return end is not None and is_matroska(path, end)
 
 
 def refuse_absurd_size(path: str, width: int, height: int) -> None:

@@ -159,10 +159,10 @@ def _compare_rest(
     findings: Findings,
 ) -> Generator[Notice | Progress, None, None]:
     """Compare everything but the picture."""
-    is_part, length = bool(options.start_seconds), options.duration_seconds
+    length = options.duration_seconds
     part = Part(
         offset=span.offset,
-        first=span.first if is_part else None,
+        first=span.first if options.start_seconds else None,
         last=None if length is None else span.first + length,
         end=None if length is None else span.end,
     )
