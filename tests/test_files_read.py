@@ -17,8 +17,8 @@ from filmcolor.errors import JobError
 from filmcolor.events import Progress
 from filmcolor.files_read import FileFacts, FilesRead
 from filmcolor.film.shot_models import ModelShelf
+from filmcolor.guide.match import read_reference
 from filmcolor.guide.plan_file import read_plan
-from filmcolor.guide.reference import read_reference
 from filmcolor.guide.strokes import read_strokes
 from filmcolor.jobs.film import color_film
 from filmcolor.jobs.sidecar import read_sidecar

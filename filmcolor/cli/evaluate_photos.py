@@ -83,8 +83,7 @@ def measure_all(
     first column is called `before`, and JSON if that is asked for.
     """
     from filmcolor.evaluate.report import spread_indices
-    from filmcolor.visual.labels import distinct_names
-    from filmcolor.visual.sheets import make_sheet, write_png
+    from filmcolor.visual.sheets import distinct_names, make_sheet, write_png
 
     keep = spread_indices(len(photos), chosen.sheet_pictures)
 

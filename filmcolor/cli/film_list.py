@@ -73,7 +73,7 @@ def _in_folder(
     """
     from filmcolor.events import Notice
     from filmcolor.jobs.batch import BatchItem
-    from filmcolor.media.film_folder import film_target, look_into_folder
+    from filmcolor.media.folders import film_target, look_into_folder
 
     found = look_into_folder(folder)
     output = base = Path(target or default_target(str(folder), options.encode.codec))

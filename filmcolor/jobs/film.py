@@ -37,17 +37,17 @@ from filmcolor.jobs.sidecar import (
     sidecar_path,
     write_sidecar,
 )
+from filmcolor.media.open import PIPE
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.media.read.probe import has_color, refuse_hdr
 from filmcolor.media.write.film_writer import FilmWriter, plan_output
-from filmcolor.media.write.output_plan import PIPE
 from filmcolor.models.device import resolve_device
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.prefetch import prefetch
 from filmcolor.segments.lease import Claim
 from filmcolor.segments.processes import FilmTask
 from filmcolor.segments.run import color_in_segments, fingerprint, prepare_segments
-from filmcolor.segments.source_fingerprint import SourceWatch, source_print
+from filmcolor.segments.source_fingerprint import SourceWatch, source_fingerprint
 from filmcolor.segments.workfolder import WorkFolder, default_folder
 from filmcolor.segments.workplace import check_apart, check_place
 from filmcolor.stages.infer import one_thread_each
@@ -160,7 +160,7 @@ def _print_of(source: str) -> str:
     """What tells a film from another, before it is opened; nothing for a pipe, and for what will be
     refused.
     """
-    return source_print(source) if os.path.isfile(source) else ""
+    return source_fingerprint(source) if os.path.isfile(source) else ""
 
 
 def work_folder(target: str, options: RunOptions) -> Path:

@@ -18,7 +18,8 @@ from filmcolor.errors import OptionError
 from filmcolor.events import Event, Finished, Progress, Started
 from filmcolor.media.partfile import check_target
 from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.media.read.probe import enlarged_info, refuse_hdr
+from filmcolor.media.read.probe import refuse_hdr
+from filmcolor.media.write.plan_output import enlarged_info
 from filmcolor.models.card import read_card
 from filmcolor.models.checkpoint import LoadedModel, load_generator
 from filmcolor.models.device import resolve_device

@@ -26,10 +26,12 @@ from filmcolor.film.chain import FilmContext, StageClock, color_frames
 from filmcolor.film.plan import FilmPlan
 from filmcolor.guide.geometry import displayed_size
 from filmcolor.media.images.still_file import write_still
+from filmcolor.media.open import PIPE
 from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.media.read.probe import enlarged_info, refuse_hdr
+from filmcolor.media.read.probe import refuse_hdr
+from filmcolor.media.timebase import FALLBACK_RATE
 from filmcolor.media.write.film_writer import OutputPlan
-from filmcolor.media.write.output_plan import FALLBACK_RATE, PIPE
+from filmcolor.media.write.plan_output import enlarged_info
 from filmcolor.models.checkpoint import load_generator
 from filmcolor.models.device import resolve_device
 from filmcolor.options import RunOptions

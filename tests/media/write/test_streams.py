@@ -13,7 +13,7 @@ import av
 import pytest
 
 from filmcolor.events import Notice
-from filmcolor.media.read.open import CAPTION_SECONDS, open_before
+from filmcolor.media.open import CAPTION_SECONDS, open_before
 from filmcolor.media.write.containers import container_for, settle_tags
 from filmcolor.media.write.subtitles import try_conversion
 from filmcolor.options import RunOptions, VerifyOptions
