@@ -26,6 +26,7 @@ from filmcolor.guide.match import Reference, read_reference
 from filmcolor.guide.propagate import PLACE_BYTES, Anchor, ShotCarry
 from filmcolor.guide.user_hints import Hints, ShotHints
 from filmcolor.stages.infer import show_lightness
+from filmcolor.throttle import Throttle
 from filmcolor.types import FloatPlane, Shot
 
 MATCH_SPACING = 24
