@@ -27,6 +27,8 @@ from tests.helpers.bold_model import write_bold_model
 from tests.helpers.clips import make_clip, plane_codes
 from tests.helpers.upscalers import write_upscaler
 
+pytestmark = pytest.mark.e2e
+
 RATE = Fraction(4)  # frames a second, so that few frames make several segments
 CUTS = [22, 50]
 FRAMES = 80
@@ -162,6 +164,7 @@ def test_untouched_stills_change_nothing(
     assert np.array_equal(chroma(target), automatic)
 
 
+@pytest.mark.smoke
 def test_a_shot_follows_its_still_and_no_other_shot_does(
     film: Path, automatic: Film, corrected: Path, tmp_path: Path
 ) -> None:
@@ -196,6 +199,7 @@ def test_a_still_saved_as_jpeg_counts(
     assert np.array_equal(guided[22:], automatic[22:])
 
 
+@pytest.mark.process
 def test_workers_and_stops_change_nothing(film: Path, corrected: Path, tmp_path: Path) -> None:
     options = replace(OPTIONS, stills=str(corrected))
     whole = colored(film, tmp_path / "whole.mkv", options)

@@ -26,6 +26,8 @@ from filmcolor.types import Analyzing, Event, Finished, Notice
 from tests.helpers.clips import make_clip, plane_codes
 from tests.helpers.upscalers import write_upscaler
 
+pytestmark = pytest.mark.e2e
+
 RATE = Fraction(2)  # frames a second, so that few frames make several segments
 CUTS = [12, 24]
 SHOTS = [slice(0, 12), slice(12, 24), slice(24, 74)]
@@ -135,6 +137,7 @@ def test_an_unchanged_plan_changes_nothing(
     assert stamps(target) == before
 
 
+@pytest.mark.smoke
 def test_a_changed_shot_is_made_anew_and_nothing_else(
     film: Path, automatic: Film, plan: Callable[..., RunOptions], tmp_path: Path
 ) -> None:
@@ -199,6 +202,7 @@ def test_a_shot_has_the_colors_of_a_film_with_its_settings(
     assert json.loads(drift.read_text(encoding="utf-8"))
 
 
+@pytest.mark.process
 def test_workers_and_stops_change_nothing(
     film: Path, plan: Callable[..., RunOptions], tmp_path: Path
 ) -> None:

@@ -39,6 +39,8 @@ from tests.helpers.bold_model import write_bold_model
 from tests.helpers.clips import Plane, decode_film, luma_picture, make_clip, plane_codes
 from tests.helpers.woven import WHOLE, marks, woven_film
 
+pytestmark = pytest.mark.e2e
+
 # A model may have little to say of stripes: what it says is made strong enough to be seen.
 QUICK = RunOptions(color=ColorOptions(device="cpu", size=96, saturation=4.0))
 FFV1 = replace(QUICK, encode=EncodeOptions(codec="ffv1"))
@@ -100,6 +102,8 @@ def chroma_spread(path: Path) -> list[float]:
     return spreads
 
 
+@pytest.mark.smoke
+@pytest.mark.codec
 @pytest.mark.parametrize(
     ("options", "suffix"), [(FFV1, ".mkv"), (LOSSLESS, ".mp4")], ids=["ffv1", "x264-lossless"]
 )
@@ -133,6 +137,7 @@ TIMINGS: dict[str, dict[str, object]] = {
 }
 
 
+@pytest.mark.codec
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 @pytest.mark.parametrize("timing", sorted(TIMINGS))
 def test_every_frame_is_there_at_its_time(tmp_path: Path, timing: str, suffix: str) -> None:
@@ -146,6 +151,7 @@ def test_every_frame_is_there_at_its_time(tmp_path: Path, timing: str, suffix: s
     assert found == sorted(set(found))
 
 
+@pytest.mark.codec
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 def test_pts_are_exact_when_the_source_is_not_in_milliseconds(tmp_path: Path, suffix: str) -> None:
     source, target = tmp_path / "in.mov", tmp_path / f"out{suffix}"
@@ -160,6 +166,7 @@ def test_pts_are_exact_when_the_source_is_not_in_milliseconds(tmp_path: Path, su
     assert all(abs(a - b) <= tolerance for a, b in zip(found, expected, strict=True))
 
 
+@pytest.mark.codec
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_rotation_and_sample_aspect_go_through(tmp_path: Path, suffix: str) -> None:
     source, target = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
@@ -179,6 +186,8 @@ def test_rotation_and_sample_aspect_go_through(tmp_path: Path, suffix: str) -> N
         assert next(film.decode(stream)).rotation == 90
 
 
+@pytest.mark.smoke
+@pytest.mark.codec
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 def test_sound_is_kept_packet_for_packet_and_the_result_is_labelled(
     tmp_path: Path, suffix: str
@@ -265,6 +274,7 @@ def boxed(tmp_path: Path) -> tuple[Path, list[Plane]]:
     return source, lumas
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize(
     ("options", "suffix"), [(FFV1, ".mkv"), (LOSSLESS, ".mp4")], ids=["ffv1", "x264-lossless"]
 )
@@ -384,6 +394,7 @@ def pictures(folder: Path) -> dict[str, Plane]:
     return made
 
 
+@pytest.mark.smoke
 def test_a_folder_of_pictures(tmp_path: Path) -> None:
     made = pictures(tmp_path / "in")
     bold = replace(QUICK.color, model=write_bold_model(tmp_path / "bold.safetensors"))

@@ -33,6 +33,8 @@ from filmcolor.types import Analyzing, PictureDone, Started
 from filmcolor.visual.compare import compare_films
 from tests.helpers.clips import decode_film, luma_picture, make_clip
 
+pytestmark = pytest.mark.e2e
+
 QUICK = RunOptions(color=ColorOptions(device="cpu", size=64, smooth="none"))
 MINE = b"somebody else's"
 

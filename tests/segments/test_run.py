@@ -25,6 +25,8 @@ from tests.helpers.clips import Plane, make_clip, plane_codes
 from tests.helpers.play import is_running, start
 from tests.segments.test_workfolder import content
 
+pytestmark = pytest.mark.e2e
+
 RATE = Fraction(4)  # frames a second, so that few frames make several segments
 CUTS = [22, 50, 53, 80]
 FRAMES = 200  # the last shot, of half a minute, is divided
@@ -78,6 +80,7 @@ def stamps(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in folder.glob("segment-*.seg")}
 
 
+@pytest.mark.process
 def test_a_film_in_segments_is_the_film_in_one_stream(
     film: Path, unbroken: list[list[Plane]], tmp_path: Path
 ) -> None:
@@ -90,6 +93,7 @@ def test_a_film_in_segments_is_the_film_in_one_stream(
     assert same(planes(target), unbroken)
 
 
+@pytest.mark.smoke
 def test_a_stopped_run_goes_on_where_it_was(
     film: Path, unbroken: list[list[Plane]], tmp_path: Path
 ) -> None:
@@ -159,6 +163,7 @@ def test_a_damaged_segment_is_made_again(
     assert same(planes(target), unbroken)
 
 
+@pytest.mark.process
 def test_two_workers_give_the_same_frames(
     film: Path, unbroken: list[list[Plane]], tmp_path: Path
 ) -> None:
@@ -168,6 +173,7 @@ def test_two_workers_give_the_same_frames(
     assert events[-1].stage_seconds["infer"] > 0  # type: ignore[union-attr]
 
 
+@pytest.mark.process
 def test_an_error_in_a_worker_ends_the_run_and_keeps_what_is_done(
     film: Path, tmp_path: Path
 ) -> None:
@@ -190,6 +196,7 @@ def test_an_error_in_a_worker_ends_the_run_and_keeps_what_is_done(
     assert len(planes(target)) == FRAMES
 
 
+@pytest.mark.process
 def test_a_killed_run_goes_on_where_it_was(
     film: Path, unbroken: list[list[Plane]], tmp_path: Path
 ) -> None:
@@ -244,6 +251,7 @@ def wait_for_workers(process: subprocess.Popen[bytes], target: Path) -> list[int
     return [int(number) for number in workers]
 
 
+@pytest.mark.process
 def test_a_killed_workers_segment_is_taken_again(
     film: Path, unbroken: list[list[Plane]], tmp_path: Path
 ) -> None:
@@ -256,6 +264,7 @@ def test_a_killed_workers_segment_is_taken_again(
     assert same(planes(target), unbroken)
 
 
+@pytest.mark.process
 def test_workers_of_a_killed_run_end_and_leave_the_next_alone(
     film: Path, unbroken: list[list[Plane]], tmp_path: Path
 ) -> None:

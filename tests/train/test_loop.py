@@ -28,6 +28,8 @@ from filmcolor.train.state import read_state, restore_state, save_state, write_t
 from filmcolor.train.trainer import Trainer, sample_ab
 from tests.helpers.scenes import photographs
 
+pytestmark = pytest.mark.train
+
 COLORS = Phase(
     name="colors",
     share=0.75,
@@ -147,6 +149,7 @@ def test_the_generator_rests_while_the_discriminator_has_its_head_start() -> Non
     assert any(not torch.equal(before[name], value) for name, value in after.items())
 
 
+@pytest.mark.smoke
 def test_the_generators_step_leaves_the_discriminator_alone() -> None:
     phase = replace(AGAINST, share=1.0, head_start=0, discriminator_rate=0.0)
     trainer = new_trainer(replace(RECIPE, phases=(phase,)))
@@ -176,6 +179,7 @@ def test_a_resumed_run_gives_the_weights_of_an_unbroken_one(
     assert_equal(whole.averaged(), resumed.averaged())
 
 
+@pytest.mark.smoke
 def test_a_state_must_be_whole_and_of_the_same_recipe(tmp_path: Path) -> None:
     path = tmp_path / "state.safetensors"
     with pytest.raises(CheckpointError, match="no whole training state"):

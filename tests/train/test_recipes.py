@@ -118,6 +118,7 @@ def test_help_describes_every_recipe(capsys: pytest.CaptureFixture[str]) -> None
     assert {line.split()[0] for line in described.splitlines() if line.strip()} >= set(RECIPES)
 
 
+@pytest.mark.train
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [*NARROW, *(pytest.param(f"{name}, whole", marks=pytest.mark.full) for name in NARROW)]

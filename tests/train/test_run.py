@@ -37,6 +37,8 @@ from tests.helpers.bold_model import GAIN, write_bold_model
 from tests.helpers.scenes import imagenet_file, photographs, write_photographs
 from tests.helpers.upscalers import write_upscaler
 
+pytestmark = pytest.mark.train
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> str:

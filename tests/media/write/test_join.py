@@ -32,6 +32,8 @@ from tests.helpers.segments import (
     write_segments,
 )
 
+pytestmark = pytest.mark.codec
+
 SHORT = (1, 2, 3, 7, 20)
 LONG = (500, 1, 120, 2, 40, 3, 7)
 FONT = ("Old Type.ttf", "application/x-truetype-font", b"\x00\x01\x00\x00not really a font")
