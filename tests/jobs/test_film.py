@@ -1,4 +1,4 @@
-"""Whole jobs, end to end, with the shipped model: what goes in comes out again, in colour."""
+"""Whole jobs, end to end: what goes in comes out again, in colour."""
 
 from __future__ import annotations
 
@@ -35,14 +35,13 @@ from filmcolor.types import (
     Started,
 )
 from tests.helpers import memory
-from tests.helpers.bold_model import write_bold_model
 from tests.helpers.clips import Plane, decode_film, luma_picture, make_clip, plane_codes
+from tests.helpers.tiny_model import tiny_model
 from tests.helpers.woven import WHOLE, marks, woven_film
 
 pytestmark = pytest.mark.e2e
 
-# A model may have little to say of stripes: what it says is made strong enough to be seen.
-QUICK = RunOptions(color=ColorOptions(device="cpu", size=96, saturation=4.0))
+QUICK = RunOptions(color=ColorOptions(device="cpu", model=tiny_model(), size=96))
 FFV1 = replace(QUICK, encode=EncodeOptions(codec="ffv1"))
 LOSSLESS = replace(QUICK, encode=EncodeOptions(codec="libx264", lossless=True))
 
@@ -200,7 +199,8 @@ def test_sound_is_kept_packet_for_packet_and_the_result_is_labelled(
     make_clip(
         source, frames=30, sound=2, metadata={"title": "Reel 4"}, chapters=[(0, 1, "The street")]
     )
-    color(source, target)
+    shipped = ColorOptions(device="cpu", size=96)
+    color(source, target, RunOptions(color=shipped))
     for track in (0, 1):
         assert packets(target, track) == packets(source, track)
     with av.open(str(target)) as film:
@@ -371,7 +371,7 @@ def test_memory_does_not_grow_with_length(
                 frame = av.VideoFrame.from_ndarray(picture[index % 48], "gray")
                 film.mux(stream.encode(frame))
             film.mux(stream.encode(None))
-        options = replace(QUICK, color=ColorOptions(device="cpu", size=64, smooth=method))
+        options = replace(QUICK, color=replace(QUICK.color, size=64, smooth=method))
         memory.forget_peak()
         for event in color_film(str(source), str(tmp_path / f"{frames}.mp4"), options):
             if isinstance(event, Finished):
@@ -397,8 +397,7 @@ def pictures(folder: Path) -> dict[str, Plane]:
 @pytest.mark.smoke
 def test_a_folder_of_pictures(tmp_path: Path) -> None:
     made = pictures(tmp_path / "in")
-    bold = replace(QUICK.color, model=write_bold_model(tmp_path / "bold.safetensors"))
-    options = replace(QUICK, color=bold)
+    options = QUICK
     events = list(color_pictures(str(tmp_path / "in"), str(tmp_path / "out"), options))
     finished = events[-1]
     assert isinstance(finished, Finished)

@@ -32,10 +32,11 @@ from filmcolor.segments.workfolder import default_folder
 from filmcolor.types import Analyzing, PictureDone, Started
 from filmcolor.visual.compare import compare_films
 from tests.helpers.clips import decode_film, luma_picture, make_clip
+from tests.helpers.tiny_model import tiny_model
 
 pytestmark = pytest.mark.e2e
 
-QUICK = RunOptions(color=ColorOptions(device="cpu", size=64, smooth="none"))
+QUICK = RunOptions(color=ColorOptions(device="cpu", model=tiny_model(), size=64, smooth="none"))
 MINE = b"somebody else's"
 
 

@@ -28,10 +28,14 @@ from filmcolor.verify.findings import VerifyReport
 from filmcolor.verify.picture import brought_down
 from tests.helpers.clips import decode_film, luma_picture, make_clip, plane_codes
 from tests.helpers.stills import exif_block
+from tests.helpers.tiny_model import tiny_model
 from tests.helpers.upscalers import write_upscaler
 
 Usage = namedtuple("Usage", "total used free")
-QUICK = RunOptions(color=ColorOptions(device="cpu", size=96), encode=EncodeOptions(codec="ffv1"))
+QUICK = RunOptions(
+    color=ColorOptions(device="cpu", model=tiny_model(), size=96),
+    encode=EncodeOptions(codec="ffv1"),
+)
 
 
 @pytest.fixture(scope="module")

@@ -160,12 +160,18 @@ def test_the_generators_step_leaves_the_discriminator_alone() -> None:
     assert all(torch.equal(before[name], after[name]) for name in names)
 
 
+@pytest.fixture(scope="module")
+def whole() -> Trainer:
+    """An unbroken run."""
+    trainer = new_trainer()
+    run(trainer, 40)
+    return trainer
+
+
 @pytest.mark.parametrize("stopped_at", [6, 31, 36])
 def test_a_resumed_run_gives_the_weights_of_an_unbroken_one(
-    tmp_path: Path, stopped_at: int
+    whole: Trainer, tmp_path: Path, stopped_at: int
 ) -> None:
-    whole = new_trainer()
-    run(whole, 40)
     first = new_trainer()
     run(first, 40, until=stopped_at)
     save_state(first, CARD, Schedule(steps=40), tmp_path / "state.safetensors")
