@@ -66,6 +66,7 @@ def test_a_run_that_cannot_fit_is_refused_before_the_work(
     assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
 
 
+@pytest.mark.e2e
 def test_a_film_that_grows_too_large_is_told_of_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +121,7 @@ def test_room_for_carried_colours_is_looked_for_before_they_are(
     assert [event.text for event in events if isinstance(event, Notice)][-1].startswith("1 of 1")
 
 
+@pytest.mark.e2e
 def test_a_full_disk_loses_nothing(small_disk: Path, tmp_path: Path) -> None:
     """It fills up among the parts; then among the film's own bytes; then there is room."""
     source, target = tmp_path / "in.mkv", small_disk / "out.mkv"
@@ -146,6 +148,7 @@ def test_a_full_disk_loses_nothing(small_disk: Path, tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+@pytest.mark.process
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="needs prlimit (util-linux)")
 def test_the_command_says_that_what_is_done_is_kept(tmp_path: Path) -> None:
     """A limit on the size of files stands in for the disk: the parts fit, the film does not."""
@@ -174,6 +177,7 @@ def test_the_command_says_that_what_is_done_is_kept(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("gone", ["out", "work"])
 def test_a_folder_that_goes_in_the_middle_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str

@@ -209,6 +209,7 @@ def test_json_reports_an_error_too(tmp_path: Path, capsys: pytest.CaptureFixture
     assert (event["event"], event["exit_code"]) == ("error", 3)
 
 
+@pytest.mark.process
 def test_ctrl_c_leaves_whole_files(
     film: Path,
     tmp_path: Path,
@@ -231,6 +232,7 @@ def test_ctrl_c_leaves_whole_files(
     assert [str(tmp_path / name) for name in names(tmp_path)] == done
 
 
+@pytest.mark.process
 def test_sigterm_leaves_whole_files(tmp_path: Path) -> None:
     pictures = [picture for seed in range(40) for picture in pan(seed, 8)]
     film = write_film(tmp_path / "long.mkv", pictures)
@@ -251,6 +253,7 @@ def test_sigterm_leaves_whole_files(tmp_path: Path) -> None:
     assert len(names(frames)) >= 40
 
 
+@pytest.mark.process
 def test_a_pipe_is_a_film(tmp_path: Path) -> None:
     body = b"".join(
         b"FRAME\n" + b"".join(plane.tobytes() for plane in codes(picture)) for picture in pan(1, 12)

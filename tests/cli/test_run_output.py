@@ -158,6 +158,7 @@ def test_ctrl_c(job: Job, film: str, capsys: pytest.CaptureFixture[str]) -> None
     assert "the same command goes on from there" in capsys.readouterr().err
 
 
+@pytest.mark.process
 def test_a_closed_pipe_is_a_quiet_end(job: Job, film: str) -> None:
     # In a process of its own, since standard output is given up for good.
     code = (

@@ -82,6 +82,7 @@ def test_grey_is_the_same_luma_without_color(truth: str, tmp_path: Path) -> None
     assert abs(true.cdc - floor.cdc) > 1e-5
 
 
+@pytest.mark.smoke
 def test_what_is_colored_here_is_what_run_writes(tmp_path: Path) -> None:
     """Lossless, both are the same pictures: every figure agrees."""
     film = str(write_film(tmp_path / "color.mkv", pan(3, 4)))

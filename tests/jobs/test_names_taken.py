@@ -32,8 +32,11 @@ from filmcolor.report.make import write_report
 from filmcolor.segments.workfolder import default_folder
 from filmcolor.visual.compare import compare_films
 from tests.helpers.clips import decode_film, luma_picture, make_clip
+from tests.helpers.tiny_model import tiny_model
 
-QUICK = RunOptions(color=ColorOptions(device="cpu", size=64, smooth="none"))
+pytestmark = pytest.mark.e2e
+
+QUICK = RunOptions(color=ColorOptions(device="cpu", model=tiny_model(), size=64, smooth="none"))
 MINE = b"somebody else's"
 
 

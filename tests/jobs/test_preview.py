@@ -51,6 +51,7 @@ def test_a_film_of_nothing_shows_a_blank_frame() -> None:
     assert len(telling_frames(frames([None, None]), 8, 4)) == 1
 
 
+@pytest.mark.smoke
 def test_a_sheet_has_a_row_a_shot_and_a_column_a_look(tmp_path: Path) -> None:
     source, target = tmp_path / "in.mkv", tmp_path / "sheet.png"
     make_clip(source, frames=60, width=96, height=64, rate=Fraction(10), cuts=[30])

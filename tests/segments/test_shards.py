@@ -23,6 +23,8 @@ from tests.helpers.clips import Plane, make_clip
 from tests.helpers.play import start
 from tests.segments.test_run import in_ledger, planes, same
 
+pytestmark = pytest.mark.process
+
 FRAMES = 160
 OPTIONS = RunOptions(color=ColorOptions(device="cpu", size=64), encode=EncodeOptions(codec="ffv1"))
 ARGUMENTS = ["--device", "cpu", "--size", "64", "--codec", "ffv1", "-q"]

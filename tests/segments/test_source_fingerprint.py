@@ -19,6 +19,8 @@ from filmcolor.segments.workfolder import default_folder
 from filmcolor.throttle import Throttle
 from tests.helpers.clips import decode_film, make_clip
 
+pytestmark = pytest.mark.e2e
+
 OPTIONS = RunOptions(
     color=ColorOptions(device="cpu", size=64, smooth="none"), encode=EncodeOptions(codec="ffv1")
 )

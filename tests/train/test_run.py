@@ -38,6 +38,8 @@ from tests.helpers.bold_model import GAIN, write_bold_model
 from tests.helpers.scenes import imagenet_file, photographs, write_photographs
 from tests.helpers.upscalers import write_upscaler
 
+pytestmark = pytest.mark.train
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> str:
@@ -48,12 +50,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> str:
         grey = bgr.mean(axis=2, keepdims=True)
         cv2.imwrite(str(path), np.rint(grey + 0.4 * (bgr - grey)).astype(np.uint8))
     return str(folder)
-
-
-@pytest.fixture
-def quick_reading(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is read of the classes is fitted roughly; here it only has to be the same."""
-    monkeypatch.setattr("filmcolor.train.reading._STEPS", 20)
 
 
 def settings(data: str, init: str, steps: int) -> TrainOptions:
@@ -318,6 +314,7 @@ def test_a_teacher_that_is_gone_is_missed(tmp_path: Path, data: str) -> None:
         list(resume_run(str(tmp_path / "run")))
 
 
+@pytest.mark.usefixtures("quick_reading")
 def test_a_run_that_was_broken_off_saves_the_same(tmp_path: Path, data: str) -> None:
     init = write_bold_model(tmp_path / "bold.safetensors")
     list(train_run([data], str(tmp_path / "whole"), settings(data, init, 3)))

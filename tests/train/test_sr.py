@@ -109,6 +109,7 @@ def test_the_recipes_names() -> None:
     assert RECIPES["sr-film"].phases[0].degrade == SMALL_FILM
 
 
+@pytest.mark.train
 @pytest.mark.parametrize(("recipe", "mirrored"), [("sr", True), ("sr-film", False)])
 def test_only_of_clean_pictures_the_mirror_image_is_enlarged_too(
     tmp_path: Path, recipe: str, *, mirrored: bool
@@ -121,6 +122,7 @@ def test_only_of_clean_pictures_the_mirror_image_is_enlarged_too(
     assert card.descriptor.mirrored is mirrored
 
 
+@pytest.mark.train
 def test_a_run_learns_and_its_checkpoint_enlarges(tmp_path: Path) -> None:
     data = write_photographs(tmp_path / "photos", 6, 64, 64)
     options = TrainOptions(
