@@ -17,7 +17,9 @@ from tests.helpers.play import Job
 
 @pytest.fixture
 def job(monkeypatch: pytest.MonkeyPatch) -> Job:
-    """Puts a `Job` in the pipeline's place."""
+    """Puts a `Job` in the pipeline's place, but not in that of several films."""
+    import filmcolor.jobs.batch  # noqa: F401 (it keeps the pipeline that it finds when it is loaded)
+
     played = Job()
     for kind, name in (("film", "filmcolor.jobs.film"), ("pictures", "filmcolor.jobs.pictures")):
         module = ModuleType(name)
