@@ -19,7 +19,8 @@ import numpy as np
 from filmcolor.disk_space import check_scratch
 from filmcolor.errors import JobError
 from filmcolor.files_read import FilesRead
-from filmcolor.film.chain import FilmContext, PlannedFrames
+from filmcolor.film.chain import PlannedFrames
+from filmcolor.film.context import FilmContext
 from filmcolor.film.plan import FilmPlan
 from filmcolor.guide.geometry import Screen
 from filmcolor.guide.hint_file import NAME, KnownFile, write_known
@@ -36,7 +37,7 @@ MATCH_SPACING = 24
 
 
 def make_known(
-    job: FilmContext, film: FilmPlan, given: Hints, screen: Screen, folder: Path
+    context: FilmContext, film: FilmPlan, given: Hints, screen: Screen, folder: Path
 ) -> Generator[Analyzing, None, dict[int, Path]]:
     """See that every guided shot has its file in the folder, which is named by its frames and by
     what is given for it; other such files are removed.
@@ -57,16 +58,16 @@ def make_known(
     check_scratch(folder, max(sizes, default=0))
     looked, reported = 0, time.monotonic()
     references: dict[str, Reference] = {}
-    with closing(PlannedFrames(job, film)) as source:
+    with closing(PlannedFrames(context, film)) as source:
         for number, path in missing.items():
             shot, told = film.shots[number], given.shots[number]
             if told.reference is not None and told.reference_digest not in references:
-                rgb, _ = read_reference(told.reference, job.files)
-                references[told.reference_digest] = Reference(rgb, job.model)
+                rgb, _ = read_reference(told.reference, context.files)
+                references[told.reference_digest] = Reference(rgb, context.model)
             reference = references.get(told.reference_digest)
-            with GuidedShot(shot, told, screen, reference, folder, job.files) as guided:
+            with GuidedShot(shot, told, screen, reference, folder, context.files) as guided:
                 for frame in source.between(shot.start, shot.stop):
-                    guided.add(show_lightness(frame, job.view, job.model.device))
+                    guided.add(show_lightness(frame, context.view, context.model.device))
                     looked += 1
                     if time.monotonic() - reported > _REPORT_SECONDS:
                         reported = time.monotonic()
