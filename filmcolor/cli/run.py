@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,41 +25,20 @@ from filmcolor.cli.arguments import (
     signals_interrupt,
 )
 from filmcolor.cli.film_list import list_films, table_lines
-from filmcolor.cli.run_options import run_options
+from filmcolor.cli.run_options import FILM_ONLY, chosen_run, run_options
 from filmcolor.cli.verify import EXIT_FAULTS, show_verification
 from filmcolor.cli.verify_display import open_verify_display
 from filmcolor.errors import FilmcolorError, OptionError
 from filmcolor.guide.plan_file import FILM_KEYS, read_plan
-from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, VerifyOptions
+from filmcolor.options import RunOptions, VerifyOptions
 
 if TYPE_CHECKING:
     from filmcolor.cli.display import Display
     from filmcolor.jobs.batch import BatchItem
     from filmcolor.types import FilmDone
 
-_COLOR, _ENCODE, _RUN = ColorOptions(), EncodeOptions(), RunOptions()
-
 _LEAST_SATURATION = 0.25
 """Colours paler than this may pass for none: then --verify does not look for grey frames."""
-
-_FILM_ONLY = (
-    "plan",
-    "stills",
-    "strokes",
-    "work",
-    "keep_work",
-    "workers",
-    "stability",
-    "stride",
-    "siting",
-    "deinterlace",
-    "on_error",
-    "start_seconds",
-    "duration_seconds",
-    "verify",
-    "sidecar",
-    *(field.name for field in fields(EncodeOptions)),
-)
 
 _EPILOG = """\b
 Examples:
@@ -134,8 +113,8 @@ def run_command(
         open_display(quiet=quiet, as_json=as_json, film_on_stdout=target == "-") as display,
     ):
         try:
-            insisted = () if chosen["plan"] is None else given_parameters(ctx, FILM_KEYS)
-            options = _options(chosen, insisted)
+            explicit = () if chosen["plan"] is None else given_parameters(ctx, FILM_KEYS)
+            options = chosen_run(chosen, explicit)
             items = list_films(sources, target, options, display)
             shared = ray is not None or options.shard is not None
             if ray is not None and options.shard is not None:
@@ -250,7 +229,7 @@ def _tell_unused(ctx: click.Context, display: Display) -> None:
     """Name the options that pictures make no use of."""
     from filmcolor.types import Notice
 
-    if unused := given_options(ctx, _FILM_ONLY):
+    if unused := given_options(ctx, FILM_ONLY):
         display.show(Notice(f"{', '.join(unused)}: for films only, not used here", warning=True))
 
 
@@ -295,18 +274,6 @@ def _leaves_pale(options: RunOptions) -> bool:
     from filmcolor.guide.shot_choices import leaves_pale
 
     return leaves_pale(read_plan(options.plan), options, _LEAST_SATURATION)
-
-
-def _options(chosen: Mapping[str, Any], insisted: Sequence[str]) -> RunOptions:
-    """The options as chosen; every field of the dataclasses but `insisted` is a parameter of the
-    same name.
-    """
-    color = ColorOptions(**{field.name: chosen[field.name] for field in fields(ColorOptions)})
-    encode = EncodeOptions(**{field.name: chosen[field.name] for field in fields(EncodeOptions)})
-    others = ("color", "encode", "insisted")
-    own = (field.name for field in fields(RunOptions) if field.name not in others)
-    rest = {name: chosen[name] for name in own}
-    return RunOptions(color=color, encode=encode, insisted=tuple(insisted), **rest)
 
 
 def _check_target(source: str, target: str | None, options: RunOptions, *, is_film: bool) -> str:

@@ -89,22 +89,6 @@ def prepare_film(
             return FilmTask.of(context, folder, film)
 
 
-def _with_plan(options: RunOptions, files: FilesRead) -> tuple[PlanFile | None, RunOptions]:
-    """The plan file that the options name, and the options with what it has for the film."""
-    plan = None if options.plan is None else read_plan(options.plan, files)
-    if plan is not None:
-        options = with_film(options, plan)
-        check_names(plan, options, files)
-    return plan, options
-
-
-def _print_of(source: str) -> str:
-    """What tells a film from another, before it is opened; nothing for a pipe, and for what will be
-    refused.
-    """
-    return source_print(source) if os.path.isfile(source) else ""
-
-
 def work_folder(target: str, options: RunOptions) -> Path:
     """Where the work on a film is kept."""
     return Path(options.work) if options.work else default_folder(target)
@@ -136,8 +120,13 @@ def _open_for_run(
     source: str, target: str, options: RunOptions, model_cache: ModelCache, threads: int
 ) -> Generator[Event, None, tuple[FilmContext, PlanFile | None]]:
     """Everything that is settled of a film before it is looked through."""
-    files, film_print = FilesRead(), _print_of(source)
-    plan, options = _with_plan(options, files)
+    files, plan = FilesRead(), None
+    # A pipe has none, nor has what will be refused.
+    film_print = source_print(source) if os.path.isfile(source) else ""
+    if options.plan is not None:
+        plan = read_plan(options.plan, files)
+        options = with_film(options, plan)
+        check_names(plan, options, files)
     folder = _work_folder(source, target, options)
     if folder is not None:
         check_apart([folder], run_files(source, target, options))

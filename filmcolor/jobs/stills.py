@@ -88,7 +88,8 @@ def open_shots(
     Yields `Notice`s and `Analyzing`. Raises `FilmcolorError`.
     """
     with ExitStack() as stack:
-        context, _ = yield from open_film(source, options, plan_pictures, threads=threads)
+        context, samples = yield from open_film(source, options, plan_pictures, threads=threads)
+        del samples
         stack.enter_context(context)
         film = yield from analyze_film(source, context.model, context.view, context.options)
         stack.pop_all()

@@ -29,7 +29,8 @@ from filmcolor.guide.times import FilmTimes
 from filmcolor.guide.user_hints import find_given
 from filmcolor.media.write.encoder_input import check_durations
 from filmcolor.media.write.join import join_film
-from filmcolor.options import RunOptions
+from filmcolor.options import ColorOptions, RunOptions
+from filmcolor.options.facts import names_of
 from filmcolor.segments.lease import Watch
 from filmcolor.segments.make import make_segments
 from filmcolor.segments.processes import make_with_workers
@@ -54,25 +55,12 @@ _ROUNDS = 3
 
 def fingerprint(context: FilmContext) -> dict[str, str]:
     """What the work on a film depends on, by names for people."""
-    settled = RunOptions()  # for what does not change the frames
-    options = replace(
-        context.options,
-        overwrite=settled.overwrite,
-        work=settled.work,
-        keep_work=settled.keep_work,
-        workers=settled.workers,
-        verify=settled.verify,
-        sidecar=settled.sidecar,
-        shard=settled.shard,
-        stills=settled.stills,  # these and the next count for the segments of their shots alone
-        strokes=settled.strokes,
-        reference=settled.reference,
-        plan=settled.plan,
-        insisted=settled.insisted,
-    )
-    chosen = asdict(options)
-    chosen["color"].pop("model")
-    chosen["color"].pop("device")
+    chosen = asdict(context.options)
+    for name in names_of(RunOptions, lambda facts: not facts.in_fingerprint):
+        chosen[name] = getattr(RunOptions(), name)
+    for name in names_of(ColorOptions, lambda facts: not facts.in_fingerprint):
+        del chosen["color"][name]
+    chosen["insisted"] = chosen.pop("explicit_options")  # as plans in older work folders have it
     chosen["target"] = Path(context.output.target).suffix.lower()
     prints = {}
     if context.enlarger is not None and context.enlarger.facts is not None:
