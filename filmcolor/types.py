@@ -27,6 +27,12 @@ Chroma = Literal["400", "420", "422", "444"]
 Siting = Literal["left", "center"]
 """Where 4:2:0 and 4:2:2 chroma sits horizontally: with the left luma sample, or between two."""
 
+BT601 = 6
+"""H.273 matrix code of BT.601 (SMPTE 170M)."""
+SD_LINES = 576
+"""An untagged film of at most so many lines is BT.601, a higher one BT.709."""
+UNTAGGED_MATRICES = (0, 2, 3)
+"""H.273 matrix codes that say nothing of Y'CbCr."""
 _QUEUE_BYTES = 64 << 20
 _CENTERED_CODECS = frozenset({"mjpeg", "mpeg1video"})
 _SUBSAMPLING: dict[str, tuple[int, int]] = {"420": (2, 2), "422": (1, 2), "444": (1, 1)}

@@ -16,8 +16,8 @@ from filmcolor.cli import main
 from filmcolor.errors import JobError
 from filmcolor.files_read import FileFacts, FilesRead
 from filmcolor.film.shot_models import ModelCache
+from filmcolor.guide.match import read_reference
 from filmcolor.guide.plan_file import read_plan
-from filmcolor.guide.reference import read_reference
 from filmcolor.guide.strokes import read_strokes
 from filmcolor.jobs.film import color_film
 from filmcolor.jobs.sidecar import read_sidecar

@@ -19,7 +19,7 @@ from filmcolor.errors import (
 )
 from filmcolor.guide.plan_file import COLOR_KEYS, GIVEN_KEYS, UPSCALE_KEYS
 from filmcolor.jobs.sidecar import _LEFT_OUT
-from filmcolor.media.read.watchdog import FILE_SECONDS, PIPE_SECONDS
+from filmcolor.media.watchdog import FILE_SECONDS, PIPE_SECONDS
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.options.facts import facts_of, names_of
 from filmcolor.options.run import SECTIONS

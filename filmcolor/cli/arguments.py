@@ -272,7 +272,7 @@ def check_source(source: str) -> bool:
         )
     if path.is_dir():
         return False
-    from filmcolor.media.picture_folder import is_picture
+    from filmcolor.media.folders import is_picture
 
     return not is_picture(path)
 

@@ -34,8 +34,7 @@ def run_photos(
     """Measure, draw the sheet, and show a table or JSON."""
     from filmcolor.models.checkpoint import load_generator
     from filmcolor.models.device import resolve_device
-    from filmcolor.visual.labels import distinct_names
-    from filmcolor.visual.sheets import make_sheet, write_png
+    from filmcolor.visual.sheets import distinct_names, make_sheet, write_png
 
     photos = load_val(val, limit, short_side)
     names = distinct_names(models)

@@ -50,8 +50,7 @@ def run_upscalers(
     from filmcolor.evaluate.report import spread_indices
     from filmcolor.models.checkpoint import load_upscaler
     from filmcolor.models.device import resolve_device
-    from filmcolor.visual.labels import distinct_names
-    from filmcolor.visual.sheets import Picture, make_sheet, write_png
+    from filmcolor.visual.sheets import Picture, distinct_names, make_sheet, write_png
 
     photos = load_val(val, limit, short_side)
     names = distinct_names(models)

@@ -72,7 +72,7 @@ def _in_folder(
     mirror it.
     """
     from filmcolor.jobs.batch import BatchItem
-    from filmcolor.media.film_folder import film_target, look_into_folder
+    from filmcolor.media.folders import film_target, look_into_folder
     from filmcolor.types import Notice
 
     found = look_into_folder(folder)

@@ -180,7 +180,7 @@ def _verdict(info: VideoInfo) -> tuple[str, list[str]]:
 
 
 def _folder(path: Path) -> tuple[dict[str, Any], list[str]]:
-    from filmcolor.media.film_folder import look_into_folder
+    from filmcolor.media.folders import look_into_folder
 
     found = look_into_folder(path)
     name, count = click.format_filename(path), len(found.films) + len(found.pictures)

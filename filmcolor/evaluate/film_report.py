@@ -28,8 +28,8 @@ from filmcolor.stages.smooth import smooth
 from filmcolor.stages.tone import Tone
 from filmcolor.stages.view import film_view
 from filmcolor.types import AbMap, Frame, Notice, Shot
-from filmcolor.visual.labels import distinct_names
 from filmcolor.visual.rgb import PictureMaker, Rgb
+from filmcolor.visual.sheets import distinct_names
 from filmcolor.visual.side_by_side import Row, SideBySide, with_neutral_chroma
 
 T = TypeVar("T")

@@ -35,10 +35,10 @@ from filmcolor.extract.film import (
 )
 from filmcolor.extract.frame_checks import Fingerprints
 from filmcolor.extract.settings import FrameFormat
+from filmcolor.media.folders import is_picture
+from filmcolor.media.open import PIPE
 from filmcolor.media.partfile import PartFile, write_bytes, write_if_free
-from filmcolor.media.picture_folder import is_picture
 from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.media.read.open import PIPE
 from filmcolor.types import Notice, VideoInfo
 from filmcolor.visual.rgb import Rgb
 

@@ -27,7 +27,7 @@ class FilmSettings:
 
     source: str
     source_print: str = ""
-    """`source_print` of the film before it was opened; empty for a pipe."""
+    """`source_fingerprint` of the film before it was opened; empty for a pipe."""
     device: str
     output: OutputPlan
     view: View

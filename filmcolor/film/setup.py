@@ -16,8 +16,9 @@ from filmcolor.files_read import FilesRead
 from filmcolor.film.context import FilmContext, FilmSettings
 from filmcolor.film.shot_models import ModelCache
 from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.media.read.probe import enlarged_info
-from filmcolor.media.write.output_plan import FALLBACK_RATE, OutputPlan
+from filmcolor.media.timebase import FALLBACK_RATE
+from filmcolor.media.write.output_plan import OutputPlan
+from filmcolor.media.write.plan_output import enlarged_info
 from filmcolor.models.device import resolve_device
 from filmcolor.options import RunOptions
 from filmcolor.stages.upscale import load_enlarger

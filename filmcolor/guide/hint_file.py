@@ -34,7 +34,7 @@ _CHUNK = 1 << 20
 """Bytes of the file in memory at a time."""
 
 
-def write_known(
+def write_hint_file(
     path: Path, colors: Iterable[Anchor], *, start: int, grid: tuple[int, int], whole: bool
 ) -> None:
     """Write what is known of the frames from `start` on, one at a time in memory; `MediaError` if
@@ -65,17 +65,17 @@ def write_known(
     part.commit()
 
 
-def _packed(known: Anchor) -> bytes:
+def _packed(anchor: Anchor) -> bytes:
     """What is known of a frame as the file has it; empty for nothing."""
-    sure = np.rint(np.clip(known.confidence, 0, 1) * 255).astype(np.uint8)
-    if not (sure >= _LEAST).any():
+    codes = np.rint(np.clip(anchor.confidence, 0, 1) * 255).astype(np.uint8)
+    if not (codes >= _LEAST).any():
         return b""
-    ab = np.rint(np.clip(known.ab, -127, 127)).astype(np.int8)
-    ab[:, sure < _LEAST] = 0
-    return zlib.compress(ab.tobytes() + sure.tobytes())
+    ab = np.rint(np.clip(anchor.ab, -127, 127)).astype(np.int8)
+    ab[:, codes < _LEAST] = 0
+    return zlib.compress(ab.tobytes() + codes.tobytes())
 
 
-class KnownFile:
+class HintFile:
     """The known colours of one shot, by the frame's index in the film. Holds where each frame's
     are, not what.
     """
@@ -115,8 +115,8 @@ class KnownFile:
         except (OSError, zlib.error) as error:
             raise self._damaged() from error
         ab = np.frombuffer(raw, np.int8, 2 * height * width).reshape(2, height, width)
-        sure = np.frombuffer(raw, np.uint8, offset=ab.size).reshape(height, width)
-        confidence = np.where(sure >= _LEAST, sure, 0).astype(np.float32) / np.float32(255)
+        codes = np.frombuffer(raw, np.uint8, offset=ab.size).reshape(height, width)
+        confidence = np.where(codes >= _LEAST, codes, 0).astype(np.float32) / np.float32(255)
         return KnownColors(index, ab.astype(np.float32), confidence, self._whole)
 
     def _damaged(self) -> JobError:
@@ -126,7 +126,7 @@ class KnownFile:
         )
 
 
-class KnownFiles:
+class HintFiles:
     """The known colours of a film: called with a frame, what is known of it; None for nothing."""
 
     def __init__(self, paths: dict[int, Path], tone_of: ToneOf = plain) -> None:
@@ -135,13 +135,13 @@ class KnownFiles:
         `tone_of` tells the tone that a shot will be given later: known colours come with it undone.
         """
         self._paths, self._tone_of = paths, tone_of
-        self._open: tuple[int, KnownFile] | None = None
+        self._open: tuple[int, HintFile] | None = None
 
     def __call__(self, frame: Frame) -> KnownColors | None:
         if frame.shot not in self._paths:
             return None
         if self._open is None or self._open[0] != frame.shot:
-            self._open = frame.shot, KnownFile(self._paths[frame.shot])
+            self._open = frame.shot, HintFile(self._paths[frame.shot])
         found = self._open[1].at(frame.index)
         if found is None:
             return None

@@ -16,8 +16,8 @@ from typing import Literal
 from filmcolor.errors import CheckpointError, FilmcolorError, JobError, OptionError
 from filmcolor.jobs import film as pipeline
 from filmcolor.jobs.pictures import color_pictures
-from filmcolor.media.picture_folder import find_pictures, mirror_target
-from filmcolor.media.places import place_key, refuse_sources
+from filmcolor.media.folders import find_pictures, mirror_target
+from filmcolor.media.partfile import place_key, refuse_sources
 from filmcolor.models.device import resolve_device
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions

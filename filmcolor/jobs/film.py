@@ -32,14 +32,15 @@ from filmcolor.guide.plan_file import PlanFile, read_plan
 from filmcolor.guide.shot_choices import check_names, check_references, with_film
 from filmcolor.jobs.ending import end_film
 from filmcolor.jobs.sidecar import check_sidecar, model_label, sidecar_path
+from filmcolor.media.open import PIPE
 from filmcolor.media.write.film_writer import FilmWriter, plan_output
-from filmcolor.media.write.output_plan import PIPE, OutputPlan
+from filmcolor.media.write.output_plan import OutputPlan
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.prefetch import prefetch
 from filmcolor.segments.lease import Claim
 from filmcolor.segments.processes import FilmTask
 from filmcolor.segments.run import color_in_segments, fingerprint, prepare_segments
-from filmcolor.segments.source_fingerprint import source_print
+from filmcolor.segments.source_fingerprint import source_fingerprint
 from filmcolor.segments.workfolder import WorkFolder, default_folder
 from filmcolor.segments.workplace import check_apart, check_place
 from filmcolor.stages.infer import one_thread_each
@@ -122,7 +123,7 @@ def _open_for_run(
     """Everything that is settled of a film before it is looked through."""
     files, plan = FilesRead(), None
     # A pipe has none, nor has what will be refused.
-    film_print = source_print(source) if os.path.isfile(source) else ""
+    film_print = source_fingerprint(source) if os.path.isfile(source) else ""
     if options.plan is not None:
         plan = read_plan(options.plan, files)
         options = with_film(options, plan)

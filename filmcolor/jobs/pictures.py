@@ -17,11 +17,10 @@ from filmcolor.errors import FilmcolorError, JobError, MediaError, OptionError
 from filmcolor.film.stage_timer import StageTimer
 from filmcolor.guide.match import Reference, reference_for
 from filmcolor.jobs.sidecar import model_label
+from filmcolor.media.folders import find_pictures, mirror_target
 from filmcolor.media.images.reader import read_picture
 from filmcolor.media.images.writer import write_picture
-from filmcolor.media.partfile import refuse_taken
-from filmcolor.media.picture_folder import find_pictures, mirror_target
-from filmcolor.media.places import refuse_sources
+from filmcolor.media.partfile import refuse_sources, refuse_taken
 from filmcolor.models.checkpoint import LoadedModel, load_generator, load_upscaler
 from filmcolor.models.device import resolve_device
 from filmcolor.options import RunOptions

@@ -17,7 +17,7 @@ from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.errors import OptionError
 from filmcolor.film.setup import open_film, plan_pictures
 from filmcolor.media.partfile import check_target
-from filmcolor.media.read.probe import enlarged_info
+from filmcolor.media.write.plan_output import enlarged_info
 from filmcolor.models.card import read_card
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.models.registry import find_checkpoint

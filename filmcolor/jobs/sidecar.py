@@ -19,8 +19,8 @@ from typing import Any
 from filmcolor._version import __version__
 from filmcolor.errors import MediaError, OptionError
 from filmcolor.files_read import FileFacts
+from filmcolor.media.open import PIPE
 from filmcolor.media.partfile import check_target, write_bytes
-from filmcolor.media.read.open import PIPE
 from filmcolor.models.card import ModelCard
 from filmcolor.options import RunOptions
 from filmcolor.options.facts import names_of

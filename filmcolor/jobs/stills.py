@@ -26,7 +26,7 @@ from filmcolor.film.plan import FilmPlan
 from filmcolor.film.setup import open_film, plan_pictures
 from filmcolor.guide.geometry import displayed_size
 from filmcolor.media.images.still_file import write_still
-from filmcolor.media.write.output_plan import PIPE
+from filmcolor.media.open import PIPE
 from filmcolor.options import RunOptions
 from filmcolor.stages.infer import one_thread_each
 from filmcolor.timecode import name_of

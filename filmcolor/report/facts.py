@@ -80,12 +80,12 @@ def _sidecar_facts(sidecar: Mapping[str, Any], size: int) -> Iterator[tuple[str,
         yield "Model licence", str(model["license"])
     color = {name: v for name, v in _part(options, "color").items() if name != "device"}
     rest = {name: v for name, v in options.items() if name not in ("color", "encode")}
-    given = [
+    stated = [
         f"{name.replace('_', ' ')} {value}"
         for name, value in {**color, **rest}.items()
         if value is not None and value is not False
     ]
-    yield "Options", ", ".join(given)
+    yield "Options", ", ".join(stated)
     yield "Encoded as", str(result.get("encoding", ""))
     yield "Device", str(sidecar.get("device", ""))
     yield "Finished", str(sidecar.get("finished", "")).replace("T", " ").replace("+00:00", " UTC")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -85,6 +84,4 @@ def write_report(
 def _check_target(film: str, result: str, target: str, options: ReportOptions) -> None:
     if Path(target).suffix.lower() not in (".html", ".htm"):
         raise OptionError(f"-o {target}: give a name that ends in .html")
-    if os.path.isdir(target):
-        raise OptionError(f"-o {target}: is a folder; name a file that ends in .html")
     check_target(target, overwrite=options.overwrite, sources=[film, result])

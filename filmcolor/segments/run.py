@@ -20,13 +20,13 @@ from filmcolor.errors import FilmcolorError, JobError
 from filmcolor.film.analyze import analyze_film, settle_drift
 from filmcolor.film.context import FilmContext
 from filmcolor.film.plan import FilmPlan, Segment
-from filmcolor.guide.build_hints import make_known
+from filmcolor.guide.build_hints import make_hint_files
 from filmcolor.guide.geometry import Screen
-from filmcolor.guide.hint_file import KnownFiles
+from filmcolor.guide.hint_file import HintFiles
 from filmcolor.guide.plan_file import PlanFile
 from filmcolor.guide.shot_choices import choose, segment_settings
 from filmcolor.guide.times import FilmTimes
-from filmcolor.guide.user_hints import find_given
+from filmcolor.guide.user_hints import find_hints
 from filmcolor.media.write.encoder_input import check_durations
 from filmcolor.media.write.join import join_film
 from filmcolor.options import ColorOptions, RunOptions
@@ -248,11 +248,11 @@ def _guided(
         drift = yield from settle_drift(context, film, chosen.shots, folder.path)
         film = film.revised(chosen.shots, drift)
     own = None if chosen is None else chosen.given
-    given = find_given(options, film, times, screen, own, context.files)
+    given = find_hints(options, film, times, screen, own, context.files)
     yield from given.notices
-    paths = yield from make_known(context, film, given, screen, folder.path)
+    paths = yield from make_hint_files(context, film, given, screen, folder.path)
     folder.settings = segment_settings(film, chosen, given)
-    return replace(context, known=KnownFiles(paths, context.shots.tone)), film
+    return replace(context, known=HintFiles(paths, context.shots.tone)), film
 
 
 def _check_room(context: FilmContext, folder: WorkFolder, film: FilmPlan, done: int) -> None:

@@ -86,12 +86,12 @@ class Findings:
 
     def _add(self, finding: Finding) -> None:
         key = finding.kind, finding.text
-        known = self._found.get(key)
-        if known is None:
+        before = self._found.get(key)
+        if before is None:
             self._found[key] = finding
             return
-        places = (*known.places, *finding.places)[:_NAMED]
-        self._found[key] = replace(known, places=places, count=known.count + 1)
+        places = (*before.places, *finding.places)[:_NAMED]
+        self._found[key] = replace(before, places=places, count=before.count + 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from filmcolor.cli import main
-from filmcolor.media.picture_folder import find_pictures, is_picture
+from filmcolor.media.folders import find_pictures, is_picture
 from filmcolor.media.read.packets import strictly
 from tests.helpers.clips import decode_film, luma_picture, make_clip, y4m_bytes
 from tests.helpers.play import QUICK
@@ -244,7 +244,7 @@ def test_a_pipe_that_falls_silent_is_given_up(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """In the header, or in a frame: never a part of a film that looks whole."""
-    monkeypatch.setattr("filmcolor.media.read.open.PIPE_SECONDS", 0.5)
+    monkeypatch.setattr("filmcolor.media.open.PIPE_SECONDS", 0.5)
     pipe.write(y4m_bytes([luma_picture(index, 16, 16) for index in range(3)])[:kept])
     assert main(["run", *QUICK, "-q", "-", "-o", "out.mkv"]) == 3
     assert "standard input: nothing came for 0.5 seconds" in capsys.readouterr().err
@@ -264,7 +264,7 @@ def test_a_decoder_that_hangs_is_given_up(
                 hold.wait(30)
             yield decoded
 
-    monkeypatch.setattr("filmcolor.media.read.film_reader.strictly", stuck)
+    monkeypatch.setattr("filmcolor.media.read.passes.strictly", stuck)
     monkeypatch.setattr("filmcolor.media.read.film_reader.FILE_SECONDS", 0.5)
     assert main(["run", *QUICK, "-q", "a.mkv", "-o", "out.mkv"]) == 3
     assert "a.mkv: reading it hangs" in capsys.readouterr().err

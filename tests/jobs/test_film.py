@@ -20,7 +20,7 @@ from filmcolor.errors import JobError, MediaError, OptionError
 from filmcolor.film.stage_timer import StageTimer
 from filmcolor.jobs.film import color_film
 from filmcolor.jobs.pictures import color_pictures
-from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.media.read.film_reader import _FrameMaker
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Smoothing
 from filmcolor.stages.infer import View
 from filmcolor.types import (
@@ -63,9 +63,9 @@ def test_an_error_of_a_late_stage_is_the_one_that_is_told(
         light = np.full((view.height, view.width), 50, np.float32)
         return [AbMap(frame.index, np.zeros((2, 8, 8), np.float32), light) for frame in frames]
 
-    decoded = FilmReader._frame
+    decoded = _FrameMaker.frame
 
-    def slow(self: FilmReader, *args: object, **named: object) -> Frame:
+    def slow(self: _FrameMaker, *args: object, **named: object) -> Frame:
         time.sleep(0.03)
         return decoded(self, *args, **named)  # type: ignore[arg-type]
 
@@ -73,7 +73,7 @@ def test_an_error_of_a_late_stage_is_the_one_that_is_told(
         raise JobError("no memory")
 
     monkeypatch.setattr("filmcolor.stages.infer._run", quick)
-    monkeypatch.setattr(FilmReader, "_frame", slow)
+    monkeypatch.setattr(_FrameMaker, "frame", slow)
     monkeypatch.setattr("filmcolor.stages.compose.quantize_chroma", broken)
     with pytest.raises(JobError, match="no memory"):
         color(source, tmp_path / "out.mkv", FFV1)

@@ -16,6 +16,7 @@ from filmcolor.errors import OptionError
 from filmcolor.jobs import preview
 from filmcolor.jobs.preview import preview_film, telling_frames
 from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.media.read.passes import Passes
 from filmcolor.options import ColorOptions, PreviewOptions, RunOptions
 from filmcolor.types import Finished, Frame
 from tests.helpers.clips import luma_picture, make_clip
@@ -100,15 +101,15 @@ def test_a_long_film_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("filmcolor.media.read.sampling._STRIDE_PIXELS", 0)
     monkeypatch.setattr("filmcolor.media.read.sampling._SAMPLE_PIXELS", 8 * 64 * 48)
     decoded = 0
-    original = FilmReader._decoded
+    original = Passes._decoded
 
-    def counting(self: FilmReader, *rest: object) -> object:
+    def counting(self: Passes, *rest: object) -> object:
         nonlocal decoded
         for one in original(self, *rest):  # type: ignore[arg-type]
             decoded += 1
             yield one
 
-    monkeypatch.setattr(FilmReader, "_decoded", counting)
+    monkeypatch.setattr(Passes, "_decoded", counting)
     list(preview_film(str(source), str(tmp_path / "sheet.png"), OPTIONS))
     assert 32 <= decoded <= 32 * 10 + 8
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import pytest
 
-from filmcolor.media.read.open import CAPTION_SECONDS, open_before
+from filmcolor.media.open import CAPTION_SECONDS, open_before
 from filmcolor.media.write.containers import container_for, settle_tags
 from filmcolor.media.write.subtitles import try_conversion
 from filmcolor.options import RunOptions, VerifyOptions
