@@ -167,6 +167,14 @@ def _expected(hint: Any) -> str:
     return f"a table, or {name}" if is_dataclass(hint) else name
 
 
+def type_of(kind: Any, name: str) -> Any:
+    """The type of a field of a dataclass, without None; of a union, what is left of it."""
+    hint = _hints(kind)[name]
+    if get_origin(hint) not in (Union, UnionType):
+        return hint
+    return Union[tuple(each for each in get_args(hint) if each is not NoneType)]  # noqa: UP007
+
+
 @cache
 def _hints(kind: Any) -> dict[str, Any]:
     return get_type_hints(kind)

@@ -16,7 +16,7 @@ from filmcolor.cli import main
 from filmcolor.errors import JobError
 from filmcolor.events import Progress
 from filmcolor.files_read import FileFacts, FilesRead
-from filmcolor.film.shot_models import ModelShelf
+from filmcolor.film.shot_models import ModelCache
 from filmcolor.guide.match import read_reference
 from filmcolor.guide.plan_file import read_plan
 from filmcolor.guide.strokes import read_strokes
@@ -128,19 +128,19 @@ def test_a_model_tells_the_file_that_it_was_loaded_from(
     assert model.facts == FileFacts(str(path), path.stat().st_size, digest(path))
     upscaler = load_upscaler(str(given["upscaler"]))
     assert upscaler.facts is not None and upscaler.facts.sha256 == digest(given["upscaler"])
-    shelf, files, color = ModelShelf(), FilesRead(), ColorOptions(model=str(path))
-    files.add(shelf.of_film(color, model.device).facts)
+    cache, files, color = ModelCache(), FilesRead(), ColorOptions(model=str(path))
+    files.add(cache.of_film(color, model.device).facts)
     write_bold_model(path)
-    files.add(shelf.of_film(color, model.device).facts)  # as it was loaded
+    files.add(cache.of_film(color, model.device).facts)  # as it was loaded
     with pytest.raises(JobError, match=r"mine\.safetensors: was changed"):
-        files.add(shelf.get(color, model.device).facts)
+        files.add(cache.get(color, model.device).facts)
 
 
 def test_a_worker_refuses_another_model(
     given: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from filmcolor.film.setup import reopen_film
     from filmcolor.jobs.film import prepare_film
-    from filmcolor.media.read.film_reader import FilmReader
     from filmcolor.segments.processes import FilmTask
     from filmcolor.segments.workfolder import WorkFolder, default_folder
 
@@ -148,19 +148,17 @@ def test_a_worker_refuses_another_model(
     options, target = RunOptions(color=color), tmp_path / "out.mkv"
     with WorkFolder(default_folder(str(target)), {}) as work:
         claim = work.claim
-        steps = prepare_film(str(given["film"]), str(target), options, ModelShelf(), claim)
+        steps = prepare_film(str(given["film"]), str(target), options, ModelCache(), claim)
         while True:
             try:
                 next(steps)
             except StopIteration as end:
                 task: FilmTask = end.value
                 break
-        film = task.open_folder()[1]
-        with FilmReader(task.source) as reader:
-            task.job(reader, film, ModelShelf(), 1)
-            write_bold_model(given["model"])
-            with pytest.raises(JobError, match=r"mine\.safetensors: was changed"):
-                task.job(reader, film, ModelShelf(), 1)
+        reopen_film(task.settings, ModelCache(), 1).reader.close()
+        write_bold_model(given["model"])
+        with pytest.raises(JobError, match=r"mine\.safetensors: was changed"):
+            reopen_film(task.settings, ModelCache(), 1)
 
 
 def test_verify_goes_by_the_plan_as_it_was_before_the_run(

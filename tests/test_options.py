@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, fields
 from fractions import Fraction
 
 import pytest
 
+from filmcolor.cli.run_options import FILM_ONLY
 from filmcolor.errors import (
     CheckpointError,
     FilmcolorError,
@@ -16,7 +17,12 @@ from filmcolor.errors import (
     MediaError,
     OptionError,
 )
+from filmcolor.guide.plan_file import COLOR_KEYS, GIVEN_KEYS, UPSCALE_KEYS
+from filmcolor.jobs.sidecar import _LEFT_OUT
+from filmcolor.media.watchdog import FILE_SECONDS, PIPE_SECONDS
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
+from filmcolor.options.facts import facts_of, names_of
+from filmcolor.options.run import SECTIONS
 
 
 @pytest.mark.parametrize("size", [64, 256, 2048])
@@ -100,3 +106,49 @@ def test_a_stride_needs_the_flow() -> None:
         assert ColorOptions(smooth=method, stride=1).stride == 1
         with pytest.raises(OptionError, match="--stride auto: colour is carried along the motion"):
             ColorOptions(smooth=method, stride="auto")
+
+
+@pytest.mark.parametrize("kind", [ColorOptions, EncodeOptions, RunOptions])
+def test_every_field_is_declared_as_an_option(kind: type) -> None:
+    facts = facts_of(kind)
+    for field in fields(kind):
+        if field.name in ("color", "encode"):
+            continue
+        assert field.name in facts, f"{field.name}: declare it with `option`"
+        assert facts[field.name].section in SECTIONS, field.name
+        assert facts[field.name].help or field.name == "explicit_options", field.name
+
+
+def test_what_pictures_make_no_use_of() -> None:
+    assert set(FILM_ONLY) == {
+        *("plan", "stills", "strokes", "work", "keep_work", "workers", "stability", "stride"),
+        *("siting", "deinterlace", "on_error", "start_seconds", "duration_seconds", "verify"),
+        *("sidecar", "codec", "crf", "preset", "lossless"),
+    }
+
+
+def test_what_work_that_was_begun_does_not_depend_on() -> None:
+    """Forgetting one here begins work anew; one too many mixes frames of two settings."""
+    assert names_of(ColorOptions, lambda facts: not facts.in_fingerprint) == ("model", "device")
+    assert names_of(EncodeOptions, lambda facts: not facts.in_fingerprint) == ()
+    assert set(names_of(RunOptions, lambda facts: not facts.in_fingerprint)) == {
+        *("overwrite", "work", "keep_work", "workers", "shard", "verify", "sidecar"),
+        *("stills", "strokes", "reference", "plan", "explicit_options"),
+    }
+
+
+def test_what_no_sidecar_names() -> None:
+    assert set(_LEFT_OUT) == {
+        *("overwrite", "work", "keep_work", "workers", "verify", "sidecar", "explicit_options"),
+    }
+
+
+def test_what_a_plan_may_hold() -> None:
+    assert set(COLOR_KEYS) == {"look", "saturation", "hue_shift", "stability", "model"}
+    assert GIVEN_KEYS == ("stills", "strokes", "reference")
+    assert UPSCALE_KEYS == ("upscale", "upscale_for", "upscale_model")
+
+
+def test_the_help_says_how_long_a_silent_source_is_waited_for() -> None:
+    said = facts_of(RunOptions)["on_error"].help
+    assert f"{FILE_SECONDS} seconds" in said and f"{PIPE_SECONDS // 60} minutes" in said

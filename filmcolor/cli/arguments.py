@@ -6,17 +6,22 @@ import sys
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import click
 from click.core import ParameterSource
 
 from filmcolor.errors import FilmcolorError, MediaError, OptionError
-from filmcolor.options import Codec, RunOptions, UpscaleFor
+from filmcolor.options import Codec, RunOptions
+from filmcolor.options.facts import FILMS_ONLY, OptionFacts, facts_of, option_name
 from filmcolor.timecode import parse_seconds
+from filmcolor.typed import type_of
 
 EXIT_SYSTEM = 1
 EXIT_BUG = 70
+
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+"""Adds an option to a command."""
 
 _DEBUG = "filmcolor.debug"
 
@@ -70,11 +75,53 @@ class SectionOption(click.Option):
         self.section = section
 
 
-def section_option(
-    section: str, *declarations: str, **settings: Any
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def section_option(section: str, *declarations: str, **settings: Any) -> Decorator:
     """`click.option` under a heading."""
     return click.option(*declarations, cls=SectionOption, section=section, **settings)
+
+
+def field_option(kind: type, name: str, section: str = "", help: str = "") -> Decorator:
+    """The option that a field of a dataclass of `filmcolor.options` declares.
+
+    `section` and `help` are given where a command has others than `filmcolor run`.
+    """
+    facts, hint = facts_of(kind)[name], type_of(kind, name)
+    settings: dict[str, Any] = {"default": getattr(kind(), name)}
+    if hint is bool:
+        settings["is_flag"] = True
+    else:
+        settings |= {"show_default": True, "metavar": facts.metavar}
+        if settings["default"] is None:
+            settings["show_default"] = facts.shown_default
+        settings["type"] = click.Path() if facts.is_path else _click_type(hint, facts)
+    if not help:
+        is_said = FILMS_ONLY in facts.section or not facts.films_only
+        help = facts.help if is_said else f"{facts.help.removesuffix('.')} {FILMS_ONLY}."
+    section = section or facts.section
+    return section_option(section, option_name(name), name, help=help, **settings)
+
+
+def _click_type(hint: Any, facts: OptionFacts) -> Any:
+    """What the text of an option is turned by into a value of a type."""
+    if get_origin(hint) is Literal:
+        return choices(get_args(hint))
+    if hint is int and facts.choices:
+        numbers = [number for number in facts.choices if isinstance(number, int)]
+        return click.IntRange(min(numbers), max(numbers))
+    if hint == int | Literal["auto"]:
+        return parse_stride
+    return {tuple[int, int]: parse_shard, Fraction: parse_time}.get(hint, hint)
+
+
+def together(*options: Decorator) -> Decorator:
+    """Add several options, in the order in which the help lists them."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 class SectionedCommand(click.Command):
@@ -97,9 +144,7 @@ class SectionedCommand(click.Command):
                 formatter.write_dl(records)
 
 
-def device_option(
-    section: str, default: str, what: str
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def device_option(section: str, default: str, what: str) -> Decorator:
     """Add `--device`."""
     return section_option(
         section,
@@ -113,7 +158,7 @@ def device_option(
 
 def output_option(
     section: str, metavar: str, help: str, name: str = "target", *, required: bool = False
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
+) -> Decorator:
     """Add `-o`, the parameter `name`."""
     return section_option(
         section,
@@ -127,77 +172,27 @@ def output_option(
     )
 
 
-def overwrite_option(
-    section: str, help: str
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def overwrite_option(section: str, help: str) -> Decorator:
     """Add `--overwrite`."""
     return section_option(section, "--overwrite", is_flag=True, help=help)
 
 
-def part_options(
-    section: str, where: str, how_much: str
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def part_options(section: str, where: str, how_much: str) -> Decorator:
     """Add `--start` and `--duration`, the parameters `start_seconds` and `duration_seconds`."""
-    start = section_option(
-        section,
-        "--start",
-        "start_seconds",
-        type=parse_time,
-        show_default="the beginning",
-        metavar="TIME",
-        help=f"{where}: seconds (12.5) or [HH:]MM:SS (1:02.5).",
+    when = f"{where}: seconds (12.5) or [HH:]MM:SS (1:02.5)."
+    return together(
+        field_option(RunOptions, "start_seconds", section, when),
+        field_option(RunOptions, "duration_seconds", section, f"{how_much}, written likewise."),
     )
-    duration = section_option(
-        section,
-        "--duration",
-        "duration_seconds",
-        type=parse_time,
-        show_default="to the end",
-        metavar="TIME",
-        help=f"{how_much}, written likewise.",
-    )
-    return lambda command: start(duration(command))
 
 
-def upscale_options(section: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def upscale_options(section: str) -> Decorator:
     """Add `--upscale`, `--upscale-for` and `--upscale-model`."""
-    wanted = (
-        section_option(
-            section,
-            "--upscale",
-            type=click.IntRange(2, 4),
-            show_default="the source's own size",
-            metavar="2|3|4",
-            help="Raise the resolution: so many times as many rows and columns. Brought back down, "
-            "the result is the source again; colours are those of a run without it.",
-        ),
-        section_option(
-            section,
-            "--upscale-for",
-            type=choices(get_args(UpscaleFor)),
-            default=RunOptions().upscale_for,
-            show_default=True,
-            help="What the source is: film leaves grain and blocks as they are, clean takes every "
-            "detail for real and is sharper.",
-        ),
-        section_option(
-            section,
-            "--upscale-model",
-            show_default="by --upscale-for",
-            metavar="NAME|FILE",
-            help="An upscaler that `filmcolor models` lists, or a .safetensors file.",
-        ),
-    )
-
-    def add(command: Callable[..., None]) -> Callable[..., None]:
-        for option in reversed(wanted):
-            command = option(command)
-        return command
-
-    return add
+    names = ("upscale", "upscale_for", "upscale_model")
+    return together(*(field_option(RunOptions, name, section) for name in names))
 
 
-def quiet_option(section: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def quiet_option(section: str) -> Decorator:
     """Add `--quiet`."""
     return section_option(
         section, "--quiet", "-q", is_flag=True, help="Show only warnings and errors."
@@ -206,7 +201,7 @@ def quiet_option(section: str) -> Callable[[Callable[..., None]], Callable[..., 
 
 def json_option(
     section: str, help: str = "Show events as JSON, one object a line, on standard output."
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
+) -> Decorator:
     """Add `--json`, the parameter `as_json`."""
     return section_option(section, "--json", "as_json", is_flag=True, help=help)
 

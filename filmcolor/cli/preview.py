@@ -11,7 +11,7 @@ from filmcolor.cli.arguments import (
     SectionedCommand,
     check_source,
     debug_option,
-    device_option,
+    field_option,
     json_option,
     output_option,
     overwrite_option,
@@ -24,11 +24,10 @@ from filmcolor.cli.run_command import running, show_all
 from filmcolor.errors import OptionError
 from filmcolor.options import ColorOptions, PreviewOptions, RunOptions
 
-_PREVIEW, _COLOR = PreviewOptions(), ColorOptions()
+_PREVIEW = PreviewOptions()
 
-_SHEET, _COLOUR, _LARGER, _SHOW = (
+_SHEET, _LARGER, _SHOW = (
     "The sheet",
-    "How the colour is made",
     "How small films are made larger",
     "What is shown",
 )
@@ -61,24 +60,9 @@ Examples:
     help="Shots to show, spread over the film.",
 )
 @overwrite_option(_SHEET, "Replace a sheet that is there already.")
-@section_option(
-    _COLOUR,
-    "--model",
-    default=_COLOR.model,
-    show_default=True,
-    metavar="NAME|FILE",
-    help="A name that `filmcolor models` lists, or a .safetensors file.",
-)
-@section_option(
-    _COLOUR,
-    "--size",
-    type=int,
-    default=_COLOR.size,
-    show_default="the model's own",
-    metavar="PIXELS",
-    help="Size at which the model looks at a frame, as of `filmcolor run`.",
-)
-@device_option(_COLOUR, _COLOR.device, "What the model runs on")
+@field_option(ColorOptions, "model")
+@field_option(ColorOptions, "size")
+@field_option(ColorOptions, "device")
 @upscale_options(_LARGER)
 @quiet_option(_SHOW)
 @json_option(_SHOW, "Show events as JSON, one object a line, on standard output.")

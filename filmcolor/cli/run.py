@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,11 +26,11 @@ from filmcolor.cli.display import open_display
 from filmcolor.cli.display.base import Display
 from filmcolor.cli.film_list import list_films, table_lines
 from filmcolor.cli.run_command import running, show_all
-from filmcolor.cli.run_options import run_options
+from filmcolor.cli.run_options import FILM_ONLY, chosen_run, run_options
 from filmcolor.cli.verify import EXIT_FAULTS, open_verify_display, show_verification
 from filmcolor.errors import FilmcolorError, OptionError
 from filmcolor.guide.plan_file import FILM_KEYS, read_plan
-from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, VerifyOptions
+from filmcolor.options import RunOptions, VerifyOptions
 
 if TYPE_CHECKING:
     from filmcolor.cli.kept import Kept
@@ -39,29 +39,8 @@ if TYPE_CHECKING:
 
 _Verify = Callable[[str, str, VerifyOptions], bool]
 
-_COLOR, _ENCODE, _RUN = ColorOptions(), EncodeOptions(), RunOptions()
-
 _LEAST_SATURATION = 0.25
 """Colours paler than this may pass for none: then --verify does not look for grey frames."""
-
-_FILM_ONLY = (
-    "plan",
-    "stills",
-    "strokes",
-    "work",
-    "keep_work",
-    "workers",
-    "stability",
-    "stride",
-    "siting",
-    "deinterlace",
-    "on_error",
-    "start_seconds",
-    "duration_seconds",
-    "verify",
-    "sidecar",
-    *(field.name for field in fields(EncodeOptions)),
-)
 
 _EPILOG = """\b
 Examples:
@@ -136,8 +115,8 @@ def run_command(
     display = open_display(RUN, quiet=quiet, as_json=as_json, film_on_stdout=target == "-")
     kept = Kept()
     with running(display, kept.after_a_stop):
-        insisted = () if chosen["plan"] is None else given_parameters(ctx, FILM_KEYS)
-        options = _options(chosen, insisted)
+        explicit = () if chosen["plan"] is None else given_parameters(ctx, FILM_KEYS)
+        options = chosen_run(chosen, explicit)
         items = list_films(sources, target, options, display)
         shared = ray is not None or options.shard is not None
         if ray is not None and options.shard is not None:
@@ -243,7 +222,7 @@ def _tell_unused(ctx: click.Context, display: Display) -> None:
     """Name the options that pictures make no use of."""
     from filmcolor.events import Notice
 
-    if unused := given_options(ctx, _FILM_ONLY):
+    if unused := given_options(ctx, FILM_ONLY):
         display.show(Notice(f"{', '.join(unused)}: for films only, not used here", warning=True))
 
 
@@ -284,18 +263,6 @@ def _leaves_pale(options: RunOptions) -> bool:
     from filmcolor.guide.shot_choices import leaves_pale
 
     return leaves_pale(read_plan(options.plan), options, _LEAST_SATURATION)
-
-
-def _options(chosen: Mapping[str, Any], insisted: Sequence[str]) -> RunOptions:
-    """The options as chosen; every field of the dataclasses but `insisted` is a parameter of the
-    same name.
-    """
-    color = ColorOptions(**{field.name: chosen[field.name] for field in fields(ColorOptions)})
-    encode = EncodeOptions(**{field.name: chosen[field.name] for field in fields(EncodeOptions)})
-    others = ("color", "encode", "insisted")
-    own = (field.name for field in fields(RunOptions) if field.name not in others)
-    rest = {name: chosen[name] for name in own}
-    return RunOptions(color=color, encode=encode, insisted=tuple(insisted), **rest)
 
 
 def _check_target(source: str, target: str | None, options: RunOptions, *, is_film: bool) -> str:

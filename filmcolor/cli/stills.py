@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, get_args
+from typing import Any
 
 import click
 
 from filmcolor.cli.arguments import (
     SectionedCommand,
-    choices,
     debug_option,
-    device_option,
+    field_option,
     json_option,
     output_option,
     overwrite_option,
     part_options,
     quiet_option,
-    section_option,
+    together,
     upscale_options,
 )
 from filmcolor.cli.display import open_display
 from filmcolor.cli.display.base import Display
 from filmcolor.cli.run_command import running, show_all
 from filmcolor.errors import OptionError
-from filmcolor.options import ColorOptions, Look, RunOptions
+from filmcolor.options import ColorOptions, RunOptions
 
-_COLOR = ColorOptions()
 _RESULT, _COLOUR, _LARGER, _READING, _SHOW = (
     "Where the stills go",
     "How the colour is made (as in run)",
@@ -46,68 +44,21 @@ Examples:
 """
 
 
-_SHOT_OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
-    section_option(
-        _COLOUR,
-        "--model",
-        default=_COLOR.model,
-        show_default=True,
-        metavar="NAME|FILE",
-        help="A name that `filmcolor models` lists, or a .safetensors file.",
-    ),
-    device_option(_COLOUR, _COLOR.device, "What the model runs on"),
-    section_option(
-        _COLOUR,
-        "--size",
-        type=int,
-        default=_COLOR.size,
-        show_default="the model's own",
-        metavar="PIXELS",
-        help="Size at which the model looks at a frame; stills have the size of the film as it is "
-        "displayed, or what --upscale makes of it.",
-    ),
-    section_option(
-        _COLOUR,
-        "--look",
-        type=choices(get_args(Look)),
-        default=_COLOR.look,
-        show_default=True,
-        help="How boldly the model paints, as in `filmcolor run`.",
-    ),
-    section_option(
-        _COLOUR,
-        "--saturation",
-        type=float,
-        default=_COLOR.saturation,
-        show_default=True,
-        metavar="FACTOR",
-        help="Strength of the colours: below 1 paler, above 1 stronger.",
-    ),
-    section_option(
-        _COLOUR,
-        "--hue-shift",
-        type=float,
-        default=_COLOR.hue_shift,
-        show_default=True,
-        metavar="DEGREES",
-        help="Turn all hues, -180 to 180, as in `filmcolor run`.",
+shot_options = together(
+    *(
+        field_option(ColorOptions, name, _COLOUR)
+        for name in ("model", "device", "size", "look", "saturation", "hue_shift")
     ),
     upscale_options(_LARGER),
     part_options(_READING, "Where to begin", "How much to look at"),
-    section_option(
+    field_option(
+        RunOptions,
+        "deinterlace",
         _READING,
-        "--deinterlace",
-        is_flag=True,
-        help="Make whole frames of an interlaced film first, as for a run with --deinterlace.",
+        "Make whole frames of an interlaced film first, as for a run with --deinterlace.",
     ),
 )
-
-
-def shot_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options by which shots are found and stills of them are coloured."""
-    for option in reversed(_SHOT_OPTIONS):
-        command = option(command)
-    return command
+"""The options by which shots are found and stills of them are coloured."""
 
 
 def chosen_options(chosen: Mapping[str, Any]) -> RunOptions:

@@ -14,15 +14,13 @@ from fractions import Fraction
 from math import ceil
 from pathlib import Path
 
-from filmcolor.analysis.letterbox import find_picture_box
 from filmcolor.analysis.shots import assign_shots
-from filmcolor.color import resolve_tags
+from filmcolor.analysis.survey import FilmSurvey, survey_film
 from filmcolor.events import FrameCounts, Notice, Reason
 from filmcolor.extract.frame_checks import Fingerprints, FrameJudge, FrameLook
 from filmcolor.extract.picks import Candidate, ShotPicks
 from filmcolor.extract.settings import ExtractSettings
 from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.media.read.probe import refuse_hdr
 from filmcolor.prefetch import prefetch
 from filmcolor.types import Frame, VideoInfo
 from filmcolor.visual.rgb import PictureMaker, Rgb
@@ -36,8 +34,6 @@ __all__ = [
     "pick_frames",
 ]
 
-_SAMPLES = 24
-"""Frames looked at beforehand, for letterbox bars."""
 _LEAST_SECONDS = 0.5
 """Two frames of a shot are at least so far apart: a pan changes the hash, but not the picture."""
 _WIDE_PRIMARIES = frozenset({9, 11, 12})
@@ -108,11 +104,9 @@ def examine(
 ) -> Generator[PickedFrame | FilmProgress | Notice, None, None]:
     """As `pick_frames`, for an open film, with what there is to say and a sign of life a frame."""
     info = reader.info
-    refuse_hdr(info)
-    tags = resolve_tags(info.tags, info.height)
-    samples = reader.sample(_SAMPLES)
-    yield from _notices(reader)
-    box = find_picture_box(samples, info.layout, bool(tags.full_range))
+    survey = survey_film(reader)
+    tags, box = survey.tags, survey.box
+    yield from _notices(reader, survey)
     if box is not None:
         yield Notice(f"the picture is {box.size[1]}x{box.size[0]} inside black bars, cut off")
     origin = reader.first_pts() if settings.start_seconds else None
@@ -122,7 +116,7 @@ def examine(
         info, settings, counts, Fingerprints() if seen is None else seen, origin, total
     )
     maker = PictureMaker(info, box, settings.short_side)
-    del samples
+    del survey
     frames = reader.frames(
         start_seconds=settings.start_seconds,
         duration_seconds=settings.duration_seconds,
@@ -233,14 +227,12 @@ class _Selection:
         return ceil(limit * self._read / self._total)
 
 
-def _notices(reader: FilmReader) -> Iterator[Notice]:
+def _notices(reader: FilmReader, survey: FilmSurvey) -> Iterator[Notice]:
     info = reader.info
     yield from reader.notices
     if info.interlaced:
         yield Notice("the film is interlaced: whole frames are made of its fields first")
-    if info.tags.matrix in (0, 2, 3):
-        matrix = "BT.601" if resolve_tags(info.tags, info.height).matrix == 6 else "BT.709"
-        yield Notice(f"the film does not say its colour matrix: taken as {matrix} from its height")
+    yield from survey.tag_notices()
     if info.tags.primaries in _WIDE_PRIMARIES:
         yield Notice(
             "the film has wide-gamut primaries: its colours are taken for BT.709 and come out "

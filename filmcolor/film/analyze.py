@@ -17,7 +17,8 @@ import numpy as np
 
 from filmcolor.analysis.shots import ShotFinder
 from filmcolor.events import Analyzing, Notice
-from filmcolor.film.chain import FilmContext, PlannedFrames
+from filmcolor.film.chain import PlannedFrames
+from filmcolor.film.context import FilmContext
 from filmcolor.film.plan import FilmPlan
 from filmcolor.media.partfile import write_bytes
 from filmcolor.media.read.film_reader import FilmReader
@@ -103,7 +104,7 @@ def _sampled(
 
 
 def settle_drift(
-    job: FilmContext, film: FilmPlan, shots: Sequence[Shot], folder: Path
+    context: FilmContext, film: FilmPlan, shots: Sequence[Shot], folder: Path
 ) -> Generator[Analyzing, None, Drift]:
     """How far the colours drift of shots that people have set in place of those of `film`.
 
@@ -111,7 +112,7 @@ def settle_drift(
     once, and what is found is kept in the folder. Yields now and then how many of their frames were
     seen.
     """
-    color, own = job.options.color, job.shots
+    color, own = context.options.color, context.shots
     found = {(shot.start, shot.stop): number for number, shot in enumerate(film.shots)}
     digests: dict[str, str] = {}
     paths: dict[int, DriftPath] = {}
@@ -128,7 +129,7 @@ def settle_drift(
             continue
         if wanted.model not in digests:
             path = find_checkpoint(wanted.model)
-            digests[wanted.model] = job.files.note(path, path.read_bytes()).sha256[:32]
+            digests[wanted.model] = context.files.note(path, path.read_bytes()).sha256[:32]
         name = f"drift-{shot.start}-{shot.stop}-{wanted.look}-{digests[wanted.model]}.json"
         kept = _kept_path(folder / name)
         if kept is None:
@@ -137,14 +138,14 @@ def settle_drift(
             paths[number] = kept
     total = sum(shots[number].stop - shots[number].start for number in unknown)
     looked, is_due = 0, Throttle()
-    with closing(PlannedFrames(job, film)) as source:
+    with closing(PlannedFrames(context, film)) as source:
         for number, file in unknown.items():
             meter, start = DriftMeter(), shots[number].start
-            model, view = job.painter(own.of(number))
+            model, view = context.painter(own.of(number))
             for frame in source.between(start, shots[number].stop):
                 looked += 1
                 if frame.index % SPACING == 0:
-                    seen = _sampled(frame, model, view, job.reader.info, job.options)
+                    seen = _sampled(frame, model, view, context.reader.info, context.options)
                     meter.add(number, frame.index - start, seen)
                 if is_due():
                     yield Analyzing(looked, total)

@@ -44,7 +44,7 @@ class ShotColors:
         return Tone.of(self.of(shot))
 
 
-class ModelShelf:
+class ModelCache:
     """Models that films and single shots are coloured with, each loaded when it is first wanted."""
 
     def __init__(self) -> None:

@@ -18,7 +18,8 @@ from filmcolor.disk_space import check_scratch
 from filmcolor.errors import JobError
 from filmcolor.events import Analyzing
 from filmcolor.files_read import FilesRead
-from filmcolor.film.chain import FilmContext, PlannedFrames
+from filmcolor.film.chain import PlannedFrames
+from filmcolor.film.context import FilmContext
 from filmcolor.film.plan import FilmPlan
 from filmcolor.guide.geometry import Screen
 from filmcolor.guide.hint_file import NAME, HintFile, write_hint_file
@@ -34,7 +35,7 @@ MATCH_SPACING = 24
 
 
 def make_hint_files(
-    job: FilmContext, film: FilmPlan, film_hints: Hints, screen: Screen, folder: Path
+    context: FilmContext, film: FilmPlan, film_hints: Hints, screen: Screen, folder: Path
 ) -> Generator[Analyzing, None, dict[int, Path]]:
     """See that every guided shot has its file in the folder, which is named by its frames and by
     what is given for it; other such files are removed.
@@ -55,16 +56,16 @@ def make_hint_files(
     check_scratch(folder, max(sizes, default=0))
     seen, is_due = 0, Throttle()
     references: dict[str, Reference] = {}
-    with closing(PlannedFrames(job, film)) as source:
+    with closing(PlannedFrames(context, film)) as source:
         for number, path in missing.items():
             shot, hints = film.shots[number], film_hints.shots[number]
             if hints.reference is not None and hints.reference_digest not in references:
-                rgb, _ = read_reference(hints.reference, job.files)
-                references[hints.reference_digest] = Reference(rgb, job.model)
+                rgb, _ = read_reference(hints.reference, context.files)
+                references[hints.reference_digest] = Reference(rgb, context.model)
             reference = references.get(hints.reference_digest)
-            with GuidedShot(shot, hints, screen, reference, folder, job.files) as guided:
+            with GuidedShot(shot, hints, screen, reference, folder, context.files) as guided:
                 for frame in source.between(shot.start, shot.stop):
-                    guided.add(show_lightness(frame, job.view, job.model.device))
+                    guided.add(show_lightness(frame, context.view, context.model.device))
                     seen += 1
                     if is_due():
                         yield Analyzing(seen, total)

@@ -18,22 +18,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_origin
 
 from filmcolor.errors import OptionError
 from filmcolor.files_read import FilesRead
 from filmcolor.guide.strokes import parse_stroke, parse_time
-from filmcolor.options import Look, Stroke, UpscaleFor
+from filmcolor.options import ColorOptions, Look, RunOptions, Stroke, UpscaleFor
+from filmcolor.options.facts import facts_of, is_within, names_of
 from filmcolor.timecode import time_text
-from filmcolor.typed import check_types, convert
+from filmcolor.typed import check_types, convert, type_of
 
 Lines = Mapping[tuple[int, str], int]
 """By number of the shot (0: the film) and key ("" for its head): the line, where it is known."""
 
-_RANGES = {"saturation": (0, 4), "hue_shift": (-180, 180), "stability": (0, 1)}
-"""As `ColorOptions` takes them."""
-_PLAIN = {"skip": bool, "look": Look, "upscale": Literal[2, 3, 4], "upscale_for": UpscaleFor}
-"""Types of choices that are neither within ranges nor names."""
+_FACTS = {**facts_of(ColorOptions), **facts_of(RunOptions)}
 _LARGEST_FILE = 64 << 20
 _HEADER = re.compile(r"\s*\[\[?\s*(?P<name>[\w.\s]+?)\s*\]\]?\s*(?:#.*)?")
 _KEY = re.compile(r"\s*(?P<key>[\w-]+)\s*=")
@@ -80,11 +78,11 @@ class Choices:
         check_types(self)
 
 
-COLOR_KEYS = ("look", "saturation", "hue_shift", "stability", "model")
+COLOR_KEYS = names_of(ColorOptions, lambda facts: facts.in_plan)
 """Choices that are options of `ColorOptions`."""
-GIVEN_KEYS = ("stills", "strokes", "reference")
+GIVEN_KEYS = names_of(RunOptions, lambda facts: facts.in_plan == "shot")
 """Choices that are things given to guide the colours."""
-UPSCALE_KEYS = ("upscale", "upscale_for", "upscale_model")
+UPSCALE_KEYS = names_of(RunOptions, lambda facts: facts.in_plan == "film")
 """Choices of how the film is enlarged; shots have none of their own."""
 FILM_KEYS = COLOR_KEYS + GIVEN_KEYS + UPSCALE_KEYS
 """Choices that are options of a run."""
@@ -266,14 +264,17 @@ class _Reader:
 
 def _value(key: str, value: object, folder: Path, *, is_film: bool) -> object:
     """One choice as `Choices` has it; raises `OptionError` or `ValueError` with what is wrong."""
-    if key in _RANGES:
+    facts = _FACTS.get(key)
+    if facts is not None and facts.range is not None:
         number = convert(float, value, key)
-        low, high = _RANGES[key]
-        if not low <= number <= high:
-            raise ValueError(f"{value} is not within {low} to {high}")
+        if not is_within(number, facts):
+            raise ValueError(f"{value} is not within {facts.range[0]} to {facts.range[1]}")
         return number
-    if key in _PLAIN:
-        return convert(_PLAIN[key], value, key)
+    if facts is not None and facts.choices:
+        return convert(Literal[facts.choices], value, key)
+    kind = type_of(Choices, key)
+    if kind is bool or get_origin(kind) is Literal:
+        return convert(kind, value, key)
     if key in ("model", "upscale_model"):
         name = _name(value, "the name of a model, or a .safetensors file")
         return str(folder / name) if is_model_file(name) else name

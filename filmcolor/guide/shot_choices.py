@@ -38,7 +38,7 @@ from filmcolor.types import Shot
 def with_film(options: RunOptions, plan: PlanFile) -> RunOptions:
     """The options with what the plan chooses for the whole film.
 
-    Options that are not at their default, or that are insisted on, win over the plan's.
+    Options that are not at their default, or that were given explicitly, win over the plan's.
     """
 
     def chosen(keys: tuple[str, ...], now: object, default: object) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def with_film(options: RunOptions, plan: PlanFile) -> RunOptions:
             key: value
             for key in keys
             if (value := getattr(plan.film, key)) is not None
-            and key not in options.insisted
+            and key not in options.explicit_options
             and getattr(now, key) == getattr(default, key)
         }
 

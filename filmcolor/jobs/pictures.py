@@ -15,7 +15,7 @@ import numpy as np
 from filmcolor.color import ChromaTable
 from filmcolor.errors import FilmcolorError, JobError, MediaError, OptionError
 from filmcolor.events import Event, Finished, Notice, PictureDone, Progress, Started
-from filmcolor.film.chain import StageClock
+from filmcolor.film.stage_timer import StageTimer
 from filmcolor.guide.match import Reference, reference_for
 from filmcolor.jobs.sidecar import model_label
 from filmcolor.media.folders import find_pictures, mirror_target
@@ -81,12 +81,12 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
                     raise
                 count["failed"] += 1
                 yield PictureDone(str(picture), str(place), "failed", str(error))
-        yield Progress(number, len(pairs), painter.clock.seconds())
+        yield Progress(number, len(pairs), painter.timer.seconds())
     yield Finished(
         target,
         count["done"],
         time.monotonic() - started,
-        painter.clock.seconds(),
+        painter.timer.seconds(),
         skipped=count["skipped"],
         failed=count["failed"],
         unit="pictures",
@@ -119,29 +119,29 @@ class _Painter:
         self._upscaler = (
             None if options.upscale is None else load_upscaler(options.upscaler, model.device)
         )
-        self.clock = StageClock()
+        self.timer = StageTimer()
 
     def paint(self, source: Path, target: Path) -> Iterator[Notice]:
         """Colour one picture file; yields what its reader and its writer have to say."""
-        color, clock, device = self._options.color, self.clock, self._model.device
+        color, timer, device = self._options.color, self.timer, self._model.device
         begun = time.perf_counter()
         picture = read_picture(source)
         for notice in picture.notices:
             yield Notice(f"{source}: {notice.text}", notice.warning)
-        clock.add("read", time.perf_counter() - begun)
+        timer.add("read", time.perf_counter() - begun)
         if not self._options.no_color:
             begun = time.perf_counter()
             view = picture_view(picture, self._model, color)
             reference = self._reference
             known = None if reference is None else partial(reference.known, view=view)
             ((_, field),) = infer([Frame(0, 0, picture.luma)], self._model, view, 1, known)
-            clock.add("infer", time.perf_counter() - begun)
+            timer.add("infer", time.perf_counter() - begun)
         if self._upscaler is not None and self._options.upscale is not None:
             begun = time.perf_counter()
             picture = enlarged_picture(
                 picture, self._upscaler, self._options.upscale, color.precision
             )
-            clock.add("superres", time.perf_counter() - begun)
+            timer.add("superres", time.perf_counter() - begun)
         begun = time.perf_counter()
         if self._options.no_color:
             cb = cr = np.zeros(picture.luma.shape, np.float32)
@@ -154,7 +154,7 @@ class _Painter:
                 device=device,
                 tone=Tone.of(color),
             )
-        clock.add("compose", time.perf_counter() - begun)
+        timer.add("compose", time.perf_counter() - begun)
         begun = time.perf_counter()
         if not target.parent.is_dir():
             try:
@@ -168,4 +168,4 @@ class _Painter:
             picture, cb, cr, target, label=label, overwrite=self._options.overwrite
         ):
             yield Notice(f"{target}: {notice.text}", notice.warning)
-        clock.add("write", time.perf_counter() - begun)
+        timer.add("write", time.perf_counter() - begun)

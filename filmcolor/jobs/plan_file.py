@@ -9,6 +9,7 @@ import os
 import shlex
 import time
 from collections.abc import Generator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -22,14 +23,13 @@ from filmcolor.guide.times import FilmTimes
 from filmcolor.jobs.stills import (
     Still,
     find_stills,
-    look_at_shots,
     make_stills,
+    open_shots,
     planned_stills,
     refuse_pipe,
     still_folder,
 )
 from filmcolor.media.partfile import check_target
-from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.stages.infer import one_thread_each
 from filmcolor.timecode import time_text
@@ -58,15 +58,16 @@ def plan_film(source: str, target: str, options: RunOptions) -> Generator[Event,
     looked = options
     if options.stills is None:  # then nothing is coloured, and no drift has to be known
         looked = replace(options, color=replace(options.color, smooth="none", stride=1))
-    with one_thread_each(), FilmReader(source, options.on_error) as reader:
-        job, film = yield from look_at_shots(reader, looked)
-        origin = reader.first_pts()
-        times = FilmTimes(film, origin, reader.info.duration)
+    with one_thread_each() as threads, ExitStack() as stack:
+        context, film = yield from open_shots(source, looked, threads)
+        stack.enter_context(context)
+        origin = context.reader.first_pts()
+        times = FilmTimes(film, origin, context.reader.info.duration)
         folder = Path() if options.stills is None else still_folder(options.stills)
         stills = find_stills(film, origin, folder)
         if options.stills is not None:
-            yield planned_stills(job, options.stills, len(stills))
-            made = yield from make_stills(job, film, stills, overwrite=False)
+            yield planned_stills(context, options.stills, len(stills))
+            made = yield from make_stills(context, film, stills, overwrite=False)
             kept = len(stills) - made
             yield Notice(f"{options.stills}: {made} stills written, {kept} were there already")
     names = [_seen_from(target, still, options) for still in stills]
@@ -74,7 +75,7 @@ def plan_film(source: str, target: str, options: RunOptions) -> Generator[Event,
     title = f"The plan of {Path(source).name}, shot by shot ({len(plan.shots)} in all)."
     write_plan(target, plan, title, _command(source, target, options), overwrite=options.overwrite)
     seconds = time.monotonic() - started
-    yield Finished(target, len(plan.shots), seconds, job.clock.seconds(), unit="shots")
+    yield Finished(target, len(plan.shots), seconds, context.timer.seconds(), unit="shots")
 
 
 def _shots(

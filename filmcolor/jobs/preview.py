@@ -12,24 +12,20 @@ from pathlib import Path
 from typing import get_args
 
 from filmcolor.analysis.frame_signature import frame_distance, look_at
-from filmcolor.analysis.letterbox import find_picture_box
 from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.errors import OptionError
 from filmcolor.events import Event, Finished, Progress, Started
+from filmcolor.film.setup import open_film, plan_pictures
 from filmcolor.media.partfile import check_target
-from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.media.read.probe import refuse_hdr
 from filmcolor.media.write.plan_output import enlarged_info
 from filmcolor.models.card import read_card
-from filmcolor.models.checkpoint import LoadedModel, load_generator
-from filmcolor.models.device import resolve_device
+from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import ColorOptions, Look, PreviewOptions
 from filmcolor.stages.compose import compose
 from filmcolor.stages.infer import infer
 from filmcolor.stages.tone import Tone
-from filmcolor.stages.upscale import enlarged_box, enlarged_frame, load_enlarger
-from filmcolor.stages.view import film_view
+from filmcolor.stages.upscale import enlarged_box, enlarged_frame
 from filmcolor.timecode import clock_text
 from filmcolor.types import AbMap, Box, Frame, VideoInfo
 from filmcolor.visual.rgb import PictureMaker
@@ -56,30 +52,28 @@ def preview_film(source: str, target: str, options: PreviewOptions) -> Generator
     if Path(target).suffix.lower() != ".png":
         raise OptionError(f"-o {target}: give a name that ends in .png")
     check_target(target, overwrite=options.run.overwrite, sources=[source])
-    device = resolve_device(options.run.color.device)
-    models = _models(options.run.color, str(device))
-    with FilmReader(source) as reader:
-        info = reader.info
-        refuse_hdr(info)
-        # Frames are shown whole, those of interlaced film too.
-        enlarger = load_enlarger(info, replace(options.run, deinterlace=True), device)
-        samples = reader.sample(max(_FEWEST_SAMPLES, _SAMPLES_PER_SHOT * options.shots))
-        origin = reader.first_pts()
-        yield from reader.notices
+    context, samples = yield from open_film(
+        source,
+        replace(options.run, color=replace(options.run.color, look="natural")),
+        plan_pictures,
+        samples=max(_FEWEST_SAMPLES, _SAMPLES_PER_SHOT * options.shots),
+        whole_frames=True,
+    )
+    with context:
+        origin, info = context.reader.first_pts(), context.reader.info
     frames = telling_frames(samples, info.layout.bit_depth, options.shots)
-    total = len(frames) * len(models)
-    names = ", ".join(models)
+    looks = _looks(options.run.color)
+    total = len(frames) * len(looks)
     yield Started(
         source,
         target,
-        models["natural"].card.name,
-        str(device),
-        f"{len(frames)} shots: {names}",
+        context.model.card.name,
+        context.device,
+        f"{len(frames)} shots: {', '.join(looks)}",
         total,
         "pictures",
     )
-    full_range = bool(resolve_tags(info.tags, info.height).full_range)
-    box = find_picture_box(samples, info.layout, full_range, interlaced=info.interlaced)
+    box, enlarger = context.view.box, context.enlarger
     shown = (with_neutral_chroma(frame, info.layout) for frame in frames)
     large, colored_info, colored_box, cell_height = frames, info, box, _CELL_HEIGHT
     if enlarger is not None:
@@ -91,18 +85,18 @@ def preview_film(source: str, target: str, options: PreviewOptions) -> Generator
     maker = PictureMaker(replace(info, layout=layout), box, _CELL_HEIGHT)
     columns = [[maker.picture(frame) for frame in shown]]
     maker = PictureMaker(replace(colored_info, layout=layout), colored_box, cell_height)
-    for model in models.values():
-        view = film_view(info, model, box, options.run.color)
-        fields = infer(frames, model, view, options.run.color.batch_size)
-        colors = [color for _, color in fields]
-        made = _composed(large, colors, model, info, colored_box, Tone.of(options.run.color))
+    for look in looks:
+        color = replace(context.options.color, look=look)
+        model, view = context.painter(color)
+        colors = [ab for _, ab in infer(frames, model, view, color.batch_size)]
+        made = _composed(large, colors, model, info, colored_box, Tone.of(color))
         columns.append([maker.picture(frame) for frame in made])
         yield Progress(len(frames) * (len(columns) - 1), total, {})
     labels = [clock_text(int((frame.pts - origin) * info.time_base)) for frame in frames]
     sheet = make_sheet(
         list(zip(*columns, strict=True)),
         cell_height=cell_height,
-        titles=["as it is", *models],
+        titles=["as it is", *looks],
         labels=labels,
     )
     write_png(Path(target), sheet, overwrite=options.run.overwrite)
@@ -126,15 +120,10 @@ def telling_frames(samples: Sequence[Frame], bit_depth: int, count: int) -> list
     return [picked[(2 * part + 1) * len(picked) // (2 * count)] for part in range(count)]
 
 
-def _models(color: ColorOptions, device: str) -> dict[Look, LoadedModel]:
-    """The model in each look that it has."""
-    name = color.model
-    looks = read_card(find_checkpoint(name)).descriptor.looks
-    return {
-        look: load_generator(name, device, look, color.precision)
-        for look in get_args(Look)
-        if look == "natural" or look in looks
-    }
+def _looks(color: ColorOptions) -> list[Look]:
+    """Those that the model has."""
+    has = read_card(find_checkpoint(color.model)).descriptor.looks
+    return [look for look in get_args(Look) if look == "natural" or look in has]
 
 
 def _composed(

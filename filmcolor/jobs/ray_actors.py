@@ -22,17 +22,17 @@ import torch
 
 from filmcolor.errors import FilmcolorError, JobError, OptionError
 from filmcolor.events import Notice
-from filmcolor.film.chain import FilmContext, PlannedFrames
+from filmcolor.film.chain import PlannedFrames
+from filmcolor.film.context import FilmContext
 from filmcolor.film.plan import FilmPlan
-from filmcolor.film.shot_models import ModelShelf
-from filmcolor.jobs.film import prepare_film, write_facts
-from filmcolor.jobs.sidecar import model_label
-from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.film.setup import reopen_film
+from filmcolor.film.shot_models import ModelCache
+from filmcolor.jobs.ending import end_film
+from filmcolor.jobs.film import prepare_film
 from filmcolor.options import RunOptions
 from filmcolor.segments.lease import Claim
 from filmcolor.segments.make import make_segments
 from filmcolor.segments.processes import FilmTask
-from filmcolor.segments.run import join_segments
 
 _FEW_CORES = 4
 """Of a machine without graphics cards, for each actor."""
@@ -49,7 +49,7 @@ class _OpenFilm:
 
     key: tuple[str, dict[str, str]]
     """Its work folder, and what the work depends on."""
-    job: FilmContext
+    context: FilmContext
     frames: PlannedFrames
 
 
@@ -61,8 +61,8 @@ class FilmActor:
 
     def __init__(self, threads: int) -> None:
         torch.set_num_threads(1)
-        self._lanes = threads
-        self._shelf = ModelShelf()
+        self._threads = threads
+        self._models = ModelCache()
         self._open: _OpenFilm | None = None
 
     def begin(self, seen: Sequence[str]) -> tuple[str, list[str]]:
@@ -75,7 +75,7 @@ class FilmActor:
         """Look through a film; what there is to say of it, and what its segments are made from."""
         self._let_go()
         notices: list[Notice] = []
-        steps = prepare_film(source, target, options, self._shelf, claim)
+        steps = prepare_film(source, target, options, self._models, claim)
         try:
             while True:
                 event = next(steps)
@@ -96,7 +96,7 @@ class FilmActor:
             folder, film = task.open_folder()
             opened = self._opened(task, film)
             segments = [film.segments()[number]]
-            *_, frames = make_segments(opened.job, folder, film, segments, opened.frames)
+            *_, frames = make_segments(opened.context, folder, film, segments, opened.frames)
             return frames
         except FilmcolorError as error:
             self._let_go()
@@ -110,15 +110,14 @@ class FilmActor:
         key = str(task.folder), dict(task.fingerprint)
         if self._open is None or self._open.key != key:
             self._let_go()
-            reader = FilmReader(task.source, task.options.on_error)
-            job = task.job(reader, film, self._shelf, self._lanes)
-            self._open = _OpenFilm(key, job, PlannedFrames(job, film))
+            context = reopen_film(task.settings, self._models, self._threads)
+            self._open = _OpenFilm(key, context, PlannedFrames(context, film))
         return self._open
 
     def _let_go(self) -> None:
         if self._open is not None:
             self._open.frames.close()
-            self._open.job.reader.close()
+            self._open.context.reader.close()
             self._open = None
 
     def join(self, task: FilmTask) -> int | FilmcolorError:
@@ -126,12 +125,9 @@ class FilmActor:
         self._let_go()
         try:
             folder, film = task.open_folder()
-            with FilmReader(task.source, task.options.on_error) as reader:
-                job = task.job(reader, film, self._shelf, self._lanes)
-                label = model_label(job.model.card, task.options)
-                for _ in join_segments(job, folder, film, label):
+            with reopen_film(task.settings, self._models, self._threads) as context:
+                for _ in end_film(folder, context, film):
                     pass
-                write_facts(job, film.frames)
             return film.frames
         except FilmcolorError as error:
             return error

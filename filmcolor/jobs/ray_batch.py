@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
-from filmcolor.errors import FilmcolorError, NameTakenError
+from filmcolor.errors import FilmcolorError
 from filmcolor.events import Event, FilmDone, Finished, Progress, Started
 from filmcolor.film.plan import Segment
 from filmcolor.jobs.batch import BatchItem, check_items, check_work, color_item, make_folder
@@ -154,21 +154,13 @@ def _color_film(
         claim = folder.claim
         notices, task = pool.call("prepare", source, target, options, claim).result()
         yield from notices
-        folder.fingerprint, folder.settings = dict(task.fingerprint), task.settings
+        folder.fingerprint, folder.settings = dict(task.fingerprint), task.segment_settings
         film = task.open_folder()[1]
         before = sum(entry.frames for entry in folder.entries().values())
         progress.add(done=before, total=film.frames)
         crew = partial(_make, pool, progress, folder, pool.share(task))
         yield from make_all(folder, film, crew)
-        folder.check_held()
-        try:
-            frames = pool.call("join", task).result()
-        except NameTakenError:
-            if not options.keep_work:
-                folder.remove()
-            raise
-        if not options.keep_work:
-            folder.remove()
+        frames = pool.call("join", task).result()
     yield Finished(target, frames, time.monotonic() - started, {})
 
 

@@ -23,9 +23,10 @@ from filmcolor.media.open import PIPE
 from filmcolor.media.partfile import check_target, write_bytes
 from filmcolor.models.card import ModelCard
 from filmcolor.options import RunOptions
+from filmcolor.options.facts import names_of
 
 FORMAT = "filmcolor-sidecar-1"
-_NOT_MADE_OF = ("overwrite", "work", "keep_work", "workers", "verify", "sidecar", "insisted")
+_LEFT_OUT = names_of(RunOptions, lambda facts: not facts.changes_frames)
 """Options that change nothing in the result."""
 
 
@@ -68,7 +69,7 @@ def write_sidecar(
     right, and the other models, as they were when they were read. Raises `MediaError` if it cannot
     be written, `NameTakenError` as `write_bytes`.
     """
-    chosen = {name: v for name, v in asdict(options).items() if name not in _NOT_MADE_OF}
+    chosen = {name: v for name, v in asdict(options).items() if name not in _LEFT_OUT}
     facts = {
         "format": FORMAT,
         "filmcolor": __version__,

@@ -6,13 +6,11 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
-from filmcolor.analysis.letterbox import find_picture_box
-from filmcolor.color import resolve_tags
+from filmcolor.analysis.survey import survey_film
 from filmcolor.errors import MediaError, OptionError
 from filmcolor.events import Compared, Event, Finished, Notice, Progress, Started
 from filmcolor.media.partfile import check_target, write_bytes
 from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.media.read.probe import has_color, refuse_hdr
 from filmcolor.options import ReportOptions
 from filmcolor.report.facts import Films
 from filmcolor.report.gather import Gatherer
@@ -23,7 +21,6 @@ from filmcolor.verify.check import check_names, verify_film
 
 MOST_PICTURE_BYTES = 6_000_000
 """Of all pictures of a page, before base64 makes a third more of them."""
-_SAMPLES = 24
 
 
 def write_report(
@@ -41,11 +38,9 @@ def write_report(
     _check_target(film, result, target, options)
     with FilmReader(film) as reader, FilmReader(result) as coloured:
         info, other = reader.info, coloured.info
-        refuse_hdr(info)
-        samples = reader.sample(_SAMPLES)
-    films = Films(info, other, has_color(samples, info.layout))
-    full_range = bool(resolve_tags(info.tags, info.height).full_range)
-    box = find_picture_box(samples, info.layout, full_range, interlaced=info.interlaced)
+        survey = survey_film(reader)
+    films, box = Films(info, other, survey.color), survey.box
+    del survey
     part = options.compared
     total = info.expected_frames(part.start_seconds, part.duration_seconds)
     yield Started(film, target, "", "", f"before and after of {result}", total)

@@ -12,7 +12,8 @@ from contextlib import closing
 import numpy as np
 
 from filmcolor.errors import FilmcolorError
-from filmcolor.film.chain import FilmContext, PlannedFrames, color_segments
+from filmcolor.film.chain import PlannedFrames, color_segments
+from filmcolor.film.context import FilmContext
 from filmcolor.film.plan import FilmPlan, Segment
 from filmcolor.hashing import blake2, file_digest
 from filmcolor.media.write.segment import SegmentWriter
@@ -28,7 +29,7 @@ _DIGEST_BYTES = 16
 
 
 def make_segments(
-    job: FilmContext,
+    context: FilmContext,
     folder: WorkFolder,
     film: FilmPlan,
     segments: Sequence[Segment],
@@ -43,22 +44,22 @@ def make_segments(
     `FilmcolorError`.
     """
     done, is_due = 0, Throttle()
-    opened = PlannedFrames(job, film) if source is None else source
-    watch = SourceWatch(job.reader.info.path, job.film_print)
-    taken = folder.take(_in_turn(segments, job.options.shard))
-    frames = color_segments(job, film, taken, opened)
+    opened = PlannedFrames(context, film) if source is None else source
+    watch = SourceWatch(context.source, context.source_print)
+    taken = folder.take(_in_turn(segments, context.options.shard))
+    frames = color_segments(context, film, taken, opened)
     is_whole = False
     current: _OpenSegment | None = None
     try:
-        with closing(prefetch(frames, job.queue_depth)) as ready:
+        with closing(prefetch(frames, context.queue_depth)) as ready:
             for segment, lease, frame in ready:
                 begun = time.perf_counter()
                 if current is None:
-                    current = _OpenSegment(job, folder, film, segment, lease, watch)
+                    current = _OpenSegment(context, folder, film, segment, lease, watch)
                 if current.write(frame):
                     current = None
                     release_free_memory()
-                job.clock.add("encode", time.perf_counter() - begun)
+                context.timer.add("encode", time.perf_counter() - begun)
                 done += 1
                 if is_due():
                     yield done
@@ -84,7 +85,7 @@ class _OpenSegment:
 
     def __init__(
         self,
-        job: FilmContext,
+        context: FilmContext,
         folder: WorkFolder,
         film: FilmPlan,
         segment: Segment,
@@ -97,7 +98,7 @@ class _OpenSegment:
         path = folder.segment_path(segment.number)
         self._path = path.with_name(f"{path.name}.{lease.key}")
         self._planes = blake2(_DIGEST_BYTES)
-        self._writer = SegmentWriter(job.output, str(self._path))
+        self._writer = SegmentWriter(context.output, str(self._path))
         self._writer.__enter__()
         self._left = segment.frames
 

@@ -19,7 +19,7 @@ from filmcolor.disk_space import check_room, least_bytes, missing_room, size_tex
 from filmcolor.errors import FilmcolorError, JobError
 from filmcolor.events import Event, Joining, Notice, Progress
 from filmcolor.film.analyze import analyze_film, settle_drift
-from filmcolor.film.chain import FilmContext
+from filmcolor.film.context import FilmContext
 from filmcolor.film.plan import FilmPlan, Segment
 from filmcolor.guide.build_hints import make_hint_files
 from filmcolor.guide.geometry import Screen
@@ -30,7 +30,8 @@ from filmcolor.guide.times import FilmTimes
 from filmcolor.guide.user_hints import find_hints
 from filmcolor.media.write.encoder_input import check_durations
 from filmcolor.media.write.join import join_film
-from filmcolor.options import RunOptions
+from filmcolor.options import ColorOptions, RunOptions
+from filmcolor.options.facts import names_of
 from filmcolor.segments.lease import Watch
 from filmcolor.segments.make import make_segments
 from filmcolor.segments.processes import make_with_workers
@@ -41,6 +42,9 @@ SegmentRunner = Callable[[Sequence[Segment]], Generator[Event, None, int]]
 """Whoever makes segments: it is told which are not done, yields how it goes, and returns the number
 of frames that it has made. What somebody else is at work on it passes over."""
 
+FilmEnd = Callable[[FilmContext, FilmPlan], Generator[Event, None, int]]
+"""Puts a film together whose segments are all done; returns the number of its frames."""
+
 _LONG_LOOK_SECONDS = 60.0
 """What a look through a film has to take to be kept, should nothing else be done of the work."""
 _WAIT_SECONDS = 1.0
@@ -49,52 +53,39 @@ _ROUNDS = 3
 """How often segments are taken anew that nobody is at work on and that are still not done."""
 
 
-def fingerprint(job: FilmContext) -> dict[str, str]:
+def fingerprint(context: FilmContext) -> dict[str, str]:
     """What the work on a film depends on, by names for people."""
-    settled = RunOptions()  # for what does not change the frames
-    options = replace(
-        job.options,
-        overwrite=settled.overwrite,
-        work=settled.work,
-        keep_work=settled.keep_work,
-        workers=settled.workers,
-        verify=settled.verify,
-        sidecar=settled.sidecar,
-        shard=settled.shard,
-        stills=settled.stills,  # these and the next count for the segments of their shots alone
-        strokes=settled.strokes,
-        reference=settled.reference,
-        plan=settled.plan,
-        insisted=settled.insisted,
-    )
-    chosen = asdict(options)
-    chosen["color"].pop("model")
-    chosen["color"].pop("device")
-    chosen["target"] = Path(job.output.target).suffix.lower()
+    chosen = asdict(context.options)
+    for name in names_of(RunOptions, lambda facts: not facts.in_fingerprint):
+        chosen[name] = getattr(RunOptions(), name)
+    for name in names_of(ColorOptions, lambda facts: not facts.in_fingerprint):
+        del chosen["color"][name]
+    chosen["insisted"] = chosen.pop("explicit_options")  # as plans in older work folders have it
+    chosen["target"] = Path(context.output.target).suffix.lower()
     prints = {}
-    if job.enlarger is not None and job.enlarger.facts is not None:
-        prints["the upscaler"] = job.enlarger.facts.sha256
+    if context.enlarger is not None and context.enlarger.facts is not None:
+        prints["the upscaler"] = context.enlarger.facts.sha256
     return prints | {
-        "the film": job.film_print,
-        "the model": "" if job.model.facts is None else job.model.facts.sha256,
+        "the film": context.source_print,
+        "the model": "" if context.model.facts is None else context.model.facts.sha256,
         "the options": json.dumps(chosen, default=str, sort_keys=True),
         "filmcolor's version": __version__,
-        "the kind of device": job.model.device.type,
+        "the kind of device": context.model.device.type,
     }
 
 
 def color_in_segments(
-    job: FilmContext, folder: WorkFolder, label: str, plan: PlanFile | None = None
+    context: FilmContext, folder: WorkFolder, plan: PlanFile | None, end: FilmEnd
 ) -> Generator[Event, None, tuple[int, bool]]:
-    """Do what is not done yet, and put the film together; returns the number of its frames, and
-    True. A shard that leaves the rest to others returns what it has done, and False.
+    """Do what is not done yet, and `end` the film; returns the number of its frames, and True. A
+    shard that leaves the rest to others returns what it has done, and False.
 
-    `plan` says what is chosen for its shots; `job` has its choices for the film already. Yields
+    `plan` says what is chosen for its shots; `context` has its choices for the film already. Yields
     `Analyzing`, `Progress` and `Joining`, and a `Notice` when earlier work is gone on with or does
     not fit any more. The folder keeps what is done whatever happens. Raises `FilmcolorError`.
     """
     try:
-        return (yield from _color_in_segments(job, folder, label, plan))
+        return (yield from _color_in_segments(context, folder, plan, end))
     except OSError as error:
         place = error.filename or folder.path
         raise JobError(
@@ -104,27 +95,26 @@ def color_in_segments(
 
 
 def _color_in_segments(
-    job: FilmContext, folder: WorkFolder, label: str, plan: PlanFile | None
+    context: FilmContext, folder: WorkFolder, plan: PlanFile | None, end: FilmEnd
 ) -> Generator[Event, None, tuple[int, bool]]:
-    shard, target = job.options.shard, Path(job.output.target)
+    shard, target = context.options.shard, Path(context.output.target)
     if shard is not None:
         yield from _wait_for_lock(folder)
         if not folder.is_alone() or target.exists():
             return 0, False
-    job, film, looked = yield from prepare_segments(job, folder, plan)
+    context, film, looked = yield from prepare_segments(context, folder, plan)
     if shard is not None:
         folder.release_lock()
-    here = partial(_make_here, job, folder, film)
+    here = partial(_make_here, context, folder, film)
     made, whole = yield from make_all(folder, film, here, is_shard=shard is not None)
     if shard is not None:
         with suppress(FileNotFoundError):
             whole = whole and folder.take_lock() and not target.exists()
         if not (whole and folder.is_alone()):
             return made, False
-    yield Progress(film.frames, film.frames, job.clock.seconds())
-    yield from join_segments(job, folder, film, label)
-    job.clock.add("plan", looked)
-    return film.frames, True
+    yield Progress(film.frames, film.frames, context.timer.seconds())
+    context.timer.add("plan", looked)
+    return (yield from end(context, film)), True
 
 
 def _wait_for_lock(folder: WorkFolder) -> Generator[Notice, None, None]:
@@ -139,22 +129,22 @@ def _wait_for_lock(folder: WorkFolder) -> Generator[Notice, None, None]:
 
 
 def prepare_segments(
-    job: FilmContext, folder: WorkFolder, plan: PlanFile | None
+    context: FilmContext, folder: WorkFolder, plan: PlanFile | None
 ) -> Generator[Event, None, tuple[FilmContext, FilmPlan, float]]:
-    """See that everything stands in the folder that segments are made from; returns the job with
-    what people have said of the film, its plan, and the seconds that it took.
+    """See that everything stands in the folder that segments are made from; returns the context
+    with what people have said of the film, its plan, and the seconds that it took.
     """
-    film, looked = yield from _plan(job, folder)
+    film, looked = yield from _plan(context, folder)
     folder.check_alone()
-    check_durations(job.output, film.pts.tolist(), film.last_duration)
+    check_durations(context.output, film.pts.tolist(), film.last_duration)
     folder.keep_plan = looked >= _LONG_LOOK_SECONDS
-    job = replace(job, stride=film.stride)
+    context = replace(context, stride=film.stride)
     folder.settings = {}
-    chosen = job.options
+    chosen = context.options
     given = (plan, chosen.stills, chosen.strokes, chosen.reference)
     if any(each is not None for each in given):
         begun = time.perf_counter()
-        job, film = yield from _guided(job, folder, film, plan)
+        context, film = yield from _guided(context, folder, film, plan)
         looked += time.perf_counter() - begun
     if not folder.others():
         folder.check()
@@ -162,8 +152,8 @@ def prepare_segments(
     if entries:
         count = f"{len(entries)} of {len(film.segments())}"
         yield Notice(f"going on with earlier work: {count} parts are done")
-    _check_room(job, folder, film, sum(entry.frames for entry in entries))
-    return job, film, looked
+    _check_room(context, folder, film, sum(entry.frames for entry in entries))
+    return context, film, looked
 
 
 def make_all(
@@ -201,24 +191,24 @@ def make_all(
 
 
 def _make_here(
-    job: FilmContext, folder: WorkFolder, film: FilmPlan, missing: Sequence[Segment]
+    context: FilmContext, folder: WorkFolder, film: FilmPlan, missing: Sequence[Segment]
 ) -> Generator[Event, None, int]:
     """Make segments with this machine's means; returns the number of frames."""
     before = sum(entry.frames for entry in folder.entries().values())
-    if job.options.workers > 1 and len(missing) > 1:
-        yield from make_with_workers(job, folder, film, missing, job.options.workers)
+    if context.options.workers > 1 and len(missing) > 1:
+        yield from make_with_workers(context, folder, film, missing, context.options.workers)
         return max(0, sum(entry.frames for entry in folder.entries().values()) - before)
     made, told = 0, False
-    for made in make_segments(job, folder, film, missing):
-        yield Progress(before + made, film.frames, job.clock.seconds())
-        if not told and (warning := _room_warning(job, folder, film)) is not None:
+    for made in make_segments(context, folder, film, missing):
+        yield Progress(before + made, film.frames, context.timer.seconds())
+        if not told and (warning := _room_warning(context, folder, film)) is not None:
             told = True
             yield warning
     return made
 
 
 def join_segments(
-    job: FilmContext, folder: WorkFolder, film: FilmPlan, label: str
+    context: FilmContext, folder: WorkFolder, film: FilmPlan, label: str
 ) -> Generator[Joining, None, None]:
     """Put the film together of its segments, which are all done.
 
@@ -226,9 +216,9 @@ def join_segments(
     """
     segments, entries = film.segments(), folder.entries()
     folder.check_held()
-    SourceWatch(job.reader.info.path, job.film_print).check()
+    SourceWatch(context.source, context.source_print).check()
     joined = join_film(
-        job.output,
+        context.output,
         [str(folder.segment_path(segment.number)) for segment in segments],
         film.pts.tolist(),
         film.last_duration,
@@ -242,32 +232,32 @@ def join_segments(
 
 
 def _guided(
-    job: FilmContext, folder: WorkFolder, film: FilmPlan, plan: PlanFile | None
+    context: FilmContext, folder: WorkFolder, film: FilmPlan, plan: PlanFile | None
 ) -> Generator[Event, None, tuple[FilmContext, FilmPlan]]:
-    """The job with what people have said of its shots and colours, made ready in the folder, and
-    the film with the shots that they have set.
+    """The context with what people have said of its shots and colours, made ready in the folder,
+    and the film with the shots that they have set.
     """
-    info, options = job.reader.info, job.options
-    times = FilmTimes(film, job.reader.first_pts(), info.duration)
-    screen = Screen.of(info, job.view)
+    info, options = context.reader.info, context.options
+    times = FilmTimes(film, context.reader.first_pts(), info.duration)
+    screen = Screen.of(info, context.view)
     chosen = None
     if plan is not None:
         is_part = options.start_seconds is not None or options.duration_seconds is not None
-        chosen = choose(plan, options, film, times, is_part=is_part, files=job.files)
-        job = replace(job, own=chosen.colors)
-        drift = yield from settle_drift(job, film, chosen.shots, folder.path)
+        chosen = choose(plan, options, film, times, is_part=is_part, files=context.files)
+        context = replace(context, own=chosen.colors)
+        drift = yield from settle_drift(context, film, chosen.shots, folder.path)
         film = film.revised(chosen.shots, drift)
     own = None if chosen is None else chosen.given
-    given = find_hints(options, film, times, screen, own, job.files)
+    given = find_hints(options, film, times, screen, own, context.files)
     yield from given.notices
-    paths = yield from make_hint_files(job, film, given, screen, folder.path)
+    paths = yield from make_hint_files(context, film, given, screen, folder.path)
     folder.settings = segment_settings(film, chosen, given)
-    return replace(job, known=HintFiles(paths, job.shots.tone)), film
+    return replace(context, known=HintFiles(paths, context.shots.tone)), film
 
 
-def _check_room(job: FilmContext, folder: WorkFolder, film: FilmPlan, done: int) -> None:
+def _check_room(context: FilmContext, folder: WorkFolder, film: FilmPlan, done: int) -> None:
     """Refuse what the disk can certainly not hold."""
-    output, encode = job.output, job.options.encode
+    output, encode = context.output, context.options.encode
     size = least_bytes(
         encode.codec, lossless=encode.lossless, width=output.width, height=output.height
     )
@@ -275,14 +265,14 @@ def _check_room(job: FilmContext, folder: WorkFolder, film: FilmPlan, done: int)
     check_room(folder.path, Path(os.path.realpath(output.target)), left * size, film.frames * size)
 
 
-def _room_warning(job: FilmContext, folder: WorkFolder, film: FilmPlan) -> Notice | None:
+def _room_warning(context: FilmContext, folder: WorkFolder, film: FilmPlan) -> Notice | None:
     """What to say when the film will not fit, going by the parts that are done."""
     entries = folder.recorded().values()
     frames = sum(entry.frames for entry in entries)
     if not frames:
         return None
     size = sum(entry.bytes for entry in entries) / frames
-    target = Path(os.path.realpath(job.output.target))
+    target = Path(os.path.realpath(context.output.target))
     left = (film.frames - frames) * size
     found = missing_room(folder.path, target, left, film.frames * size)
     if found is None:
@@ -295,7 +285,9 @@ def _room_warning(job: FilmContext, folder: WorkFolder, film: FilmPlan) -> Notic
     )
 
 
-def _plan(job: FilmContext, folder: WorkFolder) -> Generator[Event, None, tuple[FilmPlan, float]]:
+def _plan(
+    context: FilmContext, folder: WorkFolder
+) -> Generator[Event, None, tuple[FilmPlan, float]]:
     """The plan of earlier work if it still fits, else a new one; and the seconds it took."""
     film, changed = folder.plan()
     if film is not None:
@@ -307,7 +299,7 @@ def _plan(job: FilmContext, folder: WorkFolder) -> Generator[Event, None, tuple[
         )
     begun = time.perf_counter()
     film = yield from analyze_film(
-        job.reader.info.path, job.model, job.view, job.options, job.stride
+        context.source, context.model, context.view, context.options, context.stride
     )
-    folder.begin(film, f"{job.reader.info.path} -> {job.output.target}")
+    folder.begin(film, f"{context.source} -> {context.output.target}")
     return film, time.perf_counter() - begun

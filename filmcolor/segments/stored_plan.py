@@ -26,7 +26,7 @@ class StoredPlan:
         self._known: tuple[int, ...] = ()
 
     def read(self, fingerprint: Mapping[str, str]) -> tuple[FilmPlan | None, list[str]]:
-        """The plan that was saved, if it is of this very job; else what is different now."""
+        """The plan that was saved, if it is of this very work; else what is different now."""
         try:
             stored = json.loads(self._path.read_text(encoding="utf-8"))
             changed = _changes(stored, fingerprint)
@@ -37,7 +37,7 @@ class StoredPlan:
             return None, ["its plan, which is damaged,"]
 
     def is_of(self, fingerprint: Mapping[str, str]) -> bool:
-        """Whether there is a plan, and of this very job; the file is read when it is another."""
+        """Whether there is a plan, and of this very work; the file is read when it is another."""
         try:
             with self._path.open("rb") as file:
                 state = os.fstat(file.fileno())

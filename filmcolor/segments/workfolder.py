@@ -213,7 +213,7 @@ class WorkFolder:
         return f"segment-{segment:05}-{checksum({'plan': self.way, 'settings': settings})}"
 
     def plan(self) -> tuple[FilmPlan | None, list[str]]:
-        """The plan that was saved, if it is of this very job; else what is different now."""
+        """The plan that was saved, if it is of this very work; else what is different now."""
         return self._stored.read(self.fingerprint)
 
     def begin(self, plan: FilmPlan, title: str = "") -> None:

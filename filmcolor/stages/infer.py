@@ -26,7 +26,7 @@ from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.types import AbMap, Box, FloatPlane, Frame, KnownColors, Luma, Uncolored
 
 _BATCH = {"cpu": 4, "cuda": 32, "mps": 8}
-_LANE_BATCH = 2
+_THREAD_BATCH = 2
 """Pictures that one of several threads of a CPU takes at once."""
 _FRAMES_AT_ONCE = 8
 """Frames that all of them together hold, at most, where a thread needs no more by itself."""
@@ -91,26 +91,26 @@ def infer_sparsely(
     batch_size: int | None = None,
     stride: int = 1,
     known: KnownSource | None = None,
-    lanes: int = 1,
+    threads: int = 1,
 ) -> Generator[tuple[Frame, AbMap | Uncolored], None, None]:
     """As `infer`, but only for every `stride`-th frame of a shot, its first one included.
 
     The others come as `Uncolored`, for `smooth` to carry colour to. Every batch is filled up, so
     that a field is the same, bit for bit, whichever frames come before and after. `known` tells
     what people have said of a frame's colours; a frame of which it knows nothing is coloured
-    exactly as without it. On a CPU up to `lanes` batches are worked on at the same time, each in
+    exactly as without it. On a CPU up to `threads` batches are worked on at the same time, each in
     one thread: with `one_thread_each` around it, a field is the same whatever their number.
     """
     on_cpu = model.device.type == "cpu"
     if batch_size is None and on_cpu:
-        size = _LANE_BATCH if stride <= _LANE_BATCH else 1
+        size = _THREAD_BATCH if stride <= _THREAD_BATCH else 1
     else:
         size = max(1, (batch_size or _BATCH[model.device.type]) // stride)
-    lanes = min(lanes, max(1, _FRAMES_AT_ONCE // (size * stride))) if on_cpu else 1
+    threads = min(threads, max(1, _FRAMES_AT_ONCE // (size * stride))) if on_cpu else 1
     source = iter(frames)
     grid = (0, 0)
-    with _Batches(model, view, size, filled=True, lanes=lanes) as batches:
-        while waiting := list(islice(source, size * stride * lanes)):
+    with _Batches(model, view, size, filled=True, threads=threads) as batches:
+        while waiting := list(islice(source, size * stride * threads)):
             keys = [frame for frame in waiting if frame.place % stride == 0]
             fields = {field.index: field for field in batches.guided(keys, known)}
             for frame in waiting:
@@ -129,7 +129,7 @@ def one_thread_each() -> Iterator[int]:
     """Every call of torch computes in one thread; yields how many there were.
 
     How sums are split over threads changes their last bits, which bfloat16 and rounding to codes
-    enlarge; so many threads do whole pictures instead (`lanes` of `infer_sparsely`). It holds for
+    enlarge; so many threads do whole pictures instead (`threads` of `infer_sparsely`). It holds for
     the process, not only for its caller.
     """
     before = torch.get_num_threads()
@@ -156,24 +156,24 @@ class _Batches:
         batch_size: int | None,
         *,
         filled: bool = False,
-        lanes: int = 1,
+        threads: int = 1,
     ) -> None:
         """`filled`: every batch has the full size, since another gives slightly other colours.
-        `lanes`: how many are worked on at the same time.
+        `threads`: how many are worked on at the same time.
         """
         self.model, self.view, self.filled = model, view, filled
         self.size = batch_size or _BATCH[model.device.type]
-        self._lanes = lanes
-        self._threads = ExitStack()
+        self._threads = threads
+        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        if self._lanes > 1:
-            pool = ThreadPoolExecutor(self._lanes, "filmcolor-infer", torch.set_num_threads, (1,))
-            self._pool = self._threads.enter_context(pool)
+        if self._threads > 1:
+            pool = ThreadPoolExecutor(self._threads, "filmcolor-infer", torch.set_num_threads, (1,))
+            self._pool = self._stack.enter_context(pool)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._threads.close()
+        self._stack.close()
 
     def guided(self, frames: list[Frame], known: KnownSource | None) -> list[AbMap]:
         """A field for every frame, with what is known of it.
@@ -198,7 +198,7 @@ class _Batches:
         """A field for every frame; raises `JobError` as `infer` says."""
         fields: list[AbMap] = []
         while len(fields) < len(frames):
-            starts = range(len(fields), len(frames), self.size)[: self._lanes]
+            starts = range(len(fields), len(frames), self.size)[: self._threads]
             try:
                 for found in self._side_by_side(frames, hints, starts):
                     fields += found

@@ -237,21 +237,21 @@ def load_enlarger(
 
 
 def enlarged(
-    frames: Iterable[tuple[Frame, T]], enlarger: Enlarger, lanes: int = 1
+    frames: Iterable[tuple[Frame, T]], enlarger: Enlarger, threads: int = 1
 ) -> Generator[tuple[Frame, T], None, None]:
     """Every frame with its luma enlarged, in order; what comes with it goes on with it. A lone
-    stage. `lanes` frames are worked on at the same time, each in one thread, which changes none.
+    stage. `threads` frames are worked on at the same time, each in one thread, which changes none.
     """
-    if lanes == 1:
+    if threads == 1:
         for frame, along in frames:
             yield enlarged_frame(frame, enlarger), along
         return
     started: deque[tuple[Future[Frame], T]] = deque()
     name = "filmcolor-superres"
-    with ThreadPoolExecutor(lanes, name, torch.set_num_threads, (1,)) as pool:
+    with ThreadPoolExecutor(threads, name, torch.set_num_threads, (1,)) as pool:
         for frame, along in frames:
             started.append((pool.submit(enlarged_frame, frame, enlarger), along))
-            if len(started) > lanes:
+            if len(started) > threads:
                 made, with_it = started.popleft()
                 yield made.result(), with_it
         while started:

@@ -15,18 +15,14 @@ from typing import Self
 
 import numpy as np
 
-from filmcolor.analysis.letterbox import find_picture_box
 from filmcolor.analysis.shots import assign_shots
-from filmcolor.color import resolve_tags
+from filmcolor.analysis.survey import survey_film
 from filmcolor.errors import MediaError
 from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.media.read.probe import ColorState, has_color, refuse_hdr
+from filmcolor.media.read.probe import ColorState
 from filmcolor.prefetch import prefetch
 from filmcolor.types import Box, Frame, PixelLayout, VideoInfo
 from filmcolor.visual.rgb import PictureMaker
-
-_SAMPLES = 24
-"""Frames looked at beforehand: for letterbox bars, and whether there is colour."""
 
 Row = tuple[Frame, ...]
 """One frame of every film, with its chroma."""
@@ -55,15 +51,11 @@ class SideBySide:
         for path in self._paths:
             reader = self._stack.enter_context(FilmReader(path))
             self._readers.append(reader)
-            refuse_hdr(reader.info)
+            survey = survey_film(reader)
             _refuse_other_size(reader.info, self.info)
-            samples = reader.sample(_SAMPLES)
-            states.append(has_color(samples, reader.info.layout))
+            states.append(survey.color)
             if len(self._readers) == 1:
-                full_range = bool(resolve_tags(self.info.tags, self.info.height).full_range)
-                box = find_picture_box(
-                    samples, self.info.layout, full_range, interlaced=self.info.interlaced
-                )
+                box = survey.box
         self.box = box
         """The part of the picture inside black bars, None for all of it."""
         self.colors = tuple(states)

@@ -90,15 +90,19 @@ def test_every_field_can_be_chosen() -> None:
     for kind in (ColorOptions, EncodeOptions):
         assert {field.name for field in fields(kind)} <= names
     # What was given on the command line at all is no option by itself.
-    assert {field.name for field in fields(RunOptions)} - {"color", "encode", "insisted"} <= names
+    assert {field.name for field in fields(RunOptions)} - {
+        "color",
+        "encode",
+        "explicit_options",
+    } <= names
 
 
 def test_what_was_given_beside_a_plan_is_insisted_on(job: Job, film: str) -> None:
     given = ["--saturation", "1", "--hue-shift", "20", "--codec", "ffv1"]
     assert main(["run", film, *given]) == 0
-    assert job.options.insisted == ()
+    assert job.options.explicit_options == ()
     assert main(["run", film, "--plan", "film.toml", *given]) == 0
-    assert set(job.options.insisted) == {"saturation", "hue_shift"}
+    assert set(job.options.explicit_options) == {"saturation", "hue_shift"}
 
 
 def colored(**choices: object) -> RunOptions:

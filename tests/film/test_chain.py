@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from filmcolor.film.chain import PlannedFrames, StageClock
+from filmcolor.film.chain import PlannedFrames
 from filmcolor.film.plan import FilmPlan
+from filmcolor.film.stage_timer import StageTimer
 from filmcolor.jobs.ray_actors import FilmActor
 from filmcolor.media.read.damage import Damage, Decoded
 from filmcolor.media.read.film_reader import FilmReader
@@ -63,10 +64,10 @@ def test_a_worker_decodes_a_film_once(
         film = plan_of(reader)
         whole, segments = len(decoded), film.segments()
         assert film.frames == whole >= 235 and len(segments) >= 9
-        job: Any = SimpleNamespace(reader=reader, clock=StageClock(), options=RunOptions())
+        context: Any = SimpleNamespace(reader=reader, timer=StageTimer(), options=RunOptions())
         for worker in range(workers):
             decoded.clear()
-            with closing(PlannedFrames(job, film)) as source:
+            with closing(PlannedFrames(context, film)) as source:
                 for segment in segments[worker::workers]:
                     start, stop = film.needed(segment)
                     got = [frame.pts for frame in source.needed(segment)]
@@ -105,7 +106,7 @@ def test_where_seeking_can_be_trusted_a_far_place_is_sought(
     with FilmReader(str(path)) as reader:
         film = plan_of(reader)
         decoded.clear()
-        job: Any = SimpleNamespace(reader=reader, clock=StageClock(), options=RunOptions())
-        with closing(PlannedFrames(job, film)) as source:
+        context: Any = SimpleNamespace(reader=reader, timer=StageTimer(), options=RunOptions())
+        with closing(PlannedFrames(context, film)) as source:
             assert [frame.pts for frame in source.between(220, 222)] == film.pts[220:222].tolist()
         assert len(decoded) < 60

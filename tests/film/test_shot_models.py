@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from filmcolor.film.shot_models import ModelShelf, ShotColors
+from filmcolor.film.shot_models import ModelCache, ShotColors
 from filmcolor.models.card import Descriptor, ModelCard
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.options import ColorOptions, Look
@@ -44,10 +44,10 @@ def test_models_are_loaded_once_and_few_are_held(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("filmcolor.film.shot_models.load_generator", load)
     monkeypatch.setattr("filmcolor.film.shot_models.find_checkpoint", Path)
     monkeypatch.setattr("filmcolor.film.shot_models.read_card", card)
-    shelf, cpu = ModelShelf(), torch.device("cpu")
+    cache, cpu = ModelCache(), torch.device("cpu")
 
     def get(name: str, look: Look = "natural") -> LoadedModel:
-        return shelf.get(ColorOptions(model=name, look=look, precision="bf16"), cpu)
+        return cache.get(ColorOptions(model=name, look=look, precision="bf16"), cpu)
 
     first = get("a")
     for name in ("b", "c", "d", "a"):

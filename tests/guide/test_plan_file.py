@@ -10,8 +10,8 @@ import pytest
 
 from filmcolor.errors import MediaError, OptionError
 from filmcolor.guide.plan_file import (
-    _PLAIN,
-    _RANGES,
+    COLOR_KEYS,
+    FILM_KEYS,
     Choices,
     PlanFile,
     PlanShot,
@@ -20,6 +20,7 @@ from filmcolor.guide.plan_file import (
 )
 from filmcolor.guide.plan_text import plan_text, write_plan
 from filmcolor.options import ColorOptions, Stroke
+from filmcolor.options.facts import facts_of
 
 STROKES = (
     Stroke(Fraction(5, 2), "#8b1a1a", points=((320.0, 200.5), (1.0, 2.0))),
@@ -121,8 +122,7 @@ def test_everything_is_explained_in_comments_alone(tmp_path: Path) -> None:
 
 
 def test_every_choice_is_read_and_explained() -> None:
-    by_hand = {"model", "upscale_model", "stills", "strokes", "reference"}
-    assert {*_RANGES, *_PLAIN, *by_hand} == {field.name for field in fields(Choices)}
+    assert {"skip", *FILM_KEYS} == {field.name for field in fields(Choices)}
     page = Path(__file__).parents[2] / "docs" / "guiding.md"
     table = page.read_text(encoding="utf-8").partition("| key |")[2]
     head = plan_text(PlanFile(shots=(PlanShot(Fraction(0)),))).partition("[film]\n")[0]
@@ -130,13 +130,19 @@ def test_every_choice_is_read_and_explained() -> None:
         assert f"`{field.name}`" in table and field.name in head, field.name
 
 
-def test_ranges_are_those_of_the_options() -> None:
-    for key, ends in _RANGES.items():
-        for value in ends:
-            ColorOptions(**{key: float(value)})  # type: ignore[arg-type]
-        for value in (ends[0] - 0.01, ends[1] + 0.01):
-            with pytest.raises(OptionError):
-                ColorOptions(**{key: value})  # type: ignore[arg-type]
+def test_ranges_are_those_of_the_options(tmp_path: Path) -> None:
+    ranges = {key: facts.range for key, facts in facts_of(ColorOptions).items() if facts.range}
+    file = tmp_path / "film.toml"
+    for key in ranges.keys() & set(COLOR_KEYS):
+        least, most = ranges[key]
+        assert most is not None
+        for value in (least, most):
+            file.write_text(f"[film]\n{key} = {float(value)}\n{SHOT}", encoding="utf-8")
+            assert getattr(read_plan(file).film, key) == value
+        for value in (least - 0.01, most + 0.01):
+            file.write_text(f"[film]\n{key} = {value}\n{SHOT}", encoding="utf-8")
+            with pytest.raises(OptionError, match=f"is not within {least} to {most}"):
+                read_plan(file)
 
 
 HEAD = "# a comment\n[film]\n\n"

@@ -263,9 +263,9 @@ def test_the_command_line_wins_over_the_film_and_shots_win_over_it(
     part = replace(options, duration_seconds=Fraction(12))
     made = colored(film, tmp_path / "film.mkv", part)
     assert (made[SHOTS[0], 1:] == 128).all() and (made[SHOTS[1], 1:] != 128).any()
-    insisted = colored(film, tmp_path / "line.mkv", replace(part, insisted=("saturation",)))
-    assert (insisted[SHOTS[0], 1:] != 128).any()
-    assert np.array_equal(insisted[SHOTS[1]], made[SHOTS[1]])
+    explicit = colored(film, tmp_path / "line.mkv", replace(part, explicit_options=("saturation",)))
+    assert (explicit[SHOTS[0], 1:] != 128).any()
+    assert np.array_equal(explicit[SHOTS[1]], made[SHOTS[1]])
     turned = replace(part.color, saturation=1.0, hue_shift=-75.0)
     other = colored(film, tmp_path / "other.mkv", replace(part, color=turned))
     assert (other[SHOTS[0], 1:] == 128).all()
@@ -309,8 +309,8 @@ def test_a_plan_makes_the_film_larger(
     made = colored(film, tmp_path / "planned.mkv", planned)
     assert made.shape[2:] == (96, 128)
     assert np.array_equal(made, colored(film, tmp_path / "asked.mkv", larger))
-    insisted = replace(planned, upscale=4, upscale_model=mine)
-    assert colored(film, tmp_path / "four.mkv", insisted).shape[2:] == (192, 256)
+    explicit = replace(planned, upscale=4, upscale_model=mine)
+    assert colored(film, tmp_path / "four.mkv", explicit).shape[2:] == (192, 256)
     written = tmp_path / "written.toml"
     list(plan_film(str(film), str(written), larger))
     assert read_plan(written).film.upscale == 2

@@ -139,7 +139,7 @@ def test_work_depends_on_the_shots_it_touches() -> None:
 def test_the_film_of_a_plan_gives_way_to_options() -> None:
     film = Choices(look="vivid", saturation=0.5, stability=0.2, stills="stills", strokes="s.toml")
     options = RunOptions(
-        color=ColorOptions(saturation=2.0), strokes="mine.toml", insisted=("stability",)
+        color=ColorOptions(saturation=2.0), strokes="mine.toml", explicit_options=("stability",)
     )
     merged = with_film(options, planned(shot(0), film=film))
     assert merged.color == ColorOptions(look="vivid", saturation=2.0)

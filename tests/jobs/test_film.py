@@ -27,7 +27,8 @@ from filmcolor.events import (
     Progress,
     Started,
 )
-from filmcolor.jobs.film import StageClock, color_film
+from filmcolor.film.stage_timer import StageTimer
+from filmcolor.jobs.film import color_film
 from filmcolor.jobs.pictures import color_pictures
 from filmcolor.media.read.film_reader import _FrameMaker
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Smoothing
@@ -443,15 +444,15 @@ def test_one_picture_and_its_errors(tmp_path: Path) -> None:
 
 
 def test_the_clock_counts_each_stage_once() -> None:
-    clock = StageClock()
-    first = clock.watch("first", iter(range(1000)))
-    second = clock.watch("second", (sum(range(200)) + n for n in first), "first")
+    timer = StageTimer()
+    first = timer.watch("first", iter(range(1000)))
+    second = timer.watch("second", (sum(range(200)) + n for n in first), "first")
     assert len(list(second)) == 1000
-    own = clock.seconds()
+    own = timer.seconds()
     assert own["second"] > own["first"] > 0
-    clock.add("third", 0.5)
-    clock.add("third", 0.25)
-    assert clock.seconds()["third"] == pytest.approx(0.75)
+    timer.add("third", 0.5)
+    timer.add("third", 0.25)
+    assert timer.seconds()["third"] == pytest.approx(0.75)
 
 
 def test_the_first_frame_of_a_shot_is_that_of_its_own_film(tmp_path: Path) -> None:

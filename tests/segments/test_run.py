@@ -11,6 +11,8 @@ import time
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import av
 import numpy as np
@@ -20,6 +22,7 @@ from filmcolor.errors import FilmcolorError, JobError
 from filmcolor.events import Analyzing, Event, Joining, Notice, Progress, Started
 from filmcolor.jobs.film import color_film
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
+from filmcolor.segments.run import fingerprint
 from filmcolor.segments.workfolder import default_folder
 from tests.helpers.clips import Plane, make_clip, plane_codes
 from tests.helpers.play import is_running, start
@@ -322,3 +325,27 @@ def test_a_run_that_slept_through_another_changes_nothing(
     assert same(planes(target), unbroken)
     options = replace(OPTIONS, overwrite=True)
     assert "parts are done" in notices(list(color_film(str(film), str(target), options)))
+
+
+def test_the_options_of_a_fingerprint_are_what_earlier_versions_wrote() -> None:
+    """Else work that was begun with one of them would not be gone on with."""
+    options = replace(OPTIONS, workers=3, strokes="a.toml", explicit_options=("look",))
+    facts = SimpleNamespace(facts=None, device=SimpleNamespace(type="cpu"))
+    context: Any = SimpleNamespace(
+        options=options,
+        output=SimpleNamespace(target="a/b.MKV"),
+        enlarger=None,
+        source_print="film",
+        model=facts,
+    )
+    assert fingerprint(context)["the options"] == (
+        '{"color": {"batch_size": null, "hue_shift": 0.0, "look": "natural", '
+        '"precision": "auto", "saturation": 1.0, "size": 64, "smooth": "flow", '
+        '"stability": 0.7, "stride": 1}, "deinterlace": false, "duration_seconds": null, '
+        '"encode": {"codec": "ffv1", "crf": null, "lossless": false, "preset": null}, '
+        '"insisted": [], "keep_work": false, "no_color": false, "on_error": "stop", '
+        '"overwrite": false, "plan": null, "reference": null, "shard": null, "sidecar": false, '
+        '"siting": "auto", "start_seconds": null, "stills": null, "strokes": null, '
+        '"target": ".mkv", "upscale": null, "upscale_for": "film", "upscale_model": null, '
+        '"verify": false, "work": null, "workers": 1}'
+    )

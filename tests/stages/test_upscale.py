@@ -108,7 +108,7 @@ def test_frames_enlarged_side_by_side_come_in_order_and_are_the_same(upscaler: s
     made = enlarger(upscaler)
     frames = [Frame(index, 7 * index, luma_picture(index, 40, 60)) for index in range(7)]
     alone = list(enlarged(zip(frames, "abcdefg", strict=True), made))
-    side_by_side = list(enlarged(zip(frames, "abcdefg", strict=True), made, lanes=3))
+    side_by_side = list(enlarged(zip(frames, "abcdefg", strict=True), made, threads=3))
     assert [along for _, along in side_by_side] == list("abcdefg")
     for (frame, _), (other, _) in zip(alone, side_by_side, strict=True):
         assert frame.pts == other.pts
@@ -134,12 +134,12 @@ def test_colour_is_guided_by_the_source_with_less_grain(upscaler: str, bit_depth
     assert across[84] < 130 < 190 < across[96]  # the edge, at 90, stays within two px of the source
 
 
-def test_an_error_in_one_of_several_lanes_comes_through(upscaler: str) -> None:
+def test_an_error_in_one_of_several_threads_comes_through(upscaler: str) -> None:
     frames = [Frame(index, index, luma_picture(index, 40, 60)) for index in range(5)]
     broken = enlarger(upscaler)
     broken.enlarge = lambda luma: 1 / 0  # type: ignore[assignment, method-assign]
     with pytest.raises(ZeroDivisionError):
-        list(enlarged(zip(frames, frames, strict=True), broken, lanes=2))
+        list(enlarged(zip(frames, frames, strict=True), broken, threads=2))
 
 
 def test_a_mirrored_picture_is_enlarged_alike(tmp_path: Path) -> None:

@@ -1,0 +1,151 @@
+"""How an option is declared: beside its type and default all that is known of it, in one place.
+
+    size: int | None = option(None, "Size of a frame ...", range=(64, 2048))
+
+Every list of options by name is made from these facts: what a command takes, what work in a folder
+depends on, what a plan may hold. Imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from fractions import Fraction
+from functools import cache
+from typing import Any, Literal, TypeVar
+
+from filmcolor.errors import OptionError
+from filmcolor.typed import check_types
+
+T = TypeVar("T")
+
+_KEY = "option"
+
+
+COLOUR = "How the colour is made"
+FILMS_ONLY = "(films only)"
+
+
+@dataclass(frozen=True, slots=True)
+class OptionFacts:
+    """What is declared of one option."""
+
+    help: str
+    section: str
+    """Heading under which the help lists it."""
+    metavar: str | None
+    shown_default: str
+    """What the help says in place of None."""
+    range: tuple[float, float | None] | None
+    """Least and greatest value."""
+    more_than: float | None
+    choices: tuple[object, ...]
+    """Values that may be taken, beside those within `range`."""
+    films_only: bool
+    """It means nothing to pictures."""
+    in_plan: Literal["shot", "film"] | None
+    """Whether a plan may set it for single shots, or for the whole film alone."""
+    changes_frames: bool
+    """It counts for the result, and is named in its sidecar."""
+    in_fingerprint: bool
+    """Work that was begun with another value is not gone on with."""
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it names something on the disk, and nothing else."""
+        return self.metavar in ("FILE", "FOLDER", "PICTURE")
+
+
+def option(
+    default: T,
+    help: str = "",
+    *,
+    section: str = COLOUR,
+    metavar: str | None = None,
+    shown_default: str = "none",
+    range: tuple[float, float | None] | None = None,
+    more_than: float | None = None,
+    choices: tuple[object, ...] = (),
+    films_only: bool = False,
+    in_plan: Literal["shot", "film"] | None = None,
+    changes_frames: bool = True,
+    in_fingerprint: bool = True,
+) -> T:
+    """A field of a dataclass of options, with its facts; see `OptionFacts`.
+
+    What changes no frames is in no fingerprint of the work. Nor is what has `in_fingerprint` False,
+    where something else stands for it there, such as the content of a file.
+    """
+    facts = OptionFacts(
+        help,
+        section,
+        metavar,
+        shown_default,
+        range,
+        more_than,
+        choices,
+        films_only or FILMS_ONLY in section,
+        in_plan,
+        changes_frames,
+        changes_frames and in_fingerprint,
+    )
+    made: T = field(default=default, metadata={_KEY: facts})
+    return made
+
+
+@cache
+def facts_of(kind: Any) -> Mapping[str, OptionFacts]:
+    """By name, the facts of the fields of a dataclass that are options."""
+    return {each.name: each.metadata[_KEY] for each in fields(kind) if _KEY in each.metadata}
+
+
+def names_of(kind: Any, wanted: Callable[[OptionFacts], object]) -> tuple[str, ...]:
+    """The options of a dataclass whose facts are as wanted, in order."""
+    return tuple(name for name, facts in facts_of(kind).items() if wanted(facts))
+
+
+def option_name(name: str) -> str:
+    """What people call a field."""
+    return f"--{name.removesuffix('_seconds').replace('_', '-')}"
+
+
+def check_options(options: Any) -> None:
+    """For `__post_init__`: raise `OptionError` for a value of another type or out of its range."""
+    check_types(options, option_name)
+    kind: Any = type(options)
+    for name, facts in facts_of(kind).items():
+        value = getattr(options, name)
+        if value is None or not (facts.range or facts.choices or facts.more_than is not None):
+            continue
+        if value not in facts.choices and not is_within(value, facts):
+            shown = "" if isinstance(value, Fraction) else f" {value}"
+            raise OptionError(f"{option_name(name)}{shown}: must {' or '.join(_wanted(facts))}")
+
+
+def is_within(value: object, facts: OptionFacts) -> bool:
+    """Whether a value is one of the range that is declared."""
+    if not isinstance(value, int | float | Fraction):
+        return False
+    if facts.more_than is not None:
+        return facts.more_than < value < math.inf
+    if facts.range is None:
+        return False
+    least, most = facts.range
+    return least <= value and (most is None or value <= most)
+
+
+def _wanted(facts: OptionFacts) -> Iterator[str]:
+    """What is asked for, in words, after `must`."""
+    if facts.more_than is not None:
+        yield "be greater than zero"
+    elif facts.choices and facts.range is None:
+        *rest, last = map(str, facts.choices)
+        yield f"be {', '.join(rest)} or {last}"
+    elif facts.range is not None:
+        least, most = facts.range
+        words = [f"{word}," for word in facts.choices]
+        if most is None:
+            yield "not be negative" if least == 0 else f"be at least {least}"
+        else:
+            yield " ".join(["be", *words, *(["or"] if words else []), f"{least} to {most}"])

@@ -1,0 +1,255 @@
+"""Everything about one run: where it reads and writes, how it enlarges and encodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal, get_args
+
+from filmcolor.errors import OptionError
+from filmcolor.options.color import ColorOptions, Stroke
+from filmcolor.options.facts import COLOUR, FILMS_ONLY, check_options, option
+
+Codec = Literal[
+    "libx264", "libx265", "libsvtav1", "prores", "ffv1", "h264_nvenc", "hevc_nvenc", "av1_nvenc"
+]
+SitingChoice = Literal["auto", "left", "center"]
+OnError = Literal["stop", "repeat"]
+UpscaleFor = Literal["clean", "film"]
+
+_RESULT, _LARGER, _READING, _ENCODING = (
+    "Where the result goes",
+    "How small films and pictures are made larger",
+    f"How the film is read {FILMS_ONLY}",
+    f"How the film is encoded {FILMS_ONLY}",
+)
+SECTIONS = (_RESULT, COLOUR, _LARGER, _READING, _ENCODING)
+"""As the help of `filmcolor run` lists them."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeOptions:
+    """How the film is written."""
+
+    codec: Codec = option(
+        "libx264",
+        f"One of {', '.join(get_args(Codec))}. prores suits editing, ffv1 archives; the nvenc ones "
+        "need an Nvidia card.",
+        section=_ENCODING,
+        metavar="NAME",
+    )
+    crf: float | None = option(
+        None,
+        "Quality on the codec's own scale: lower is better and larger.",
+        section=_ENCODING,
+        metavar="NUMBER",
+        shown_default="what suits the codec",
+    )
+    preset: str | None = option(
+        None,
+        "The codec's own word for speed against file size, such as fast or slow (libx264, "
+        "libx265), 0 to 13 (libsvtav1), p1 to p7 (nvenc), standard or hq (prores).",
+        section=_ENCODING,
+        metavar="NAME",
+        shown_default="what suits the codec",
+    )
+    lossless: bool = option(
+        False,
+        "Encode without any loss (libx264, libx265; ffv1 always does). Files become large.",
+        section=_ENCODING,
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        if self.lossless and self.crf is not None:
+            raise OptionError("--lossless and --crf exclude each other: leave one out")
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """Everything about one run over a film or a set of pictures."""
+
+    color: ColorOptions = field(default_factory=ColorOptions)
+    encode: EncodeOptions = field(default_factory=EncodeOptions)
+    siting: SitingChoice = option(
+        "auto",
+        "Where the colour samples of 4:2:0 and 4:2:2 sit; auto is right unless you know better.",
+        section=_READING,
+    )
+    deinterlace: bool = option(
+        False,
+        "Make one whole frame of the two fields of each interlaced frame first. It gives up exact "
+        "luma (no other option changes the film's luma) and every second moment: the number of "
+        "frames stays, that of the pictures a viewer sees is halved. Without it fields stay as "
+        "they are, and each is coloured by itself.",
+        section=_READING,
+    )
+    start_seconds: Fraction | None = option(
+        None,
+        "Where to begin: seconds (12.5) or [HH:]MM:SS (1:02.5).",
+        section=_READING,
+        metavar="TIME",
+        shown_default="the beginning",
+        range=(0, None),
+    )
+    duration_seconds: Fraction | None = option(
+        None,
+        "How much to colour, written likewise.",
+        section=_READING,
+        metavar="TIME",
+        shown_default="to the end",
+        more_than=0,
+    )
+    on_error: OnError = option(
+        "stop",
+        "Where a frame cannot be decoded: stop ends the run and names the place; repeat shows the "
+        "frame before once more, so that every other frame keeps its time and the sound stays in "
+        "step, and scales frames of another size to that of the first. Both are counted at the "
+        "end. What is missing at the end of a film that was cut short is not made up. In both "
+        "cases a file that gives nothing for 60 seconds is an error, as is standard input after 10 "
+        "minutes.",
+        section=_READING,
+    )
+    overwrite: bool = option(
+        False,
+        "Replace what is there already. Without it an existing film is an error and existing "
+        "pictures of a folder are skipped, so that the same command goes on where it stopped.",
+        section=_RESULT,
+        changes_frames=False,
+    )
+    work: str | None = option(
+        None,
+        "Where what is done is kept until the film is whole, so that the same command goes on "
+        "where it stopped: a new or empty folder, which holds nothing else.",
+        section=_RESULT,
+        metavar="FOLDER",
+        shown_default=".NAME.work beside TARGET",
+        films_only=True,
+        changes_frames=False,
+    )
+    keep_work: bool = option(
+        False,
+        "Leave that folder there when the film is whole.",
+        section=_RESULT,
+        films_only=True,
+        changes_frames=False,
+    )
+    workers: int = option(
+        1,
+        "Processes that colour different parts of the film at the same time: worth while on a "
+        "machine with many cores.",
+        metavar="NUMBER",
+        range=(1, 256),
+        films_only=True,
+        changes_frames=False,
+    )
+    shard: tuple[int, int] | None = option(
+        None,
+        "Be the Ith of N runs of this command, started by hand or as a job array, that share the "
+        "work by way of the folder TARGET, which all of them see. Whichever ends last puts the "
+        "film together; what a run that has died was at is taken up by the others.",
+        metavar="I/N",
+        shown_default="all of it",
+        in_fingerprint=False,  # all shards do the same work
+    )
+    verify: bool = option(
+        False,
+        "When the film is written, prove that it is the source with nothing but colour added, as "
+        "`filmcolor verify` does. If it is not, the film is kept and the exit code is 1.",
+        section=_RESULT,
+        films_only=True,
+        changes_frames=False,
+    )
+    sidecar: bool = option(
+        False,
+        "Write TARGET.json beside the film: its source, model and options, with SHA-256 of all "
+        "files, for archives.",
+        section=_RESULT,
+        films_only=True,
+        changes_frames=False,
+    )
+    stills: str | None = option(
+        None,
+        "Stills with the right colours, named by their times, as `filmcolor stills` writes them: "
+        "each shot follows its own. Those that nobody has changed are left out.",
+        metavar="FOLDER",
+        films_only=True,
+        in_plan="shot",
+        in_fingerprint=False,  # it counts for the segments of its shots alone, as the next three
+    )
+    strokes: str | tuple[Stroke, ...] | None = option(
+        None,
+        "Points and boxes with the right colours, as TOML or JSON: the things they touch follow "
+        "them through their shot.",
+        metavar="FILE",
+        films_only=True,
+        in_plan="shot",
+        in_fingerprint=False,
+    )
+    upscale: int | None = option(
+        None,
+        "Raise the resolution: so many times as many rows and columns. Brought back down, the "
+        "result is the source again; colours are those of a run without it.",
+        section=_LARGER,
+        metavar="2|3|4",
+        shown_default="the source's own size",
+        choices=(2, 3, 4),
+        in_plan="film",
+    )
+    upscale_for: UpscaleFor = option(
+        "film",
+        "What the source is: film leaves grain and blocks as they are, clean takes every detail "
+        "for real and is sharper.",
+        section=_LARGER,
+        in_plan="film",
+    )
+    upscale_model: str | None = option(
+        None,
+        "An upscaler that `filmcolor models` lists, or a .safetensors file.",
+        section=_LARGER,
+        metavar="NAME|FILE",
+        shown_default="by --upscale-for",
+        in_plan="film",
+    )
+    no_color: bool = option(
+        False, "Only raise the resolution: the result stays grey.", section=_LARGER
+    )
+    reference: str | None = option(
+        None,
+        "A photograph in colour of like things, such as another picture of the same people or "
+        "place: what looks alike (skin, uniforms, sky) takes its colours, the rest stays "
+        "automatic. Stills and strokes come before it. Example: filmcolor run old.mp4 --reference "
+        "uniform.jpg --start 1:20 --duration 15.",
+        metavar="PICTURE",
+        in_plan="shot",
+        in_fingerprint=False,
+    )
+    plan: str | None = option(
+        None,
+        "Shots, and settings for each, as `filmcolor plan` writes them and you have changed them. "
+        "What stands under a [[shot]] wins over the options given here, and these win over what "
+        "stands under [film].",
+        metavar="FILE",
+        films_only=True,
+        in_fingerprint=False,
+    )
+    explicit_options: tuple[str, ...] = option((), changes_frames=False)
+    """Names of fields that win over the plan's [film] even at their default."""
+
+    @property
+    def upscaler(self) -> str:
+        """Name or file of the network that enlarges."""
+        return self.upscale_model or {"clean": "sr-fast", "film": "sr-fast-film"}[self.upscale_for]
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        if self.upscale is None and (self.no_color or self.upscale_model is not None):
+            name = "--no-color" if self.no_color else "--upscale-model"
+            raise OptionError(f"{name}: needs --upscale 2, 3 or 4")
+        for name in ("stills", "strokes", "reference"):
+            if self.no_color and getattr(self, name) is not None:
+                raise OptionError(f"--{name}: says which colours are right; leave --no-color out")
+        if self.shard is not None and not 1 <= self.shard[0] <= self.shard[1]:
+            raise OptionError(f"--shard {self.shard[0]}/{self.shard[1]}: must be 1/n to n/n")
+        if self.shard is not None and self.overwrite:
+            raise OptionError("--shard, --overwrite: a late shard would begin anew; remove the old")
