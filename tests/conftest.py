@@ -18,3 +18,9 @@ def no_test_leaves_real_time_behind() -> Iterator[None]:
     yield
     if hasattr(os, "sched_getscheduler"):
         assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
+@pytest.fixture
+def quick_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read of the classes is fitted roughly where it only has to be the same."""
+    monkeypatch.setattr("filmcolor.train.reading._STEPS", 20)

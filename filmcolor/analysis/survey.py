@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from filmcolor.analysis.letterbox import find_picture_box
 from filmcolor.color import resolve_tags
+from filmcolor.events import Notice
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.media.read.probe import ColorState, has_color, refuse_hdr
-from filmcolor.types import Box, ColorTags, Frame, Notice, VideoInfo
+from filmcolor.types import Box, ColorTags, Frame, VideoInfo
 
 SAMPLES = 24
 """Frames looked at, spread over the film."""

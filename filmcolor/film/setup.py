@@ -12,6 +12,7 @@ from dataclasses import fields, replace
 import torch
 
 from filmcolor.analysis.survey import SAMPLES, FilmSurvey, survey_film
+from filmcolor.events import Notice
 from filmcolor.files_read import FilesRead
 from filmcolor.film.context import FilmContext, FilmSettings
 from filmcolor.film.shot_models import ModelCache
@@ -23,7 +24,7 @@ from filmcolor.models.device import resolve_device
 from filmcolor.options import RunOptions
 from filmcolor.stages.upscale import load_enlarger
 from filmcolor.stages.view import film_view
-from filmcolor.types import Frame, Notice, PixelLayout, VideoInfo
+from filmcolor.types import Frame, PixelLayout, VideoInfo
 
 
 def open_film(

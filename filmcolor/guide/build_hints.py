@@ -7,7 +7,6 @@ decode -> lightness -> what is given for its frame, carried through the shot -> 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 
 from filmcolor.disk_space import check_scratch
 from filmcolor.errors import JobError
+from filmcolor.events import Analyzing
 from filmcolor.files_read import FilesRead
 from filmcolor.film.chain import PlannedFrames
 from filmcolor.film.context import FilmContext
@@ -27,9 +27,9 @@ from filmcolor.guide.match import Reference, read_reference
 from filmcolor.guide.propagate import PLACE_BYTES, Anchor, ShotCarry
 from filmcolor.guide.user_hints import Hints, ShotHints
 from filmcolor.stages.infer import show_lightness
-from filmcolor.types import Analyzing, FloatPlane, Shot
+from filmcolor.throttle import Throttle
+from filmcolor.types import FloatPlane, Shot
 
-_REPORT_SECONDS = 0.2
 MATCH_SPACING = 24
 """Frames from one that is matched with a reference to the next, at most."""
 
@@ -54,7 +54,7 @@ def make_hint_files(
     total = sum(frames.values())
     sizes = [carried_bytes(film_hints.shots[n], count, screen.grid) for n, count in frames.items()]
     check_scratch(folder, max(sizes, default=0))
-    seen, reported = 0, time.monotonic()
+    seen, is_due = 0, Throttle()
     references: dict[str, Reference] = {}
     with closing(PlannedFrames(context, film)) as source:
         for number, path in missing.items():
@@ -67,8 +67,7 @@ def make_hint_files(
                 for frame in source.between(shot.start, shot.stop):
                     guided.add(show_lightness(frame, context.view, context.model.device))
                     seen += 1
-                    if time.monotonic() - reported > _REPORT_SECONDS:
-                        reported = time.monotonic()
+                    if is_due():
                         yield Analyzing(seen, total)
                 whole = bool(hints.stills) or reference is not None
                 carried = guided.found()

@@ -7,7 +7,6 @@ become known.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -22,6 +21,7 @@ import numpy as np
 
 from filmcolor.errors import JobError, MediaError
 from filmcolor.guide.propagate import Anchor
+from filmcolor.hashing import blake2
 from filmcolor.media.partfile import PartFile
 from filmcolor.stages.tone import ToneOf, plain
 from filmcolor.types import Frame, KnownColors
@@ -44,7 +44,7 @@ def write_hint_file(
     part.check()
     try:
         with tempfile.TemporaryFile(dir=path.parent) as body:
-            ends, sum_ = array("Q"), _new_sum()
+            ends, sum_ = array("Q"), blake2(8)
             for each in colors:
                 content = _packed(each)
                 body.write(content)
@@ -92,7 +92,7 @@ class HintFile:
                 self._grid = int(values["grid"][0]), int(values["grid"][1])
                 self._whole = bool(values["whole"])
                 self._body = len(head)
-                found = _new_sum()
+                found = blake2(8)
                 while chunk := file.read(_CHUNK):
                     found.update(chunk)
             if values["sum"] != found.hexdigest():
@@ -146,7 +146,3 @@ class HintFiles:
         if found is None:
             return None
         return replace(found, ab=self._tone_of(frame.shot).undone(found.ab))
-
-
-def _new_sum() -> hashlib.blake2b:
-    return hashlib.blake2b(digest_size=8)

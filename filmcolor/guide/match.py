@@ -9,7 +9,6 @@ are shown to it in grey; nothing was trained for it. It knows no films.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from filmcolor.errors import MediaError, OptionError
 from filmcolor.files_read import FilesRead
 from filmcolor.guide.geometry import GRID_STEP
 from filmcolor.guide.propagate import Anchor
+from filmcolor.hashing import digest
 from filmcolor.media.images.picture import luma_of
 from filmcolor.media.images.still_file import Rgb, read_still
 from filmcolor.models.checkpoint import LoadedModel
@@ -156,7 +156,7 @@ def read_reference(path: str | Path, files: FilesRead | None = None) -> tuple[Rg
     if is_pale(rgb_to_lab(pixels)[0, 1:].numpy()):
         raise MediaError(f"{path}: has no colour; a reference must be a picture in colour")
     content = repr(rgb.shape).encode() + np.ascontiguousarray(rgb).tobytes()
-    return rgb, hashlib.blake2b(content, digest_size=16).hexdigest()
+    return rgb, digest(content)
 
 
 def is_pale(ab: FloatPlane) -> bool:

@@ -6,7 +6,6 @@ same shot with something else. It decodes nothing.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ import cv2
 import numpy as np
 
 from filmcolor.errors import FilmcolorError, MediaError, OptionError
+from filmcolor.events import Notice
 from filmcolor.files_read import FilesRead
 from filmcolor.film.plan import FilmPlan
 from filmcolor.guide.geometry import Screen, ab_of
@@ -25,11 +25,12 @@ from filmcolor.guide.propagate import Anchor
 from filmcolor.guide.spread import spread
 from filmcolor.guide.strokes import read_strokes
 from filmcolor.guide.times import FilmTimes
+from filmcolor.hashing import digest
 from filmcolor.media.folders import find_pictures
 from filmcolor.media.images.still_file import Rgb, read_still
 from filmcolor.options import RunOptions, Stroke
 from filmcolor.timecode import seconds_in, time_text
-from filmcolor.types import FloatPlane, Notice, Shot
+from filmcolor.types import FloatPlane, Shot
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class ShotHints:
         parts += [repr(pair) for pair in self.strokes]
         if self.reference is not None:
             parts.append(self.reference_digest)
-        return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
+        return digest("\n".join(parts).encode(), 8)
 
     def anchor(
         self, screen: Screen, frame: int, lightness: FloatPlane, files: FilesRead | None = None
@@ -261,7 +262,7 @@ class _Finder:
             )
         if is_pale(self._screen.known_ab(rgb)):
             raise MediaError(f"{path}: has no colour; paint it, or remove it from the folder")
-        return None if frame is None else StillHint(frame, path, _digest(rgb.tobytes()))
+        return None if frame is None else StillHint(frame, path, digest(rgb.tobytes()))
 
     def strokes(
         self, named_by: str | tuple[Stroke, ...], overrides: ShotOverrides | None = None
@@ -312,7 +313,3 @@ def named(where: str) -> Generator[None, None, None]:
         if not where:
             raise
         raise type(error)(f"{where}: {error}") from error
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=16).hexdigest()

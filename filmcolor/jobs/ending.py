@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from filmcolor.errors import NameTakenError
+from filmcolor.events import Event
 from filmcolor.film.context import FilmContext
 from filmcolor.film.plan import FilmPlan
 from filmcolor.jobs.sidecar import model_label, read_facts, write_sidecar
 from filmcolor.segments.run import join_segments
 from filmcolor.segments.source_fingerprint import SourceWatch
 from filmcolor.segments.workfolder import WorkFolder
-from filmcolor.types import Event
 
 
 def end_film(

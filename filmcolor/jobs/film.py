@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from filmcolor.errors import OptionError
+from filmcolor.events import Event, Finished, Notice, Progress, Started
 from filmcolor.files_read import FilesRead
 from filmcolor.film.analyze import analyze_film, settle_stride
 from filmcolor.film.chain import color_stream
@@ -44,9 +45,8 @@ from filmcolor.segments.source_fingerprint import source_fingerprint
 from filmcolor.segments.workfolder import WorkFolder, default_folder
 from filmcolor.segments.workplace import check_apart, check_place
 from filmcolor.stages.infer import one_thread_each
-from filmcolor.types import ColorFrame, Event, Finished, Notice, Progress, Started, VideoInfo
-
-_REPORT_SECONDS = 0.2
+from filmcolor.throttle import Throttle
+from filmcolor.types import ColorFrame, VideoInfo
 
 
 def color_film(source: str, target: str, options: RunOptions) -> Generator[Event, None, None]:
@@ -218,7 +218,7 @@ def _write_frames(
     frames: Generator[ColorFrame, None, None], context: FilmContext
 ) -> Generator[int, None, None]:
     """Write the film while its frames are made ahead; yields the count now and then."""
-    done, reported = 0, time.monotonic()
+    done, is_due = 0, Throttle()
     with (
         FilmWriter(
             context.output, label=model_label(context.model.card, context.options)
@@ -230,8 +230,7 @@ def _write_frames(
             writer.write(frame)
             context.timer.add("encode", time.perf_counter() - begun)
             done += 1
-            if time.monotonic() - reported > _REPORT_SECONDS:
-                reported = time.monotonic()
+            if is_due():
                 yield done
         begun = time.perf_counter()
         writer.finish()

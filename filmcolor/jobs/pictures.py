@@ -14,6 +14,7 @@ import numpy as np
 
 from filmcolor.color import ChromaTable
 from filmcolor.errors import FilmcolorError, JobError, MediaError, OptionError
+from filmcolor.events import Event, Finished, Notice, PictureDone, Progress, Started
 from filmcolor.film.stage_timer import StageTimer
 from filmcolor.guide.match import Reference, reference_for
 from filmcolor.jobs.sidecar import model_label
@@ -29,7 +30,7 @@ from filmcolor.stages.infer import infer
 from filmcolor.stages.tone import Tone
 from filmcolor.stages.upscale import enlarged_picture
 from filmcolor.stages.view import picture_view
-from filmcolor.types import Event, Finished, Frame, Notice, PictureDone, Progress, Started
+from filmcolor.types import Frame
 
 
 def color_pictures(source: str, target: str, options: RunOptions) -> Generator[Event, None, None]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import get_args
 
 from filmcolor.analysis.frame_signature import frame_distance, look_at
 from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.errors import OptionError
+from filmcolor.events import Event, Finished, Progress, Started
 from filmcolor.film.setup import open_film, plan_pictures
 from filmcolor.media.partfile import check_target
 from filmcolor.media.write.plan_output import enlarged_info
@@ -26,16 +26,8 @@ from filmcolor.stages.compose import compose
 from filmcolor.stages.infer import infer
 from filmcolor.stages.tone import Tone
 from filmcolor.stages.upscale import enlarged_box, enlarged_frame
-from filmcolor.types import (
-    AbMap,
-    Box,
-    Event,
-    Finished,
-    Frame,
-    Progress,
-    Started,
-    VideoInfo,
-)
+from filmcolor.timecode import clock_text
+from filmcolor.types import AbMap, Box, Frame, VideoInfo
 from filmcolor.visual.rgb import PictureMaker
 from filmcolor.visual.sheets import make_sheet, write_png
 from filmcolor.visual.side_by_side import with_neutral_chroma
@@ -100,7 +92,7 @@ def preview_film(source: str, target: str, options: PreviewOptions) -> Generator
         made = _composed(large, colors, model, info, colored_box, Tone.of(color))
         columns.append([maker.picture(frame) for frame in made])
         yield Progress(len(frames) * (len(columns) - 1), total, {})
-    labels = [_clock((frame.pts - origin) * info.time_base) for frame in frames]
+    labels = [clock_text(int((frame.pts - origin) * info.time_base)) for frame in frames]
     sheet = make_sheet(
         list(zip(*columns, strict=True)),
         cell_height=cell_height,
@@ -159,8 +151,3 @@ def _composed(
     )
     for frame, colored in zip(frames, composed, strict=True):
         yield replace(frame, chroma=(colored.cb, colored.cr))
-
-
-def _clock(seconds: Fraction) -> str:
-    whole = int(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"

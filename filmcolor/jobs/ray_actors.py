@@ -21,6 +21,7 @@ from typing import Any
 import torch
 
 from filmcolor.errors import FilmcolorError, JobError, OptionError
+from filmcolor.events import Notice
 from filmcolor.film.chain import PlannedFrames
 from filmcolor.film.context import FilmContext
 from filmcolor.film.plan import FilmPlan
@@ -32,7 +33,6 @@ from filmcolor.options import RunOptions
 from filmcolor.segments.lease import Claim
 from filmcolor.segments.make import make_segments
 from filmcolor.segments.processes import FilmTask
-from filmcolor.types import Notice
 
 _FEW_CORES = 4
 """Of a machine without graphics cards, for each actor."""

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from filmcolor.color import chroma_to_rgb, normalize_chroma, normalize_luma, resolve_tags
 from filmcolor.errors import JobError, OptionError
+from filmcolor.events import Event, Finished, PictureDone, Progress, Started
 from filmcolor.film.analyze import analyze_film
 from filmcolor.film.chain import color_frames
 from filmcolor.film.context import FilmContext
@@ -30,15 +31,7 @@ from filmcolor.media.open import PIPE
 from filmcolor.options import RunOptions
 from filmcolor.stages.infer import one_thread_each
 from filmcolor.timecode import name_of
-from filmcolor.types import (
-    ColorFrame,
-    Event,
-    Finished,
-    PictureDone,
-    Progress,
-    Started,
-    VideoInfo,
-)
+from filmcolor.types import ColorFrame, VideoInfo
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,7 +213,7 @@ def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> 
 def file_key(path: str | os.PathLike[str]) -> tuple[int, int] | None:
     """What all names of one file have in common; None for a name of none."""
     try:
-        found = os.stat(path)
+        found = Path(path).stat()
     except OSError:
         return None
     return found.st_dev, found.st_ino

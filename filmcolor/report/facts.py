@@ -26,15 +26,6 @@ class Films:
     """Whether the film had colour before."""
 
 
-def clock(seconds: float) -> str:
-    """A moment for people: 0:04.5, 1:02:03.0."""
-    tenths = round(seconds * 10)
-    minutes, rest = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    text = f"{minutes:02}:{rest // 10:02}.{rest % 10}" if hours else f"{minutes}:{rest / 10:04.1f}"
-    return f"{hours}:{text}" if hours else text
-
-
 def made_with(result: VideoInfo) -> tuple[str, str] | None:
     """(filmcolor's version, name of the model) from a result's label; None if it has none."""
     for key, text in result.metadata.items():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from filmcolor.analysis.survey import survey_film
 from filmcolor.errors import MediaError, OptionError
+from filmcolor.events import Compared, Event, Finished, Notice, Progress, Started
 from filmcolor.media.partfile import check_target, write_bytes
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.options import ReportOptions
@@ -16,7 +17,6 @@ from filmcolor.report.gather import Gatherer
 from filmcolor.report.page import Contents, make_page
 from filmcolor.report.pictures import PictureStore
 from filmcolor.report.remarks import find_remarks
-from filmcolor.types import Event, Finished, Notice, Progress, Started
 from filmcolor.verify.check import check_names, verify_film
 
 MOST_PICTURE_BYTES = 6_000_000
@@ -56,7 +56,7 @@ def write_report(
             break
         if isinstance(event, Notice) and event.warning:
             warnings.append(event.text)
-        yield event
+        yield Progress(event.done, event.total, {}) if isinstance(event, Compared) else event
     gatherer.finish()
     kinds = {finding.kind for finding in verified.findings}
     if not gatherer.shots or "another film" in kinds:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from markupsafe import Markup
 
 from filmcolor._version import __version__
 from filmcolor.report import chart
-from filmcolor.report.facts import Films, clock, made_with, run_facts, verdict_text
+from filmcolor.report.facts import Films, made_with, run_facts, verdict_text
 from filmcolor.report.gather import MEASURED_SIDE, ShotFacts
 from filmcolor.report.pictures import Pair
 from filmcolor.report.remarks import FLICKER, WEAK_COLORFULNESS, Remark, flags
+from filmcolor.timecode import clock_text
 from filmcolor.verify.findings import VerifyReport
 
 _FEW = 12
@@ -53,7 +55,7 @@ def make_page(contents: Contents) -> bytes:
         undefined=StrictUndefined,
         finalize=_printable,
     )
-    environment.filters.update(clock=clock, fixed=_fixed, base64=_base64)
+    environment.filters.update(clock=partial(clock_text, digits=1), fixed=_fixed, base64=_base64)
     environment.tests["nan"] = math.isnan
     page = environment.from_string(_asset("template.html")).render(
         version=__version__,
@@ -107,5 +109,5 @@ def _base64(content: bytes) -> str:
 
 def _marks(length: float) -> list[str]:
     """Five times along the film; whole seconds in a long one."""
-    marks = [clock(length * part / 4) for part in range(5)]
+    marks = [clock_text(length * part / 4, 1) for part in range(5)]
     return marks if length < 600 else [mark.partition(".")[0] for mark in marks]

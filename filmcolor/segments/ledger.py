@@ -7,7 +7,6 @@ It must not know what the lines are about.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import threading
@@ -16,6 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from filmcolor.hashing import digest
 from filmcolor.media.partfile import sync_folder
 from filmcolor.segments.lease import Lease
 
@@ -98,4 +98,4 @@ def ledger_line(values: Mapping[str, Any]) -> bytes:
 def checksum(values: Mapping[str, Any]) -> str:
     """Of what a line says."""
     text = json.dumps(values, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return digest(text.encode(), 8)

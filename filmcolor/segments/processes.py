@@ -21,6 +21,7 @@ from pathlib import Path
 import torch
 
 from filmcolor.errors import FilmcolorError, JobError
+from filmcolor.events import Progress
 from filmcolor.film.context import FilmContext, FilmSettings
 from filmcolor.film.plan import FilmPlan, Segment
 from filmcolor.film.setup import reopen_film
@@ -30,7 +31,7 @@ from filmcolor.segments.lifeline import end_with_parent
 from filmcolor.segments.make import make_segments
 from filmcolor.segments.workfolder import WorkFolder
 from filmcolor.stages.chroma_drift import Drift
-from filmcolor.types import Progress, Shot
+from filmcolor.types import Shot
 
 _POLL_SECONDS = 0.2
 _ROUNDS = 3

@@ -17,6 +17,7 @@ from pathlib import Path
 from filmcolor._version import __version__
 from filmcolor.disk_space import check_room, least_bytes, missing_room, size_text
 from filmcolor.errors import FilmcolorError, JobError
+from filmcolor.events import Event, Joining, Notice, Progress
 from filmcolor.film.analyze import analyze_film, settle_drift
 from filmcolor.film.context import FilmContext
 from filmcolor.film.plan import FilmPlan, Segment
@@ -36,7 +37,6 @@ from filmcolor.segments.make import make_segments
 from filmcolor.segments.processes import make_with_workers
 from filmcolor.segments.source_fingerprint import SourceWatch
 from filmcolor.segments.workfolder import WorkFolder
-from filmcolor.types import Event, Joining, Notice, Progress
 
 SegmentRunner = Callable[[Sequence[Segment]], Generator[Event, None, int]]
 """Whoever makes segments: it is told which are not done, yields how it goes, and returns the number

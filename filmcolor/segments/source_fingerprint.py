@@ -6,10 +6,10 @@ It must not know what films are.
 
 from __future__ import annotations
 
-import hashlib
 import os
 
 from filmcolor.errors import JobError, MediaError
+from filmcolor.hashing import blake2
 
 _SAMPLES = 33
 _SAMPLE_BYTES = 128 << 10
@@ -20,7 +20,7 @@ def source_fingerprint(path: str) -> str:
     """Size, time of the last change, and a digest of samples from all over the file; raises
     `MediaError` if it cannot be read.
     """
-    found = hashlib.blake2b(digest_size=16)
+    found = blake2()
     try:
         with open(path, "rb") as file:
             facts = os.fstat(file.fileno())

@@ -7,7 +7,6 @@ in the ledger and still matches is never done again. It must not know how a segm
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from filmcolor.errors import JobError, MediaError
 from filmcolor.film.plan import FilmPlan, Segment
+from filmcolor.hashing import file_digest
 from filmcolor.segments.lease import Claim, Lease, Watch
 from filmcolor.segments.ledger import Ledger, checksum
 from filmcolor.segments.stored_plan import StoredPlan
@@ -38,12 +38,6 @@ def default_folder(target: str) -> Path:
     """Where the work on a target is kept unless told otherwise: hidden, beside it."""
     path = Path(os.path.realpath(target))
     return path.with_name(f".{path.name}.work")
-
-
-def digest_of(path: Path) -> str:
-    """Of a file's whole content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +284,7 @@ class WorkFolder:
         good = {
             self._file(entry).name
             for entry in self.entries().values()
-            if digest_of(self._file(entry)) == entry.file
+            if file_digest(self._file(entry)) == entry.file
         }
         for path in parts:
             if path.name not in good and path.name.lstrip(".").partition(".")[0] not in busy:

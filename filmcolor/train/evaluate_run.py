@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from filmcolor.evaluate.coloring import Photo
 from filmcolor.evaluate.enlarging import EnlargeReport, evaluate_enlarging
 from filmcolor.evaluate.report import SATURATIONS, PhotoReport, evaluate_photos, spread_indices
+from filmcolor.events import Evaluated
 from filmcolor.models.base import Generator, Network, Upscaler
 from filmcolor.models.card import ModelCard
 from filmcolor.models.checkpoint import LoadedModel, LoadedUpscaler, save_network
@@ -18,7 +19,6 @@ from filmcolor.models.registry import build_network
 from filmcolor.train.crops import CropSource
 from filmcolor.train.data import PhotoSet
 from filmcolor.train.degrade import worn_half
-from filmcolor.train.events import Evaluated
 from filmcolor.train.reading import fit_reading, shown_pictures
 from filmcolor.train.run_folder import RunFolder
 from filmcolor.train.trainer import Trainer

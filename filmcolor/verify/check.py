@@ -12,6 +12,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from filmcolor.errors import OptionError
+from filmcolor.events import Compared, Notice
 from filmcolor.media.open import PIPE, media_errors, open_source
 from filmcolor.media.partfile import is_same_file
 from filmcolor.media.read.film_reader import FilmReader
@@ -21,24 +22,24 @@ from filmcolor.media.write.encoders import ENCODERS
 from filmcolor.media.write.plan_output import enlarged_tags
 from filmcolor.media.write.streams import plan_streams, survey_streams
 from filmcolor.options import VerifyOptions
-from filmcolor.types import ColorTags, Notice, Progress, VideoInfo
+from filmcolor.throttle import Throttle
+from filmcolor.types import ColorTags, VideoInfo
 from filmcolor.verify.film import FilmComparison, FilmSpan, Watcher
 from filmcolor.verify.findings import Findings, VerifyReport
 from filmcolor.verify.packets import Part, compare_packets
 from filmcolor.verify.streams import LABEL_GREY, HeaderComparison
 from filmcolor.verify.tally import whole_factor
 
-_REPORT_SECONDS = 0.2
 _LARGEST = 4
 """Times as many rows and columns that `filmcolor run --upscale` makes at most."""
 
 
 def verify_film(
     source: str, result: str, options: VerifyOptions, watch: Watcher | None = None
-) -> Generator[Notice | Progress, None, VerifyReport]:
+) -> Generator[Notice | Compared, None, VerifyReport]:
     """Compare the film `result` with the `source` that it was made from.
 
-    Yields what the reader of the source has to say and `Progress` a few times a second, in frames
+    Yields what the reader of the source has to say and `Compared` a few times a second, in frames
     of the source; returns what was found. `watch` is shown every pair of frames. Raises
     `FilmcolorError` where one of the two cannot be read at all, or where the source cannot be
     decoded.
@@ -70,15 +71,14 @@ def verify_film(
             before, after, strict, findings, exact_times=container.exact_times, watch=watch
         )
         total = before.info.expected_frames(options.start_seconds, options.duration_seconds)
-        reported = started
+        is_due = Throttle()
         for done in comparison.run():
-            if time.monotonic() - reported > _REPORT_SECONDS:
-                reported = time.monotonic()
-                yield Progress(done, total, {})
+            if is_due():
+                yield Compared(done, total)
         span = comparison.span
         if span is None:
             raise ValueError("the comparison has not ended")
-        yield Progress(span.frames, span.frames, {})
+        yield Compared(span.frames, span.frames)
         yield from before.notices[len(seen_notices) :]
         if span.picture.is_other_film:
             return _report(source, result, span, findings, started)
@@ -157,7 +157,7 @@ def _compare_rest(
     span: FilmSpan,
     options: VerifyOptions,
     findings: Findings,
-) -> Generator[Notice | Progress, None, None]:
+) -> Generator[Notice | Compared, None, None]:
     """Compare everything but the picture."""
     length = options.duration_seconds
     part = Part(
@@ -178,7 +178,7 @@ def _compare_rest(
     tolerance = Fraction(0) if container.exact_times else MATROSKA_TIME_BASE
     with open_source(source) as before, open_source(result) as after:
         for _ in compare_packets(before, after, pairs, part, findings, tolerance=tolerance):
-            yield Progress(span.frames, span.frames, {})
+            yield Compared(span.frames, span.frames)
 
 
 def _report(

@@ -5,9 +5,12 @@ Words only; it opens nothing and prints nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
+
+from filmcolor.events import Event
 
 Severity = Literal["fault", "note"]
 """A promise that does not hold, or something that is said and allowed."""
@@ -34,8 +37,10 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Event):
     """All that was found of one kind."""
+
+    json_name = "finding"
 
     kind: str
     """One of a few words, for programs: "frame missing", "luma", "packet changed"."""
@@ -95,8 +100,10 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True)
-class VerifyReport:
+class VerifyReport(Event):
     """What a whole comparison has shown."""
+
+    json_name = "verified"
 
     source: str
     result: str
@@ -116,3 +123,11 @@ class VerifyReport:
     def holds(self) -> bool:
         """Whether everything that filmcolor promises is kept."""
         return not any(finding.severity == "fault" for finding in self.findings)
+
+    def objects(self) -> Iterator[dict[str, Any]]:
+        """Every finding, then the verdict and the measures."""
+        for finding in self.findings:
+            yield from finding.objects()
+        (values,) = super(VerifyReport, self).objects()
+        del values["source"], values["findings"]
+        yield {**values, "holds": self.holds}

@@ -29,6 +29,7 @@ from filmcolor.color import (
     resolve_tags,
 )
 from filmcolor.errors import OptionError
+from filmcolor.events import Event, Finished, Notice, Progress, Started
 from filmcolor.media.open import PIPE
 from filmcolor.media.partfile import is_same_file
 from filmcolor.media.read.film_reader import FilmReader
@@ -37,24 +38,14 @@ from filmcolor.media.timebase import MATROSKA_TIME_BASE
 from filmcolor.media.write.film_writer import FilmWriter, plan_output
 from filmcolor.options import CompareMode, CompareOptions
 from filmcolor.prefetch import prefetch
-from filmcolor.types import (
-    ColorFrame,
-    Event,
-    Finished,
-    Frame,
-    Luma,
-    Notice,
-    Progress,
-    Started,
-    VideoInfo,
-)
+from filmcolor.throttle import Throttle
+from filmcolor.types import ColorFrame, Frame, Luma, VideoInfo
 from filmcolor.visual.rgb import PictureMaker, resized
 from filmcolor.visual.side_by_side import with_neutral_chroma
 
 Planes = tuple[Luma, Luma, Luma]
 """Y, Cb and Cr."""
 
-_REPORT_SECONDS = 0.2
 _LEAD_SECONDS = 1
 """How much earlier than the part the second film is read: containers round times."""
 _WHITE = 0.92
@@ -98,7 +89,7 @@ def compare_films(
         total = info.expected_frames(run.start_seconds, run.duration_seconds)
         yield Started(first, target, "", "", f"{output.summary}, beside {second}", total)
         label = f"{Path(first).name} beside {Path(second).name}, by filmcolor {__version__}"
-        done, reported = 0, time.monotonic()
+        done, is_due = 0, Throttle()
         frames = reader.frames(
             start_seconds=run.start_seconds,
             duration_seconds=run.duration_seconds,
@@ -116,8 +107,7 @@ def compare_films(
                 since_start = float(seconds - (run.start_seconds or 0))
                 writer.write(joint.frame(frame, right, since_start))
                 done += 1
-                if time.monotonic() - reported > _REPORT_SECONDS:
-                    reported = time.monotonic()
+                if is_due():
                     yield Progress(done, total, {})
             writer.finish()
             if rights.late > MATROSKA_TIME_BASE:

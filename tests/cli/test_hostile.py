@@ -50,6 +50,7 @@ def names_below(folder: Path) -> set[str]:
     return {path.name for path in folder.rglob("*")}
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("name", NAMES)
 def test_names_are_only_names(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -216,6 +217,7 @@ def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[BinaryIO]:
         yield sink
 
 
+@pytest.mark.process
 def test_a_slow_pipe_is_waited_for(pipe: BinaryIO, tmp_path: Path) -> None:
     """Silence in the header, in a frame, and between frames."""
     content = y4m_bytes([luma_picture(index, 16, 16) for index in range(3)])
@@ -235,6 +237,7 @@ def test_a_slow_pipe_is_waited_for(pipe: BinaryIO, tmp_path: Path) -> None:
     assert len(decode_film(tmp_path / "out.mkv")[0]) == 3
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("kept", [30, 700])
 def test_a_pipe_that_falls_silent_is_given_up(
     kept: int,
@@ -251,6 +254,7 @@ def test_a_pipe_that_falls_silent_is_given_up(
     assert names_below(tmp_path) == set()
 
 
+@pytest.mark.process
 def test_a_decoder_that_hangs_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

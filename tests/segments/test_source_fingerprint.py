@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from filmcolor.errors import JobError, MediaError
+from filmcolor.events import Notice, Progress
 from filmcolor.jobs.film import color_film
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.segments.source_fingerprint import SourceWatch, source_fingerprint
 from filmcolor.segments.workfolder import default_folder
-from filmcolor.types import Notice, Progress
+from filmcolor.throttle import Throttle
 from tests.helpers.clips import decode_film, make_clip
+
+pytestmark = pytest.mark.e2e
 
 OPTIONS = RunOptions(
     color=ColorOptions(device="cpu", size=64, smooth="none"), encode=EncodeOptions(codec="ffv1")
@@ -98,7 +102,7 @@ def test_parts_of_two_films_are_never_joined(
     monkeypatch: pytest.MonkeyPatch,
     way: str,
 ) -> None:
-    monkeypatch.setattr("filmcolor.segments.make._REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("filmcolor.segments.make.Throttle", partial(Throttle, 0.0))
     source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
     source.write_bytes(films[0])
     folder = default_folder(str(target))

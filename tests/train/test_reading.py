@@ -43,6 +43,7 @@ def distances(network: MobileNetUNet, shown: torch.Tensor) -> tuple[float, float
     return float(off), float(spread), float((read_sure - sure).abs().mean())
 
 
+@pytest.mark.train
 def test_a_run_reads_what_the_classes_say_on_pictures_the_fit_never_saw() -> None:
     network, (*shown, other) = painter(), pictures(5)
     before, spread, _ = distances(network, other)
@@ -53,6 +54,7 @@ def test_a_run_reads_what_the_classes_say_on_pictures_the_fit_never_saw() -> Non
     assert abs(stated - after) < 0.05 * spread
 
 
+@pytest.mark.train
 def test_only_the_reading_changes_and_always_to_the_same() -> None:
     one, other = painter(), painter()
     untouched = {k: v.clone() for k, v in one.state_dict().items()}

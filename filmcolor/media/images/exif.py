@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from filmcolor.events import Notice
 from filmcolor.media.images.exif_directory import (
     ASCII,
     BYTE,
@@ -29,7 +30,6 @@ from filmcolor.media.images.exif_directory import (
     layout_and_start,
     rebuilt,
 )
-from filmcolor.types import Notice
 
 WIDTH, HEIGHT = 256, 257
 DESCRIPTION = 270

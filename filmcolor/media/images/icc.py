@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from PIL import Image, ImageCms
 
-from filmcolor.types import Notice
+from filmcolor.events import Notice
 
 _D50 = (0.9642, 1.0, 0.8249)
 # sRGB's primaries and its white, brought to D50 with the Bradford matrix (Lindbloom).

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from filmcolor.errors import MediaError
+from filmcolor.events import Notice
 from filmcolor.media.images.exif import METADATA, ORIENTATION, X_RESOLUTION, ExifBlock
 from filmcolor.media.images.exif_directory import rebuilt
 from filmcolor.media.images.fields import COMMENT
@@ -24,7 +25,7 @@ from filmcolor.media.images.icc import profile_for_rgb
 from filmcolor.media.images.picture import Picture, luma_of
 from filmcolor.media.images.samples import SampleDecoder
 from filmcolor.media.legacy_text import CODE_PAGE, decoded
-from filmcolor.types import Luma, Notice, PixelLayout
+from filmcolor.types import Luma, PixelLayout
 
 LARGEST_FILE = 4 << 30
 """Bytes of a picture file, which is read as a whole."""

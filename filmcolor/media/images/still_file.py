@@ -6,7 +6,6 @@ when it comes back. Pixels are R'G'B' of 8 bit, sRGB, as the film is displayed.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import warnings
 from pathlib import Path
@@ -18,6 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from filmcolor.errors import MediaError
 from filmcolor.files_read import FilesRead
+from filmcolor.hashing import blake2
 from filmcolor.media.images.formats import MAGIC_BYTES, picture_format
 from filmcolor.media.images.icc import srgb_of
 from filmcolor.media.partfile import write_bytes, write_if_free
@@ -86,6 +86,7 @@ def _srgb(image: Image.Image) -> Image.Image:
 
 
 def _digest(rgb: Rgb) -> str:
-    found = hashlib.blake2b(str(rgb.shape).encode(), digest_size=16)
+    found = blake2()
+    found.update(str(rgb.shape).encode())
     found.update(np.ascontiguousarray(rgb).data)
     return found.hexdigest()

@@ -11,9 +11,10 @@ from fractions import Fraction
 
 from av.video.frame import VideoFrame
 
+from filmcolor.events import Notice
 from filmcolor.media.splices import AHEAD_SECONDS, TimestampRepair
 from filmcolor.media.straight_packets import StraightPackets
-from filmcolor.types import Notice, VideoInfo
+from filmcolor.types import VideoInfo
 
 ASTRAY = "a frame's time was far from those around it: it was counted instead"
 _STATE_NOTHING = {"mpegts", "mpeg"}  # FFmpeg reckons from the times of their packets

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Self, TypeVar
 
 from filmcolor.errors import MediaError
+from filmcolor.events import Notice
 from filmcolor.media.open import PIPE
 from filmcolor.media.read.damage import Damage, length_notices
 from filmcolor.media.read.normalize import (
@@ -25,7 +26,7 @@ from filmcolor.media.read.planes import PlaneReader
 from filmcolor.media.read.timestamps import Timed
 from filmcolor.media.watchdog import FILE_SECONDS, PIPE_SECONDS, Heartbeat, with_timeout
 from filmcolor.options import OnError
-from filmcolor.types import Frame, Notice, VideoInfo
+from filmcolor.types import Frame, VideoInfo
 
 T = TypeVar("T")
 

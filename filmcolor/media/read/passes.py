@@ -17,6 +17,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
+from filmcolor.events import Notice
 from filmcolor.media.open import PIPE, SEEKABLE, can_seek, film_stream, media_errors, open_source
 from filmcolor.media.read.damage import Damage, Decoded, Step
 from filmcolor.media.read.packets import repeating, strictly
@@ -33,7 +34,6 @@ from filmcolor.media.read.timestamps import UNTIMED, Timed, stamp
 from filmcolor.media.timebase import frame_ticks
 from filmcolor.media.watchdog import Heartbeat
 from filmcolor.options import OnError
-from filmcolor.types import Notice
 
 # Containers that hold the pts themselves; in others (AVI, ASF) FFmpeg guesses them for B-frames.
 _TRUE_PTS = (*SEEKABLE, "mpegts", "mpeg", "flv", "nut")

@@ -8,10 +8,11 @@ from itertools import chain, pairwise
 
 from av.video.frame import VideoFrame
 
+from filmcolor.events import Notice
 from filmcolor.media.read.damage import ASTRAY, Decoded
 from filmcolor.media.splices import FAR_SECONDS
 from filmcolor.media.timebase import frame_ticks
-from filmcolor.types import Notice, VideoInfo
+from filmcolor.types import VideoInfo
 
 UNTIMED = {
     *("h261", "h263", "h264", "hevc", "vvc", "evc", "obu", "m4v", "mpegvideo", "mjpeg"),

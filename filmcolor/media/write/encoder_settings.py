@@ -16,11 +16,12 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from filmcolor.errors import OptionError
+from filmcolor.events import Notice
 from filmcolor.media.pixel_formats import describe_layout
 from filmcolor.media.write.encoders import ENCODERS, LARGE_PIXELS, Encoder, available_formats
 from filmcolor.media.write.scheduling import ordinary_scheduling
 from filmcolor.options import EncodeOptions
-from filmcolor.types import Chroma, ColorTags, Notice, PixelLayout, Siting
+from filmcolor.types import Chroma, ColorTags, PixelLayout, Siting
 
 ENCODER_THREADS = 4
 """Always so many: what x264 and FFV1 write depends on it, and segments of one film may be made on

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from filmcolor.events import Notice
 from filmcolor.media.timebase import Chapter
 from filmcolor.media.write.containers import Container
 from filmcolor.media.write.encoder_settings import EncoderSettings
 from filmcolor.media.write.streams import StreamPlan
 from filmcolor.options import OnError
-from filmcolor.types import ColorTags, Notice, PixelLayout, Siting
+from filmcolor.types import ColorTags, PixelLayout, Siting
 
 
 @dataclass(frozen=True, slots=True)

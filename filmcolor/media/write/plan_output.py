@@ -13,6 +13,7 @@ from dataclasses import replace
 import av
 
 from filmcolor.errors import OptionError
+from filmcolor.events import Notice
 from filmcolor.media.open import PIPE
 from filmcolor.media.partfile import check_target
 from filmcolor.media.pixel_formats import describe_layout
@@ -33,7 +34,7 @@ from filmcolor.media.write.source_plan import mux_options, plan_source
 from filmcolor.media.write.streams import StreamPlan
 from filmcolor.media.write.y4m import y4m_notice
 from filmcolor.options import RunOptions
-from filmcolor.types import BT601, SD_LINES, UNTAGGED_MATRICES, ColorTags, Notice, VideoInfo
+from filmcolor.types import BT601, SD_LINES, UNTAGGED_MATRICES, ColorTags, VideoInfo
 
 
 def enlarged_info(info: VideoInfo, factor: int) -> VideoInfo:

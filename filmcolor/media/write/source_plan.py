@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from av.container import InputContainer
 
+from filmcolor.events import Notice
 from filmcolor.media.legacy_text import CODE_PAGE
 from filmcolor.media.open import CAPTION_SECONDS, media_errors, open_before, open_source
 from filmcolor.media.timebase import lift_to_zero, movie_timescale
@@ -35,7 +36,7 @@ from filmcolor.media.write.streams import (
     timecode_of,
 )
 from filmcolor.media.write.subtitles import try_conversion
-from filmcolor.types import Notice, VideoInfo
+from filmcolor.types import VideoInfo
 
 
 def mux_options(

@@ -18,12 +18,13 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import MediaError
+from filmcolor.events import Notice
 from filmcolor.media.read.damage import Decoded
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.media.read.timestamps import stamp
 from filmcolor.media.watchdog import Heartbeat, TimeoutReader, with_timeout
 from filmcolor.media.write.film_writer import FilmWriter, plan_output
-from filmcolor.types import Frame, Notice, VideoInfo
+from filmcolor.types import Frame, VideoInfo
 from tests.helpers import coloring, memory
 from tests.helpers.clips import make_clip
 
