@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from filmcolor.cli.train_display import TrainLines
 from filmcolor.errors import CheckpointError, OptionError
 from filmcolor.evaluate.report import PhotoReport
+from filmcolor.models.ab_bins import AbBins
 from filmcolor.models.card import ModelCard, read_card
 from filmcolor.models.checkpoint import save_network
 from filmcolor.models.mobilenet_unet import MobileNetUNet, MobileNetUNetConfig
@@ -26,7 +27,6 @@ from filmcolor.train.crops import CropSource
 from filmcolor.train.data import load_photos
 from filmcolor.train.evaluate_run import evaluate_run
 from filmcolor.train.events import Evaluated, TrainEvent, TrainFinished, TrainStarted
-from filmcolor.train.losses import AbBins
 from filmcolor.train.recipes import FILM
 from filmcolor.train.run import resume_run, train_run
 from filmcolor.train.run_folder import RunFolder
@@ -50,9 +50,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def quick_reading(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is read of the classes is fitted roughly; here it only has to be the same."""
-    monkeypatch.setattr("filmcolor.train.reading._STEPS", 20)
+def quick_distillation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The student head is fitted roughly; here it only has to be the same."""
+    monkeypatch.setattr("filmcolor.models.mobilenet_unet.distil._STEPS", 20)
 
 
 def settings(data: str, init: str, steps: int) -> TrainOptions:
@@ -81,7 +81,7 @@ def test_a_model_too_bold_for_its_pictures_is_toned_down(tmp_path: Path, data: s
     assert card.metrics == report.card_metrics()
 
 
-@pytest.mark.usefixtures("quick_reading")
+@pytest.mark.usefixtures("quick_distillation")
 def test_how_bold_a_checkpoint_is_depends_on_its_own_weights_alone(
     tmp_path: Path, data: str
 ) -> None:
@@ -98,8 +98,8 @@ def test_how_bold_a_checkpoint_is_depends_on_its_own_weights_alone(
         source = CropSource(photos, here)
         evaluate_run(trainer, folder, replace(card, config=config), source, photos)
         saved = read_card(folder.last).config["chroma_gain"]
-        assert saved == pytest.approx(gain * trainer.standing.tone)
-        return trainer.standing.tone
+        assert saved == pytest.approx(gain * trainer.state.tone)
+        return trainer.state.tone
 
     bold = tone_at(16.0)
     assert 0.5 < bold < 0.7
@@ -155,7 +155,7 @@ def assert_alike(one: Path, other: Path) -> None:
         assert first[1] == second[1], name
 
 
-@pytest.mark.usefixtures("quick_reading")
+@pytest.mark.usefixtures("quick_distillation")
 @pytest.mark.parametrize("stopped_after", [0, 2, 3])
 def test_a_run_begun_from_a_checkpoint_goes_on_with_its_configuration_and_classes(
     tmp_path: Path, data: str, stopped_after: int
@@ -189,6 +189,7 @@ def test_the_classes_of_a_run_are_not_counted_again(tmp_path: Path, data: str) -
     saved = read_state(tmp_path / "run" / "state.safetensors")
     resumed = build_trainer(recipe, options, photographs(3), Workers(), here, saved)
     anew = build_trainer(recipe, options, photographs(3), Workers(), here)
+    begun, resumed, anew = begun.adapter, resumed.adapter, anew.adapter
     assert begun.bins is not None and resumed.bins is not None and anew.bins is not None
     assert torch.equal(begun.bins.centers, load_file(init)["bin_centers"].float())
     assert torch.equal(begun.bins.centers, resumed.bins.centers)
@@ -243,7 +244,7 @@ def test_a_run_stops_where_another_of_its_processes_is_asked_to(
     monkeypatch.setattr(Workers, "average", average)
     events = list(train_run([data], str(tmp_path / "run"), upscaling))
     assert events[-1] == TrainFinished(tmp_path / "run", 4, events[-1].seconds, stopped=True)
-    assert read_state(tmp_path / "run" / "state.safetensors").standing.step == 4
+    assert read_state(tmp_path / "run" / "state.safetensors").state.step == 4
     assert (tmp_path / "run" / "last.safetensors").exists()
 
 
@@ -292,7 +293,7 @@ def test_a_finished_run_says_so_and_how_it_can_go_on(
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.usefixtures("quick_reading")
+@pytest.mark.usefixtures("quick_distillation")
 def test_a_run_that_lost_its_state_begins_again_as_it_did_first(tmp_path: Path, data: str) -> None:
     init = write_small_model(tmp_path / "small.safetensors")
     options = replace(settings(data, init, 2), size=32)
