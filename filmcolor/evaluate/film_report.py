@@ -38,6 +38,8 @@ Kind = Literal["grey", "truth", "result", "model"]
 
 _METHODS: tuple[Smoothing, ...] = (ColorOptions().smooth, "none")
 """How every model's colours are smoothed: as shipped, and not."""
+_BLOTCH_FRAMES = 48
+"""About so many frames, spread over the film, are searched for blotches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,8 @@ def evaluate_films(
                     on_frame(len(seconds), total)
 
         with closing(rows):
-            figures = measure_films(pictured(), "1" if has_truth else None)
+            every = max(1, (total or 0) // _BLOTCH_FRAMES)
+            figures = measure_films(pictured(), "1" if has_truth else None, every)
     return FilmReport(
         tuple(
             FilmRow(name, kind, source, method, figures[str(number)])
