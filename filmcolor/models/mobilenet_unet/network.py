@@ -268,20 +268,23 @@ class MobileNetUNet(Generator):
         values = self.student_head(decoded).float()
         return values[:, :2] * _AB_SCALE, torch.sigmoid(values[:, 2:])
 
-    def decode_classes(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """The annealed mean of the classes (N, 2, h, w), and its confidence (N, 1, h, w), 0..1:
-        less, the further the colours of the distribution lie apart. In float32; only the mean has
-        gradients.
-        """
+    def annealed_mean(self, logits: Tensor) -> Tensor:
+        """The colour that logits (N, bins, h, w) mean, ab (N, 2, h, w), in float32."""
         # Bins last, as channels-last tensors lie in memory: nothing is moved for the softmax.
         by_place = logits.permute(0, 2, 3, 1).float()
         mean = torch.softmax(by_place / self.config.temperature, dim=-1) @ self.bin_centers
-        with torch.no_grad():
-            chance = torch.softmax(by_place, dim=-1)
-            squares = chance @ self.bin_centers.square().sum(dim=1, keepdim=True)
-            spread = squares - (chance @ self.bin_centers).square().sum(dim=-1, keepdim=True)
-            confidence = _HALF_CONFIDENCE**2 / (_HALF_CONFIDENCE**2 + spread.clamp(min=0))
-        return mean.permute(0, 3, 1, 2), confidence.permute(0, 3, 1, 2)
+        return mean.permute(0, 3, 1, 2)
+
+    @torch.no_grad()
+    def decode_classes(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """The annealed mean of the classes (N, 2, h, w), and its confidence (N, 1, h, w), 0..1:
+        less, the further the colours of the distribution lie apart.
+        """
+        chance = torch.softmax(logits.permute(0, 2, 3, 1).float(), dim=-1)
+        squares = chance @ self.bin_centers.square().sum(dim=1, keepdim=True)
+        spread = squares - (chance @ self.bin_centers).square().sum(dim=-1, keepdim=True)
+        confidence = _HALF_CONFIDENCE**2 / (_HALF_CONFIDENCE**2 + spread.clamp(min=0))
+        return self.annealed_mean(logits), confidence.permute(0, 3, 1, 2)
 
     def mix(self, mean: Tensor, regression: Tensor) -> Tensor:
         """Mix the annealed mean of the classes with the regression, in float32, at their gain.

@@ -36,7 +36,7 @@ class MobileNetAdapter(TrainAdapter[MobileNetUNet]):
         with self.autocast(half=self.half or self.half_heads):
             logits, regression = network.heads(network.decoded(features))
         logits, regression = logits.float(), regression.float()
-        ab = network.mix(network.decode_classes(logits)[0], regression)
+        ab = network.mix(network.annealed_mean(logits), regression)
         return {
             "color": ab / AB_SCALE,
             "ab": ab,
