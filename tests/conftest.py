@@ -1,4 +1,4 @@
-"""Lets every test import the shared helpers as `tests.clips`; all meet the same terminal."""
+"""What holds for every test: the same terminal, and no real-time scheduling left behind."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ import filmcolor
 from filmcolor.color import luma_from_rgb
 from filmcolor.evaluate.coloring import to_rgb
 from filmcolor.types import Finished, PictureDone, Progress
-from tests.clips import luma_picture, make_clip
+from tests.helpers.clips import luma_picture, make_clip
 
 PAGE = Path(__file__).parents[1] / "docs" / "python.md"
 QUICK = filmcolor.ColorOptions(device="cpu", size=96)

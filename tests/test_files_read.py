@@ -26,10 +26,10 @@ from filmcolor.models.checkpoint import load_generator, load_upscaler
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.types import Progress
-from tests.bold_model import write_bold_model
-from tests.cli.play import QUICK
-from tests.clips import make_clip
-from tests.upscalers import write_upscaler
+from tests.helpers.bold_model import write_bold_model
+from tests.helpers.clips import make_clip
+from tests.helpers.play import QUICK
+from tests.helpers.upscalers import write_upscaler
 
 PLAN = "[film]\nsaturation = 0\n[[shot]]\nstart = 0\n"
 STROKES = '[[stroke]]\nat = 0\npoint = [9, 9]\ncolor = "#8b1a1a"\n'

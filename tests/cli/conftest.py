@@ -11,8 +11,8 @@ import pytest
 
 from filmcolor.options import RunOptions
 from filmcolor.types import Event
-from tests.cli.play import Job
-from tests.clips import make_clip
+from tests.helpers.clips import make_clip
+from tests.helpers.play import Job
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import pytest
 
 from filmcolor.cli import main
 from filmcolor.options import ColorOptions
-from tests.cli.play import QUICK
-from tests.clips import decode_film, make_clip, make_sound
+from tests.helpers.clips import decode_film, make_clip, make_sound
+from tests.helpers.play import QUICK
 
 
 def missing(folder: Path) -> list[str]:

@@ -16,7 +16,7 @@ from filmcolor.types import (
     PictureDone,
     Progress,
 )
-from tests.cli.play import PLANNED, RUN_EVENTS, STAGES
+from tests.helpers.play import PLANNED, RUN_EVENTS, STAGES
 
 
 class Clock:

@@ -10,9 +10,9 @@ import cv2
 import pytest
 
 from filmcolor.cli import main
-from tests.cli.play import shell
-from tests.clips import make_clip, make_sound
-from tests.train.color_films import grey, pan, write_film
+from tests.helpers.clips import make_clip, make_sound
+from tests.helpers.color_films import grey, pan, write_film
+from tests.helpers.play import shell
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "old_film.mp4"
 

@@ -12,8 +12,8 @@ import pytest
 
 from filmcolor.cli import main
 from filmcolor.models import checkpoint
-from tests.evaluate.networks import one_color
-from tests.train.scenes import write_photographs
+from tests.helpers.networks import one_color
+from tests.helpers.scenes import write_photographs
 
 MODELS = [
     f"runs/{run}_with_a_name_that_is_long/best.safetensors" for run in ("first", "second", "third")

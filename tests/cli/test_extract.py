@@ -17,9 +17,9 @@ from filmcolor.extract.events import Extracted, FilmAdvanced, FilmFailed, FilmOp
 from filmcolor.extract.settings import FrameCounts
 from filmcolor.media.partfile import PartFile
 from filmcolor.types import Notice
-from tests.cli.play import shell, start
-from tests.clips import make_sound
-from tests.train.color_films import codes, grey, pan, write_film
+from tests.helpers.clips import make_sound
+from tests.helpers.color_films import codes, grey, pan, write_film
+from tests.helpers.play import shell, start
 
 
 @pytest.fixture(scope="module")

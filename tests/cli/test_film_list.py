@@ -13,8 +13,8 @@ import pytest
 
 from filmcolor.cli import main
 from filmcolor.jobs.film import color_film
-from tests.cli.play import start
-from tests.clips import decode_film, luma_picture, make_clip
+from tests.helpers.clips import decode_film, luma_picture, make_clip
+from tests.helpers.play import start
 
 QUICK = ["--device", "cpu", "--size", "64", "--smooth", "none"]
 

@@ -18,9 +18,9 @@ from PIL import Image
 from filmcolor.cli import main
 from filmcolor.media.picture_folder import find_pictures, is_picture
 from filmcolor.media.read.packets import strictly
-from tests.cli.play import QUICK
-from tests.clips import decode_film, luma_picture, make_clip, y4m_bytes
-from tests.media.stills import chunk, ramp
+from tests.helpers.clips import decode_film, luma_picture, make_clip, y4m_bytes
+from tests.helpers.play import QUICK
+from tests.helpers.stills import chunk, ramp
 
 NAMES = [
     "two words",

@@ -14,7 +14,7 @@ from filmcolor.options import ColorOptions
 from filmcolor.types import (
     ColorTags,
 )
-from tests.clips import luma_picture, make_clip
+from tests.helpers.clips import luma_picture, make_clip
 
 
 def test_info_on_a_film(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:

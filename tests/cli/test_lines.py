@@ -18,9 +18,9 @@ from filmcolor.cli.screen import Bar, PlainTable, print_table
 from filmcolor.cli.verify_display import open_verify_display
 from filmcolor.segments.workfolder import WorkFolder
 from filmcolor.types import Notice
-from tests.cli.play import QUICK
-from tests.clips import make_clip
-from tests.test_workfolder import PLAN
+from tests.helpers.clips import make_clip
+from tests.helpers.play import QUICK
+from tests.segments.test_workfolder import PLAN
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\r\n\x9b31m\u202egnp.\u2028[/]"
 TAME = "\ufffd]0;owned\ufffd\ufffd[2J\ufffd\ufffd\ufffd31m\ufffdgnp.\ufffd[/]"

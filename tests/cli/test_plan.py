@@ -11,8 +11,8 @@ import pytest
 
 from filmcolor.cli import main
 from filmcolor.guide.plan_file import Choices, read_plan
-from tests.cli.play import QUICK
-from tests.clips import make_clip, plane_codes
+from tests.helpers.clips import make_clip, plane_codes
+from tests.helpers.play import QUICK
 
 SMALL = ["--device", "cpu", "--size", "64"]
 

@@ -12,8 +12,8 @@ import cv2
 import pytest
 
 from filmcolor.cli import main
-from tests.cli.play import QUICK, shell, start
-from tests.clips import decode_film, luma_picture, make_clip, y4m_bytes
+from tests.helpers.clips import decode_film, luma_picture, make_clip, y4m_bytes
+from tests.helpers.play import QUICK, shell, start
 
 
 def entries(folder: Path) -> set[str]:

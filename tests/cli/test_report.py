@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from filmcolor.cli import main
-from tests.media.coloring import color, options
+from tests.helpers.coloring import color, options
 
 
 @pytest.fixture(scope="module")

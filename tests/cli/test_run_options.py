@@ -15,8 +15,8 @@ from filmcolor import __version__
 from filmcolor.cli import commands, main
 from filmcolor.cli.arguments import default_target, parse_time
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
-from tests.cli.play import Job, shell
-from tests.clips import luma_picture, make_clip
+from tests.helpers.clips import luma_picture, make_clip
+from tests.helpers.play import Job, shell
 
 HELP_SECONDS = 0.5
 """Of processor time, so that a busy machine does not count."""

@@ -17,7 +17,7 @@ from filmcolor.types import (
     Finished,
     PictureDone,
 )
-from tests.cli.play import FINISHED, PLANNED, RUN_EVENTS, STAGES, Job
+from tests.helpers.play import FINISHED, PLANNED, RUN_EVENTS, STAGES, Job
 
 
 def test_plain_lines_where_there_is_no_terminal(

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from filmcolor.cli import main
-from tests.clips import make_clip
+from tests.helpers.clips import make_clip
 
 SMALL = ["--device", "cpu", "--size", "64"]
 

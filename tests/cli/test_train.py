@@ -26,9 +26,9 @@ from filmcolor.models.card import read_card
 from filmcolor.models.mobilenet_unet import MobileNetUNet
 from filmcolor.train.recipes import FILM
 from filmcolor.train.settings import to_mapping
-from tests.cli.play import ONE_THREAD, QUICK
-from tests.clips import decode_film
-from tests.train.scenes import imagenet_file, write_photographs
+from tests.helpers.clips import decode_film
+from tests.helpers.play import ONE_THREAD, QUICK
+from tests.helpers.scenes import imagenet_file, write_photographs
 
 
 @pytest.fixture(scope="module")

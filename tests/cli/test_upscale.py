@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from filmcolor.cli import main
-from tests.cli.play import QUICK, Job
-from tests.clips import make_clip
-from tests.train.scenes import write_photographs
-from tests.upscalers import write_upscaler
+from tests.helpers.clips import make_clip
+from tests.helpers.play import QUICK, Job
+from tests.helpers.scenes import write_photographs
+from tests.helpers.upscalers import write_upscaler
 
 
 def test_what_the_pipeline_is_told(job: Job, film: str) -> None:

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from filmcolor.cli import main
-from tests.cli.play import QUICK, Job
-from tests.clips import decode_film, make_clip
-from tests.media.coloring import color, options
-from tests.tampering import rewrite, with_block, without_color, without_frame
+from tests.helpers.clips import decode_film, make_clip
+from tests.helpers.coloring import color, options
+from tests.helpers.play import QUICK, Job
+from tests.helpers.tampering import rewrite, with_block, without_color, without_frame
 
 
 @pytest.fixture(scope="module")

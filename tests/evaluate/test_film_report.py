@@ -22,10 +22,10 @@ from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.options import FilmMeasureOptions
 from filmcolor.stages.smooth import RADIUS
 from filmcolor.types import Frame, Notice
-from tests.clips import make_clip
 from tests.evaluate.films import report
-from tests.evaluate.networks import wavering
-from tests.train.color_films import Picture, grey, pan, write_film
+from tests.helpers.clips import make_clip
+from tests.helpers.color_films import Picture, grey, pan, write_film
+from tests.helpers.networks import wavering
 
 NTSC = Fraction(24000, 1001)
 

@@ -21,8 +21,8 @@ from filmcolor.evaluate.report import (
     spread_indices,
 )
 from filmcolor.models.checkpoint import load_generator
-from tests.evaluate.networks import one_color as model
-from tests.train.scenes import write_photographs
+from tests.helpers.networks import one_color as model
+from tests.helpers.scenes import write_photographs
 
 
 def photographs(*sizes: tuple[int, int]) -> list[Photo]:

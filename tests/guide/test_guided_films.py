@@ -23,9 +23,9 @@ from filmcolor.media.images.still_file import read_still
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Stroke
 from filmcolor.segments.workfolder import default_folder
 from filmcolor.types import Notice, PictureDone
-from tests.bold_model import write_bold_model
-from tests.clips import make_clip, plane_codes
-from tests.upscalers import write_upscaler
+from tests.helpers.bold_model import write_bold_model
+from tests.helpers.clips import make_clip, plane_codes
+from tests.helpers.upscalers import write_upscaler
 
 RATE = Fraction(4)  # frames a second, so that few frames make several segments
 CUTS = [22, 50]

@@ -23,8 +23,8 @@ from filmcolor.models.checkpoint import load_generator, save_network
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.segments.workfolder import default_folder
 from filmcolor.types import Analyzing, Event, Finished, Notice
-from tests.clips import make_clip, plane_codes
-from tests.upscalers import write_upscaler
+from tests.helpers.clips import make_clip, plane_codes
+from tests.helpers.upscalers import write_upscaler
 
 RATE = Fraction(2)  # frames a second, so that few frames make several segments
 CUTS = [12, 24]

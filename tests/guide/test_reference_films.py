@@ -22,8 +22,8 @@ from filmcolor.jobs.pictures import color_pictures
 from filmcolor.jobs.stills import write_stills
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Stroke
 from filmcolor.types import FloatPlane, Notice, PictureDone, Shot
-from tests.clips import make_clip
 from tests.guide.test_guided_films import Film, chroma, colored, difference, ledger, paint
+from tests.helpers.clips import make_clip
 
 RATE = Fraction(2)  # frames a second, so that few frames make several segments
 CUTS = [10, 20]

@@ -17,7 +17,7 @@ from filmcolor.guide.scratch import Scratch
 from filmcolor.guide.user_hints import ShotHints
 from filmcolor.options import Stroke
 from filmcolor.types import FloatPlane
-from tests import memory
+from tests.helpers import memory
 
 SHAPE = (3, 5, 2)
 GRID = (32, 32)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from filmcolor.media.film_folder import film_target, look_into_folder
-from tests.clips import make_clip
+from tests.helpers.clips import make_clip
 
 
 def test_content_decides_where_names_do_not(tmp_path: Path) -> None:

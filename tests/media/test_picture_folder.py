@@ -11,7 +11,7 @@ from PIL import Image
 
 from filmcolor.errors import MediaError
 from filmcolor.media.picture_folder import find_pictures, is_picture, mirror_target
-from tests.media.stills import ramp
+from tests.helpers.stills import ramp
 
 
 def touch(folder: Path, *names: str) -> None:

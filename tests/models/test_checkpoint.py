@@ -23,7 +23,7 @@ from filmcolor.models.checkpoint import load_generator, save_network
 from filmcolor.models.mobilenet_unet import MobileNetUNet, MobileNetUNetConfig
 from filmcolor.models.registry import available_models, build_network, find_checkpoint
 from filmcolor.options import Look
-from tests.clips import plane_codes
+from tests.helpers.clips import plane_codes
 
 SMALL = {"widths": [16, 16, 16], "bins": 5}
 

@@ -17,7 +17,7 @@ from filmcolor.models.device import half_is_quicker, runs_in_half
 from filmcolor.models.mobilenet_unet import MobileNetUNet
 from filmcolor.stages.infer import View, infer
 from filmcolor.types import Frame
-from tests.camera import PHOTOS
+from tests.helpers.camera import PHOTOS
 
 CPU = torch.device("cpu")
 

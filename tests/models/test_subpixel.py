@@ -21,7 +21,7 @@ from filmcolor.models.checkpoint import (
 from filmcolor.models.registry import available_models, build_network
 from filmcolor.models.resampling import enlarge, reduce
 from filmcolor.models.subpixel import SubpixelConfig, SubpixelNet
-from tests.upscalers import made_up, write_upscaler
+from tests.helpers.upscalers import made_up, write_upscaler
 
 
 def test_it_begins_as_the_bicubic_enlargement() -> None:

@@ -10,8 +10,8 @@ import numpy as np
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.media.write.film_writer import FilmWriter, plan_output
 from filmcolor.types import ColorFrame, Frame
-from tests.clips import make_clip
-from tests.media.coloring import LABEL, options
+from tests.helpers.clips import make_clip
+from tests.helpers.coloring import LABEL, options
 
 CUTS = (24, 48, 72)
 FRAMES = 96

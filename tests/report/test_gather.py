@@ -14,7 +14,7 @@ from filmcolor.options import FilmMeasureOptions, VerifyOptions
 from filmcolor.report.gather import Gatherer
 from filmcolor.report.pictures import PictureStore, _decode
 from filmcolor.verify.check import verify_film
-from tests.clips import make_clip
+from tests.helpers.clips import make_clip
 from tests.report.films import CUTS, FRAMES, SIZE, color
 
 
@@ -121,7 +121,7 @@ def blank(folder: Path) -> tuple[Path, Path]:
     """A film of black frames, and its result."""
     import av
 
-    from tests.clips import make_frame
+    from tests.helpers.clips import make_frame
 
     with av.open(str(folder / "black.mp4"), "w") as film:
         stream = film.add_stream("libx264", rate=24)

@@ -21,9 +21,9 @@ from filmcolor.report.pictures import Pair
 from filmcolor.report.remarks import Remark, find_remarks
 from filmcolor.types import Event, Notice
 from filmcolor.verify.findings import Finding, VerifyReport
-from tests.clips import make_clip
+from tests.helpers.clips import make_clip
+from tests.helpers.tampering import rewrite, without_frame
 from tests.report.films import make_pair
-from tests.tampering import rewrite, without_frame
 
 GOOD = VerifyReport("a", "b", 96, (), "lossy", 1.0, 40.0, 1.0)
 
@@ -130,7 +130,7 @@ def test_a_part_of_a_film(films: tuple[Path, Path], tmp_path: Path) -> None:
     from fractions import Fraction
 
     from filmcolor.options import RunOptions
-    from tests.media.coloring import color
+    from tests.helpers.coloring import color
 
     part = {"start_seconds": Fraction(1), "duration_seconds": Fraction(2)}
     color(films[0], tmp_path / "part.mp4", RunOptions(**part))

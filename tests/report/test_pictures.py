@@ -13,7 +13,7 @@ from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.report.pictures import LARGEST_SIDE, PictureStore, Reducer, _decode
 from filmcolor.types import Box, ColorTags
 from filmcolor.visual.rgb import PictureMaker, Rgb
-from tests.clips import make_clip
+from tests.helpers.clips import make_clip
 
 
 def noise(seed: int, height: int = 150, width: int = 200) -> Rgb:

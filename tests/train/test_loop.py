@@ -30,7 +30,7 @@ from filmcolor.train.recipes import Adversary, Phase, Recipe
 from filmcolor.train.schedule import Schedule
 from filmcolor.train.state import read_state, restore_state, save_state, write_tensors
 from filmcolor.train.trainer import Trainer, sample_ab
-from tests.train.scenes import photographs
+from tests.helpers.scenes import photographs
 
 COLORS = Phase(
     name="colors",

@@ -14,7 +14,7 @@ from filmcolor.options import TrainOptions
 from filmcolor.train.crops import CropSource
 from filmcolor.train.recipes import FILM
 from filmcolor.train.shown import shown_pictures
-from tests.train.scenes import photographs
+from tests.helpers.scenes import photographs
 
 
 def painter() -> MobileNetUNet:

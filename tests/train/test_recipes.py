@@ -26,9 +26,9 @@ from filmcolor.train.recipes import (
     Recipe,
 )
 from filmcolor.train.settings import from_mapping, to_mapping
-from tests.cli.play import QUICK
-from tests.clips import make_clip, plane_codes
-from tests.train.scenes import write_photographs
+from tests.helpers.clips import make_clip, plane_codes
+from tests.helpers.play import QUICK
+from tests.helpers.scenes import write_photographs
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)

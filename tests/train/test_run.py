@@ -33,9 +33,9 @@ from filmcolor.train.run_folder import RunFolder
 from filmcolor.train.settings import to_mapping
 from filmcolor.train.state import read_state
 from filmcolor.train.workers import Workers
-from tests.bold_model import GAIN, write_bold_model
-from tests.train.scenes import imagenet_file, photographs, write_photographs
-from tests.upscalers import write_upscaler
+from tests.helpers.bold_model import GAIN, write_bold_model
+from tests.helpers.scenes import imagenet_file, photographs, write_photographs
+from tests.helpers.upscalers import write_upscaler
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from filmcolor.train.recipes import FILM
 from filmcolor.train.run_data import DataRecord, RunData, absolute_paths, load_run_data
 from filmcolor.train.settings import from_mapping, to_mapping
 from filmcolor.train.workers import Workers
-from tests.train.color_films import pan, write_film
-from tests.train.scenes import write_photographs
+from tests.helpers.color_films import pan, write_film
+from tests.helpers.scenes import write_photographs
 
 
 @pytest.fixture

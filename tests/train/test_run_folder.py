@@ -11,7 +11,7 @@ import pytest
 
 from filmcolor.errors import CheckpointError, MediaError, OptionError
 from filmcolor.train.run_folder import RunFolder
-from tests.clips import largest_file
+from tests.helpers.clips import largest_file
 
 
 def flat(value: int, width: int = 30) -> np.ndarray:

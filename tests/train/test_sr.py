@@ -29,8 +29,8 @@ from filmcolor.train.recipes import RECIPES, SR
 from filmcolor.train.run import train_run
 from filmcolor.train.schedule import Schedule
 from filmcolor.train.workers import Workers
-from tests.train.scenes import photographs, write_photographs
-from tests.upscalers import write_upscaler
+from tests.helpers.scenes import photographs, write_photographs
+from tests.helpers.upscalers import write_upscaler
 
 
 def rng(seed: int = 0) -> torch.Generator:
