@@ -126,7 +126,7 @@ def evaluate_films(
 ) -> FilmReport:
     """Measure films of the same pictures, a few frames of each in memory at a time.
 
-    `on_frame` is told how many frames are done, of how many (an estimate). Raises `MediaError` for
+    `on_frame` is given how many frames are done, of how many (an estimate). Raises `MediaError` for
     films that cannot be read or paired, or a truth without colour; `CheckpointError` and `JobError`
     as `load_generator` and `infer` do.
     """

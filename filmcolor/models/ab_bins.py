@@ -40,7 +40,7 @@ class AbBins:
 
     @classmethod
     def from_centers(cls, centers: Tensor, ab: Tensor, step: float = 10.0) -> AbBins:
-        """Bins whose centres (bins, 2) are grid points already settled, counted over samples."""
+        """Bins whose centres (bins, 2) are grid points of an earlier run, counted over samples."""
         half, histogram = _histogram(ab, step)
         side = 2 * half + 1
         row, column = (centers / step + half).round().long().unbind(dim=1)

@@ -22,7 +22,7 @@ class Hint:
     """
 
     ab: Tensor
-    """(N, 2, H, W), Lab units; only read where `confidence` is above 0."""
+    """(N, 2, H, W), Lab units; only used where `confidence` is above 0."""
     confidence: Tensor
     """(N, 1, H, W), 0 (unknown) to 1 (certain)."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from filmcolor.analysis.frame_signature import look_at
+from filmcolor.analysis.frame_signature import frame_signature
 from filmcolor.analysis.shots import ShotFinder
 from filmcolor.evaluate.video import measure_films
 from filmcolor.report.pictures import PictureStore, Reducer
@@ -188,7 +188,7 @@ class Gatherer:
         pictures = [_reduced(self._result.picture(small.result)) for small in self._run]
         figures = measure_films((0, {"": picture}) for picture in pictures)[""].frames
         middle = len(self._run) // 2
-        seen = look_at(self._run[middle].result.luma, self._depth)
+        seen = frame_signature(self._run[middle].result.luma, self._depth)
         shot.looks.append(
             Look(
                 self._run[middle].seconds,

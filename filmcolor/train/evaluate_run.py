@@ -30,7 +30,7 @@ SCORE_COLORFULNESS = 0.65
 """Checkpoints are compared by their PSNR gain at this share of the truth's colourfulness."""
 
 _LEAST_TONE = 0.25
-"""Of the gain of chroma: of what paints four times the colour there is, more is wrong."""
+"""Of the gain of chroma: where it gives four times the true colour, more than the gain is wrong."""
 _SHEET_PICTURES = 8
 _CELL_HEIGHT = 128
 

@@ -1,4 +1,4 @@
-"""What a training run tells while it goes on; only the command line prints it."""
+"""The events of a training run; only the command line prints it."""
 
 from __future__ import annotations
 

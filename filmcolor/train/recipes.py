@@ -3,7 +3,7 @@
 `film` is the project's own. `pix2pix` follows Isola et al. 2017, "Image-to-Image Translation with
 Conditional Adversarial Networks"; `dcgan` follows Radford et al. 2016, "Unsupervised Representation
 Learning with Deep Convolutional Generative Adversarial Networks", made conditional; `rgb-gan` is a
-plain encoder and decoder without downsampling that paints RGB. `sr`, `sr-film` and `sr-fine` make
+plain encoder and decoder without downsampling that makes RGB. `sr`, `sr-film` and `sr-fine` make
 no colour: they raise the resolution (see `filmcolor/models/subpixel.py`).
 """
 

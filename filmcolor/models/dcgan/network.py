@@ -1,4 +1,4 @@
-"""The generator of `dcgan`: a strided U-Net at 64 px that paints all three channels of Lab.
+"""The generator of `dcgan`: a strided U-Net at 64 px that makes all three channels of Lab.
 
 After Radford et al. 2016, "Unsupervised Representation Learning with Deep Convolutional Generative
 Adversarial Networks": no pooling, no dense layers, batch norm everywhere but at the two ends.
@@ -47,7 +47,7 @@ class DcganUNet(Generator):
         return Descriptor(native_size=max(32, 2 * side), multiple=side, returns="lab")
 
     def lab(self, lightness: Tensor) -> Tensor:
-        """Lightness (N, 1, H, W), L* 0..100, to the Lab it paints, (N, 3, H, W)."""
+        """Lightness (N, 1, H, W), L* 0..100, to Lab, (N, 3, H, W)."""
         painted = torch.tanh(self.paint(F.relu(self.unet(lightness / 50.0 - 1.0))))
         return torch.cat([(painted[:, :1] + 1) * 50.0, painted[:, 1:] * _AB_SCALE], dim=1)
 

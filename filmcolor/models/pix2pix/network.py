@@ -1,4 +1,4 @@
-"""The generator of `pix2pix`: a U-Net from 256 px down to 1x1 that paints ab.
+"""The generator of `pix2pix`: a U-Net from 256 px down to 1x1 that makes ab.
 
 Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial Networks". Dropout in
 the inner decoder is the noise z; it is on in training only, so that a film gets the same colours

@@ -1,4 +1,4 @@
-"""The generator of `rgb-gan`: an encoder and decoder without downsampling that paints RGB.
+"""The generator of `rgb-gan`: an encoder and decoder without downsampling that makes RGB.
 
 Three stages of unpadded 5x5, 3x3 and 3x3 convolutions (16 to 128 channels), a tanh bottleneck, and
 transposed convolutions back to the same size, each stage beside the features of its equal.
@@ -69,7 +69,7 @@ class RgbGanNet(Generator):
         return Descriptor(native_size=120, multiple=4, returns="rgb")
 
     def rgb(self, lightness: Tensor) -> Tensor:
-        """Lightness (N, 1, H, W), L* 0..100, to the R'G'B' it paints, (N, 3, H, W), 0..1."""
+        """Lightness (N, 1, H, W), L* 0..100, to R'G'B', (N, 3, H, W), 0..1."""
         features, kept = lightness / 50.0 - 1.0, []
         for index, convolution in enumerate(self.down):
             features = F.leaky_relu(convolution(features), _LEAK)
