@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from filmcolor.analysis.shots import assign_shots
 from filmcolor.color import ChromaTable, chroma_to_rgb, normalize_chroma, normalize_luma
 from filmcolor.errors import OptionError
+from filmcolor.events import Event, Finished
 from filmcolor.jobs.film import color_film as film_events
 from filmcolor.jobs.pictures import color_pictures as picture_events
 from filmcolor.media.images.picture import luma_of
@@ -28,7 +29,7 @@ from filmcolor.stages.infer import View, infer_sparsely
 from filmcolor.stages.smooth import smooth
 from filmcolor.stages.tone import Tone
 from filmcolor.typed import convert
-from filmcolor.types import ColorTags, Event, Finished, Frame, PixelLayout
+from filmcolor.types import ColorTags, Frame, PixelLayout
 from filmcolor.verify.check import verify_film as verify_events
 from filmcolor.verify.findings import VerifyReport
 

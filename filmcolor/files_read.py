@@ -6,12 +6,12 @@ and a file that is read twice is the same both times. It must not know what is i
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from filmcolor.errors import JobError
+from filmcolor.hashing import sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class FileFacts:
     @classmethod
     def of(cls, path: str | Path, content: bytes) -> FileFacts:
         """Those of a file whose content was read."""
-        return cls(str(path), len(content), hashlib.sha256(content).hexdigest())
+        return cls(str(path), len(content), sha256(content))
 
 
 class FilesRead:

@@ -1,4 +1,4 @@
-"""Memory that is free inside of the process, handed back to the system."""
+"""Returns memory that the process has freed to the system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times as people write them: 12.5, 1:02.5, 00:01:12.4; and as they stand in names of files.
+"""Times as people write them, 12.5, 1:02.5, 00:01:12.4, and as they stand in names of files.
 
 Words only: `Fraction` seconds in and out.
 """
@@ -27,11 +27,16 @@ def parse_seconds(text: str) -> Fraction:
     return 3600 * hours + 60 * minutes + seconds
 
 
+def clock_text(seconds: float | Fraction, digits: int = 0) -> str:
+    """A time as a clock shows it, rounded to so many digits: 0:05, 12:34, 1:02:03, 0:04.5."""
+    hours, minutes, rest = _clock(seconds, digits)
+    return f"{hours}:{minutes:02}:{rest}" if hours else f"{minutes}:{rest}"
+
+
 def name_of(seconds: Fraction) -> str:
     """A time for the name of a file, rounded to milliseconds: 00-01-12.400."""
-    thousandths = round(seconds * 1000)
-    minutes, thousandths = divmod(thousandths, 60_000)
-    return f"{minutes // 60:02}-{minutes % 60:02}-{thousandths // 1000:02}.{thousandths % 1000:03}"
+    hours, minutes, rest = _clock(seconds, 3)
+    return f"{hours:02}-{minutes:02}-{rest}"
 
 
 def seconds_in(name: str) -> Fraction | None:
@@ -48,6 +53,12 @@ def time_text(seconds: Fraction) -> str:
     for digits in (3, 6, 9):
         if (seconds * 10**digits).denominator == 1:
             break
-    units = round(seconds * 10**digits)
-    whole, part = divmod(units, 10**digits)
-    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}.{part:0{digits}}"
+    hours, minutes, rest = _clock(seconds, digits)
+    return f"{hours:02}:{minutes:02}:{rest}"
+
+
+def _clock(seconds: float | Fraction, digits: int) -> tuple[int, int, str]:
+    """Hours, minutes, and seconds as text, with so many digits after the point."""
+    whole, part = divmod(round(seconds * 10**digits), 10**digits)
+    point = f".{part:0{digits}}" if digits else ""
+    return whole // 3600, whole // 60 % 60, f"{whole % 60:02}{point}"

@@ -27,6 +27,12 @@ Chroma = Literal["400", "420", "422", "444"]
 Siting = Literal["left", "center"]
 """Where 4:2:0 and 4:2:2 chroma sits horizontally: with the left luma sample, or between two."""
 
+BT601 = 6
+"""H.273 matrix code of BT.601 (SMPTE 170M)."""
+SD_LINES = 576
+"""An untagged film of at most so many lines is BT.601, a higher one BT.709."""
+UNTAGGED_MATRICES = (0, 2, 3)
+"""H.273 matrix codes that say nothing of Y'CbCr."""
 _QUEUE_BYTES = 64 << 20
 _CENTERED_CODECS = frozenset({"mjpeg", "mpeg1video"})
 _SUBSAMPLING: dict[str, tuple[int, int]] = {"420": (2, 2), "422": (1, 2), "444": (1, 1)}
@@ -294,98 +300,3 @@ class Shot:
     start: int
     stop: int
     ends_by: Literal["cut", "dissolve", "fade", "end"] = "cut"
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something the user should know; not an error."""
-
-    text: str
-    warning: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Analyzing:
-    """The film is being looked through before it is coloured."""
-
-    done: int
-    """Frames."""
-    total: int | None
-    """Expected, if known; an estimate."""
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A run is about to start."""
-
-    source: str
-    target: str
-    model: str
-    device: str
-    summary: str
-    """One line for people: size, rate, pixel format, codec."""
-    total: int | None
-    """Frames (or pictures) expected, if known; an estimate."""
-    unit: Literal["frames", "pictures"] = "frames"
-    work: str = ""
-    """Folder that keeps what is done until the film is whole; empty where nothing is kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """So far."""
-
-    done: int
-    total: int | None
-    stage_seconds: Mapping[str, float]
-    """Working seconds of each stage, waiting left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Joining:
-    """The finished parts are being put together."""
-
-    done: int
-    """Frames."""
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class PictureDone:
-    """One picture of a folder was coloured, skipped or could not be."""
-
-    source: str
-    target: str
-    status: Literal["done", "skipped", "failed"]
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FilmDone:
-    """One film of several was coloured, skipped, left to others or could not be."""
-
-    source: str
-    target: str
-    status: Literal["done", "skipped", "left", "failed"]
-    reason: str = ""
-    """One line for people: why it was not done; what was, if it was."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The run is over and its result stands under its final name, if it is whole."""
-
-    target: str
-    done: int
-    seconds: float
-    stage_seconds: Mapping[str, float]
-    skipped: int = 0
-    failed: int = 0
-    left: int = 0
-    """Films that other shards put together."""
-    unit: Literal["frames", "pictures", "shots", "films"] = "frames"
-    whole: bool = True
-    """False: other shards are at work on what is left, and put the film together."""
-
-
-Event = Notice | Started | Analyzing | Progress | Joining | PictureDone | FilmDone | Finished

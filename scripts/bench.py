@@ -40,6 +40,7 @@ import torch
 
 from filmcolor.analysis.shots import ShotFinder
 from filmcolor.color import ChromaTable, resolve_tags
+from filmcolor.events import Finished
 from filmcolor.film.analyze import settle_stride
 from filmcolor.jobs.film import color_film
 from filmcolor.media.read.film_reader import FilmReader
@@ -51,7 +52,7 @@ from filmcolor.stages.compose import compose
 from filmcolor.stages.infer import infer_sparsely
 from filmcolor.stages.smooth import smooth
 from filmcolor.stages.view import film_view
-from filmcolor.types import ColorFrame, Finished
+from filmcolor.types import ColorFrame
 
 T = TypeVar("T")
 

@@ -34,7 +34,7 @@ from filmcolor.color import rgb_to_lab
 from filmcolor.evaluate.coloring import Photo
 from filmcolor.guide.build_hints import GuidedShot
 from filmcolor.guide.geometry import Screen, ab_of
-from filmcolor.guide.hint_file import KnownFiles, write_known
+from filmcolor.guide.hint_file import HintFiles, write_hint_file
 from filmcolor.guide.match import Reference
 from filmcolor.guide.propagate import Anchor, ShotCarry
 from filmcolor.guide.spread import spread
@@ -116,8 +116,8 @@ class Guided:
         film, path = self.film, folder / "known"
         for _, field in film.fields[: self.count]:
             carried.add(field.lightness)
-        write_known(path, carried.found(), start=0, grid=self.screen.grid, whole=whole)
-        known, frames = KnownFiles({0: path}), film.frames[: self.count]
+        write_hint_file(path, carried.found(), start=0, grid=self.screen.grid, whole=whole)
+        known, frames = HintFiles({0: path}), film.frames[: self.count]
         fields = infer_sparsely(frames, film.model, film.view, known=known)
         return self._pictures(smooth(fields, "flow", drift=film.drift()))
 

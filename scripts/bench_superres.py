@@ -31,6 +31,7 @@ from make_upscalers import load_val, measure_stage
 
 from filmcolor.color import luma_from_rgb
 from filmcolor.evaluate.coloring import Photo, to_rgb
+from filmcolor.events import Finished
 from filmcolor.jobs.film import color_film
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.media.write.film_writer import FilmWriter, plan_output
@@ -39,7 +40,7 @@ from filmcolor.models.resampling import enlarge, reduce
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.stages.upscale import Enlarger
 from filmcolor.train.degrade import SMALL_FILM, degrade_small
-from filmcolor.types import ColorFrame, Finished, Luma
+from filmcolor.types import ColorFrame, Luma
 from filmcolor.visual.sheets import make_sheet, write_png
 
 SAMPLES = Path(__file__).parents[1] / "samples"

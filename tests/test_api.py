@@ -15,7 +15,7 @@ from PIL import Image
 import filmcolor
 from filmcolor.color import luma_from_rgb
 from filmcolor.evaluate.coloring import to_rgb
-from filmcolor.types import Finished, PictureDone, Progress
+from filmcolor.events import Finished, PictureDone, Progress
 from tests.helpers.clips import luma_picture, make_clip
 
 PAGE = Path(__file__).parents[1] / "docs" / "python.md"
@@ -33,6 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.e2e
 def test_every_example_of_the_page(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert len(blocks) == 9

@@ -9,6 +9,7 @@ from collections import namedtuple
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,12 @@ import pytest
 from filmcolor import disk_space as disk_room
 from filmcolor.disk_space import check_room, least_bytes, missing_room, size_text
 from filmcolor.errors import FilmcolorError, JobError
+from filmcolor.events import Event, Notice, Progress
 from filmcolor.guide.propagate import PLACE_BYTES, ShotCarry
 from filmcolor.jobs.film import color_film
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Stroke
 from filmcolor.segments.workfolder import default_folder
-from filmcolor.types import Event, Notice, Progress
+from filmcolor.throttle import Throttle
 from tests.helpers.clips import decode_film, make_clip
 from tests.helpers.play import ONE_THREAD
 
@@ -64,13 +66,14 @@ def test_a_run_that_cannot_fit_is_refused_before_the_work(
     assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
 
 
+@pytest.mark.e2e
 def test_a_film_that_grows_too_large_is_told_of_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
     make_clip(source, frames=100, rate=Fraction(4), cuts=[25, 50, 75])
     monkeypatch.setattr(disk_room, "_LEAST_BYTES", {"ffv1": 0.0})
-    monkeypatch.setattr("filmcolor.segments.make._REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("filmcolor.segments.make.Throttle", partial(Throttle, 0.0))
     with_free(monkeypatch, 10_000)
     events: list[Event] = list(color_film(str(source), str(target), OPTIONS))
     told = [e for e in events if isinstance(e, Notice) and "more will be needed" in e.text]
@@ -118,6 +121,7 @@ def test_room_for_carried_colours_is_looked_for_before_they_are(
     assert [event.text for event in events if isinstance(event, Notice)][-1].startswith("1 of 1")
 
 
+@pytest.mark.e2e
 def test_a_full_disk_loses_nothing(small_disk: Path, tmp_path: Path) -> None:
     """It fills up among the parts; then among the film's own bytes; then there is room."""
     source, target = tmp_path / "in.mkv", small_disk / "out.mkv"
@@ -144,6 +148,7 @@ def test_a_full_disk_loses_nothing(small_disk: Path, tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+@pytest.mark.process
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="needs prlimit (util-linux)")
 def test_the_command_says_that_what_is_done_is_kept(tmp_path: Path) -> None:
     """A limit on the size of files stands in for the disk: the parts fit, the film does not."""
@@ -172,13 +177,14 @@ def test_the_command_says_that_what_is_done_is_kept(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("gone", ["out", "work"])
 def test_a_folder_that_goes_in_the_middle_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
 ) -> None:
     source, target = tmp_path / "in.mkv", tmp_path / "out" / "film.mkv"
     make_clip(source, frames=100, rate=Fraction(4), cuts=[25, 50, 75])
-    monkeypatch.setattr("filmcolor.segments.make._REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("filmcolor.segments.make.Throttle", partial(Throttle, 0.0))
     options = replace(OPTIONS, work=str(tmp_path / "work"))
     target.parent.mkdir()
     job = color_film(str(source), str(target), options)

@@ -14,10 +14,11 @@ from PIL import Image
 
 from filmcolor.cli import main
 from filmcolor.errors import JobError
+from filmcolor.events import Progress
 from filmcolor.files_read import FileFacts, FilesRead
 from filmcolor.film.shot_models import ModelShelf
+from filmcolor.guide.match import read_reference
 from filmcolor.guide.plan_file import read_plan
-from filmcolor.guide.reference import read_reference
 from filmcolor.guide.strokes import read_strokes
 from filmcolor.jobs.film import color_film
 from filmcolor.jobs.sidecar import read_sidecar
@@ -25,7 +26,6 @@ from filmcolor.media.images.still_file import read_still
 from filmcolor.models.checkpoint import load_generator, load_upscaler
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import ColorOptions, RunOptions
-from filmcolor.types import Progress
 from tests.helpers.bold_model import write_bold_model
 from tests.helpers.clips import make_clip
 from tests.helpers.play import QUICK

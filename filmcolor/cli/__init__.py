@@ -1,7 +1,7 @@
 """The command line: one file a command; here errors become lines and exit codes.
 
 The only layer that prints. Nothing heavy is imported before a command needs it, so that help comes
-at once. Reading order: `arguments`, `lines`, `run`, `run_options`, `display`.
+at once. Reading order: `arguments`, `run`, `run_options`, `run_command`, `display`, `run_table`.
 
 Exit codes: 0 done (also when whoever reads our output has gone), 1 some pictures of a folder
 failed, a result does not hold, or the system refused something; 2 to 5 as in `errors` (2 also for a
@@ -19,19 +19,20 @@ from typing import Any
 import click
 
 from filmcolor._version import __version__
-from filmcolor.cli.arguments import EXIT_BUG, Interrupted, exit_code, wants_debug
+from filmcolor.cli.arguments import EXIT_BUG, exit_code, wants_debug
 from filmcolor.cli.compare import compare_command
 from filmcolor.cli.completion import completion_command
+from filmcolor.cli.display.terminal import show_all_text, write_lines
 from filmcolor.cli.evaluate import evaluate_command
 from filmcolor.cli.extract import extract_command
 from filmcolor.cli.info import info_command
 from filmcolor.cli.jobs import jobs_command
-from filmcolor.cli.lines import show_all_text, write_lines
 from filmcolor.cli.models import models_command
 from filmcolor.cli.plan import plan_command
 from filmcolor.cli.preview import preview_command
 from filmcolor.cli.report import report_command
 from filmcolor.cli.run import run_command
+from filmcolor.cli.run_command import Interrupted
 from filmcolor.cli.stills import stills_command
 from filmcolor.cli.train import train_command
 from filmcolor.cli.verify import verify_command
@@ -45,7 +46,7 @@ Examples:
   filmcolor preview old_film.mp4
       a sheet of its shots in three looks, for choosing one
   filmcolor verify old_film.mp4 old_film.color.mp4
-      prove that the result is the same film
+      prove that only colour was added
   filmcolor report old_film.mp4 old_film.color.mp4
       a page to look at: before and after, shot by shot
   filmcolor run photos/ -o colored/
@@ -74,7 +75,7 @@ class _Commands(click.Group):
             raise
         except KeyboardInterrupt as stop:
             _complain("Stopped." if str(stop) == "" else f"Stopped: {stop}")
-            code = stop.exit_code if isinstance(stop, Interrupted) else 130
+            code = 128 + stop.signal_number if isinstance(stop, Interrupted) else 130
         except Exception as error:
             code = _report(error, debug=wants_debug(ctx))
         ctx.exit(code)

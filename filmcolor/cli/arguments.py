@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
-from types import FrameType
 from typing import Any, Literal, get_args
 
 import click
@@ -23,14 +19,6 @@ EXIT_SYSTEM = 1
 EXIT_BUG = 70
 
 _DEBUG = "filmcolor.debug"
-
-
-class Interrupted(KeyboardInterrupt):
-    """The run was stopped from outside, by a signal; the text says what is left behind."""
-
-    def __init__(self, text: str = "", *, signal_number: int = 2) -> None:
-        super().__init__(text)
-        self.exit_code = 128 + signal_number
 
 
 def exit_code(error: BaseException) -> int:
@@ -277,9 +265,18 @@ def check_source(source: str) -> bool:
         )
     if path.is_dir():
         return False
-    from filmcolor.media.picture_folder import is_picture
+    from filmcolor.media.folders import is_picture
 
     return not is_picture(path)
+
+
+def check_two_films(first: str, second: str, needs: str) -> None:
+    """Raise where one of two film files is not there, before anything heavy is loaded."""
+    for name in (first, second):
+        if name in ("", "-"):
+            raise OptionError(f"{name or 'an empty name'}: {needs}")
+        if not Path(name).exists():
+            raise MediaError(f"{click.format_filename(name)}: no such file; check the spelling")
 
 
 def default_target(source: str, codec: Codec, *, is_film: bool = True) -> str:
@@ -304,23 +301,3 @@ def film_suffixes(codec: Codec) -> tuple[str, ...]:
     return {"prores": (".mov", ".mkv"), "ffv1": (".mkv",)}.get(
         codec, (".mkv", ".mp4", ".mov", ".m4v")
     )
-
-
-@contextmanager
-def signals_interrupt() -> Generator[None, None, None]:
-    """Let a polite request to end (SIGTERM, SIGHUP) clean up like Ctrl-C does."""
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        raise Interrupted(signal_number=number)
-
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    if threading.current_thread() is not threading.main_thread():
-        numbers = []
-    before = {n: signal.getsignal(n) for n in numbers if signal.getsignal(n) is signal.SIG_DFL}
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from fractions import Fraction
-from pathlib import Path
 from typing import get_args
 
 import click
@@ -12,9 +10,9 @@ import click
 from filmcolor import options as words
 from filmcolor.cli.arguments import (
     SectionedCommand,
+    check_two_films,
     choices,
     debug_option,
-    exit_code,
     json_option,
     output_option,
     overwrite_option,
@@ -22,9 +20,9 @@ from filmcolor.cli.arguments import (
     part_options,
     quiet_option,
     section_option,
-    signals_interrupt,
 )
-from filmcolor.errors import MediaError, OptionError
+from filmcolor.cli.display import open_display
+from filmcolor.cli.run_command import running, show_all
 from filmcolor.options import CompareMode, CompareOptions, EncodeOptions, RunOptions
 
 _DEFAULTS = CompareOptions()
@@ -107,36 +105,24 @@ def compare_command(
 ) -> None:
     """Write a film that shows FIRST on the left and SECOND on the right, frame by frame.
 
-    Frames are brought together by their times. Sound, subtitles and all else come from FIRST. A
+    Frames are paired by their times. Sound, subtitles and all else come from FIRST. A
     second film of another size is scaled to the first one's.
     """
-    for name in (first, second):
-        if name in ("", "-"):
-            raise OptionError(f"{name or 'an empty name'}: compare needs two files")
-        if not Path(name).exists():
-            raise MediaError(f"{click.format_filename(name)}: no such file; check the spelling")
-    run = RunOptions(
-        encode=EncodeOptions(crf=crf),
-        start_seconds=start_seconds,
-        duration_seconds=duration_seconds,
-        overwrite=overwrite,
-    )
-    options = CompareOptions(mode, period_seconds, run)
-    from filmcolor.cli.display import open_display
-    from filmcolor.visual.compare import compare_films
+    from filmcolor.cli.run_table import RUN
 
-    with (
-        signals_interrupt(),
-        open_display(quiet=quiet, as_json=as_json, film_on_stdout=False) as display,
-    ):
-        try:
-            with closing(compare_films(first, second, target, options)) as events:
-                for event in events:
-                    display.show(event)
-        except Exception as error:
-            if code := exit_code(error):
-                display.failed(error, code)
-            raise
+    display = open_display(RUN, quiet=quiet, as_json=as_json)
+    with running(display):
+        check_two_films(first, second, "compare needs two files")
+        run = RunOptions(
+            encode=EncodeOptions(crf=crf),
+            start_seconds=start_seconds,
+            duration_seconds=duration_seconds,
+            overwrite=overwrite,
+        )
+        options = CompareOptions(mode, period_seconds, run)
+        from filmcolor.visual.compare import compare_films
+
+        show_all(display, compare_films(first, second, target, options))
 
 
 debug_option(compare_command)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 
@@ -19,8 +18,9 @@ from filmcolor.cli.arguments import (
     part_options,
     quiet_option,
     section_option,
-    signals_interrupt,
 )
+from filmcolor.cli.display import open_display
+from filmcolor.cli.run_command import running
 from filmcolor.errors import OptionError
 from filmcolor.options import FilmMeasureOptions, Look, Precision
 
@@ -49,7 +49,7 @@ How to read it:
   are at like colourfulness.
   CDC, warp error, flicker, still noise, bleeding, chroma on neutral and
   blotched are better when smaller;
-  the truth's own figures are the measure of what is small enough. The CDC of
+  the truth's own figures show what is small enough. The CDC of
   grey is what light, grain and motion make by themselves.
   Files have been through an encoder, what is coloured here has not. What
   smoothing does is the difference between the two rows of a model.
@@ -61,6 +61,8 @@ _PHOTOS, _FILM, _BOTH, _SHOW = (
     "For both",
     "What is shown",
 )
+_OF_PHOTOS = ("models", "look", "precision", "short_side", "device")
+"""Options that photographs share with films."""
 _PHOTO_ONLY = ("limit", "sheet", "sheet_pictures")
 _FILM_ONLY = ("files_only", "start_seconds", "duration_seconds", "plot", "by_shot")
 
@@ -121,7 +123,7 @@ _FILM_ONLY = ("files_only", "start_seconds", "duration_seconds", "plot", "by_sho
     type=click.Path(),
     metavar="FILM",
     help="A coloured film: the same frames, in the same size; may be given more than once. Without "
-    "--truth there is no PSNR. A film that is still grey will do to try models on.",
+    "--truth there is no PSNR. It may be a grey film, to compare models on it.",
 )
 @section_option(
     _FILM,
@@ -161,7 +163,7 @@ _FILM_ONLY = ("files_only", "start_seconds", "duration_seconds", "plot", "by_sho
     type=choices(get_args(Look)),
     default=_FILMS.look,
     show_default=True,
-    help="The look that the models paint in, as of `filmcolor run`.",
+    help="Colour strength of the models: restrained, natural or vivid, as of `filmcolor run`.",
 )
 @section_option(
     _BOTH,
@@ -169,8 +171,8 @@ _FILM_ONLY = ("files_only", "start_seconds", "duration_seconds", "plot", "by_sho
     type=choices(get_args(Precision)),
     default=_FILMS.precision,
     show_default=True,
-    help="How exactly they compute: fp32 gives the same figures on every machine, bf16 what "
-    "`filmcolor run` gives where that is quicker, which auto finds out.",
+    help="Precision of the models: fp32 gives the same figures on every machine, bf16 what "
+    "`filmcolor run` gives where bf16 is quicker; auto takes bf16 there.",
 )
 @section_option(
     _BOTH,
@@ -192,27 +194,18 @@ def evaluate_command(
     limit: int | None,
     sheet: str | None,
     sheet_pictures: int,
-    truth: str | None,
-    results: tuple[str, ...],
-    files_only: bool,
-    start_seconds: Fraction | None,
-    duration_seconds: Fraction | None,
     by_shot: bool,
     plot: str | None,
-    models: tuple[str, ...],
-    look: Look,
-    precision: Precision,
-    short_side: int,
-    device: str,
     quiet: bool,
     as_json: bool,
+    **chosen: Any,
 ) -> None:
     """Measure models on colour photographs (--val), or the colours of films (--truth, --result).
 
     Photographs are made grey and coloured as `filmcolor run` does: PSNR in dB over R'G'B'; ab error
     as distance in CIELAB; CIEDE2000; colourfulness after Hasler and Süsstrunk; chroma where the
     truth has none. Upscalers are given the photographs at half size, grey: PSNR in dB of their
-    luma, beside that of a bicubic enlargement. Beside every colour model stand two that need no
+    luma, beside that of a bicubic enlargement. Two baselines stand beside every colour
     model: the grey picture, and one mean colour everywhere. Pictures without colour and damaged
     ones are left out and named.
 
@@ -226,49 +219,23 @@ def evaluate_command(
     without.
     """
     from filmcolor.cli.evaluate_films import run_films
-    from filmcolor.cli.evaluate_photos import run_photos
+    from filmcolor.cli.evaluate_photos import PhotoChoices, run_photos
     from filmcolor.cli.evaluate_upscalers import are_upscalers, run_upscalers
+    from filmcolor.cli.run_table import MEASURED
 
-    is_film = truth is not None or bool(results)
-    _check(ctx, is_photo=bool(val), is_film=is_film)
-    for option, path in (("--sheet", sheet), ("--plot", plot)):
-        if path is not None and Path(path).suffix.lower() != ".png":
-            raise OptionError(f"{option} {path}: give a name that ends in .png")
-    with signals_interrupt():
+    is_film = chosen["truth"] is not None or bool(chosen["results"])
+    with running(display := open_display(MEASURED, quiet=quiet)):
+        _check(ctx, is_photo=bool(val), is_film=is_film)
+        for option, path in (("--sheet", sheet), ("--plot", plot)):
+            if path is not None and Path(path).suffix.lower() != ".png":
+                raise OptionError(f"{option} {path}: give a name that ends in .png")
         if is_film:
-            if files_only and given_options(ctx, ("models",)):
-                raise OptionError("--model does not go with --files-only, which uses no model")
-            options = FilmMeasureOptions(
-                truth=truth,
-                results=results,
-                models=models,
-                look=look,
-                precision=precision,
-                files_only=files_only,
-                device=device,
-                short_side=short_side,
-                start_seconds=start_seconds,
-                duration_seconds=duration_seconds,
-            )
-            run_films(options, plot, by_shot=by_shot, quiet=quiet, as_json=as_json)
-        elif are_upscalers(models):
-            run_upscalers(
-                models, val, limit, short_side, device, sheet, sheet_pictures, as_json=as_json
-            )
-        else:
-            run_photos(
-                models,
-                look,
-                precision,
-                val,
-                limit,
-                short_side,
-                device,
-                sheet,
-                sheet_pictures,
-                quiet=quiet,
-                as_json=as_json,
-            )
+            run_films(FilmMeasureOptions(**chosen), plot, display, by_shot=by_shot, as_json=as_json)
+            return
+        measured = {name: chosen[name] for name in _OF_PHOTOS}
+        photos = PhotoChoices(val, limit, sheet, sheet_pictures, **measured)
+        measure = run_upscalers if are_upscalers(photos.models) else run_photos
+        measure(photos, display, as_json=as_json)
 
 
 def _check(ctx: click.Context, *, is_photo: bool, is_film: bool) -> None:
@@ -287,6 +254,8 @@ def _check(ctx: click.Context, *, is_photo: bool, is_film: bool) -> None:
             "--val is missing: give a folder, shard or film with colour (or, to measure a coloured "
             "film, --truth or --result)"
         )
+    if is_film and given_options(ctx, ("files_only",)) and given_options(ctx, ("models",)):
+        raise OptionError("--model does not go with --files-only, which uses no model")
     if is_photo:
         refuse(_FILM_ONLY, "for films (--truth, --result), not for --val")
     else:

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filmcolor.cli.lines import write_json, write_line
+from filmcolor.cli.display.base import Display, Step
+from filmcolor.cli.display.terminal import count, write_json
+from filmcolor.events import Measured
 from filmcolor.options import FilmMeasureOptions
+from filmcolor.timecode import clock_text
 
 if TYPE_CHECKING:
-    from filmcolor.cli.screen import PlainTable
+    from filmcolor.cli.display.bar import PlainTable
     from filmcolor.evaluate.film_report import FilmReport
     from filmcolor.evaluate.video import FrameFigures
-    from filmcolor.types import Notice
 
 _COLUMNS = (
     ("psnr", "PSNR\ndB", 1.0, 2),
@@ -33,12 +35,25 @@ _BLOTCHES = (
 
 
 def run_films(
-    options: FilmMeasureOptions, plot: str | None, *, by_shot: bool, quiet: bool, as_json: bool
+    options: FilmMeasureOptions,
+    plot: str | None,
+    display: Display,
+    *,
+    by_shot: bool,
+    as_json: bool,
 ) -> None:
     """Measure, draw, and show a table or JSON."""
-    from filmcolor.cli.screen import print_table
+    from filmcolor.cli.display.bar import print_table
+    from filmcolor.evaluate.film_report import evaluate_films
 
-    report = _measure(options, quiet=quiet)
+    title = options.truth or options.results[0]
+    display.begin(Step(0, None, text=title))
+    report = evaluate_films(
+        options,
+        on_notice=display.show,
+        on_frame=lambda done, total: display.show(Measured(title, done, total, "frames")),
+    )
+    display.end()
     if plot is not None:
         from filmcolor.evaluate.film_plot import draw_films
         from filmcolor.visual.sheets import write_png
@@ -54,35 +69,7 @@ def run_films(
         print_table(_shot_table(report))
 
 
-def _measure(options: FilmMeasureOptions, *, quiet: bool) -> FilmReport:
-    from filmcolor.cli.screen import Bar, terminal
-    from filmcolor.evaluate.film_report import evaluate_films
-
-    console = None if quiet else terminal()
-    bar = None if console is None else Bar(console)
-    title = options.truth or options.results[0]
-
-    def notice(said: Notice) -> None:
-        text = f"{'Warning: ' if said.warning else ''}{said.text}"
-        write_line(text, to_stderr=True) if bar is None else bar.line(text)
-
-    def move(done: int, total: int | None) -> None:
-        if bar is not None:
-            of = "" if total is None else f"/{total}"
-            bar.move(done, total, title, f"{done}{of} frames")
-
-    if bar is not None:
-        bar.start(title, None)
-    try:
-        return evaluate_films(options, on_notice=notice, on_frame=move)
-    finally:
-        if bar is not None:
-            bar.stop()
-
-
 def _total_table(report: FilmReport) -> PlainTable:
-    from filmcolor.cli.screen import count
-
     height, width = report.size
     table = _table(
         report,
@@ -102,14 +89,12 @@ def _blotch_table(report: FilmReport) -> PlainTable:
 
 def _shot_table(report: FilmReport) -> PlainTable:
     """The films of every shot, shot by shot."""
-    from filmcolor.cli.screen import count
-
     table = _table(report, "by shot")
     by_shot = [list(row.figures.by_shot().values()) for row in report.rows]
     for number, shot in enumerate(report.shots):
-        minutes, seconds = divmod(report.seconds[shot.start], 60)
+        start = clock_text(report.seconds[shot.start], 2)
         frames = count(shot.stop - shot.start, "frame")
-        table.add_row(f"shot {number + 1}, from {int(minutes)}:{seconds:05.2f}, {frames}")
+        table.add_row(f"shot {number + 1}, from {start}, {frames}")
         _add_films(table, report, [figures[number] for figures in by_shot])
     return table
 
@@ -118,7 +103,7 @@ _Columns = Sequence[tuple[str, str, float, int]]
 
 
 def _table(report: FilmReport, title: str, columns: _Columns = _COLUMNS) -> PlainTable:
-    from filmcolor.cli.screen import PlainTable
+    from filmcolor.cli.display.bar import PlainTable
 
     table = PlainTable(title=title, title_justify="left")
     table.add_column("film", overflow="fold")

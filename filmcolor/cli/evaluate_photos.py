@@ -3,123 +3,128 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from filmcolor.cli.lines import write_json, write_line
+from filmcolor.cli.display.base import Display, Step
+from filmcolor.cli.display.terminal import count, write_json, write_line
+from filmcolor.events import Figures, Measured
 
 if TYPE_CHECKING:
     from filmcolor.evaluate.report import PhotoReport
-    from filmcolor.models.checkpoint import LoadedModel
     from filmcolor.options import Look, Precision
     from filmcolor.train.data import PhotoSet
     from filmcolor.visual.sheets import Picture
 
+_R = TypeVar("_R", bound=Figures)
+_Cells: TypeAlias = "tuple[Picture, Picture, Picture]"
 
-def run_photos(
-    models: Sequence[str],
-    look: Look,
-    precision: Precision,
-    val: Sequence[str],
-    limit: int | None,
-    short_side: int,
-    device: str,
-    sheet: str | None,
-    sheet_pictures: int,
-    *,
-    quiet: bool,
-    as_json: bool,
-) -> None:
+
+@dataclass(frozen=True, slots=True)
+class PhotoChoices:
+    """What is measured on which photographs, and what is made of it."""
+
+    val: Sequence[str]
+    limit: int | None  # photographs, spread over `val`; None: all
+    sheet: str | None
+    sheet_pictures: int
+    models: Sequence[str]
+    look: Look
+    precision: Precision
+    short_side: int
+    device: str
+
+
+def run_photos(chosen: PhotoChoices, display: Display, *, as_json: bool) -> None:
     """Measure, draw the sheet, and show a table or JSON."""
+    from filmcolor.evaluate.report import evaluate_photos
     from filmcolor.models.checkpoint import load_generator
     from filmcolor.models.device import resolve_device
-    from filmcolor.visual.labels import distinct_names
-    from filmcolor.visual.sheets import make_sheet, write_png
 
-    photos = load_val(val, limit, short_side)
-    names = distinct_names(models)
-    where = resolve_device(device)
-    loaded = [load_generator(name, where, look, precision) for name in models]
-    reports, rows = _measure(models, loaded, photos, short_side, sheet_pictures, quiet=quiet)
-    if sheet is not None:
-        write_png(Path(sheet), make_sheet(rows, titles=["grey", *names, "truth"]))
-    if as_json:
-        everything = [
-            {"name": name, "source": model, **report.as_dict()}
-            for name, model, report in zip(names, models, reports, strict=True)
-        ]
-        write_json(everything, indent=2)
-    else:
+    photos = load_val(chosen, display)
+    where = resolve_device(chosen.device)
+    loaded = [load_generator(m, where, chosen.look, chosen.precision) for m in chosen.models]
+    measures = [partial(evaluate_photos, model) for model in loaded]
+    names, reports = measure_all(chosen, measures, photos, "grey", display, as_json=as_json)
+    if not as_json:
         _print_table(names, reports)
 
 
-def load_val(val: Sequence[str], limit: int | None, short_side: int) -> PhotoSet:
+def load_val(chosen: PhotoChoices, display: Display) -> PhotoSet:
     """The photographs that models are measured on; says which were left out."""
-    from filmcolor.cli.train_display import left_out_lines
+    from filmcolor.cli.train_table import left_out_lines
     from filmcolor.evaluate.report import spread_indices
     from filmcolor.extract.film import film_reader
     from filmcolor.train.data import load_photos
     from filmcolor.train.photo_stores import FilmFrames
 
     films = FilmFrames(film_reader())
-    photos = load_photos(val, short_side, os.cpu_count() or 1, films=films)
+    photos = load_photos(chosen.val, chosen.short_side, os.cpu_count() or 1, films=films)
     for text in left_out_lines(photos.unreadable, photos.grey):
-        write_line(f"Warning: {text}", to_stderr=True)
-    return photos if limit is None else photos.take(spread_indices(len(photos), limit))
+        display.warn(f"Warning: {text}")
+    if chosen.limit is None:
+        return photos
+    return photos.take(spread_indices(len(photos), chosen.limit))
 
 
-def _measure(
-    models: Sequence[str],
-    loaded: Sequence[LoadedModel],
+def measure_all(
+    chosen: PhotoChoices,
+    measures: Sequence[Callable[..., _R]],
     photos: PhotoSet,
-    short_side: int,
-    sheet_pictures: int,
+    before: str,
+    display: Display,
     *,
-    quiet: bool,
-) -> tuple[list[PhotoReport], list[list[Picture]]]:
-    """A report for each model; rows of grey, every model's and true pictures."""
-    from filmcolor.cli.screen import Bar, count, terminal
-    from filmcolor.evaluate.report import evaluate_photos, spread_indices
+    as_json: bool,
+) -> tuple[list[str], list[_R]]:
+    """Names of the models, and what each of the `measures` says of one; writes the sheet, whose
+    first column is called `before`, and JSON if that is asked for.
+    """
+    from filmcolor.evaluate.report import spread_indices
+    from filmcolor.visual.sheets import distinct_names, make_sheet, write_png
 
-    keep = spread_indices(len(photos), sheet_pictures)
-    console = None if quiet else terminal()
-    bar = None if console is None else Bar(console)
-    reports: list[PhotoReport] = []
-    columns: list[list[tuple[Picture, Picture, Picture]]] = []
-    for name, model in zip(models, loaded, strict=True):
-        title = f"{name} on {count(len(photos), 'photograph')}"
-        column: list[tuple[Picture, Picture, Picture]] = []
-        if bar is not None:
-            bar.start(title, len(photos))
-        try:
-            report = evaluate_photos(
-                model,
-                photos.photos,
-                short_side=short_side,
-                keep=keep,
-                on_picture=lambda grey, ours, truth, column=column: column.append(  # type: ignore[misc]
-                    (grey, ours, truth)
-                ),
-                on_done=None
-                if bar is None
-                else lambda done, bar=bar, title=title: bar.move(done, len(photos), title, ""),  # type: ignore[misc]
-            )
-        finally:
-            if bar is not None:
-                bar.stop()
-        reports.append(report)
-        columns.append(column)
-    rows = [
-        [cells[0][0], *(ours for _, ours, _ in cells), cells[0][2]]
-        for cells in zip(*columns, strict=True)
-    ]
-    return reports, rows
+    keep = spread_indices(len(photos), chosen.sheet_pictures)
+
+    def measure_one(model: str, measure: Callable[..., _R]) -> tuple[_R, list[_Cells]]:
+        subject = f"{model} on {count(len(photos), 'photograph')}"
+        cells: list[_Cells] = []
+
+        def done(number: int) -> None:
+            display.show(Measured(subject, number, len(photos), "photographs"))
+
+        display.begin(Step(0, len(photos), text=subject))
+        report = measure(
+            photos.photos,
+            short_side=chosen.short_side,
+            keep=keep,
+            on_picture=lambda *pictures: cells.append(pictures),
+            on_done=done,
+        )
+        display.end()
+        return report, cells
+
+    measured = [measure_one(*each) for each in zip(chosen.models, measures, strict=True)]
+    names, reports = distinct_names(chosen.models), [report for report, _ in measured]
+    if chosen.sheet is not None:
+        rows = [
+            [cells[0][0], *(ours for _, ours, _ in cells), cells[0][2]]
+            for cells in zip(*(cells for _, cells in measured), strict=True)
+        ]
+        write_png(Path(chosen.sheet), make_sheet(rows, titles=[before, *names, "truth"]))
+    if as_json:
+        everything = [
+            {"name": name, "source": model, **report.as_dict()}
+            for name, model, report in zip(names, chosen.models, reports, strict=True)
+        ]
+        write_json(everything, indent=2)
+    return names, reports
 
 
 def _print_table(names: Sequence[str], reports: Sequence[PhotoReport]) -> None:
     """Figures of every model beside the baselines, one line a measure."""
-    from filmcolor.cli.screen import PlainTable, count, print_table
+    from filmcolor.cli.display.bar import PlainTable, print_table
     from filmcolor.evaluate.report import COMPARED_RATIOS
 
     first = reports[0]

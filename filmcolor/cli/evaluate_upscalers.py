@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
-from filmcolor.cli.lines import write_json
+from filmcolor.cli.display.base import Display
+from filmcolor.cli.display.terminal import count
+from filmcolor.cli.evaluate_photos import PhotoChoices, load_val, measure_all
 from filmcolor.errors import CheckpointError, OptionError
 
 if TYPE_CHECKING:
@@ -33,62 +35,22 @@ def are_upscalers(models: Sequence[str]) -> bool:
     return found.pop()
 
 
-def run_upscalers(
-    models: Sequence[str],
-    val: Sequence[str],
-    limit: int | None,
-    short_side: int,
-    device: str,
-    sheet: str | None,
-    sheet_pictures: int,
-    *,
-    as_json: bool,
-) -> None:
+def run_upscalers(chosen: PhotoChoices, display: Display, *, as_json: bool) -> None:
     """Measure, draw the sheet, and show a table or JSON."""
-    from filmcolor.cli.evaluate_photos import load_val
     from filmcolor.evaluate.enlarging import evaluate_enlarging
-    from filmcolor.evaluate.report import spread_indices
     from filmcolor.models.checkpoint import load_upscaler
     from filmcolor.models.device import resolve_device
-    from filmcolor.visual.labels import distinct_names
-    from filmcolor.visual.sheets import Picture, make_sheet, write_png
 
-    photos = load_val(val, limit, short_side)
-    names = distinct_names(models)
-    keep = spread_indices(len(photos), sheet_pictures)
-    reports: list[EnlargeReport] = []
-    columns: list[list[tuple[Picture, Picture, Picture]]] = []
-    for name in models:
-        column: list[tuple[Picture, Picture, Picture]] = []
-        report = evaluate_enlarging(
-            load_upscaler(name, resolve_device(device)),
-            photos.photos,
-            short_side=short_side,
-            keep=keep,
-            on_picture=lambda plain, ours, truth, column=column: column.append(  # type: ignore[misc]
-                (plain, ours, truth)
-            ),
-        )
-        reports.append(report)
-        columns.append(column)
-    if sheet is not None:
-        rows = [
-            [cells[0][0], *(ours for _, ours, _ in cells), cells[0][2]]
-            for cells in zip(*columns, strict=True)
-        ]
-        write_png(Path(sheet), make_sheet(rows, titles=["bicubic", *names, "truth"]))
-    if as_json:
-        everything = [
-            {"name": name, "source": model, **report.as_dict()}
-            for name, model, report in zip(names, models, reports, strict=True)
-        ]
-        write_json(everything, indent=2)
-    else:
+    photos = load_val(chosen, display)
+    where = resolve_device(chosen.device)
+    measures = [partial(evaluate_enlarging, load_upscaler(m, where)) for m in chosen.models]
+    names, reports = measure_all(chosen, measures, photos, "bicubic", display, as_json=as_json)
+    if not as_json:
         _print_table(names, reports)
 
 
 def _print_table(names: Sequence[str], reports: Sequence[EnlargeReport]) -> None:
-    from filmcolor.cli.screen import PlainTable, count, print_table
+    from filmcolor.cli.display.bar import PlainTable, print_table
 
     first = reports[0]
     table = PlainTable(title=count(first.photos, "photograph"), title_justify="left")

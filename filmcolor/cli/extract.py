@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from filmcolor.cli.arguments import (
-    Interrupted,
     SectionedCommand,
     check_source,
     choices,
     debug_option,
-    exit_code,
     json_option,
     output_option,
     overwrite_option,
     part_options,
     quiet_option,
     section_option,
-    signals_interrupt,
 )
+from filmcolor.cli.display import open_display
+from filmcolor.cli.run_command import running, show_all
 from filmcolor.errors import MediaError, OptionError
 from filmcolor.extract.settings import LARGEST_PER_SHOT, ExtractSettings, FrameFormat
 
 if TYPE_CHECKING:
-    from filmcolor.cli.extract_display import ExtractDisplay
-    from filmcolor.extract.events import Extracted
+    from filmcolor.events import Event
 
 _DEFAULT = ExtractSettings()
 _FULL_SIZE = 0
+_GOES_ON = "; the same command goes on from there."
 
 _EPILOG = """\b
 Examples:
@@ -71,8 +68,8 @@ _RESULT, _CHOICE, _READING, _SHOW = (
 @output_option(
     _RESULT,
     "FOLDER",
-    "Folder for the frames; it is made if need be. A file is FILM-NNNNNN.png: the film's name "
-    "and the number of the frame in it.",
+    "Folder for the frames; it is made if it is missing. A file is FILM-NNNNNN.png: the film's "
+    "name and the number of the frame in it.",
     "folder",
 )
 @section_option(
@@ -81,7 +78,7 @@ _RESULT, _CHOICE, _READING, _SHOW = (
     type=choices(get_args(FrameFormat)),
     default="png",
     show_default=True,
-    help="png loses nothing; webp (quality 95) takes about a fifth of the room.",
+    help="png loses nothing; webp (quality 95) takes about a fifth of the space.",
 )
 @section_option(
     _RESULT,
@@ -115,7 +112,7 @@ _RESULT, _CHOICE, _READING, _SHOW = (
     default=_DEFAULT.every_seconds,
     show_default=True,
     metavar="SECONDS",
-    help="A shot that is longer counts as another one after this time.",
+    help="A longer shot is split into shots of this length.",
 )
 @section_option(
     _CHOICE,
@@ -133,8 +130,8 @@ _RESULT, _CHOICE, _READING, _SHOW = (
     default=_DEFAULT.min_distance,
     show_default=True,
     metavar="BITS",
-    help="How much two kept frames differ at least, in bits of 64 (a difference hash), over all "
-    "films of the command; 0 keeps frames that are alike.",
+    help="Least difference between any two kept frames, in bits of a 64-bit difference hash, over "
+    "all films of the command; 0 keeps frames that are alike.",
 )
 @part_options(_READING, "Where to begin in each film", "How much of each film to look at")
 @quiet_option(_SHOW)
@@ -153,28 +150,34 @@ def extract_command(
 ) -> None:
     """Take frames of colour films to train with: a few sharp ones of each shot, no two alike.
 
-    Frames that are black, blank, grey, tinted or blurred are passed over. Letterbox bars are cut
+    Frames that are black, blank, grey, tinted or blurred are skipped. Letterbox bars are cut
     off, the picture is turned upright and its pixels are made square. A last line says how many
     frames were kept, and why the others were not. FILM may be - for Y4M on standard input.
     """
-    from filmcolor.cli.extract_display import open_extract_display
+    from filmcolor.cli.extract_table import EXTRACT, reasons_text
+    from filmcolor.events import Extracted, FrameWritten
 
-    with (
-        signals_interrupt(),
-        open_extract_display(quiet=quiet, as_json=as_json) as display,
-    ):
-        try:
-            place = _check(films, folder)
-            settings = _settings(chosen)
-            result = _extract(display, films, place, settings, format, overwrite=overwrite)
-        except KeyboardInterrupt as stop:
-            number = stop.exit_code - 128 if isinstance(stop, Interrupted) else signal.SIGINT
-            left = f"frames written: {display.written}; the same command goes on from there."
-            raise Interrupted(left, signal_number=number) from None
-        except Exception as error:
-            if code := exit_code(error):
-                display.failed(error, code)
-            raise
+    written = 0
+
+    def count(event: Event) -> None:
+        nonlocal written
+        written += isinstance(event, FrameWritten) and event.status == "done"
+
+    def left() -> str:
+        return f"frames written: {written}" + (_GOES_ON if written else "")
+
+    display = open_display(EXTRACT, quiet=quiet, as_json=as_json)
+    with running(display, left):
+        place = _check(films, folder)
+        settings = _settings(chosen)
+        from filmcolor.extract.job import extract_films
+
+        events = extract_films(films, place, settings, format=format, overwrite=overwrite)
+        result = show_all(display, events, count)
+        assert isinstance(result, Extracted)
+        if result.counts.kept == 0 and result.failed < result.films:
+            why = reasons_text(result.counts)
+            raise MediaError(f"no frame is worth keeping ({why}); give films in colour")
     if result.failed:
         ctx.exit(1)
 
@@ -196,34 +199,6 @@ def _check(films: Sequence[str], folder: str | None) -> str:
         if len(films) == 1 or film in ("", "-"):
             check_source(film)
     return folder
-
-
-def _extract(
-    display: ExtractDisplay,
-    films: Sequence[str],
-    folder: str,
-    settings: ExtractSettings,
-    format: FrameFormat,
-    *,
-    overwrite: bool,
-) -> Extracted:
-    """Show every event; raises `MediaError` when no frame was kept."""
-    from filmcolor.cli.extract_display import reasons_text
-    from filmcolor.extract.events import Extracted
-    from filmcolor.extract.job import extract_films
-
-    result: Extracted | None = None
-    events = extract_films(films, folder, settings, format=format, overwrite=overwrite)
-    with closing(events):
-        for event in events:
-            display.show(event)
-            if isinstance(event, Extracted):
-                result = event
-    assert result is not None
-    if result.counts.kept == 0 and result.failed < result.films:
-        why = reasons_text(result.counts)
-        raise MediaError(f"no frame is worth keeping ({why}); give films in colour")
-    return result
 
 
 def _settings(chosen: Mapping[str, Any]) -> ExtractSettings:

@@ -13,9 +13,9 @@ from filmcolor.errors import OptionError
 from filmcolor.options import RunOptions
 
 if TYPE_CHECKING:
-    from filmcolor.cli.display import Display
+    from filmcolor.cli.display.base import Display
+    from filmcolor.events import FilmDone
     from filmcolor.jobs.batch import BatchItem
-    from filmcolor.types import FilmDone
 
 _NAMED = 3
 """Files that are named of those that are passed over."""
@@ -71,9 +71,9 @@ def _in_folder(
     """Films of a folder and its subfolders, and the folder itself if it has pictures; the results
     mirror it.
     """
+    from filmcolor.events import Notice
     from filmcolor.jobs.batch import BatchItem
-    from filmcolor.media.film_folder import film_target, look_into_folder
-    from filmcolor.types import Notice
+    from filmcolor.media.folders import film_target, look_into_folder
 
     found = look_into_folder(folder)
     output = base = Path(target or default_target(str(folder), options.encode.codec))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from filmcolor.cli.arguments import check_source, debug_option, default_target
-from filmcolor.cli.lines import write_json, write_lines
+from filmcolor.cli.display.terminal import write_json, write_lines
 from filmcolor.cli.models import card_fields, card_lines, fact_lines
 from filmcolor.errors import FilmcolorError
 from filmcolor.options import EncodeOptions, RunOptions
@@ -78,11 +78,11 @@ Examples:
 """
 
 
-@click.command("info", epilog=_EPILOG, short_help="Say what a film, a picture or a checkpoint is.")
+@click.command("info", epilog=_EPILOG, short_help="Describe a film, a picture or a checkpoint.")
 @click.argument("file", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Write everything as one JSON object.")
 def info_command(file: str, as_json: bool) -> None:
-    """Say what FILE is: a film, a picture, a folder of pictures, or a model checkpoint.
+    """Describe FILE: a film, a picture, a folder of pictures, or a model checkpoint.
 
     Of a film: its picture, frame rate, length, colour tags in words, interlacing, sound and other
     streams, chapters, whether it already has colour, and what `filmcolor run` would do with it.
@@ -180,7 +180,7 @@ def _verdict(info: VideoInfo) -> tuple[str, list[str]]:
 
 
 def _folder(path: Path) -> tuple[dict[str, Any], list[str]]:
-    from filmcolor.media.film_folder import look_into_folder
+    from filmcolor.media.folders import look_into_folder
 
     found = look_into_folder(path)
     name, count = click.format_filename(path), len(found.films) + len(found.pictures)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from filmcolor.cli.arguments import debug_option
-from filmcolor.cli.lines import write_json, write_line
+from filmcolor.cli.display.terminal import write_json, write_line
 from filmcolor.errors import JobError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ Examples:
   filmcolor jobs
       what stopped runs have left in this folder
   filmcolor jobs results/ --clean
-      give back the room that they take in another
+      remove what they have left in another
 """
 
 
@@ -31,14 +31,14 @@ Examples:
 @click.option(
     "--clean",
     is_flag=True,
-    help="Remove what stopped runs have left; those that go on are let alone.",
+    help="Remove what stopped runs have left; runs that are at work are not touched.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write everything as one JSON list.")
 def jobs_command(folders: tuple[str, ...], clean: bool, as_json: bool) -> None:
-    """List the runs in each FOLDER (where nothing is named: in this one) that were not finished.
+    """List the unfinished runs in each FOLDER (default: the current one).
 
     A run keeps what is done in a hidden folder beside its target, or in that of --work, and the
-    same command goes on from there. `filmcolor jobs --clean` gives the room back instead.
+    same command goes on from there. `filmcolor jobs --clean` removes these folders.
     """
     from filmcolor.segments.unfinished import clear, find_work, look_into
 

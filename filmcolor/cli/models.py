@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from filmcolor.cli.arguments import debug_option
-from filmcolor.cli.lines import printable, write_json, write_line, write_lines
+from filmcolor.cli.display.terminal import printable, write_json, write_line, write_lines
 
 if TYPE_CHECKING:
     from filmcolor.models.card import ModelCard

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import click
 
 from filmcolor.cli.arguments import (
-    Interrupted,
     SectionedCommand,
     check_source,
     debug_option,
-    exit_code,
     json_option,
     output_option,
     overwrite_option,
     quiet_option,
     section_option,
-    signals_interrupt,
 )
+from filmcolor.cli.display import open_display
+from filmcolor.cli.run_command import running, show_all
 from filmcolor.cli.stills import chosen_options, shot_options
 from filmcolor.errors import OptionError
 
@@ -29,12 +27,12 @@ _RESULT, _SHOW = "Where the plan goes", "What is shown"
 _EPILOG = """\b
 Examples:
   filmcolor plan old_film.mp4 -o film.toml
-      the film's shots, one after another, with a place for settings of each
+      the film's shots, one after another, with a place for the settings of each
   (change some of them in any text editor: take out a cut, leave a shot grey, make one paler)
   filmcolor run old_film.mp4 --plan film.toml -o color.mp4 --keep-work
-      obeys; after a change the same again, with --overwrite, makes anew what the change touches
+      apply it; after a change, the same with --overwrite makes anew only what changed
   filmcolor plan old_film.mp4 -o film.toml --stills stills/
-      with a coloured still of each shot, too; those that you correct are followed
+      also write a coloured still of each shot; those that you correct are used
 """
 
 
@@ -42,7 +40,7 @@ Examples:
     "plan",
     cls=SectionedCommand,
     epilog=_EPILOG,
-    short_help="Write the shots of a film as a file, for settings of each.",
+    short_help="Write the shots of a film to a file, for settings of each.",
     options_metavar="[-o FILE.toml] [OPTIONS]",
 )
 @click.argument("film", type=click.Path())
@@ -52,44 +50,35 @@ Examples:
     "--stills",
     type=click.Path(),
     metavar="FOLDER",
-    help="Write a coloured still of each shot there too, as `filmcolor stills` does, and name the "
-    "folder in the plan. Stills that are there already are kept.",
+    help="Also write a coloured still of each shot to this folder, as `filmcolor stills` does, and "
+    "name it in the plan. Stills that are there already are kept.",
 )
-@overwrite_option(_RESULT, "Replace a plan that is there already, and all that was changed in it.")
+@overwrite_option(
+    _RESULT, "Replace a plan that is there already, with all changes that were made to it."
+)
 @shot_options
 @quiet_option(_SHOW)
 @json_option(_SHOW)
 def plan_command(film: str, target: str | None, quiet: bool, as_json: bool, **chosen: Any) -> None:
-    """Look through FILM once and write its shots as a plan: TOML that explains itself.
+    """Find the shots of FILM and write them as a plan: a TOML file with explanations.
 
-    For each shot you may choose a look, another strength or another hue of its colours, another
-    model, stills and strokes that are right, or that it is left grey; and you may correct where
-    shots begin and end. `filmcolor run FILM --plan FILE.toml` obeys.
+    For each shot you can set the look, the strength and the hue of its colours, the model, stills
+    and strokes with the right colours, or that it stays grey. You can also correct where shots
+    begin and end. `filmcolor run FILM --plan FILE.toml` applies the plan.
     """
-    from filmcolor.cli.display import open_display
-    from filmcolor.jobs.plan_file import plan_film
+    from filmcolor.cli.run_table import RUN
 
-    with (
-        signals_interrupt(),
-        open_display(quiet=quiet, as_json=as_json, film_on_stdout=False) as display,
-    ):
-        try:
-            options = chosen_options(chosen)
-            if not check_source(film):
-                raise OptionError(f"{film}: is no film; plans are for films")
-            if film == "-":
-                raise OptionError("-: a plan is made of a film file; a pipe cannot be read twice")
-            place = target or str(Path(film).with_name(f"{Path(film).stem}.toml"))
-            with closing(plan_film(film, place, options)) as events:
-                for event in events:
-                    display.show(event)
-        except KeyboardInterrupt as stop:
-            number = stop.exit_code - 128 if isinstance(stop, Interrupted) else 2
-            raise Interrupted("no plan was written.", signal_number=number) from None
-        except Exception as error:
-            if code := exit_code(error):
-                display.failed(error, code)
-            raise
+    display = open_display(RUN, quiet=quiet, as_json=as_json)
+    with running(display, lambda: "no plan was written."):
+        options = chosen_options(chosen)
+        if not check_source(film):
+            raise OptionError(f"{film}: is no film; plans are for films")
+        if film == "-":
+            raise OptionError("-: a plan is made of a film file; a pipe cannot be read twice")
+        place = target or str(Path(film).with_name(f"{Path(film).stem}.toml"))
+        from filmcolor.jobs.plan_file import plan_film
+
+        show_all(display, plan_film(film, place, options))
 
 
 debug_option(plan_command)

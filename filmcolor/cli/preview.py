@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,15 @@ from filmcolor.cli.arguments import (
     check_source,
     debug_option,
     device_option,
-    exit_code,
     json_option,
     output_option,
     overwrite_option,
     quiet_option,
     section_option,
-    signals_interrupt,
     upscale_options,
 )
+from filmcolor.cli.display import open_display
+from filmcolor.cli.run_command import running, show_all
 from filmcolor.errors import OptionError
 from filmcolor.options import ColorOptions, PreviewOptions, RunOptions
 
@@ -97,32 +96,24 @@ def preview_command(
 ) -> None:
     """Write a sheet (PNG) of shots from all over FILM: as it is, and in every look of the model.
 
-    Only a few frames are decoded, so it is quick for a film of any length. Choose with it what
-    `filmcolor run --look` shall do; single frames are shown, which a run steadies in time.
+    Only a few frames are decoded, so it is quick for a film of any length. Choose the look for
+    `filmcolor run --look` with it. Frames are coloured one by one here; a run also keeps colour
+    steady from frame to frame.
     """
-    from filmcolor.cli.display import open_display
-    from filmcolor.jobs.preview import preview_film
+    from filmcolor.cli.run_table import RUN
 
-    with (
-        signals_interrupt(),
-        open_display(quiet=quiet, as_json=as_json, film_on_stdout=False) as display,
-    ):
-        try:
-            if not check_source(film):
-                raise OptionError(f"{film}: is no film; `filmcolor run` colours pictures at once")
-            if target is None and film == "-":
-                raise OptionError("-o is missing: give -o FILE.png")
-            place = target or str(Path(film).with_name(f"{Path(film).stem}.preview.png"))
-            color = ColorOptions(model=model, device=device, size=size)
-            run = RunOptions(color=color, overwrite=overwrite, **upscaling)
-            options = PreviewOptions(run, shots)
-            with closing(preview_film(film, place, options)) as events:
-                for event in events:
-                    display.show(event)
-        except Exception as error:
-            if code := exit_code(error):
-                display.failed(error, code)
-            raise
+    display = open_display(RUN, quiet=quiet, as_json=as_json)
+    with running(display):
+        if not check_source(film):
+            raise OptionError(f"{film}: is no film; `filmcolor run` colours pictures at once")
+        if target is None and film == "-":
+            raise OptionError("-o is missing: give -o FILE.png")
+        place = target or str(Path(film).with_name(f"{Path(film).stem}.preview.png"))
+        color = ColorOptions(model=model, device=device, size=size)
+        run = RunOptions(color=color, overwrite=overwrite, **upscaling)
+        from filmcolor.jobs.preview import preview_film
+
+        show_all(display, preview_film(film, place, PreviewOptions(run, shots)))
 
 
 debug_option(preview_command)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,17 +9,17 @@ import click
 
 from filmcolor.cli.arguments import (
     SectionedCommand,
+    check_two_films,
     debug_option,
-    exit_code,
     json_option,
     output_option,
     overwrite_option,
     part_options,
     quiet_option,
     section_option,
-    signals_interrupt,
 )
-from filmcolor.errors import MediaError, OptionError
+from filmcolor.cli.display import open_display
+from filmcolor.cli.run_command import running, show_all
 from filmcolor.options import ReportOptions, VerifyOptions
 
 _COMPARED = VerifyOptions()
@@ -81,32 +80,19 @@ def report_command(
 ) -> None:
     """Write a page (HTML) on FILM and the RESULT that was coloured from it: before and after.
 
-    Both films are decoded from end to end, side by side; colours are measured at places all over
-    the film, and the page says how many.
+    Both films are decoded from end to end. Colours are measured in frames all over the film; the
+    page says in how many.
     """
-    for name in (film, result):
-        if name in ("", "-"):
-            raise OptionError(f"{name or 'an empty name'}: report needs the film and its result")
-        if not Path(name).exists():
-            raise MediaError(f"{click.format_filename(name)}: no such file; check the spelling")
-    compared = VerifyOptions(start_seconds, duration_seconds, deinterlace)
-    options = ReportOptions(compared, overwrite)
-    place = target or str(Path(result).with_name(f"{Path(result).stem}.report.html"))
-    from filmcolor.cli.display import open_display
-    from filmcolor.report.make import write_report
+    from filmcolor.cli.run_table import RUN
 
-    with (
-        signals_interrupt(),
-        open_display(quiet=quiet, as_json=as_json, film_on_stdout=False) as display,
-    ):
-        try:
-            with closing(write_report(film, result, place, options)) as events:
-                for event in events:
-                    display.show(event)
-        except Exception as error:
-            if code := exit_code(error):
-                display.failed(error, code)
-            raise
+    display = open_display(RUN, quiet=quiet, as_json=as_json)
+    with running(display):
+        check_two_films(film, result, "report needs the film and its result")
+        compared = VerifyOptions(start_seconds, duration_seconds, deinterlace)
+        place = target or str(Path(result).with_name(f"{Path(result).stem}.report.html"))
+        from filmcolor.report.make import write_report
+
+        show_all(display, write_report(film, result, place, ReportOptions(compared, overwrite)))
 
 
 debug_option(report_command)

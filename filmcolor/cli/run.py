@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from filmcolor.cli.arguments import (
-    Interrupted,
     SectionedCommand,
     check_source,
     debug_option,
@@ -22,20 +21,23 @@ from filmcolor.cli.arguments import (
     exit_code,
     given_options,
     given_parameters,
-    signals_interrupt,
 )
+from filmcolor.cli.display import open_display
+from filmcolor.cli.display.base import Display
 from filmcolor.cli.film_list import list_films, table_lines
+from filmcolor.cli.run_command import running, show_all
 from filmcolor.cli.run_options import run_options
-from filmcolor.cli.verify import EXIT_FAULTS, show_verification
-from filmcolor.cli.verify_display import open_verify_display
+from filmcolor.cli.verify import EXIT_FAULTS, open_verify_display, show_verification
 from filmcolor.errors import FilmcolorError, OptionError
 from filmcolor.guide.plan_file import FILM_KEYS, read_plan
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, VerifyOptions
 
 if TYPE_CHECKING:
-    from filmcolor.cli.display import Display
+    from filmcolor.cli.kept import Kept
+    from filmcolor.events import FilmDone
     from filmcolor.jobs.batch import BatchItem
-    from filmcolor.types import FilmDone
+
+_Verify = Callable[[str, str, VerifyOptions], bool]
 
 _COLOR, _ENCODE, _RUN = ColorOptions(), EncodeOptions(), RunOptions()
 
@@ -68,7 +70,7 @@ Examples:
   filmcolor run old_film.mp4 -o try.mp4 --start 1:00 --duration 10
       try ten seconds of it first
   filmcolor run old_film.mp4 --plan film.toml -o color.mp4 --keep-work
-      obey a plan; the same again after a change of it makes anew what the change touches
+      apply a plan; after a change of the plan, the same command makes anew only what changed
   filmcolor run old_film.mp4 -o color.mp4
       the same again after a stop: goes on where it was
   filmcolor run scan.mov -o archive.mkv --codec ffv1
@@ -80,13 +82,13 @@ Examples:
   filmcolor run reels/ -o colored/ --verify
       colour every film of a folder, and prove each; a table at the end says how each ended
   filmcolor run reels/ -o colored/ --shard $SLURM_ARRAY_TASK_ID/8
-      be one of eight runs that share the work, on as many machines
+      one of eight runs that share the work, on as many machines
   filmcolor run reels/ -o colored/ --ray
       colour them on the Ray cluster that this machine is part of
   filmcolor run reel1.mp4 reel2.avi -o colored/
       colour these two
   ffmpeg -i old.vob -f yuv4mpegpipe - | filmcolor run - -o - | ffmpeg -i - new.webm
-      sit between two other programs
+      read from one program and write to another
 
 \b
 Exit codes: 0 done, 1 some of several films or pictures failed (each is named)
@@ -119,44 +121,38 @@ def run_command(
     Y4M on standard input.
 
     A film keeps its frames, their times, its sound, subtitles, chapters and metadata; the
-    brightness of the picture stays as it is and only colour is added. What SOURCE is, its content
-    decides, not its name. The result gets its name only when it is whole. A run that was stopped
-    goes on where it was when the same command is given again.
+    brightness of the picture stays as it is and only colour is added. SOURCE is recognised by its
+    content, not by its name. The result appears under its name only when it is whole. A run that
+    was stopped goes on where it was when the same command is given again.
 
-    Of several films, and of a folder with its subfolders, each is coloured by itself into the
-    folder TARGET; one that cannot be coloured does not stop the others, and those that are there
-    already are skipped.
+    Several films, and those of a folder and its subfolders, are coloured one by one into the folder
+    TARGET. One that cannot be coloured does not stop the others; results that are there already are
+    skipped.
     """
-    from filmcolor.cli.display import open_display
+    from filmcolor.cli.kept import Kept
+    from filmcolor.cli.run_table import RUN
+    from filmcolor.events import Notice
 
-    with (
-        signals_interrupt(),
-        open_display(quiet=quiet, as_json=as_json, film_on_stdout=target == "-") as display,
-    ):
+    display = open_display(RUN, quiet=quiet, as_json=as_json, film_on_stdout=target == "-")
+    kept = Kept()
+    with running(display, kept.after_a_stop):
+        insisted = () if chosen["plan"] is None else given_parameters(ctx, FILM_KEYS)
+        options = _options(chosen, insisted)
+        items = list_films(sources, target, options, display)
+        shared = ray is not None or options.shard is not None
+        if ray is not None and options.shard is not None:
+            raise OptionError("--ray and --shard exclude each other: leave one out")
+        if items is None and shared and check_source(sources[0]):
+            items = [_lone_film(sources[0], target, options)]
+        show = partial(_verify, quiet=quiet, as_json=as_json)
         try:
-            insisted = () if chosen["plan"] is None else given_parameters(ctx, FILM_KEYS)
-            options = _options(chosen, insisted)
-            items = list_films(sources, target, options, display)
-            shared = ray is not None or options.shard is not None
-            if ray is not None and options.shard is not None:
-                raise OptionError("--ray and --shard exclude each other: leave one out")
-            if items is None and shared and check_source(sources[0]):
-                items = [_lone_film(sources[0], target, options)]
             if items is not None:
-                display.of_several = True
-                failed = _run_all(ctx, display, items, options, ray, quiet=quiet, as_json=as_json)
+                failed = _run_all(ctx, display, kept, items, options, ray, show)
             else:
-                (source,) = sources
-                failed = _run_one(
-                    ctx, display, source, target, options, quiet=quiet, as_json=as_json
-                )
-        except KeyboardInterrupt as stop:
-            number = stop.exit_code - 128 if isinstance(stop, Interrupted) else signal.SIGINT
-            raise Interrupted(_left_behind(display), signal_number=number) from None
+                failed = _run_one(ctx, display, kept, sources[0], target, options, show)
         except Exception as error:
-            if code := exit_code(error):
-                _tell_what_is_kept(display)
-                display.failed(error, code)
+            if exit_code(error) and (text := kept.after_an_error()):
+                display.show(Notice(text))
             raise
     if failed:
         ctx.exit(EXIT_FAULTS)
@@ -165,12 +161,11 @@ def run_command(
 def _run_one(
     ctx: click.Context,
     display: Display,
+    kept: Kept,
     source: str,
     target: str | None,
     options: RunOptions,
-    *,
-    quiet: bool,
-    as_json: bool,
+    verify: _Verify,
 ) -> bool:
     """Colour one film, or pictures; whether something failed."""
     is_film = check_source(source)
@@ -179,35 +174,31 @@ def _run_one(
         raise OptionError("--verify: needs files on both sides; a pipe cannot be read twice")
     if not is_film:
         _tell_unused(ctx, display)
+    from filmcolor.events import Finished
     from filmcolor.jobs.film import color_film
     from filmcolor.jobs.pictures import color_pictures
-    from filmcolor.types import Finished
 
     strictness = _strictness(options) if options.verify and is_film else None
-    failed = False
-    with closing((color_film if is_film else color_pictures)(source, place, options)) as events:
-        for event in events:
-            display.show(event)
-            failed = failed or (isinstance(event, Finished) and event.failed > 0)
+    work = (color_film if is_film else color_pictures)(source, place, options)
+    end = show_all(display, work, kept.note)
     if strictness is not None:
         display.close()
-        return not _verify(source, place, strictness, quiet=quiet, as_json=as_json)
-    return failed
+        return not verify(source, place, strictness)
+    return isinstance(end, Finished) and end.failed > 0
 
 
 def _run_all(
     ctx: click.Context,
     display: Display,
+    kept: Kept,
     items: Sequence[BatchItem],
     options: RunOptions,
     ray: str | None,
-    *,
-    quiet: bool,
-    as_json: bool,
+    verify: _Verify,
 ) -> bool:
     """Colour several films and show how each ended; whether any failed."""
+    from filmcolor.events import FilmDone, Finished
     from filmcolor.jobs.batch import color_batch
-    from filmcolor.types import FilmDone, Finished
 
     if all(item.kind == "pictures" for item in items):
         _tell_unused(ctx, display)
@@ -225,21 +216,23 @@ def _run_all(
             if isinstance(event, Finished) and event.unit == "films":
                 bad = sum(film.status == "failed" for film in ended)
                 event = replace(event, done=event.done - bad + event.failed, failed=bad)
-                display.table(table_lines(ended))
+                for line in table_lines(ended):
+                    display.say(line)
             if isinstance(event, FilmDone):
                 is_new = event.status == "done" and os.path.abspath(event.source) in films
                 if strictness is not None and is_new:
                     display.close()
-                    event = _verified(event, strictness, quiet=quiet, as_json=as_json)
+                    event = _verified(event, strictness, verify)
                 ended.append(event)
+            kept.note(event)
             display.show(event)
     return any(film.status == "failed" for film in ended)
 
 
-def _verified(film: FilmDone, strictness: VerifyOptions, *, quiet: bool, as_json: bool) -> FilmDone:
+def _verified(film: FilmDone, strictness: VerifyOptions, verify: _Verify) -> FilmDone:
     """How a film ended once it is compared with its source."""
     try:
-        if _verify(film.source, film.target, strictness, quiet=quiet, as_json=as_json):
+        if verify(film.source, film.target, strictness):
             return film
         return replace(film, status="failed", reason=f"{film.target}: --verify found faults")
     except FilmcolorError as error:
@@ -248,7 +241,7 @@ def _verified(film: FilmDone, strictness: VerifyOptions, *, quiet: bool, as_json
 
 def _tell_unused(ctx: click.Context, display: Display) -> None:
     """Name the options that pictures make no use of."""
-    from filmcolor.types import Notice
+    from filmcolor.events import Notice
 
     if unused := given_options(ctx, _FILM_ONLY):
         display.show(Notice(f"{', '.join(unused)}: for films only, not used here", warning=True))
@@ -279,13 +272,9 @@ def _verify(
     source: str, target: str, strictness: VerifyOptions, *, quiet: bool, as_json: bool
 ) -> bool:
     """Compare the film that was written with its source; whether all holds."""
-    with open_verify_display(quiet=quiet, as_json=as_json) as display:
-        try:
-            return show_verification(display, source, target, strictness).holds
-        except KeyboardInterrupt as stop:
-            number = stop.exit_code - 128 if isinstance(stop, Interrupted) else signal.SIGINT
-            left = "the film is written, but not verified."
-            raise Interrupted(left, signal_number=number) from None
+    display = open_verify_display(quiet=quiet, as_json=as_json)
+    with running(display, lambda: "the film is written, but not verified."):
+        return show_verification(display, source, target, strictness)
 
 
 def _leaves_pale(options: RunOptions) -> bool:
@@ -328,26 +317,6 @@ def _check_target(source: str, target: str | None, options: RunOptions, *, is_fi
     if is_film and source != "-" and Path(target).is_dir():
         return str(Path(target, Path(default_target(source, options.encode.codec)).name))
     return target
-
-
-def _tell_what_is_kept(display: Display) -> None:
-    """Say that a run that failed need not begin anew."""
-    from filmcolor.types import Notice
-
-    if display.work and Path(display.work).is_dir():
-        display.show(
-            Notice(f"what is done is kept in {display.work}: the same command goes on from there")
-        )
-
-
-def _left_behind(display: Display) -> str:
-    if display.of_several:
-        return "what is done is kept; the same command goes on from there."
-    if display.unit == "pictures":
-        return "the pictures that were done are kept; the same command goes on from there."
-    if display.work and Path(display.work).is_dir():
-        return "no film was written yet; what is done is kept, the same command goes on from there."
-    return "no film was written."
 
 
 debug_option(run_command)

@@ -21,7 +21,7 @@ from filmcolor.cli.arguments import (
     section_option,
     upscale_options,
 )
-from filmcolor.media.read.watchdog import FILE_SECONDS, PIPE_SECONDS
+from filmcolor.media.watchdog import FILE_SECONDS, PIPE_SECONDS
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 
 _COLOR, _ENCODE, _RUN = ColorOptions(), EncodeOptions(), RunOptions()

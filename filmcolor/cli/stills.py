@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import fields
 from typing import Any, get_args
 
 import click
 
 from filmcolor.cli.arguments import (
-    Interrupted,
     SectionedCommand,
     choices,
     debug_option,
     device_option,
-    exit_code,
     json_option,
     output_option,
     overwrite_option,
     part_options,
     quiet_option,
     section_option,
-    signals_interrupt,
     upscale_options,
 )
+from filmcolor.cli.display import open_display
+from filmcolor.cli.display.base import Display
+from filmcolor.cli.run_command import running, show_all
 from filmcolor.errors import OptionError
 from filmcolor.options import ColorOptions, Look, RunOptions
 
@@ -43,7 +42,7 @@ Examples:
       one still for each shot, already coloured
   (correct some of them in any paint program)
   filmcolor run old_film.mp4 --stills stills/ -o color.mp4
-      their shots follow them; stills that were not changed are left out
+      their shots get these colours; stills that were not changed are not used
 """
 
 
@@ -123,19 +122,19 @@ def chosen_options(chosen: Mapping[str, Any]) -> RunOptions:
     "stills",
     cls=SectionedCommand,
     epilog=_EPILOG,
-    short_help="Write one coloured still a shot, to be corrected.",
+    short_help="Write one coloured still for each shot, to correct.",
     options_metavar="-o FOLDER [OPTIONS]",
 )
 @click.argument("film", type=click.Path())
 @output_option(
     _RESULT,
     "FOLDER",
-    "Folder to write them to, as PNG named by their times; is made if it is not there.",
+    "Folder to write them to, as PNG named by their times; it is made if it is missing.",
     "folder",
 )
 @overwrite_option(
     _RESULT,
-    "Write stills anew that are there already, corrected ones too. Without it they are kept.",
+    "Replace stills that are there already, corrected ones too. Without it they are kept.",
 )
 @shot_options
 @quiet_option(_SHOW)
@@ -150,31 +149,27 @@ def stills_command(
     """Write one still for each shot of FILM, its middle frame, already coloured.
 
     Correct the colours of those that are wrong in any paint program, keep their names and their
-    size, and save them as PNG or JPEG: `filmcolor run FILM --stills FOLDER` takes them as truth.
-    Only the colours of a still count, not its brightness.
+    size, and save them as PNG or JPEG. `filmcolor run FILM --stills FOLDER` then gives their shots
+    these colours. Only the colours of a still count, not its brightness.
     """
-    from filmcolor.cli.display import open_display
-    from filmcolor.jobs.stills import write_stills
+    from filmcolor.cli.run_table import RUN
 
-    if not folder:
-        raise OptionError("-o is missing: give a folder for the stills")
-    options = chosen_options(chosen)
-    with (
-        signals_interrupt(),
-        open_display(quiet=quiet, as_json=as_json, film_on_stdout=False) as display,
-        closing(write_stills(film, folder, options)) as events,
-    ):
-        try:
-            for event in events:
-                display.show(event)
-        except KeyboardInterrupt as stop:
-            number = stop.exit_code - 128 if isinstance(stop, Interrupted) else 2
-            text = "the stills that were written are kept."
-            raise Interrupted(text, signal_number=number) from None
-        except Exception as error:
-            if code := exit_code(error):
-                display.failed(error, code)
-            raise
+    display = open_display(RUN, quiet=quiet, as_json=as_json)
+    with running(display, lambda: _left(display)):
+        if not folder:
+            raise OptionError("-o is missing: give a folder for the stills")
+        options = chosen_options(chosen)
+        from filmcolor.jobs.stills import write_stills
+
+        show_all(display, write_stills(film, folder, options))
+
+
+def _left(display: Display) -> str:
+    from filmcolor.events import Progress
+
+    written = display.last(Progress)
+    some = written is not None and written.done > 0
+    return "the stills that were written are kept." if some else "no still was written."
 
 
 debug_option(stills_command)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
-import threading
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -16,7 +15,6 @@ from click.core import ParameterSource
 
 from filmcolor import options as words
 from filmcolor.cli.arguments import (
-    Interrupted,
     SectionedCommand,
     choices,
     debug_option,
@@ -25,24 +23,26 @@ from filmcolor.cli.arguments import (
     quiet_option,
     section_option,
 )
+from filmcolor.cli.display import open_display
+from filmcolor.cli.run_command import Interrupted, caught, running, show_all
 from filmcolor.errors import OptionError
 from filmcolor.options import TrainOptions
 
 if TYPE_CHECKING:
-    from filmcolor.train.events import TrainEvent
+    from filmcolor.events import Event
 
 _DEFAULT = TrainOptions()
 
 _EPILOG = """\b
 Recipes:
-  film       the default model's: MobileNetV2 U-Net; worn pictures, classes and
+  film       the default model's: MobileNetV2 U-Net; degraded pictures, classes and
              regression, then a short adversarial phase that is kept only if it wins
   pix2pix    U-Net against a 70x70 PatchGAN at 256 px; phases l1, gan
-  dcgan      strided U-Net that paints Lab at 64 px; phases gan, l2
-  rgb-gan    encoder and decoder that paint RGB at 120 px; phases mse, gan
+  dcgan      strided U-Net that predicts Lab at 64 px; phases gan, l2
+  rgb-gan    encoder and decoder that predict RGB at 120 px; phases mse, gan
   rgb-gan-b  the same with twice the learning rate
   sr         upscaler: makes luma larger, no colour; phases l1, adversarial
-  sr-film    the same on worn pictures
+  sr-film    the same on degraded pictures
   sr-fine    as sr, a larger network
   FILE.toml  one of your own: copy the [recipe] part of a run's config.toml
 
@@ -54,7 +54,7 @@ Examples:
   filmcolor run old_film.mp4 --model runs/mine/best.safetensors
       colour with the result
   filmcolor train frames/ -o runs/mine --init default --freeze encoder --epochs 5
-      leave what the network recognises, train what it paints
+      keep the encoder, which recognises things; train the rest
   filmcolor train --resume runs/mine
       go on with a run that was stopped
   filmcolor train --resume runs/mine --minutes 120
@@ -103,8 +103,8 @@ _LENGTHS = ("steps", "epochs", "minutes")
     _RUN,
     "--data-changed",
     is_flag=True,
-    help="With --resume: go on although pictures have been added, removed or changed. None that "
-    "was trained on is then held out, nor the other way round.",
+    help="With --resume: go on although pictures have been added, removed or changed. Pictures "
+    "that were trained on are not held out then, and held-out ones are not trained on.",
 )
 @section_option(
     _RUN,
@@ -137,7 +137,7 @@ _LENGTHS = ("steps", "epochs", "minutes")
     default=_DEFAULT.recipe,
     show_default=True,
     metavar="NAME|FILE",
-    help="The training method; they are listed below.",
+    help="The training method: one of those listed below, or a file.",
 )
 @section_option(
     _WHAT,
@@ -164,8 +164,8 @@ _LENGTHS = ("steps", "epochs", "minutes")
     default=_DEFAULT.teacher,
     show_default="those of --init, if it names such",
     metavar="FILE",
-    help="MobileNetV2 weights (recipe film): what they see in the colour picture, the encoder has "
-    "to see in the grey one, so that it does not forget what things are.",
+    help="MobileNetV2 weights (recipe film): the encoder's features of a grey picture are kept "
+    "near those that this network has of the colour picture, so that it still recognises things.",
 )
 @section_option(
     _WHAT,
@@ -245,7 +245,7 @@ _LENGTHS = ("steps", "epochs", "minutes")
     default=_DEFAULT.seed,
     show_default=True,
     metavar="NUMBER",
-    help="The same seed sees the same crops in the same order.",
+    help="Crops and their order follow from it alone.",
 )
 @section_option(
     _CHECK,
@@ -273,7 +273,7 @@ _LENGTHS = ("steps", "epochs", "minutes")
     default=_DEFAULT.evaluations,
     show_default=True,
     metavar="NUMBER",
-    help="How often in the whole run, and as often again in what a new length adds to it; each "
+    help="Evaluations in the whole run, and again as many in what a new length adds to it. Each "
     "writes checkpoints, sheets and curves.",
 )
 @section_option(
@@ -299,30 +299,27 @@ def train_command(
 ) -> None:
     """Train a model on DATA: any mix of folders of pictures, tar shards of pictures, and films.
 
-    DATA has to have colour. Films give a few good frames of each shot (`filmcolor extract` shows
+    DATA must be in colour. Films give a few good frames of each shot (`filmcolor extract` shows
     which). Pictures without colour and damaged ones are left out and named. Ctrl-C saves the run
     and says how to go on with it. The result is best.safetensors in the run's folder.
     """
-    from filmcolor.cli.train_display import open_train_display
-    from filmcolor.train.events import TrainFinished
+    from filmcolor.cli.train_table import TRAIN
+    from filmcolor.events import TrainFinished, TrainStarted
 
-    stopped = False
+    stop = _Stop()
     leads = os.environ.get("RANK", "0") == "0"
-    with (
-        open_train_display(quiet=quiet or not leads, as_json=as_json and leads) as display,
-        _stop_on_signal() as stop,
-    ):
-        events = _events(ctx, data, output, resume, data_changed, chosen, stop)
-        try:
-            for event in events:
-                display.show(event)
-                stopped = isinstance(event, TrainFinished) and event.stopped
-        except Exception as error:
-            display.failed(error)
-            raise
-    if stopped:
+    display = open_display(TRAIN, quiet=quiet or not leads, as_json=as_json and leads)
+    signals = caught(stop.receive, "SIGINT", "SIGTERM", "SIGHUP")
+    with running(display, signals=signals):
+        end = show_all(display, _events(ctx, data, output, resume, data_changed, chosen, stop))
+    if isinstance(end, TrainFinished) and end.stopped:
+        begun = display.last(TrainStarted)
+        left = "nothing was trained yet."
+        if begun is not None:
+            name = shlex.quote(str(begun.folder))
+            left = f"saved; go on with: filmcolor train --resume {name}"
         number = stop.number or signal.SIGTERM  # that another process was sent
-        raise Interrupted(display.how_to_go_on(), signal_number=number)
+        raise Interrupted(left, signal_number=number)
 
 
 def _events(
@@ -333,7 +330,7 @@ def _events(
     data_changed: bool,
     chosen: dict[str, Any],
     stop: Callable[[], bool],
-) -> Iterator[TrainEvent]:
+) -> Generator[Event, None, None]:
     """Begin or go on, as asked for; `OptionError` for a mixture."""
     from filmcolor.train.run import resume_run, train_run
 
@@ -347,7 +344,7 @@ def _events(
         if data or output is not None or extra:
             what = ", ".join(["DATA"] * bool(data) + ["-o"] * (output is not None) + extra)
             raise OptionError(f"--resume goes on with the run's own options: leave out {what}")
-        return resume_run(
+        yield from resume_run(
             resume,
             recipe_name=options.recipe if "recipe" in given else None,
             length=options if set(given) & set(_LENGTHS) else None,
@@ -355,6 +352,7 @@ def _events(
             data_changed=data_changed,
             stop=stop,
         )
+        return
     if data_changed:
         raise OptionError("--data-changed goes with --resume: give the run that shall go on")
     if output is None:
@@ -362,7 +360,7 @@ def _events(
     if not data:
         raise OptionError("DATA is missing: give folders of pictures, tar shards, or films")
     command = ["filmcolor", *sys.argv[1:]]
-    return train_run(data, output, options, command=command, stop=stop)
+    yield from train_run(data, output, options, command=command, stop=stop)
 
 
 class _Stop:
@@ -374,29 +372,11 @@ class _Stop:
     def __call__(self) -> bool:
         return self.number != 0
 
-    def __bool__(self) -> bool:
-        return self.number != 0
-
     def receive(self, number: int, _frame: object) -> None:
         """Remember the first signal."""
         if self.number:
             raise Interrupted("nothing was saved since the last report.", signal_number=number)
         self.number = number
-
-
-@contextmanager
-def _stop_on_signal() -> Generator[_Stop, None, None]:
-    """Finish the step and save, instead of breaking off, on Ctrl-C and polite requests to end."""
-    stop = _Stop()
-    numbers = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
-    if threading.current_thread() is not threading.main_thread():
-        numbers = []
-    before = {number: signal.signal(number, stop.receive) for number in numbers}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 debug_option(train_command)

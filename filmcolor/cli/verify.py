@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Generator
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from filmcolor.cli.arguments import (
     SectionedCommand,
+    check_two_films,
     debug_option,
     json_option,
     part_options,
     quiet_option,
     section_option,
-    signals_interrupt,
 )
-from filmcolor.cli.verify_display import VerifyDisplay, open_verify_display
-from filmcolor.errors import MediaError, OptionError
+from filmcolor.cli.display import open_display
+from filmcolor.cli.display.base import Display
+from filmcolor.cli.run_command import running, show_all
 from filmcolor.options import VerifyOptions
 
 if TYPE_CHECKING:
-    from filmcolor.verify.findings import VerifyReport
+    from filmcolor.events import Event
 
 EXIT_FAULTS = 1
 """The process's exit code when something does not hold."""
@@ -39,15 +39,15 @@ Examples:
   filmcolor verify scan.mov archive.mkv --lossless
       every code of luma must be the source's
   filmcolor verify old_film.mp4 color.mp4 --quiet || echo "look at color.mp4"
-      in a script: silent unless something does not hold
+      in a script: silent unless there is a fault
 
 \b
 What is compared: the number of frames and the time of each (exactly in .mp4 and .mov, to the
 millisecond in .mkv), size, shape, rotation and colour tags; the luma of every frame, block by
 block; whether a frame is left grey that shows something; sound, subtitles and data byte for
 byte; chapters, attachments, cover pictures and tags. What the container cannot hold, and text
-that had to change its format, is said and is no fault. The luma of a film that was made larger (run
---upscale) is brought back down first.
+that had to change its format, is a note and no fault. The luma of a film that was made larger
+(run --upscale) is reduced to the source's size first.
 
 \b
 Exit codes: 0 all of it holds, 1 something does not (each kind in a line), 2 wrong options,
@@ -76,8 +76,8 @@ _PART, _HOW, _SHOW = (
     "--lossless",
     is_flag=True,
     default=_DEFAULTS.lossless,
-    help="Demand every code of luma. Without it this is done for ffv1 and for a film that turns "
-    "out to be coded so; else no block may be farther off than the codec explains.",
+    help="Every code of luma must be equal. Without it this is required of ffv1 and of other "
+    "lossless films; in a lossy one, no block may differ by more than its codec explains.",
 )
 @section_option(
     _HOW,
@@ -103,53 +103,42 @@ def verify_command(
 ) -> None:
     """Prove that the film RESULT is the film SOURCE, with nothing but colour added.
 
-    Both films are decoded from end to end and compared frame by frame; what does not hold is
-    named with its frame and its time. Nothing is written.
+    Both films are decoded from end to end and compared frame by frame. Each fault is named with its
+    frame and its time. Nothing is written.
     """
-    with (
-        signals_interrupt(),
-        open_verify_display(quiet=quiet, as_json=as_json) as display,
-    ):
+    with running(display := open_verify_display(quiet=quiet, as_json=as_json)):
         options = VerifyOptions(
             start_seconds=start_seconds,
             duration_seconds=duration_seconds,
             deinterlace=deinterlace,
             lossless=lossless,
         )
-        for name in (source, result):
-            _check_film(name)
-        report = show_verification(display, source, result, options)
-    if not report.holds:
+        check_two_films(source, result, "verify compares two files; a pipe cannot be read twice")
+        holds = show_verification(display, source, result, options)
+    if not holds:
         ctx.exit(EXIT_FAULTS)
 
 
-def show_verification(
-    display: VerifyDisplay, source: str, result: str, options: VerifyOptions
-) -> VerifyReport:
-    """Compare two films and show how it goes and what was found."""
+def open_verify_display(*, quiet: bool, as_json: bool) -> Display:
+    """A display for `show_verification`."""
+    from filmcolor.cli.verify_table import VERIFY
+
+    return open_display(VERIFY, quiet=quiet, as_json=as_json)
+
+
+def show_verification(display: Display, source: str, result: str, options: VerifyOptions) -> bool:
+    """Compare two films and show how it goes and what was found; whether all holds."""
+    from filmcolor.events import Comparing
     from filmcolor.verify.check import verify_film
+    from filmcolor.verify.findings import VerifyReport
 
-    display.begin(source, result)
-    events = verify_film(source, result, options)
-    with closing(events):
-        while True:
-            try:
-                display.show(next(events))
-            except StopIteration as end:
-                report: VerifyReport = end.value
-                break
-    display.report(report)
-    return report
+    def events() -> Generator[Event, None, None]:
+        yield Comparing(source, result)
+        yield (yield from verify_film(source, result, options))
 
-
-def _check_film(name: str) -> None:
-    """Raise where there is no film file, before anything heavy is loaded."""
-    if not name:
-        raise OptionError("an empty name: give the source film and its result")
-    if name == "-":
-        raise OptionError("-: verify compares two files; a pipe cannot be read twice")
-    if not Path(name).exists():
-        raise MediaError(f"{click.format_filename(name)}: no such file; check the spelling")
+    report = show_all(display, events())
+    assert isinstance(report, VerifyReport)
+    return report.holds
 
 
 debug_option(verify_command)

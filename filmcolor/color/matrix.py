@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from filmcolor.errors import MediaError
-from filmcolor.types import ColorTags
+from filmcolor.types import BT601, SD_LINES, UNTAGGED_MATRICES, ColorTags
 
 LUMA_WEIGHTS: dict[int, tuple[float, float]] = {
     1: (0.2126, 0.0722),  # BT.709
@@ -35,7 +35,6 @@ PRIMARIES: dict[int, tuple[tuple[float, float], ...]] = {
     12: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
     22: ((0.630, 0.340), (0.295, 0.605), (0.155, 0.077)),
 }
-_SD_LINES = 576
 
 
 def resolve_tags(tags: ColorTags, height: int) -> ColorTags:
@@ -46,8 +45,8 @@ def resolve_tags(tags: ColorTags, height: int) -> ColorTags:
     ICtCp, ...).
     """
     matrix = tags.matrix
-    if matrix in (0, 2, 3):
-        matrix = 6 if height <= _SD_LINES else 1
+    if matrix in UNTAGGED_MATRICES:
+        matrix = BT601 if height <= SD_LINES else 1
     if matrix not in LUMA_WEIGHTS:
         raise MediaError(
             f"the film's colour matrix (H.273 code {matrix}) is not supported: "

@@ -19,6 +19,7 @@ from typing import Literal, TypeVar
 from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.errors import MediaError
 from filmcolor.evaluate.video import FilmFigures, FrameFigures, measure_films
+from filmcolor.events import Notice
 from filmcolor.models.checkpoint import LoadedModel, load_generator
 from filmcolor.models.device import resolve_device
 from filmcolor.options import ColorOptions, FilmMeasureOptions, Smoothing
@@ -27,9 +28,9 @@ from filmcolor.stages.infer import infer
 from filmcolor.stages.smooth import smooth
 from filmcolor.stages.tone import Tone
 from filmcolor.stages.view import film_view
-from filmcolor.types import AbMap, Frame, Notice, Shot
-from filmcolor.visual.labels import distinct_names
+from filmcolor.types import AbMap, Frame, Shot
 from filmcolor.visual.rgb import PictureMaker, Rgb
+from filmcolor.visual.sheets import distinct_names
 from filmcolor.visual.side_by_side import Row, SideBySide, with_neutral_chroma
 
 T = TypeVar("T")

@@ -17,13 +17,14 @@ from pathlib import Path
 from filmcolor.analysis.letterbox import find_picture_box
 from filmcolor.analysis.shots import assign_shots
 from filmcolor.color import resolve_tags
+from filmcolor.events import FrameCounts, Notice, Reason
 from filmcolor.extract.frame_checks import Fingerprints, FrameJudge, FrameLook
 from filmcolor.extract.picks import Candidate, ShotPicks
-from filmcolor.extract.settings import ExtractSettings, FrameCounts, Reason
+from filmcolor.extract.settings import ExtractSettings
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.media.read.probe import refuse_hdr
 from filmcolor.prefetch import prefetch
-from filmcolor.types import Frame, Notice, VideoInfo
+from filmcolor.types import Frame, VideoInfo
 from filmcolor.visual.rgb import PictureMaker, Rgb
 
 __all__ = [

@@ -17,14 +17,15 @@ import cv2
 import numpy as np
 
 from filmcolor.errors import JobError, MediaError, OptionError
-from filmcolor.extract.events import (
+from filmcolor.events import (
+    Event,
     Extracted,
-    ExtractEvent,
     FilmAdvanced,
     FilmFailed,
     FilmOpened,
     FilmRead,
     FrameWritten,
+    Notice,
 )
 from filmcolor.extract.film import (
     ExtractSettings,
@@ -35,16 +36,16 @@ from filmcolor.extract.film import (
 )
 from filmcolor.extract.frame_checks import Fingerprints
 from filmcolor.extract.settings import FrameFormat
+from filmcolor.media.folders import is_picture
+from filmcolor.media.open import PIPE
 from filmcolor.media.partfile import PartFile, write_bytes, write_if_free
-from filmcolor.media.picture_folder import is_picture
 from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.media.read.open import PIPE
-from filmcolor.types import Notice, VideoInfo
+from filmcolor.throttle import Throttle
+from filmcolor.types import VideoInfo
 from filmcolor.visual.rgb import Rgb
 
 _WEBP_QUALITY = 95
 _PNG_EFFORT = 6
-_REPORT_SECONDS = 0.2
 _LONGEST_STEM = 200
 """Bytes; a file system allows 255 for the whole name."""
 
@@ -56,7 +57,7 @@ def extract_films(
     *,
     format: FrameFormat = "png",
     overwrite: bool = False,
-) -> Generator[ExtractEvent, None, None]:
+) -> Generator[Event, None, None]:
     """Write the frames of these films that are worth training on into `folder`.
 
     A file is STEM-NNNNNN.png, the film's name and the frame's number. A film that cannot be read
@@ -157,8 +158,8 @@ def _write_found(
     found: Iterator[PickedFrame | FilmProgress | Notice],
     target: _Target,
     counts: FrameCounts,
-) -> Iterator[ExtractEvent]:
-    reported = time.monotonic()
+) -> Iterator[Event]:
+    is_due = Throttle()
     last: FilmProgress | None = None
     for item in found:
         match item:
@@ -168,8 +169,7 @@ def _write_found(
                 yield target.write(source, item)
             case FilmProgress():
                 last = item
-                if time.monotonic() - reported > _REPORT_SECONDS:
-                    reported = time.monotonic()
+                if is_due():
                     yield FilmAdvanced(item.done, item.total, counts.kept)
     if last is not None:
         yield FilmAdvanced(last.done, last.total, counts.kept)

@@ -1,18 +1,12 @@
-"""What is asked of `extract`, and what came of it: words only, so that help needs nothing heavy."""
+"""What is asked of `extract`: words only, so that help needs nothing heavy."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
 from filmcolor.errors import OptionError
-
-Reason = Literal["black", "blank", "grey", "tinted", "blurred", "duplicate", "surplus", "limit"]
-"""Why a frame was not kept: next to nothing but black; white or flat; without colour; one colour
-for each brightness; soft, for a picture or for its shot; like one that was kept; beside better
-ones of its shot; over the number asked for.
-"""
 
 FrameFormat = Literal["png", "webp"]
 
@@ -47,29 +41,3 @@ class ExtractSettings:
             raise OptionError("--start: must not be negative")
         if self.duration_seconds is not None and self.duration_seconds <= 0:
             raise OptionError("--duration: must be greater than zero")
-
-
-@dataclass(slots=True)
-class FrameCounts:
-    """How many frames were looked at, kept, and not kept, by reason; grows while a film is read.
-
-    When the film has been read to its end, `frames` is `kept` plus everything in `rejected`.
-    """
-
-    frames: int = 0
-    shots: int = 0
-    kept: int = 0
-    rejected: dict[Reason, int] = field(default_factory=dict)
-
-    def reject(self, reason: Reason, frames: int = 1) -> None:
-        """Count frames that are not kept."""
-        if frames:
-            self.rejected[reason] = self.rejected.get(reason, 0) + frames
-
-    def add(self, other: FrameCounts) -> None:
-        """Add the counts of another film."""
-        self.frames += other.frames
-        self.shots += other.shots
-        self.kept += other.kept
-        for reason, frames in other.rejected.items():
-            self.reject(reason, frames)

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from filmcolor.analysis.shots import ShotFinder
+from filmcolor.events import Analyzing, Notice
 from filmcolor.film.chain import FilmContext, PlannedFrames
 from filmcolor.film.plan import FilmPlan
 from filmcolor.media.partfile import write_bytes
@@ -28,9 +29,9 @@ from filmcolor.stages.chroma_drift import FEWEST_SAMPLES, SPACING, Drift, DriftM
 from filmcolor.stages.infer import View, infer
 from filmcolor.stages.interlace import field_view, fields_of, keeps_fields
 from filmcolor.stages.smooth import smooth
-from filmcolor.types import AbMap, Analyzing, Frame, Notice, Shot, VideoInfo
+from filmcolor.throttle import Throttle
+from filmcolor.types import AbMap, Frame, Shot, VideoInfo
 
-_REPORT_SECONDS = 0.2
 _LONGEST_AUTO_STRIDE = 4
 _TIMED_FRAMES = 6
 
@@ -65,7 +66,7 @@ def analyze_film(
                 meter.add(shot, place, field)
             settled += 1
 
-        reported = time.monotonic()
+        is_due = Throttle()
         with closing(prefetch(frames, info.queue_depth)) as ahead:
             for frame in ahead:
                 done, last = frame.index + 1, frame.duration
@@ -74,8 +75,7 @@ def analyze_film(
                     samples[frame.index] = _sampled(frame, model, view, info, options)
                 if known := finder.add(frame.luma):
                     settle(*known)
-                if time.monotonic() - reported > _REPORT_SECONDS:
-                    reported = time.monotonic()
+                if is_due():
                     yield Analyzing(done, total)
         for known in finder.finish():
             settle(*known)
@@ -136,7 +136,7 @@ def settle_drift(
         else:
             paths[number] = kept
     total = sum(shots[number].stop - shots[number].start for number in unknown)
-    looked, reported = 0, time.monotonic()
+    looked, is_due = 0, Throttle()
     with closing(PlannedFrames(job, film)) as source:
         for number, file in unknown.items():
             meter, start = DriftMeter(), shots[number].start
@@ -146,8 +146,7 @@ def settle_drift(
                 if frame.index % SPACING == 0:
                     seen = _sampled(frame, model, view, job.reader.info, job.options)
                     meter.add(number, frame.index - start, seen)
-                if time.monotonic() - reported > _REPORT_SECONDS:
-                    reported = time.monotonic()
+                if is_due():
                     yield Analyzing(looked, total)
             paths[number] = meter.found().paths.get(number, ())
             write_bytes(file, json.dumps(paths[number]).encode(), overwrite=True)

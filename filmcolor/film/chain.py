@@ -115,7 +115,7 @@ class FilmContext:
     files: FilesRead = field(default_factory=FilesRead)
     """All that was read, but the film."""
     film_print: str = ""
-    """`source_print` of the film before it was opened; empty for a pipe."""
+    """`source_fingerprint` of the film before it was opened; empty for a pipe."""
 
     @property
     def shots(self) -> ShotColors:

@@ -1,4 +1,4 @@
-"""Makes the known colours of a film's guided shots before they are coloured: a small second look.
+"""Makes the hint files of a film's guided shots before they are coloured, in a second pass.
 
 decode -> lightness -> what is given for its frame, carried through the shot -> a file in the folder
                     -> what the reference suggests for a frame a second, carried likewise, below it
@@ -7,36 +7,34 @@ decode -> lightness -> what is given for its frame, carried through the shot -> 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, closing
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
 
 from filmcolor.disk_space import check_scratch
 from filmcolor.errors import JobError
+from filmcolor.events import Analyzing
 from filmcolor.files_read import FilesRead
 from filmcolor.film.chain import FilmContext, PlannedFrames
 from filmcolor.film.plan import FilmPlan
 from filmcolor.guide.geometry import Screen
-from filmcolor.guide.hint_file import NAME, KnownFile, write_known
-from filmcolor.guide.match import Reference
+from filmcolor.guide.hint_file import NAME, HintFile, write_hint_file
+from filmcolor.guide.match import Reference, read_reference
 from filmcolor.guide.propagate import PLACE_BYTES, Anchor, ShotCarry
-from filmcolor.guide.reference import read_reference
 from filmcolor.guide.user_hints import Hints, ShotHints
 from filmcolor.stages.infer import show_lightness
-from filmcolor.types import Analyzing, FloatPlane, Shot
+from filmcolor.throttle import Throttle
+from filmcolor.types import FloatPlane, Shot
 
-_REPORT_SECONDS = 0.2
 MATCH_SPACING = 24
 """Frames from one that is matched with a reference to the next, at most."""
 
 
-def make_known(
-    job: FilmContext, film: FilmPlan, given: Hints, screen: Screen, folder: Path
+def make_hint_files(
+    job: FilmContext, film: FilmPlan, film_hints: Hints, screen: Screen, folder: Path
 ) -> Generator[Analyzing, None, dict[int, Path]]:
     """See that every guided shot has its file in the folder, which is named by its frames and by
     what is given for it; other such files are removed.
@@ -45,7 +43,7 @@ def make_known(
     """
     paths = {
         number: folder / f"known-{number:05}-{_frames(film.shots[number])}-{shot.digest}.colors"
-        for number, shot in given.shots.items()
+        for number, shot in film_hints.shots.items()
     }
     for path in folder.glob("known-*.colors"):
         if path not in paths.values() and re.fullmatch(NAME, path.name):
@@ -53,27 +51,26 @@ def make_known(
     missing = {number: path for number, path in paths.items() if not _is_whole(path)}
     frames = {number: film.shots[number].stop - film.shots[number].start for number in missing}
     total = sum(frames.values())
-    sizes = [carried_bytes(given.shots[n], count, screen.grid) for n, count in frames.items()]
+    sizes = [carried_bytes(film_hints.shots[n], count, screen.grid) for n, count in frames.items()]
     check_scratch(folder, max(sizes, default=0))
-    looked, reported = 0, time.monotonic()
+    seen, is_due = 0, Throttle()
     references: dict[str, Reference] = {}
     with closing(PlannedFrames(job, film)) as source:
         for number, path in missing.items():
-            shot, told = film.shots[number], given.shots[number]
-            if told.reference is not None and told.reference_digest not in references:
-                rgb, _ = read_reference(told.reference, job.files)
-                references[told.reference_digest] = Reference(rgb, job.model)
-            reference = references.get(told.reference_digest)
-            with GuidedShot(shot, told, screen, reference, folder, job.files) as guided:
+            shot, hints = film.shots[number], film_hints.shots[number]
+            if hints.reference is not None and hints.reference_digest not in references:
+                rgb, _ = read_reference(hints.reference, job.files)
+                references[hints.reference_digest] = Reference(rgb, job.model)
+            reference = references.get(hints.reference_digest)
+            with GuidedShot(shot, hints, screen, reference, folder, job.files) as guided:
                 for frame in source.between(shot.start, shot.stop):
                     guided.add(show_lightness(frame, job.view, job.model.device))
-                    looked += 1
-                    if time.monotonic() - reported > _REPORT_SECONDS:
-                        reported = time.monotonic()
-                        yield Analyzing(looked, total)
-                whole = bool(told.stills) or reference is not None
-                known = guided.found()
-                write_known(path, known, start=shot.start, grid=screen.grid, whole=whole)
+                    seen += 1
+                    if is_due():
+                        yield Analyzing(seen, total)
+                whole = bool(hints.stills) or reference is not None
+                carried = guided.found()
+                write_hint_file(path, carried, start=shot.start, grid=screen.grid, whole=whole)
     if total:
         yield Analyzing(total, total)
     return paths
@@ -91,7 +88,7 @@ class GuidedShot:
     def __init__(
         self,
         shot: Shot,
-        told: ShotHints,
+        hints: ShotHints,
         screen: Screen,
         reference: Reference | None,
         scratch: Path,
@@ -101,18 +98,18 @@ class GuidedShot:
         when they were found.
         """
         self._files = files
-        self._shot, self._told, self._screen = shot, told, screen
+        self._shot, self._hints, self._screen = shot, hints, screen
         self._reference, self._turns = reference, screen.turns
         count = shot.stop - shot.start
-        self._given = {still.frame for still in told.stills} | {n for n, _ in told.strokes}
+        self._hinted = {still.frame for still in hints.stills} | {n for n, _ in hints.strokes}
         self._matched = places_to_match(count)
         self._light: FloatPlane = np.zeros((0, 0), np.float32)
-        self._known: ShotCarry | None = None
+        self._carried: ShotCarry | None = None
         self._suggested: ShotCarry | None = None
         with ExitStack() as open_carries:
-            if self._given:
-                known = ShotCarry(count, screen.grid, self._anchor, scratch)
-                self._known = open_carries.enter_context(known)
+            if self._hinted:
+                carried = ShotCarry(count, screen.grid, self._anchor, scratch)
+                self._carried = open_carries.enter_context(carried)
             if reference is not None:
                 suggested = ShotCarry(
                     count, screen.grid, self._suggestion, scratch, reach=MATCH_SPACING
@@ -123,34 +120,29 @@ class GuidedShot:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._open.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
 
     def add(self, lightness: FloatPlane) -> None:
         """Take the lightness (H, W), L*, of the next frame, as it is stored."""
         self._light = lightness
-        for carry in (self._known, self._suggested):
+        for carry in (self._carried, self._suggested):
             if carry is not None:
                 carry.add(lightness)
 
     def found(self) -> Iterable[Anchor]:
         """What is known of each frame, in order; once, after the last was added."""
-        if self._known is None or self._suggested is None:
-            carry = self._known or self._suggested
+        if self._carried is None or self._suggested is None:
+            carry = self._carried or self._suggested
             return () if carry is None else carry.found()
-        pairs = zip(self._known.found(), self._suggested.found(), strict=True)
-        return (over(known, suggested) for known, suggested in pairs)
+        pairs = zip(self._carried.found(), self._suggested.found(), strict=True)
+        return (over(carried, suggested) for carried, suggested in pairs)
 
     def _anchor(self, place: int, lightness: FloatPlane) -> Anchor | None:
         frame = self._shot.start + place
-        if frame not in self._given:
+        if frame not in self._hinted:
             return None
-        return self._told.anchor(self._screen, frame, lightness, self._files)
+        return self._hints.anchor(self._screen, frame, lightness, self._files)
 
     def _suggestion(self, place: int, lightness: FloatPlane) -> Anchor | None:
         if self._reference is None or place not in self._matched:
@@ -158,9 +150,9 @@ class GuidedShot:
         return self._reference.guess(self._light, self._screen.grid, self._turns)
 
 
-def carried_bytes(told: ShotHints, count: int, grid: tuple[int, int]) -> int:
+def carried_bytes(hints: ShotHints, count: int, grid: tuple[int, int]) -> int:
     """What lies on the disk while what a shot of `count` frames is given is carried through it."""
-    carries = bool(told.stills or told.strokes) + (told.reference is not None)
+    carries = bool(hints.stills or hints.strokes) + (hints.reference is not None)
     return carries * count * grid[0] * grid[1] * PLACE_BYTES
 
 
@@ -181,7 +173,7 @@ def over(upper: Anchor, lower: Anchor) -> Anchor:
 
 def _is_whole(path: Path) -> bool:
     try:
-        KnownFile(path)
+        HintFile(path)
     except JobError:
         return False
     return True

@@ -7,7 +7,6 @@ become known.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -22,6 +21,7 @@ import numpy as np
 
 from filmcolor.errors import JobError, MediaError
 from filmcolor.guide.propagate import Anchor
+from filmcolor.hashing import blake2
 from filmcolor.media.partfile import PartFile
 from filmcolor.stages.tone import ToneOf, plain
 from filmcolor.types import Frame, KnownColors
@@ -34,7 +34,7 @@ _CHUNK = 1 << 20
 """Bytes of the file in memory at a time."""
 
 
-def write_known(
+def write_hint_file(
     path: Path, colors: Iterable[Anchor], *, start: int, grid: tuple[int, int], whole: bool
 ) -> None:
     """Write what is known of the frames from `start` on, one at a time in memory; `MediaError` if
@@ -44,7 +44,7 @@ def write_known(
     part.check()
     try:
         with tempfile.TemporaryFile(dir=path.parent) as body:
-            ends, sum_ = array("Q"), _new_sum()
+            ends, sum_ = array("Q"), blake2(8)
             for each in colors:
                 content = _packed(each)
                 body.write(content)
@@ -65,17 +65,17 @@ def write_known(
     part.commit()
 
 
-def _packed(known: Anchor) -> bytes:
+def _packed(anchor: Anchor) -> bytes:
     """What is known of a frame as the file has it; empty for nothing."""
-    sure = np.rint(np.clip(known.confidence, 0, 1) * 255).astype(np.uint8)
-    if not (sure >= _LEAST).any():
+    codes = np.rint(np.clip(anchor.confidence, 0, 1) * 255).astype(np.uint8)
+    if not (codes >= _LEAST).any():
         return b""
-    ab = np.rint(np.clip(known.ab, -127, 127)).astype(np.int8)
-    ab[:, sure < _LEAST] = 0
-    return zlib.compress(ab.tobytes() + sure.tobytes())
+    ab = np.rint(np.clip(anchor.ab, -127, 127)).astype(np.int8)
+    ab[:, codes < _LEAST] = 0
+    return zlib.compress(ab.tobytes() + codes.tobytes())
 
 
-class KnownFile:
+class HintFile:
     """The known colours of one shot, by the frame's index in the film. Holds where each frame's
     are, not what.
     """
@@ -92,7 +92,7 @@ class KnownFile:
                 self._grid = int(values["grid"][0]), int(values["grid"][1])
                 self._whole = bool(values["whole"])
                 self._body = len(head)
-                found = _new_sum()
+                found = blake2(8)
                 while chunk := file.read(_CHUNK):
                     found.update(chunk)
             if values["sum"] != found.hexdigest():
@@ -115,8 +115,8 @@ class KnownFile:
         except (OSError, zlib.error) as error:
             raise self._damaged() from error
         ab = np.frombuffer(raw, np.int8, 2 * height * width).reshape(2, height, width)
-        sure = np.frombuffer(raw, np.uint8, offset=ab.size).reshape(height, width)
-        confidence = np.where(sure >= _LEAST, sure, 0).astype(np.float32) / np.float32(255)
+        codes = np.frombuffer(raw, np.uint8, offset=ab.size).reshape(height, width)
+        confidence = np.where(codes >= _LEAST, codes, 0).astype(np.float32) / np.float32(255)
         return KnownColors(index, ab.astype(np.float32), confidence, self._whole)
 
     def _damaged(self) -> JobError:
@@ -126,7 +126,7 @@ class KnownFile:
         )
 
 
-class KnownFiles:
+class HintFiles:
     """The known colours of a film: called with a frame, what is known of it; None for nothing."""
 
     def __init__(self, paths: dict[int, Path], tone_of: ToneOf = plain) -> None:
@@ -135,18 +135,14 @@ class KnownFiles:
         `tone_of` tells the tone that a shot will be given later: known colours come with it undone.
         """
         self._paths, self._tone_of = paths, tone_of
-        self._open: tuple[int, KnownFile] | None = None
+        self._open: tuple[int, HintFile] | None = None
 
     def __call__(self, frame: Frame) -> KnownColors | None:
         if frame.shot not in self._paths:
             return None
         if self._open is None or self._open[0] != frame.shot:
-            self._open = frame.shot, KnownFile(self._paths[frame.shot])
+            self._open = frame.shot, HintFile(self._paths[frame.shot])
         found = self._open[1].at(frame.index)
         if found is None:
             return None
         return replace(found, ab=self._tone_of(frame.shot).undone(found.ab))
-
-
-def _new_sum() -> hashlib.blake2b:
-    return hashlib.blake2b(digest_size=8)

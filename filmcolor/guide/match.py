@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -21,20 +20,26 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from filmcolor.color import lightness, normalize_luma, rgb_to_lab
-from filmcolor.errors import OptionError
+from filmcolor.errors import MediaError, OptionError
 from filmcolor.files_read import FilesRead
 from filmcolor.guide.geometry import GRID_STEP
 from filmcolor.guide.propagate import Anchor
-from filmcolor.guide.reference import read_reference
+from filmcolor.hashing import digest
 from filmcolor.media.images.picture import luma_of
+from filmcolor.media.images.still_file import Rgb, read_still
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.stages.infer import View, show_lightness
 from filmcolor.types import FloatPlane, Frame, KnownColors
-
-_Codes = TypeVar("_Codes", NDArray[np.uint8], NDArray[np.float32])
+from filmcolor.visual.rgb import resized
 
 _SIZE = 256
 """Side in px of the square whose area both pictures are brought to."""
+
+
+_SMALLEST = 64
+"""Px of a reference's shorter side."""
+_PALEST = 2.0
+"""Lab units: a picture whose strongest colours (0.5 % of its places) are paler has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class MatchSettings:
 
     temperature: float = 0.04  # of the mean over all places, by likeness
     coarsest: float = 2.0  # how much the coarsest features count, the others 1
-    alike: tuple[float, float] = (0.2, 0.5)  # of the likest place: no match below, one above
+    similar: tuple[float, float] = (0.2, 0.5)  # of the likest place: no match below, one above
     related: tuple[float, float] = (0.15, 0.35)  # likewise, the mean over the picture
     discord: float = 25.0  # Lab units: spread of the matched colours at which half is believed
 
@@ -59,7 +64,7 @@ class Reference:
         self._model, self._settings = model, settings or MatchSettings()
         card = model.card
         size = card.descriptor.model_size(rgb.shape[0], rgb.shape[1], _SIZE)
-        small = _resized(rgb, size)
+        small = resized(rgb, size)
         luma = torch.from_numpy(luma_of(small)[0])[None, None]
         self._levels = self._seen(lightness(normalize_luma(luma, 8, full_range=True)))
         if not self._levels or not card.descriptor.accepts_hints:
@@ -82,21 +87,21 @@ class Reference:
         settings = self._settings
         light = np.ascontiguousarray(np.rot90(light, turns))
         size = self._model.card.descriptor.model_size(light.shape[0], light.shape[1], _SIZE)
-        own = self._seen(torch.from_numpy(_resized(light, size))[None, None])
-        places, others = self._compared(own)
+        features = self._seen(torch.from_numpy(resized(light, size))[None, None])
+        places, others = self._compared(features)
         likeness = places.T @ others
         weights = torch.softmax(likeness / settings.temperature, dim=1).cpu()
         colors = self._ab @ weights.T
         square = weights @ self._ab.square().sum(dim=0)
         variance = (square - colors.square().sum(dim=0)).clamp(min=0)
         best = likeness.max(dim=1).values.cpu()
-        confidence = _ramp(best, settings.alike) * _ramp(best.mean(), settings.related)
+        confidence = _ramp(best, settings.similar) * _ramp(best.mean(), settings.related)
         confidence = confidence / (1 + variance / settings.discord**2)
-        planes = torch.cat([colors, confidence[None]]).view(3, *own[0].shape[-2:])
+        planes = torch.cat([colors, confidence[None]]).view(3, *features[0].shape[-2:])
         upright = grid[::-1] if turns % 2 else grid
         on_grid = F.interpolate(planes[None], upright, mode="bilinear", align_corners=False)[0]
-        a, b, sure = np.ascontiguousarray(np.rot90(on_grid.numpy(), -turns, axes=(1, 2)))
-        return Anchor(np.stack([a, b]), sure)
+        a, b, belief = np.ascontiguousarray(np.rot90(on_grid.numpy(), -turns, axes=(1, 2)))
+        return Anchor(np.stack([a, b]), belief)
 
     def known(self, frame: Frame, view: View) -> KnownColors | None:
         """What it says of a picture by itself, None for nothing."""
@@ -113,15 +118,15 @@ class Reference:
         with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=model.half):
             return [level.float() for level in model.generator.features(light.to(model.device))]
 
-    def _compared(self, own: list[Tensor]) -> tuple[Tensor, Tensor]:
+    def _compared(self, features: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Features (C, places) of a picture and of the reference whose products are cosines,
         weighted; centred on the mean of both, since what all places share tells nothing."""
-        weights = [1.0] * (len(own) - 1) + [self._settings.coarsest]
+        weights = [1.0] * (len(features) - 1) + [self._settings.coarsest]
         sides: tuple[list[Tensor], list[Tensor]] = ([], [])
-        for weight, mine, given in zip(weights, own, self._levels, strict=True):
-            mean = torch.cat([mine.flatten(2), given.flatten(2)], dim=2).mean(dim=2)[0]
+        for weight, mine, theirs in zip(weights, features, self._levels, strict=True):
+            mean = torch.cat([mine.flatten(2), theirs.flatten(2)], dim=2).mean(dim=2)[0]
             for side, maps, finest in zip(
-                sides, (mine, given), (own[0], self._levels[0]), strict=True
+                sides, (mine, theirs), (features[0], self._levels[0]), strict=True
             ):
                 centred = maps - mean[:, None, None]
                 large = F.interpolate(
@@ -130,6 +135,33 @@ class Reference:
                 share = (weight / sum(weights)) ** 0.5
                 side.append(F.normalize(large[0].flatten(1), dim=0) * share)
         return torch.cat(sides[0]), torch.cat(sides[1])
+
+
+def read_reference(path: str | Path, files: FilesRead | None = None) -> tuple[Rgb, str]:
+    """A picture's pixels, upright, in sRGB, and a digest of them; `files` takes note of it.
+
+    Raises `MediaError` for one that cannot be read, is tiny or has no colour.
+    """
+    rgb, _ = read_still(Path(path), files)
+    height, width = rgb.shape[:2]
+    if min(height, width) < _SMALLEST:
+        raise MediaError(
+            f"{path}: {width}x{height} is too small to see anything in; a reference needs at least "
+            f"{_SMALLEST} px each way"
+        )
+    scale = _SMALLEST / min(height, width)
+    size = (round(width * scale), round(height * scale))
+    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    pixels = torch.from_numpy(small.transpose(2, 0, 1).copy())[None].float() / 255
+    if is_pale(rgb_to_lab(pixels)[0, 1:].numpy()):
+        raise MediaError(f"{path}: has no colour; a reference must be a picture in colour")
+    content = repr(rgb.shape).encode() + np.ascontiguousarray(rgb).tobytes()
+    return rgb, digest(content)
+
+
+def is_pale(ab: FloatPlane) -> bool:
+    """Whether a picture of this ab (2, h, w) has no colour."""
+    return bool(np.quantile(np.hypot(*ab), 0.995) < _PALEST)
 
 
 def reference_for(
@@ -141,9 +173,3 @@ def reference_for(
 
 def _ramp(values: Tensor, ends: tuple[float, float]) -> Tensor:
     return ((values - ends[0]) / (ends[1] - ends[0])).clamp(0, 1)
-
-
-def _resized(picture: _Codes, size: tuple[int, int]) -> _Codes:
-    shrinks = picture.shape[0] >= size[0] and picture.shape[1] >= size[1]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cv2.resize(picture, size[::-1], interpolation=how).astype(picture.dtype, copy=False)

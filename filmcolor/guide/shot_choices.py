@@ -61,7 +61,7 @@ def leaves_pale(plan: PlanFile, options: RunOptions, least: float) -> bool:
 
 
 def check_names(plan: PlanFile, options: RunOptions, files: FilesRead | None = None) -> None:
-    """Raise what `choose` or `find_given` would, for models and files that there are not: before a
+    """Raise what `choose` or `find_hints` would, for models and files that there are not: before a
     film is looked through. `options` are those of the film, as `with_film` gives them; `files`
     takes note of all that is read.
     """

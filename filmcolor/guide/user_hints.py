@@ -6,7 +6,6 @@ same shot with something else. It decodes nothing.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,26 +16,25 @@ import cv2
 import numpy as np
 
 from filmcolor.errors import FilmcolorError, MediaError, OptionError
+from filmcolor.events import Notice
 from filmcolor.files_read import FilesRead
 from filmcolor.film.plan import FilmPlan
 from filmcolor.guide.geometry import Screen, ab_of
+from filmcolor.guide.match import is_pale, read_reference
 from filmcolor.guide.propagate import Anchor
-from filmcolor.guide.reference import read_reference
 from filmcolor.guide.spread import spread
 from filmcolor.guide.strokes import read_strokes
 from filmcolor.guide.times import FilmTimes
+from filmcolor.hashing import digest
+from filmcolor.media.folders import find_pictures
 from filmcolor.media.images.still_file import Rgb, read_still
-from filmcolor.media.picture_folder import find_pictures
 from filmcolor.options import RunOptions, Stroke
 from filmcolor.timecode import seconds_in, time_text
-from filmcolor.types import FloatPlane, Notice, Shot
-
-_PALEST = 2.0
-"""Lab units: a still whose strongest colours (0.5 % of its places) are paler has none."""
+from filmcolor.types import FloatPlane, Shot
 
 
 @dataclass(frozen=True, slots=True)
-class GivenStill:
+class StillHint:
     """A still, and the frame that it shows."""
 
     frame: int
@@ -49,7 +47,7 @@ class ShotHints:
     """All that is given for one shot."""
 
     shot: int
-    stills: tuple[GivenStill, ...] = ()
+    stills: tuple[StillHint, ...] = ()
     strokes: tuple[tuple[int, Stroke], ...] = ()
     """Each with its frame."""
     reference: Path | None = None
@@ -64,7 +62,7 @@ class ShotHints:
         parts += [repr(pair) for pair in self.strokes]
         if self.reference is not None:
             parts.append(self.reference_digest)
-        return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
+        return digest("\n".join(parts).encode(), 8)
 
     def anchor(
         self, screen: Screen, frame: int, lightness: FloatPlane, files: FilesRead | None = None
@@ -118,37 +116,37 @@ class Hints:
     notices: tuple[Notice, ...] = ()
 
 
-def find_given(
+def find_hints(
     options: RunOptions,
     film: FilmPlan,
     times: FilmTimes,
     screen: Screen,
-    own: Mapping[int, ShotOverrides] | None = None,
+    overrides: Mapping[int, ShotOverrides] | None = None,
     files: FilesRead | None = None,
 ) -> Hints:
     """What `options` give for a film or for a part of it: stills and strokes put to their frames, a
     reference to every shot.
 
-    `own` is what single shots are given, by number, instead of what they have of `options`; `files`
-    takes note of all that is read. Raises `OptionError` or `MediaError`, in one line, for what
-    cannot be meant.
+    `overrides` are hints of single shots, by number, in place of those of `options`; `files` takes
+    note of all that is read. Raises `OptionError` or `MediaError`, in one line, for what cannot be
+    meant.
     """
     finder = _Finder(film, times, screen, files)
-    stills: list[GivenStill] = []
+    stills: list[StillHint] = []
     if options.stills is not None:
         stills = finder.stills(_in_folder(options.stills))
     strokes: list[tuple[int, Stroke]] = []
     if options.strokes is not None:
         strokes = finder.strokes(options.strokes)
-    for number, told in (own or {}).items():
+    for number, changed in (overrides or {}).items():
         shot = film.shots[number]
-        if told.stills is not None:
+        if changed.stills is not None:
             stills = [still for still in stills if still.frame not in _frames(shot)]
-            stills += finder.stills(told.stills, told)
-        if told.strokes is not None:
+            stills += finder.stills(changed.stills, changed)
+        if changed.strokes is not None:
             strokes = [pair for pair in strokes if pair[0] not in _frames(shot)]
-            strokes += finder.strokes(told.strokes, told)
-    references = _references(options.reference, len(film.shots), own or {}, files)
+            strokes += finder.strokes(changed.strokes, changed)
+    references = _references(options.reference, len(film.shots), overrides or {}, files)
     notices = finder.notices()
     by_shot: dict[int, ShotHints] = {}
     touched = [*(still.frame for still in stills), *(frame for frame, _ in strokes)]
@@ -170,11 +168,16 @@ def find_given(
 
 
 def _references(
-    given: str | None, shots: int, own: Mapping[int, ShotOverrides], files: FilesRead | None
+    named_by: str | None,
+    shots: int,
+    overrides: Mapping[int, ShotOverrides],
+    files: FilesRead | None,
 ) -> dict[int, tuple[Path, str]]:
     """By number of the shot: its reference, and a digest of it."""
-    wanted = {} if given is None else dict.fromkeys(range(shots), given)
-    wanted |= {n: told.reference for n, told in own.items() if told.reference is not None}
+    wanted = {} if named_by is None else dict.fromkeys(range(shots), named_by)
+    wanted |= {
+        n: changed.reference for n, changed in overrides.items() if changed.reference is not None
+    }
     digests = {name: read_reference(name, files)[1] for name in set(wanted.values()) - {""}}
     return {number: (Path(name), digests[name]) for number, name in wanted.items() if name}
 
@@ -212,13 +215,15 @@ class _Finder:
         return found
 
     def stills(
-        self, pictures: Iterable[tuple[Path, Fraction | None]], own: ShotOverrides | None = None
-    ) -> list[GivenStill]:
+        self,
+        pictures: Iterable[tuple[Path, Fraction | None]],
+        overrides: ShotOverrides | None = None,
+    ) -> list[StillHint]:
         """Stills with their frames, in order; of a shot of its own none may be of another."""
-        found: dict[int, GivenStill] = {}
+        found: dict[int, StillHint] = {}
         for path, seconds in pictures:
-            with named("" if own is None else own.where("stills")):
-                still = self._still(path, seconds, own)
+            with named("" if overrides is None else overrides.where("stills")):
+                still = self._still(path, seconds, overrides)
                 if still is None:
                     continue
                 if (before := found.get(still.frame)) is not None:
@@ -227,12 +232,12 @@ class _Finder:
         return [found[frame] for frame in sorted(found)]
 
     def _still(
-        self, path: Path, seconds: Fraction | None, own: ShotOverrides | None
-    ) -> GivenStill | None:
+        self, path: Path, seconds: Fraction | None, overrides: ShotOverrides | None
+    ) -> StillHint | None:
         """A still and its frame; None if it is left out."""
         named = seconds_in(path.stem) if seconds is None else seconds
         if named is None:
-            way = "" if own is None else ", or write { file = ..., at = ... }"
+            way = "" if overrides is None else ", or write { file = ..., at = ... }"
             raise OptionError(
                 f"{path}: its name tells no time; call it as `filmcolor stills` does, such as "
                 f"00-01-12.400.png{way}"
@@ -242,8 +247,8 @@ class _Finder:
         except ValueError as error:
             hint = "; its name must be the time of a frame" if seconds is None else ""
             raise OptionError(f"{path}: {error}{hint}") from None
-        if own is not None:
-            own.check(str(path), named, frame)
+        if overrides is not None:
+            overrides.check(str(path), named, frame)
         rgb, as_written = read_still(path, self._files)
         if as_written:
             self._untouched += 1
@@ -255,29 +260,28 @@ class _Finder:
                 f"{path}: {rgb.shape[1]}x{rgb.shape[0]}, but the film is displayed at "
                 f"{width}x{height}; save the still at this size"
             )
-        chroma = np.hypot(*self._screen.known_ab(rgb))
-        if np.quantile(chroma, 0.995) < _PALEST:
+        if is_pale(self._screen.known_ab(rgb)):
             raise MediaError(f"{path}: has no colour; paint it, or remove it from the folder")
-        return None if frame is None else GivenStill(frame, path, _digest(rgb.tobytes()))
+        return None if frame is None else StillHint(frame, path, digest(rgb.tobytes()))
 
     def strokes(
-        self, given: str | tuple[Stroke, ...], own: ShotOverrides | None = None
+        self, named_by: str | tuple[Stroke, ...], overrides: ShotOverrides | None = None
     ) -> list[tuple[int, Stroke]]:
         """Strokes with their frames; of a shot of its own none may be of another."""
         found = []
-        with named("" if own is None else own.where("strokes")):
+        with named("" if overrides is None else overrides.where("strokes")):
             strokes: Sequence[Stroke] = (
-                read_strokes(given, self._files) if isinstance(given, str) else given
+                read_strokes(named_by, self._files) if isinstance(named_by, str) else named_by
             )
-            where = f"{given}: " if isinstance(given, str) else ""
+            where = f"{named_by}: " if isinstance(named_by, str) else ""
             for number, stroke in enumerate(strokes, 1):
                 name = f"{where}stroke {number}"
                 try:
                     frame = self._times.frame(stroke.at)
                 except ValueError as error:
                     raise OptionError(f"{name}: at: {error}") from None
-                if own is not None:
-                    own.check(f"{name}: at", stroke.at, frame)
+                if overrides is not None:
+                    overrides.check(f"{name}: at", stroke.at, frame)
                 try:
                     self._screen.seeds(stroke)
                 except ValueError as error:
@@ -309,7 +313,3 @@ def named(where: str) -> Generator[None, None, None]:
         if not where:
             raise
         raise type(error)(f"{where}: {error}") from error
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=16).hexdigest()

@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import Literal
 
 from filmcolor.errors import CheckpointError, FilmcolorError, JobError, OptionError
+from filmcolor.events import Event, FilmDone, Finished
 from filmcolor.jobs import film as pipeline
 from filmcolor.jobs.pictures import color_pictures
-from filmcolor.media.picture_folder import find_pictures, mirror_target
-from filmcolor.media.places import place_key, refuse_sources
+from filmcolor.media.folders import find_pictures, mirror_target
+from filmcolor.media.partfile import place_key, refuse_sources
 from filmcolor.models.device import resolve_device
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
 from filmcolor.segments.workplace import check_apart
-from filmcolor.types import Event, FilmDone, Finished
+from filmcolor.timecode import clock_text
 
 ColorFilm = Callable[[str, str, RunOptions], Generator[Event, None, None]]
 """As `pipeline.color_film`."""
@@ -151,8 +152,7 @@ def color_item(
 def _ended(item: BatchItem, end: Finished | None) -> FilmDone:
     """How an item ended that raised no error."""
     assert end is not None
-    minutes, seconds = divmod(round(end.seconds), 60)
-    took = f"{end.done} {end.unit} in {minutes}:{seconds:02}"
+    took = f"{end.done} {end.unit} in {clock_text(end.seconds)}"
     if end.failed:
         reason = f"{end.failed} pictures failed; {took}"
         return FilmDone(item.source, item.target, "failed", reason)

@@ -21,6 +21,7 @@ from pathlib import Path
 from filmcolor.analysis.letterbox import find_picture_box
 from filmcolor.color import resolve_tags
 from filmcolor.errors import NameTakenError, OptionError
+from filmcolor.events import Event, Finished, Notice, Progress, Started
 from filmcolor.files_read import FilesRead
 from filmcolor.film.analyze import analyze_film, settle_stride
 from filmcolor.film.chain import FilmContext, StageClock, color_stream
@@ -36,36 +37,27 @@ from filmcolor.jobs.sidecar import (
     sidecar_path,
     write_sidecar,
 )
+from filmcolor.media.open import PIPE
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.media.read.probe import has_color, refuse_hdr
 from filmcolor.media.write.film_writer import FilmWriter, plan_output
-from filmcolor.media.write.output_plan import PIPE
 from filmcolor.models.device import resolve_device
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.prefetch import prefetch
 from filmcolor.segments.lease import Claim
 from filmcolor.segments.processes import FilmTask
 from filmcolor.segments.run import color_in_segments, fingerprint, prepare_segments
-from filmcolor.segments.source_fingerprint import SourceWatch, source_print
+from filmcolor.segments.source_fingerprint import SourceWatch, source_fingerprint
 from filmcolor.segments.workfolder import WorkFolder, default_folder
 from filmcolor.segments.workplace import check_apart, check_place
 from filmcolor.stages.infer import one_thread_each
 from filmcolor.stages.upscale import load_enlarger
 from filmcolor.stages.view import film_view
-from filmcolor.types import (
-    ColorFrame,
-    Event,
-    Finished,
-    Frame,
-    Notice,
-    Progress,
-    Started,
-    VideoInfo,
-)
+from filmcolor.throttle import Throttle
+from filmcolor.types import ColorFrame, Frame, VideoInfo
 
 _SAMPLES = 24
 """Frames looked at before the run: for letterbox bars and for colour that is already there."""
-_REPORT_SECONDS = 0.2
 
 
 def color_film(source: str, target: str, options: RunOptions) -> Generator[Event, None, None]:
@@ -168,7 +160,7 @@ def _print_of(source: str) -> str:
     """What tells a film from another, before it is opened; nothing for a pipe, and for what will be
     refused.
     """
-    return source_print(source) if os.path.isfile(source) else ""
+    return source_fingerprint(source) if os.path.isfile(source) else ""
 
 
 def work_folder(target: str, options: RunOptions) -> Path:
@@ -298,7 +290,7 @@ def _write_frames(
     frames: Generator[ColorFrame, None, None], job: FilmContext
 ) -> Generator[int, None, None]:
     """Write the film while its frames are made ahead; yields the count now and then."""
-    done, reported = 0, time.monotonic()
+    done, is_due = 0, Throttle()
     with (
         FilmWriter(job.output, label=model_label(job.model.card, job.options)) as writer,
         closing(prefetch(frames, job.queue_depth)) as ready,
@@ -308,8 +300,7 @@ def _write_frames(
             writer.write(frame)
             job.clock.add("encode", time.perf_counter() - begun)
             done += 1
-            if time.monotonic() - reported > _REPORT_SECONDS:
-                reported = time.monotonic()
+            if is_due():
                 yield done
         begun = time.perf_counter()
         writer.finish()

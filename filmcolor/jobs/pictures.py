@@ -14,14 +14,14 @@ import numpy as np
 
 from filmcolor.color import ChromaTable
 from filmcolor.errors import FilmcolorError, JobError, MediaError, OptionError
+from filmcolor.events import Event, Finished, Notice, PictureDone, Progress, Started
 from filmcolor.film.chain import StageClock
 from filmcolor.guide.match import Reference, reference_for
 from filmcolor.jobs.sidecar import model_label
+from filmcolor.media.folders import find_pictures, mirror_target
 from filmcolor.media.images.reader import read_picture
 from filmcolor.media.images.writer import write_picture
-from filmcolor.media.partfile import refuse_taken
-from filmcolor.media.picture_folder import find_pictures, mirror_target
-from filmcolor.media.places import refuse_sources
+from filmcolor.media.partfile import refuse_sources, refuse_taken
 from filmcolor.models.checkpoint import LoadedModel, load_generator, load_upscaler
 from filmcolor.models.device import resolve_device
 from filmcolor.options import RunOptions
@@ -30,7 +30,7 @@ from filmcolor.stages.infer import infer
 from filmcolor.stages.tone import Tone
 from filmcolor.stages.upscale import enlarged_picture
 from filmcolor.stages.view import picture_view
-from filmcolor.types import Event, Finished, Frame, Notice, PictureDone, Progress, Started
+from filmcolor.types import Frame
 
 
 def color_pictures(source: str, target: str, options: RunOptions) -> Generator[Event, None, None]:

@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from filmcolor.errors import OptionError
+from filmcolor.events import Event, Finished, Notice
 from filmcolor.film.plan import FilmPlan
 from filmcolor.guide.plan_file import COLOR_KEYS, UPSCALE_KEYS, Choices, PlanFile, PlanShot
 from filmcolor.guide.plan_text import write_plan
@@ -32,7 +33,6 @@ from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.stages.infer import one_thread_each
 from filmcolor.timecode import time_text
-from filmcolor.types import Event, Finished, Notice
 
 _ENDS = {
     "cut": "ends with a cut",

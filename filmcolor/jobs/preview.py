@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import get_args
 
@@ -16,9 +15,11 @@ from filmcolor.analysis.frame_signature import frame_distance, frame_signature
 from filmcolor.analysis.letterbox import find_picture_box
 from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.errors import OptionError
+from filmcolor.events import Event, Finished, Progress, Started
 from filmcolor.media.partfile import check_target
 from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.media.read.probe import enlarged_info, refuse_hdr
+from filmcolor.media.read.probe import refuse_hdr
+from filmcolor.media.write.plan_output import enlarged_info
 from filmcolor.models.card import read_card
 from filmcolor.models.checkpoint import LoadedModel, load_generator
 from filmcolor.models.device import resolve_device
@@ -29,16 +30,8 @@ from filmcolor.stages.infer import infer
 from filmcolor.stages.tone import Tone
 from filmcolor.stages.upscale import enlarged_box, enlarged_frame, load_enlarger
 from filmcolor.stages.view import film_view
-from filmcolor.types import (
-    AbMap,
-    Box,
-    Event,
-    Finished,
-    Frame,
-    Progress,
-    Started,
-    VideoInfo,
-)
+from filmcolor.timecode import clock_text
+from filmcolor.types import AbMap, Box, Frame, VideoInfo
 from filmcolor.visual.rgb import PictureMaker
 from filmcolor.visual.sheets import make_sheet, write_png
 from filmcolor.visual.side_by_side import with_neutral_chroma
@@ -105,7 +98,7 @@ def preview_film(source: str, target: str, options: PreviewOptions) -> Generator
         made = _composed(large, colors, model, info, colored_box, Tone.of(options.run.color))
         columns.append([maker.picture(frame) for frame in made])
         yield Progress(len(frames) * (len(columns) - 1), total, {})
-    labels = [_clock((frame.pts - origin) * info.time_base) for frame in frames]
+    labels = [clock_text(int((frame.pts - origin) * info.time_base)) for frame in frames]
     sheet = make_sheet(
         list(zip(*columns, strict=True)),
         cell_height=cell_height,
@@ -169,8 +162,3 @@ def _composed(
     )
     for frame, colored in zip(frames, composed, strict=True):
         yield replace(frame, chroma=(colored.cb, colored.cr))
-
-
-def _clock(seconds: Fraction) -> str:
-    whole = int(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"

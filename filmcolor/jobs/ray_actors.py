@@ -21,6 +21,7 @@ from typing import Any
 import torch
 
 from filmcolor.errors import FilmcolorError, JobError, OptionError
+from filmcolor.events import Notice
 from filmcolor.film.chain import FilmContext, PlannedFrames
 from filmcolor.film.plan import FilmPlan
 from filmcolor.film.shot_models import ModelShelf
@@ -32,7 +33,6 @@ from filmcolor.segments.lease import Claim
 from filmcolor.segments.make import make_segments
 from filmcolor.segments.processes import FilmTask
 from filmcolor.segments.run import join_segments
-from filmcolor.types import Notice
 
 _FEW_CORES = 4
 """Of a machine without graphics cards, for each actor."""

@@ -19,6 +19,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from filmcolor.errors import FilmcolorError, NameTakenError
+from filmcolor.events import Event, FilmDone, Finished, Progress, Started
 from filmcolor.film.plan import Segment
 from filmcolor.jobs.batch import BatchItem, check_items, check_work, color_item, make_folder
 from filmcolor.jobs.film import work_folder
@@ -27,7 +28,6 @@ from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
 from filmcolor.segments.run import make_all
 from filmcolor.segments.workfolder import WorkFolder
-from filmcolor.types import Event, FilmDone, Finished, Progress, Started
 
 _POLL_SECONDS = 0.2
 _OPEN_FILMS = 2

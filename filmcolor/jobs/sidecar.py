@@ -7,7 +7,6 @@ coloured.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -19,8 +18,9 @@ from typing import Any
 from filmcolor._version import __version__
 from filmcolor.errors import MediaError, OptionError
 from filmcolor.files_read import FileFacts
+from filmcolor.hashing import file_sha256
+from filmcolor.media.open import PIPE
 from filmcolor.media.partfile import check_target, write_bytes
-from filmcolor.media.read.open import PIPE
 from filmcolor.models.card import ModelCard
 from filmcolor.options import RunOptions
 
@@ -101,9 +101,7 @@ def read_sidecar(result: str) -> Mapping[str, Any] | None:
 def read_facts(path: str) -> FileFacts:
     """Those of a film, which is read from end to end; `MediaError` if it cannot be."""
     try:
-        with open(path, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return FileFacts(path, os.fstat(file.fileno()).st_size, digest)
+        return FileFacts(path, os.stat(path).st_size, file_sha256(path))
     except OSError as error:
         raise MediaError(
             f"{path}: cannot be read for its digest ({error.strerror}); the film itself is whole"

@@ -20,15 +20,18 @@ from numpy.typing import NDArray
 from filmcolor.analysis.letterbox import find_picture_box
 from filmcolor.color import chroma_to_rgb, normalize_chroma, normalize_luma, resolve_tags
 from filmcolor.errors import JobError, OptionError
+from filmcolor.events import Event, Finished, PictureDone, Progress, Started
 from filmcolor.film.analyze import analyze_film
 from filmcolor.film.chain import FilmContext, StageClock, color_frames
 from filmcolor.film.plan import FilmPlan
 from filmcolor.guide.geometry import displayed_size
 from filmcolor.media.images.still_file import write_still
+from filmcolor.media.open import PIPE
 from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.media.read.probe import enlarged_info, refuse_hdr
+from filmcolor.media.read.probe import refuse_hdr
+from filmcolor.media.timebase import FALLBACK_RATE
 from filmcolor.media.write.film_writer import OutputPlan
-from filmcolor.media.write.output_plan import FALLBACK_RATE, PIPE
+from filmcolor.media.write.plan_output import enlarged_info
 from filmcolor.models.checkpoint import load_generator
 from filmcolor.models.device import resolve_device
 from filmcolor.options import RunOptions
@@ -36,16 +39,7 @@ from filmcolor.stages.infer import one_thread_each
 from filmcolor.stages.upscale import load_enlarger
 from filmcolor.stages.view import film_view
 from filmcolor.timecode import name_of
-from filmcolor.types import (
-    ColorFrame,
-    Event,
-    Finished,
-    PictureDone,
-    PixelLayout,
-    Progress,
-    Started,
-    VideoInfo,
-)
+from filmcolor.types import ColorFrame, PixelLayout, VideoInfo
 
 _SAMPLES = 24
 

@@ -1,4 +1,5 @@
-"""Output that appears under its name only when it is whole, and takes no name that is another's.
+"""Output that appears under its name only when it is whole, and takes no name that is another's;
+and which names are those of one file, through links and where letters of both cases are one.
 
 What stands under a target's name is replaced only where that was asked for, also if it has come
 there while the work went on.
@@ -9,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from filmcolor.errors import MediaError, NameTakenError, OptionError
-from filmcolor.media.places import is_same_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,11 @@ class PartFile:
             else:
                 _rename_if_free(self.path, self.place)
         except (FileExistsError, IsADirectoryError):
-            told = f"{self.target}: something else got this name meanwhile, and stays as it is"
+            message = f"{self.target}: something else got this name meanwhile, and stays as it is"
             if self.keep:
-                raise NameTakenError(f"{told}; the finished file is {self._renamed()}") from None
+                raise NameTakenError(f"{message}; the finished file is {self._renamed()}") from None
             self.discard()
-            raise NameTakenError(told) from None
+            raise NameTakenError(message) from None
         except OSError as error:
             self.discard()
             raise MediaError(
@@ -199,3 +200,61 @@ def _write(part: PartFile, content: bytes) -> None:
     except BaseException:
         part.discard()
         raise
+
+
+def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+    """Whether two names are those of one file, which is there."""
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
+
+
+def file_key(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """What all names of one file have in common; None for a name of none."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def refuse_sources(pairs: Sequence[tuple[Path, Path]]) -> None:
+    """Raise `OptionError` if one of these (source, target) would be written onto any source, by
+    whatever name.
+    """
+    sources = {file_key(source): source for source, _ in pairs}
+    for source, target in pairs:
+        hit = sources.get(file_key(target)) if target.exists() else None
+        if hit is not None:
+            raise OptionError(
+                f"{target}: the result of {source} would replace {hit}, which is coloured too; "
+                "choose another -o"
+            )
+
+
+def place_key(path: str | os.PathLike[str]) -> str:
+    """What two names have in common that would be written to one place, there or not."""
+    place = os.path.realpath(path)
+    if _ignores_case(Path(place).parent):
+        return unicodedata.normalize("NFC", place).casefold()
+    return place
+
+
+def _ignores_case(folder: Path) -> bool:
+    """Whether upper and lower case are one in a folder, as far as the names in it and of it tell;
+    of one that is not there, in the folder that it would be in.
+    """
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:  # the first with a letter tells; a large folder is not read whole
+            if (other := _swapped(entry.name)) != entry.name:
+                return is_same_file(entry.path, folder / other)
+    other = _swapped(folder.name)
+    return other != folder.name and is_same_file(folder, folder.with_name(other))
+
+
+def _swapped(name: str) -> str:
+    """With its ASCII letters in the other case."""
+    return "".join(each.swapcase() if each.isascii() else each for each in name)

@@ -132,13 +132,14 @@ def _word(bits: int, end: str | None) -> str:
     return "u1" if bits <= 8 else f"{'>' if end == 'be' else '<'}u2"
 
 
-def _describe(layout: PixelLayout) -> str:
+def describe_layout(layout: PixelLayout) -> str:
+    """For people: "10-bit 4:2:2"."""
     grid = "grey" if layout.chroma == "400" else ":".join(layout.chroma)
     return f"{layout.bit_depth}-bit {grid}"
 
 
 def _luma_kept(name: str, layout: PixelLayout, extra: str = "the luma is unchanged") -> str:
-    return f"pixel format {name} is taken as {_describe(layout)}; {extra}"
+    return f"pixel format {name} is taken as {describe_layout(layout)}; {extra}"
 
 
 def _planar(name: str) -> FormatPlan | None:
@@ -270,7 +271,7 @@ def _rgb(name: str) -> FormatPlan | None:
         return None
     layout = PixelLayout(depth, "444")
     text = (
-        f"pixel format {name} is turned into full-range {_describe(layout)} Y'CbCr; "
+        f"pixel format {name} is turned into full-range {describe_layout(layout)} Y'CbCr; "
         "neutral greys keep their codes"
     )
     return FormatPlan(layout, model, components, (1, 1), True, text)
@@ -304,7 +305,7 @@ def _wide(name: str) -> FormatPlan | None:
         Component(plane, word, step, first, shift, 16) for plane, step, first in places
     )
     model: Model = "ycbcr" if layout.chroma == "400" else "rgb"
-    text = f"pixel format {name} is rounded to full-range {_describe(layout)}"
+    text = f"pixel format {name} is rounded to full-range {describe_layout(layout)}"
     return FormatPlan(layout, model, components, (1, 1), True, text)
 
 
@@ -315,5 +316,5 @@ def _rare(name: str) -> FormatPlan | None:
         return None
     via = "rgb24" if match["bits"] == "8" else "rgb48le"
     plan = format_plan(via)
-    text = f"pixel format {name} is converted to full-range {_describe(plan.layout)} Y'CbCr"
+    text = f"pixel format {name} is converted to full-range {describe_layout(plan.layout)} Y'CbCr"
     return replace(plan, conversion=text, via=via)

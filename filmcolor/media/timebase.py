@@ -19,6 +19,14 @@ LARGEST_TIMESCALE = 2**31 - 1
 LONGEST_TICKS = 2**31 - 1
 """As long as no frame of an mp4 may last, for the same reason."""
 
+FALLBACK_RATE = Fraction(25)
+"""Frames a second where the film states no rate; a film with times is not changed by it."""
+
+
+def frame_ticks(rate: Fraction | None, time_base: Fraction) -> int:
+    """Ticks from one frame to the next at a film's rate, at least 1."""
+    return max(1, round(1 / ((rate or FALLBACK_RATE) * time_base)))
+
 
 def round_half_up(value: Fraction) -> int:
     """Nearest integer, halves upward."""

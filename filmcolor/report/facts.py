@@ -26,15 +26,6 @@ class Films:
     """Whether the film had colour before."""
 
 
-def clock(seconds: float) -> str:
-    """A moment for people: 0:04.5, 1:02:03.0."""
-    tenths = round(seconds * 10)
-    minutes, rest = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    text = f"{minutes:02}:{rest // 10:02}.{rest % 10}" if hours else f"{minutes}:{rest / 10:04.1f}"
-    return f"{hours}:{text}" if hours else text
-
-
 def made_with(result: VideoInfo) -> tuple[str, str] | None:
     """(filmcolor's version, name of the model) from a result's label; None if it has none."""
     for key, text in result.metadata.items():
@@ -80,12 +71,12 @@ def _sidecar_facts(sidecar: Mapping[str, Any], size: int) -> Iterator[tuple[str,
         yield "Model licence", str(model["license"])
     color = {name: v for name, v in _part(options, "color").items() if name != "device"}
     rest = {name: v for name, v in options.items() if name not in ("color", "encode")}
-    given = [
+    stated = [
         f"{name.replace('_', ' ')} {value}"
         for name, value in {**color, **rest}.items()
         if value is not None and value is not False
     ]
-    yield "Options", ", ".join(given)
+    yield "Options", ", ".join(stated)
     yield "Encoded as", str(result.get("encoding", ""))
     yield "Device", str(sidecar.get("device", ""))
     yield "Finished", str(sidecar.get("finished", "")).replace("T", " ").replace("+00:00", " UTC")

@@ -10,15 +10,12 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
-import cv2
-import numpy as np
-
 from filmcolor.analysis.frame_signature import frame_signature
 from filmcolor.analysis.shots import ShotFinder
 from filmcolor.evaluate.video import measure_films
 from filmcolor.report.pictures import PictureStore, Reducer
 from filmcolor.types import Box, Frame, VideoInfo
-from filmcolor.visual.rgb import Rgb, reduced_size
+from filmcolor.visual.rgb import reduced_size, resized
 
 MEASURED_SIDE = 256
 """Short side in px of the pictures that are measured: that of `filmcolor evaluate`."""
@@ -92,8 +89,8 @@ class ShotFacts:
 
 
 def _mean(values: list[float]) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    return sum(known) / len(known) if known else math.nan
+    numbers = [value for value in values if not math.isnan(value)]
+    return sum(numbers) / len(numbers) if numbers else math.nan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,18 +137,18 @@ class Gatherer:
             self._origin = wanted.pts
         seconds = float((wanted.pts - self._origin) * self._time_base)
         self._waiting.append((seconds, self._film.reduce(wanted), self._result.reduce(found)))
-        settled = self._finder.add(wanted.luma)
-        if settled is not None:
-            self._settle(*settled)
+        placed = self._finder.add(wanted.luma)
+        if placed is not None:
+            self._place(*placed)
 
     def finish(self) -> None:
         """There are no more."""
         for shot, place in self._finder.finish():
-            self._settle(shot, place)
+            self._place(shot, place)
         if self.shots:
             self._close(self.shots[-1].stop)
 
-    def _settle(self, number: int, place: int) -> None:
+    def _place(self, number: int, place: int) -> None:
         seconds, film, result = self._waiting.popleft()
         if number == len(self.shots):
             if self.shots:
@@ -185,7 +182,9 @@ class Gatherer:
 
     def _measure(self, shot: ShotFacts) -> None:
         """Look at the frames of the run."""
-        pictures = [_reduced(self._result.picture(small.result)) for small in self._run]
+        whole = [self._result.picture(small.result) for small in self._run]
+        size = reduced_size((whole[0].shape[0], whole[0].shape[1]), 1.0, MEASURED_SIDE)
+        pictures = [resized(picture, size) for picture in whole]
         figures = measure_films((0, {"": picture}) for picture in pictures)[""].frames
         middle = len(self._run) // 2
         seen = frame_signature(self._run[middle].result.luma, self._depth)
@@ -200,11 +199,3 @@ class Gatherer:
         )
         self.measured += len(self._run)
         self._run = []
-
-
-def _reduced(picture: Rgb) -> Rgb:
-    """At the size at which colours are measured."""
-    height, width = reduced_size((picture.shape[0], picture.shape[1]), 1.0, MEASURED_SIDE)
-    if picture.shape[:2] == (height, width):
-        return picture
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from filmcolor.analysis.letterbox import find_picture_box
 from filmcolor.color import resolve_tags
 from filmcolor.errors import MediaError, OptionError
+from filmcolor.events import Compared, Event, Finished, Notice, Progress, Started
 from filmcolor.media.partfile import check_target, write_bytes
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.media.read.probe import has_color, refuse_hdr
@@ -19,7 +19,6 @@ from filmcolor.report.gather import Gatherer
 from filmcolor.report.page import Contents, make_page
 from filmcolor.report.pictures import PictureStore
 from filmcolor.report.remarks import find_remarks
-from filmcolor.types import Event, Finished, Notice, Progress, Started
 from filmcolor.verify.check import check_names, verify_film
 
 MOST_PICTURE_BYTES = 6_000_000
@@ -62,7 +61,7 @@ def write_report(
             break
         if isinstance(event, Notice) and event.warning:
             warnings.append(event.text)
-        yield event
+        yield Progress(event.done, event.total, {}) if isinstance(event, Compared) else event
     gatherer.finish()
     kinds = {finding.kind for finding in verified.findings}
     if not gatherer.shots or "another film" in kinds:
@@ -90,6 +89,4 @@ def write_report(
 def _check_target(film: str, result: str, target: str, options: ReportOptions) -> None:
     if Path(target).suffix.lower() not in (".html", ".htm"):
         raise OptionError(f"-o {target}: give a name that ends in .html")
-    if os.path.isdir(target):
-        raise OptionError(f"-o {target}: is a folder; name a file that ends in .html")
     check_target(target, overwrite=options.overwrite, sources=[film, result])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import cast
 
 import cv2
 import numpy as np
@@ -15,7 +14,7 @@ import numpy as np
 from filmcolor.color import resolve_tags
 from filmcolor.errors import MediaError
 from filmcolor.types import Box, Frame, Luma, PixelLayout, VideoInfo
-from filmcolor.visual.rgb import PictureMaker, Rgb, reduced_size
+from filmcolor.visual.rgb import PictureMaker, Rgb, reduced_size, resized
 from filmcolor.visual.side_by_side import with_neutral_chroma
 
 LARGEST_SIDE = 480
@@ -58,7 +57,7 @@ class Reducer:
     def picture(self, small: Frame) -> Rgb:
         """Upright R'G'B' of a frame that `reduce` gave."""
         assert small.chroma is not None
-        cb, cr = (_resized(plane, self._size) for plane in small.chroma)
+        cb, cr = (resized(plane, self._size) for plane in small.chroma)
         return self._maker.picture(replace(small, chroma=(cb, cr)))
 
     def _small(self, plane: Luma, down: int = 1, across: int = 1) -> Luma:
@@ -67,7 +66,7 @@ class Reducer:
             box.top // down : -(-box.bottom // down), box.left // across : -(-box.right // across)
         ]
         height, width = (min(own, most) for own, most in zip(cut.shape, self._size, strict=True))
-        return _resized(cut, (height, width))
+        return resized(cut, (height, width))
 
 
 @dataclass(slots=True)
@@ -120,14 +119,6 @@ class PictureStore:
         self._bytes = sum(pair.bytes for pair in self.pairs.values())
 
 
-def _resized(plane: Luma, size: tuple[int, int]) -> Luma:
-    """A copy of a plane, at that size."""
-    height, width = size
-    shrinks = height <= plane.shape[0] and width <= plane.shape[1]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cast("Luma", cv2.resize(plane, (width, height), interpolation=how))
-
-
 def _encode(pair: Pair, before: Rgb, after: Rgb, side: int) -> None:
     height, width = reduced_size((before.shape[0], before.shape[1]), 1.0, side)
     pair.height, pair.width = height, width
@@ -135,9 +126,7 @@ def _encode(pair: Pair, before: Rgb, after: Rgb, side: int) -> None:
 
 
 def _webp(picture: Rgb, width: int, height: int) -> bytes:
-    if picture.shape[:2] != (height, width):
-        picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA))
-    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    bgr = cv2.cvtColor(resized(picture, (height, width)), cv2.COLOR_RGB2BGR)
     whole, encoded = cv2.imencode(".webp", bgr, [cv2.IMWRITE_WEBP_QUALITY, _QUALITY])
     if not whole:
         raise MediaError("a picture of the report cannot be encoded as WebP")

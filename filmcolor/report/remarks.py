@@ -47,6 +47,12 @@ def is_unsteady(shot: ShotFacts) -> bool:
     return shot.flicker > FLICKER
 
 
+def flags(shot: ShotFacts) -> list[str]:
+    """What stands out in a shot, in words."""
+    found = (is_weak(shot), "weak colour"), (is_unsteady(shot), "flicker")
+    return [word for stands_out, word in found if stands_out]
+
+
 def find_remarks(
     shots: Sequence[ShotFacts], films: Films, verified: VerifyReport, notices: Sequence[str]
 ) -> list[Remark]:

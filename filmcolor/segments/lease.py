@@ -1,8 +1,8 @@
-"""A claim on a piece of work: a file that only one process holds, and that tells whether it lives.
+"""A lock file with a heartbeat: one process owns it, others may take it over when it stops.
 
-Holds among processes of one machine, and of several that share a folder: nothing is asked of the
-file server but that of several who create a file one alone succeeds. It must not know what is
-claimed.
+It works among processes of one machine, and of several that share a folder. The file server must
+let one alone succeed of several that create a file. filelock's `SoftFileLease` was tried: it has no
+note, no key for worker processes, and watches a dead owner for the whole duration.
 """
 
 from __future__ import annotations
@@ -22,21 +22,19 @@ from typing import Any
 
 _HEARTBEAT_SECONDS = 5.0
 _STALE_SECONDS = 60.0
-"""A lease that nobody has renewed for so long has been left behind."""
+"""A lease that was not renewed for so long may be taken over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claim that is held, for processes that work for its holder: name of its file, and key."""
+    """Name and key of a lease that is held, for the processes that work for its owner."""
 
     name: str
     key: str
 
 
 class Lease:
-    """A claim, renewed by a thread for as long as its holder's process lives and has not released
-    it; stale when that has died.
-    """
+    """A lock file, renewed by a thread until its process ends or releases it; then it is stale."""
 
     def __init__(self, path: Path, note: str = "", key: str = "") -> None:
         """`note` is what its holder has to say to others; `key` that of a claim which another

@@ -7,18 +7,25 @@ It must not know what the lines are about.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
+import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from filmcolor.hashing import digest
+from filmcolor.media.partfile import sync_folder
+from filmcolor.segments.lease import Lease
+
 T = TypeVar("T")
+
+_POLL_SECONDS = 0.05
 
 
 class Ledger(Generic[T]):
-    """Reads a ledger; several threads may ask at a time, while others write."""
+    """Reads a ledger and adds to it; several threads may ask at a time, while others write."""
 
     def __init__(self, path: Path, made_of: Callable[..., T]) -> None:
         """`made_of` takes the values of a line by their names, and makes of them what is kept."""
@@ -45,6 +52,24 @@ class Ledger(Generic[T]):
                     if values.pop("sum") == checksum(values):
                         self._found.append(self._made_of(**values))
             return tuple(self._found)
+
+    def append(self, values: Mapping[str, Any]) -> None:
+        """Add a line; on the disk when this returns. Raises `OSError`."""
+        lock = Lease(
+            self._path.with_suffix(".lock")
+        )  # file servers do not append for several at once
+        while not lock.take():
+            time.sleep(_POLL_SECONDS)
+        try:
+            handle = os.open(self._path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o666)
+            try:
+                os.write(handle, ledger_line(values))
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            sync_folder(self._path.parent)
+        finally:
+            lock.release()
 
     def _added(self) -> bytes:
         """What was written since it was read last; all of it if it is another one now."""
@@ -73,4 +98,4 @@ def ledger_line(values: Mapping[str, Any]) -> bytes:
 def checksum(values: Mapping[str, Any]) -> str:
     """Of what a line says."""
     text = json.dumps(values, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return digest(text.encode(), 8)

@@ -1,4 +1,4 @@
-"""A process that works for another ends with it."""
+"""Ends a worker process when the process that started it ends."""
 
 from __future__ import annotations
 

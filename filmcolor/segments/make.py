@@ -5,7 +5,6 @@ One process's part of the work; it must not know how many others there are.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
@@ -15,15 +14,16 @@ import numpy as np
 from filmcolor.errors import FilmcolorError
 from filmcolor.film.chain import FilmContext, PlannedFrames, color_segments
 from filmcolor.film.plan import FilmPlan, Segment
+from filmcolor.hashing import blake2, file_digest
 from filmcolor.media.write.segment import SegmentWriter
 from filmcolor.memory import release_free_memory
 from filmcolor.prefetch import prefetch
 from filmcolor.segments.lease import Lease
 from filmcolor.segments.source_fingerprint import SourceWatch
-from filmcolor.segments.workfolder import Entry, WorkFolder, digest_of
+from filmcolor.segments.workfolder import Entry, WorkFolder
+from filmcolor.throttle import Throttle
 from filmcolor.types import ColorFrame
 
-_REPORT_SECONDS = 0.2
 _DIGEST_BYTES = 16
 
 
@@ -42,7 +42,7 @@ def make_segments(
     film's frames, where it is to be used again, and stays open unless there is an error. Raises
     `FilmcolorError`.
     """
-    done, reported = 0, time.monotonic()
+    done, is_due = 0, Throttle()
     opened = PlannedFrames(job, film) if source is None else source
     watch = SourceWatch(job.reader.info.path, job.film_print)
     taken = folder.take(_in_turn(segments, job.options.shard))
@@ -60,8 +60,7 @@ def make_segments(
                     release_free_memory()
                 job.clock.add("encode", time.perf_counter() - begun)
                 done += 1
-                if time.monotonic() - reported > _REPORT_SECONDS:
-                    reported = time.monotonic()
+                if is_due():
                     yield done
         is_whole = True
     finally:
@@ -97,7 +96,7 @@ class _OpenSegment:
         # A name of its own, for the case that two are at the same segment after all.
         path = folder.segment_path(segment.number)
         self._path = path.with_name(f"{path.name}.{lease.key}")
-        self._planes = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+        self._planes = blake2(_DIGEST_BYTES)
         self._writer = SegmentWriter(job.output, str(self._path))
         self._writer.__enter__()
         self._left = segment.frames
@@ -131,7 +130,7 @@ class _OpenSegment:
                 bytes=facts.bytes,
                 reorder=facts.reorder,
                 planes=self._planes.hexdigest(),
-                file=digest_of(self._path),
+                file=file_digest(self._path),
                 settings=(self._folder.settings or {}).get(segment.number, ""),
             ),
             self._path,

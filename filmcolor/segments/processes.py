@@ -21,6 +21,7 @@ from pathlib import Path
 import torch
 
 from filmcolor.errors import FilmcolorError, JobError
+from filmcolor.events import Progress
 from filmcolor.files_read import FilesRead
 from filmcolor.film.chain import FilmContext, StageClock
 from filmcolor.film.plan import FilmPlan, Segment
@@ -35,7 +36,7 @@ from filmcolor.segments.workfolder import WorkFolder
 from filmcolor.stages.chroma_drift import Drift
 from filmcolor.stages.infer import KnownSource, View
 from filmcolor.stages.upscale import load_enlarger
-from filmcolor.types import Progress, Shot
+from filmcolor.types import Shot
 
 _POLL_SECONDS = 0.2
 _ROUNDS = 3

@@ -17,16 +17,17 @@ from pathlib import Path
 from filmcolor._version import __version__
 from filmcolor.disk_space import check_room, least_bytes, missing_room, size_text
 from filmcolor.errors import FilmcolorError, JobError
+from filmcolor.events import Event, Joining, Notice, Progress
 from filmcolor.film.analyze import analyze_film, settle_drift
 from filmcolor.film.chain import FilmContext
 from filmcolor.film.plan import FilmPlan, Segment
-from filmcolor.guide.build_hints import make_known
+from filmcolor.guide.build_hints import make_hint_files
 from filmcolor.guide.geometry import Screen
-from filmcolor.guide.hint_file import KnownFiles
+from filmcolor.guide.hint_file import HintFiles
 from filmcolor.guide.plan_file import PlanFile
 from filmcolor.guide.shot_choices import choose, segment_settings
 from filmcolor.guide.times import FilmTimes
-from filmcolor.guide.user_hints import find_given
+from filmcolor.guide.user_hints import find_hints
 from filmcolor.media.write.encoder_input import check_durations
 from filmcolor.media.write.join import join_film
 from filmcolor.options import RunOptions
@@ -35,7 +36,6 @@ from filmcolor.segments.make import make_segments
 from filmcolor.segments.processes import make_with_workers
 from filmcolor.segments.source_fingerprint import SourceWatch
 from filmcolor.segments.workfolder import WorkFolder
-from filmcolor.types import Event, Joining, Notice, Progress
 
 SegmentRunner = Callable[[Sequence[Segment]], Generator[Event, None, int]]
 """Whoever makes segments: it is told which are not done, yields how it goes, and returns the number
@@ -258,11 +258,11 @@ def _guided(
         drift = yield from settle_drift(job, film, chosen.shots, folder.path)
         film = film.revised(chosen.shots, drift)
     own = None if chosen is None else chosen.given
-    given = find_given(options, film, times, screen, own, job.files)
+    given = find_hints(options, film, times, screen, own, job.files)
     yield from given.notices
-    paths = yield from make_known(job, film, given, screen, folder.path)
+    paths = yield from make_hint_files(job, film, given, screen, folder.path)
     folder.settings = segment_settings(film, chosen, given)
-    return replace(job, known=KnownFiles(paths, job.shots.tone)), film
+    return replace(job, known=HintFiles(paths, job.shots.tone)), film
 
 
 def _check_room(job: FilmContext, folder: WorkFolder, film: FilmPlan, done: int) -> None:

@@ -6,21 +6,21 @@ It must not know what films are.
 
 from __future__ import annotations
 
-import hashlib
 import os
 
 from filmcolor.errors import JobError, MediaError
+from filmcolor.hashing import blake2
 
 _SAMPLES = 33
 _SAMPLE_BYTES = 128 << 10
 """Of a film, so often, from its head to its tail: of 4 MB and less, all."""
 
 
-def source_print(path: str) -> str:
+def source_fingerprint(path: str) -> str:
     """Size, time of the last change, and a digest of samples from all over the file; raises
     `MediaError` if it cannot be read.
     """
-    found = hashlib.blake2b(digest_size=16)
+    found = blake2()
     try:
         with open(path, "rb") as file:
             facts = os.fstat(file.fileno())
@@ -36,9 +36,9 @@ def source_print(path: str) -> str:
 class SourceWatch:
     """Looks at a film now and then; as long as its file was not touched, that costs nothing."""
 
-    def __init__(self, path: str, known: str) -> None:
-        """`known` is what `source_print` said of it before it was opened."""
-        self._path, self._known = path, known
+    def __init__(self, path: str, fingerprint: str) -> None:
+        """`fingerprint` is what `source_fingerprint` said of it before it was opened."""
+        self._path, self._fingerprint = path, fingerprint
         self._seen: tuple[int, ...] | None = None
 
     def check(self) -> None:
@@ -46,7 +46,7 @@ class SourceWatch:
         seen = self._facts()
         if seen == self._seen:
             return
-        if source_print(self._path) != self._known:
+        if source_fingerprint(self._path) != self._fingerprint:
             raise JobError(
                 f"{self._path}: was changed while it was coloured, and what was made of it does "
                 "not go with what it is now; put it back as it was, or run the same command again, "

@@ -1,4 +1,4 @@
-"""Runs that were not finished: what their work folders tell from outside, and giving back the room.
+"""Runs that were not finished: the state of their work folders, and how these are removed.
 
 It must not know what a run does.
 """

@@ -1,4 +1,4 @@
-"""The folder in which a film is put together: its plan, its finished segments, who is at work.
+"""The work folder of a film: its plan, its finished segments, and the leases on them.
 
 Everything in it is written whole or not at all, so that a run may stop at any moment; what stands
 in the ledger and still matches is never done again. It must not know how a segment is made.
@@ -7,7 +7,6 @@ in the ledger and still matches is never done again. It must not know how a segm
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,13 +15,12 @@ from pathlib import Path
 
 from filmcolor.errors import JobError, MediaError
 from filmcolor.film.plan import FilmPlan, Segment
-from filmcolor.media.partfile import sync_folder
+from filmcolor.hashing import file_digest
 from filmcolor.segments.lease import Claim, Lease, Watch
-from filmcolor.segments.ledger import Ledger, checksum, ledger_line
+from filmcolor.segments.ledger import Ledger, checksum
 from filmcolor.segments.stored_plan import StoredPlan
 from filmcolor.segments.workplace import (
     LEDGER,
-    LEDGER_LOCK,
     LOCK,
     MARK,
     PLAN,
@@ -31,7 +29,6 @@ from filmcolor.segments.workplace import (
     own_files,
 )
 
-_POLL_SECONDS = 0.05
 _WAIT_SECONDS = 1.0
 _TRIES = 10
 """How often a folder is made anew that is removed in the moment in which it is entered."""
@@ -41,12 +38,6 @@ def default_folder(target: str) -> Path:
     """Where the work on a target is kept unless told otherwise: hidden, beside it."""
     path = Path(os.path.realpath(target))
     return path.with_name(f".{path.name}.work")
-
-
-def digest_of(path: Path) -> str:
-    """Of a file's whole content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +143,12 @@ class WorkFolder:
     def __exit__(self, *_: object) -> None:
         """Give it up; it is removed if there is nothing in it worth keeping."""
         self.leave_segments()
-        if self._shard is None and not (self.keep_plan or self._has_parts() or self.others()):
+        has_parts = any(self.path.glob("segment-*.seg"))  # be they of another plan
+        if self._shard is None and not (self.keep_plan or has_parts or self.others()):
             self.remove()
         self._presence.release()
         if self._shard is not None:
             self._lock.release()
-
-    def _has_parts(self) -> bool:
-        """Whether there is a finished segment, be it of another plan."""
-        return any(self.path.glob("segment-*.seg"))
 
     def take_lock(self) -> bool:
         """For a shard: whether it alone may plan now, or join. `FileNotFoundError` if the folder is
@@ -296,7 +284,7 @@ class WorkFolder:
         good = {
             self._file(entry).name
             for entry in self.entries().values()
-            if digest_of(self._file(entry)) == entry.file
+            if file_digest(self._file(entry)) == entry.file
         }
         for path in parts:
             if path.name not in good and path.name.lstrip(".").partition(".")[0] not in busy:
@@ -359,21 +347,8 @@ class WorkFolder:
 
     def record(self, entry: Entry) -> None:
         """Add a finished segment to the ledger; on the disk when this returns."""
-        line = ledger_line(asdict(replace(entry, plan=self.way)))
-        lock = Lease(self.path / LEDGER_LOCK)  # file servers do not append for several at once
         try:
-            while not lock.take():
-                time.sleep(_POLL_SECONDS)
-            try:
-                handle = os.open(self.path / LEDGER, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o666)
-                try:
-                    os.write(handle, line)
-                    os.fsync(handle)
-                finally:
-                    os.close(handle)
-                sync_folder(self.path)
-            finally:
-                lock.release()
+            self._ledger.append(asdict(replace(entry, plan=self.way)))
         except OSError as error:
             raise self._refused(error) from error
 

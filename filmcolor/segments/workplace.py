@@ -15,8 +15,9 @@ from pathlib import Path
 
 from filmcolor.errors import JobError, OptionError
 from filmcolor.guide.hint_file import NAME as HINT_FILE
+from filmcolor.media.partfile import file_key
 
-PLAN, LEDGER, LOCK, LEDGER_LOCK = "plan.json", "ledger.jsonl", "run.lock", "ledger.lock"
+PLAN, LEDGER, LOCK = "plan.json", "ledger.jsonl", "run.lock"
 MARK = ".filmcolor-work"
 _FORMAT = "filmcolor-work-1"
 _ROUNDS = 3
@@ -44,7 +45,7 @@ def check_apart(folders: Iterable[Path], files: Iterable[tuple[str, str | Path]]
     Each of `files` comes with what it is, for people. Links are followed.
     """
     places = {Path(os.path.realpath(folder)): folder for folder in folders}
-    states = {_state(place): folder for place, folder in places.items()}
+    states = {file_key(place): folder for place, folder in places.items()}
     states.pop(None, None)
     apart: set[Path] = set()
     for what, file in files:
@@ -52,7 +53,7 @@ def check_apart(folders: Iterable[Path], files: Iterable[tuple[str, str | Path]]
         above = [place for place in (path, *path.parents) if place not in apart]
         for place in above:
             # Where capital letters count for nothing, or a disk is mounted twice, names differ.
-            folder = places.get(place) or (states.get(_state(place)) if states else None)
+            folder = places.get(place) or (states.get(file_key(place)) if states else None)
             if folder is not None:
                 raise OptionError(
                     f"{file}: {what} must not be the work folder {folder}, nor lie in it; choose "
@@ -152,12 +153,3 @@ def _names(path: Path) -> set[str]:
         return set(os.listdir(path))
     except FileNotFoundError:
         return set()
-
-
-def _state(path: Path) -> tuple[int, int] | None:
-    """What tells a folder from another, whatever it is called; None if it is not there."""
-    try:
-        state = path.stat()
-    except OSError:
-        return None
-    return state.st_dev, state.st_ino

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -40,20 +41,6 @@ _BAND_SAMPLES = 1 << 16
 """Samples of a picture that a CPU works on at once: what they need stays in its cache."""
 
 
-def _find_chroma(
-    lines: GuideLines,
-    luma: Tensor,
-    light: Tensor,
-    tone: Tone,
-    table: ChromaTable,
-    rows: slice,
-) -> Tensor:
-    """(Cb, Cr) (1, 2, h, w) in -0.5..0.5 for Y' 0..1 and its L*, both (1, 1, h, w), on these rows
-    of the chroma grid.
-    """
-    return table(luma, tone.applied(lines.ab(light, rows)))
-
-
 @torch.inference_mode()
 def chroma_at(
     colors: AbMap,
@@ -77,7 +64,7 @@ def chroma_at(
         codes = torch.from_numpy(luma[top : top + step].astype(np.int32)).to(device)
         band = normalize_luma(codes[None, None], bit_depth, full_range=True)
         light = lightness(band)
-        found = _find_chroma(lines, band, light, tone, table, slice(top, top + step))
+        found = table(band, tone.applied(lines.ab(light, slice(top, top + step))))
         result[:, top : top + step] = found[0].cpu().numpy()
     return result[0], result[1]
 
@@ -91,14 +78,6 @@ class _Started:
     """(2, h, w) int16 bit patterns of the codes inside the box, on the host."""
     done: torch.cuda.Event | None
     key: bool
-
-
-def _neutral_plane(layout: PixelLayout, size: tuple[int, int]) -> Luma:
-    """A chroma plane without colour for a picture of (height, width)."""
-    neutral = 1 << (layout.bit_depth - 1)
-    if layout.bit_depth == 8:
-        return np.full(layout.chroma_size(*size), neutral, np.uint8)
-    return np.full(layout.chroma_size(*size), neutral, np.uint16)
 
 
 class _Composer:
@@ -147,7 +126,7 @@ class _Composer:
             luma, light = self._look_up(sums[rows], divisor)
             if guide is not None:
                 light = self._look_up(guide[rows], divisor)[1]
-            found = _find_chroma(lines, luma, light, tone, self._table, rows)[0]
+            found = self._table(luma, tone.applied(lines.ab(light, rows)))[0]
             made[:, rows] = quantize_chroma(found, self._layout.bit_depth, self._full_range)
         if self._device.type != "cuda":
             return _Started(frame, made.cpu(), None, key)
@@ -211,9 +190,10 @@ class _Composer:
         layout, box = self._layout, self._box
         down, across = layout.subsampling
         top, left = box.top // down, box.left // across
+        size = layout.chroma_size(*self._size)
         planes: list[Luma] = []
         for codes in started.codes.numpy().view(np.uint16):
-            plane = _neutral_plane(layout, self._size)
+            plane = cast("Luma", np.full(size, 1 << (layout.bit_depth - 1), layout.dtype))
             plane[top : top + codes.shape[0], left : left + codes.shape[1]] = codes
             planes.append(plane)
         frame = started.frame

@@ -100,13 +100,15 @@ class FlowAverage:
         self._estimator = FlowEstimator(lightness_size, grid, settings)
         self._columns, self._rows = sampling_grid(*grid)
 
-    def moment(self, colors: AbMap | Uncolored) -> WeightedFrame:
+    def weighted_frame(self, colors: AbMap | Uncolored) -> WeightedFrame:
         """A frame, ready to be linked."""
         grid = grid_of(colors)
         light, color = reduced(colors.lightness, grid), None
         if isinstance(colors, AbMap):
-            sure = np.ones(grid, np.float32) if colors.confidence is None else colors.confidence
-            color = np.dstack([*colors.ab, sure, light]).astype(np.float32, copy=False)
+            confidence = (
+                np.ones(grid, np.float32) if colors.confidence is None else colors.confidence
+            )
+            color = np.dstack([*colors.ab, confidence, light]).astype(np.float32, copy=False)
         return WeightedFrame(light, color, self._estimator.prepare(colors.lightness))
 
     def link(self, first: WeightedFrame, second: WeightedFrame) -> None:
@@ -130,7 +132,7 @@ class FlowAverage:
             self._add(sums, weights, own.color.copy(), np.ones_like(weights))
         for step in (1, -1):
             chain: _Chain | None = None
-            met = False
+            has_color = False
             position = center
             while 0 <= position + step < len(window):
                 link = window[position if step > 0 else position - 1].onward
@@ -146,9 +148,9 @@ class FlowAverage:
                 other = _channel(seen, 3)
                 weight = chain.trust * likeness(own.lightness, other, chain.trust, tolerance)
                 weight *= np.float32(np.exp(-0.5 * (distance / spread) ** 2))
-                if own.color is None and not met:
+                if own.color is None and not has_color:
                     weight += np.float32(_LAST_RESORT * 0.5**distance)
-                met = True
+                has_color = True
                 self._add(sums, weights, seen, weight)
         if not weights.any():
             raise ValueError("no frame of the window has colour")
@@ -169,8 +171,10 @@ class FlowAverage:
     def _add(sums: FloatPlane, weights: FloatPlane, color: FloatPlane, weight: FloatPlane) -> None:
         """Add a colour (h, w, 4), which is used up, to the sums; ab weighed by confidence too."""
         weights += weight
-        sure = np.clip(_channel(color, 2), np.float32(1e-3), np.float32(1.0))
-        cv2.insertChannel(sure, color, 2)
-        sure *= weight
+        confidence = np.clip(_channel(color, 2), np.float32(1e-3), np.float32(1.0))
+        cv2.insertChannel(confidence, color, 2)
+        confidence *= weight
         # Whole pixels at once: channel by channel takes several times as long.
-        sums += cv2.multiply(color, cv2.merge((sure, sure, weight, np.zeros_like(weight))))
+        sums += cv2.multiply(
+            color, cv2.merge((confidence, confidence, weight, np.zeros_like(weight)))
+        )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -42,38 +42,12 @@ class SmoothSettings:
 
 
 @dataclass(slots=True, eq=False)
-class _Window(Generic[T]):
-    """The frames of one shot around the one that is settled next."""
-
-    radius: int
-    ahead: int
-    """Frames after it that have to be there, unless the shot ends."""
-    entries: deque[T]
-    waiting: int = 0
-    """Entries at the end that were not settled yet."""
-
-    def add(self, entry: T) -> bool:
-        """Take the next frame; whether one can be settled."""
-        self.entries.append(entry)
-        self.waiting += 1
-        return self.waiting > self.ahead
-
-    def settle(self) -> tuple[list[T], int]:
-        """Those around the next frame, and its place among them; forgets what is not needed."""
-        while len(self.entries) - self.waiting > self.radius:
-            self.entries.popleft()
-        center = len(self.entries) - self.waiting
-        self.waiting -= 1
-        return list(self.entries)[: center + self.ahead + 1], center
-
-
-@dataclass(slots=True, eq=False)
 class _Entry:
     """One frame on its way."""
 
     frame: Frame
     colors: AbMap | Uncolored
-    moment: WeightedFrame
+    weighted: WeightedFrame
 
 
 def smooth(
@@ -142,21 +116,34 @@ def _windows(
 ) -> Generator[tuple[list[T], int], None, None]:
     """For every item, in order, those of its shot around it and its place among them.
 
-    `join` is called once for each item and the one before it in the shot.
+    An item waits for the `ahead` after it, unless the shot ends. `join` is called once for each
+    item and the one before it in the shot.
     """
-    window: _Window[T] = _Window(radius, ahead, deque())
+    around: deque[T] = deque()
+    waiting = 0  # at the end of those around
+
+    def next_one() -> tuple[list[T], int]:
+        nonlocal waiting
+        while len(around) - waiting > radius:
+            around.popleft()
+        center = len(around) - waiting
+        waiting -= 1
+        return list(around)[: center + ahead + 1], center
+
     for item in items:
-        last = window.entries[-1] if window.entries else None
+        last = around[-1] if around else None
         if last is not None and shot_of(last) != shot_of(item):
-            while window.waiting:
-                yield window.settle()
-            window.entries.clear()
+            while waiting:
+                yield next_one()
+            around.clear()
         elif last is not None:
             join(last, item)
-        if window.add(item):
-            yield window.settle()
-    while window.waiting:
-        yield window.settle()
+        around.append(item)
+        waiting += 1
+        if waiting > ahead:
+            yield next_one()
+    while waiting:
+        yield next_one()
 
 
 def _flow_averages(
@@ -173,21 +160,21 @@ def _flow_averages(
             flow = flow or FlowAverage(*sizes, settings.flow)
             if flow.sizes != sizes:
                 raise ValueError(f"frame {frame.index} has another size than those before it")
-            yield _Entry(frame, colors, flow.moment(colors))
+            yield _Entry(frame, colors, flow.weighted_frame(colors))
 
     def link(first: _Entry, second: _Entry) -> None:
         assert flow is not None
-        flow.link(first.moment, second.moment)
+        flow.link(first.weighted, second.weighted)
 
     def averaged(
         items: Iterable[_Entry], radius: int, spread: float, join: Callable[[_Entry, _Entry], None]
     ) -> Generator[_Entry, None, None]:
-        for around, center in _windows(items, _shot_of, radius, radius, join):
+        for around, center in _windows(items, lambda entry: entry.frame.shot, radius, radius, join):
             assert flow is not None
-            moments = [entry.moment for entry in around]
-            color = flow.average(moments, center, spread, settings.tolerance)
+            window = [entry.weighted for entry in around]
+            color = flow.average(window, center, spread, settings.tolerance)
             entry = around[center]
-            yield replace(entry, moment=replace(entry.moment, color=color))
+            yield replace(entry, weighted=replace(entry.weighted, color=color))
 
     # With a stride the neighbours seen lie so far apart that fewer of them would not be an average.
     spread = max(settings.spread * stability, 0.5 * stride)
@@ -198,16 +185,12 @@ def _flow_averages(
         yield entry.frame, _field(entry)
 
 
-def _shot_of(entry: _Entry) -> int:
-    return entry.frame.shot
-
-
 def _field(entry: _Entry) -> AbMap:
-    color, colors = entry.moment.color, entry.colors
+    color, colors = entry.weighted.color, entry.colors
     assert color is not None
-    a, b, sure = np.ascontiguousarray(color[..., :3].transpose(2, 0, 1))
+    a, b, confidence = np.ascontiguousarray(color[..., :3].transpose(2, 0, 1))
     stated = isinstance(colors, Uncolored) or colors.confidence is not None
-    return AbMap(colors.index, np.stack([a, b]), colors.lightness, sure if stated else None)
+    return AbMap(colors.index, np.stack([a, b]), colors.lightness, confidence if stated else None)
 
 
 def _moving_averages(

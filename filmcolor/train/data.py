@@ -9,7 +9,6 @@ import fnmatch
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from pathlib import Path
 from typing import Generic, TypeVar, overload
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from filmcolor.errors import MediaError
 from filmcolor.evaluate.coloring import Photo
+from filmcolor.hashing import blake2
 from filmcolor.train.photo_index import GREY_SPREAD, channel_spread, decode_photo
 from filmcolor.train.photo_stores import FilmFrames, PhotoStore, open_stores
 
@@ -208,7 +208,7 @@ class _Lookup:
 
     def digest(self, numbers: NDArray[np.int64]) -> str:
         """Of names and sizes in bytes."""
-        summary = blake2b(digest_size=16)
+        summary = blake2()
         for store, start, stop in zip(self.stores, self.starts, self.starts[1:], strict=False):
             rows = numbers[slice(*np.searchsorted(numbers, (start, stop)))] - start
             index = store.index

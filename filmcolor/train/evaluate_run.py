@@ -12,6 +12,7 @@ from typing import Any, cast
 from filmcolor.evaluate.coloring import Photo
 from filmcolor.evaluate.enlarging import EnlargeReport, evaluate_enlarging
 from filmcolor.evaluate.report import SATURATIONS, PhotoReport, evaluate_photos, spread_indices
+from filmcolor.events import Evaluated
 from filmcolor.models.adapter import TrainAdapter
 from filmcolor.models.base import Generator, Upscaler
 from filmcolor.models.card import ModelCard
@@ -20,7 +21,6 @@ from filmcolor.models.registry import build_adapter, build_network
 from filmcolor.train.crops import CropSource
 from filmcolor.train.data import PhotoSet
 from filmcolor.train.degrade import worn_half
-from filmcolor.train.events import Evaluated
 from filmcolor.train.run_folder import RunFolder
 from filmcolor.train.shown import shown_pictures
 from filmcolor.train.trainer import Trainer

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from filmcolor.errors import JobError
+from filmcolor.events import StepReport
 from filmcolor.train.crops import CropSettings, CropSource
 from filmcolor.train.schedule import Schedule, phase_at
 from filmcolor.train.trainer import Trainer
@@ -23,24 +24,6 @@ from filmcolor.train.workers import Workers
 
 REPORT_STEPS = 25
 """Steps from one report to the next."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepReport:
-    """Means since the last report."""
-
-    step: int
-    epoch: float
-    phase: str
-    progress: float
-    losses: Mapping[str, float]
-    """Unweighted terms of the generator's loss, and `discriminator`."""
-    rate: float
-    """Learning rate of the generator (its decoder) now."""
-    images_per_second: float
-    """Of all processes together."""
-    data_share: float
-    """Share of the time spent on waiting for crops."""
 
 
 @dataclass(slots=True)

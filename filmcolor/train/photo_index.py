@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 
 import cv2
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from filmcolor.errors import MediaError
 from filmcolor.evaluate.coloring import Photo, reduce_photo
+from filmcolor.hashing import digest
 from filmcolor.media.partfile import write_bytes
 
 GREY_SPREAD = 1.0
@@ -180,7 +180,7 @@ def index_path(source: Path) -> Path:
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     if not os.path.isabs(cache):  # a user without a home, as a container may have
         return beside
-    name = blake2b(os.fsencode(os.path.abspath(source)), digest_size=16).hexdigest()
+    name = digest(os.fsencode(os.path.abspath(source)))
     return Path(cache) / "filmcolor" / "pictures" / f"{name}.index"
 
 

@@ -12,7 +12,6 @@ import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from filmcolor.errors import MediaError
 from filmcolor.evaluate.coloring import reduce_photo
+from filmcolor.hashing import digest
 from filmcolor.media.partfile import PartFile
 from filmcolor.train.photo_index import (
     PhotoIndex,
@@ -276,7 +276,7 @@ def _film_stores(
 
 
 def _digest(film: Path) -> str:
-    return blake2b(os.fsencode(os.path.abspath(film)), digest_size=4).hexdigest()
+    return digest(os.fsencode(os.path.abspath(film)), 4)
 
 
 def _encoded_frames(

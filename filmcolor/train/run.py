@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,16 +17,17 @@ import torch
 
 from filmcolor.errors import OptionError
 from filmcolor.evaluate.report import spread_indices
+from filmcolor.events import Event, StepReport, TrainFinished, TrainStarted
 from filmcolor.models.card import ModelCard
 from filmcolor.models.device import resolve_device
 from filmcolor.options import TrainOptions
+from filmcolor.throttle import Throttle
 from filmcolor.train.build import build_trainer, resolve_recipe, teacher_of
 from filmcolor.train.card import first_card
 from filmcolor.train.crops import CropSettings, CropSource, large_enough
 from filmcolor.train.data import PhotoSet, repeat_palest
 from filmcolor.train.evaluate_run import evaluate_run, save_checkpoint
-from filmcolor.train.events import TrainEvent, TrainFinished, TrainStarted
-from filmcolor.train.loop import REPORT_STEPS, StepReport, train
+from filmcolor.train.loop import REPORT_STEPS, train
 from filmcolor.train.recipes import Recipe
 from filmcolor.train.run_data import DataRecord, absolute_paths, load_run_data
 from filmcolor.train.run_folder import RunFolder
@@ -47,7 +47,7 @@ def train_run(
     *,
     command: Sequence[str] = (),
     stop: Callable[[], bool] = lambda: False,
-) -> Iterator[TrainEvent]:
+) -> Iterator[Event]:
     """Begin a run in folder `output` on pictures from `sources`, and train to its end.
 
     Raises the errors of `load_photos`, `OptionError` for what does not fit together, and
@@ -85,7 +85,7 @@ def resume_run(
     device_name: str | None = None,
     data_changed: bool = False,
     stop: Callable[[], bool] = lambda: False,
-) -> Iterator[TrainEvent]:
+) -> Iterator[Event]:
     """Go on with the run in folder `output`, exactly where its last state was saved.
 
     `length` gives it another length (see `Schedule`), from now on, `recipe_name` is what the caller
@@ -224,7 +224,7 @@ def _drive(
     data: _Data,
     options: TrainOptions,
     stop: Callable[[], bool],
-) -> Iterator[TrainEvent]:
+) -> Iterator[Event]:
     """Train, save and evaluate; the first of several processes writes and reports."""
     at, recipe, leads = trainer.state, trainer.recipe, trainer.workers.rank == 0
     if _is_over(schedule, at):
@@ -249,7 +249,7 @@ def _drive(
             is_upscaler=trainer.generator.descriptor.is_upscaler,
         )
     log = _open_tensorboard(folder, options) if leads else None
-    saved, saved_step = time.monotonic(), at.step
+    is_save_due, saved_step = Throttle(_SAVE_SECONDS), at.step
     for report in train(trainer, data.source, schedule, stop=stop):
         if not leads:
             continue
@@ -269,11 +269,12 @@ def _drive(
                 log.add_scalar("val/psnr_gain", event.report.psnr_gain, event.step)
             yield event
             save_state(trainer, card, schedule, folder.state)
-            saved, saved_step = time.monotonic(), at.step
-        elif time.monotonic() - saved > _SAVE_SECONDS:
+            is_save_due.restart()
+            saved_step = at.step
+        elif is_save_due():
             save_state(trainer, card, schedule, folder.state)
             save_checkpoint(trainer, card, data.source, folder.last)
-            saved, saved_step = time.monotonic(), at.step
+            saved_step = at.step
     if leads and at.step > saved_step:  # stopped, maybe by a word that only another process got
         save_state(trainer, card, schedule, folder.state)
         save_checkpoint(trainer, card, data.source, folder.last)

@@ -6,46 +6,40 @@ events, as the pipeline does. It needs no model and no torch.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Generator
 from dataclasses import replace
 from fractions import Fraction
 
 from filmcolor.errors import OptionError
+from filmcolor.events import Compared, Notice
+from filmcolor.media.open import PIPE, media_errors, open_source
+from filmcolor.media.partfile import is_same_file
 from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.media.read.open import PIPE, media_errors, open_source
-from filmcolor.media.read.probe import enlarged_tags
-from filmcolor.media.streams import plan_streams, survey_streams
 from filmcolor.media.timebase import MATROSKA_TIME_BASE
 from filmcolor.media.write.containers import Container, container_of
 from filmcolor.media.write.encoders import ENCODERS
+from filmcolor.media.write.plan_output import enlarged_tags
+from filmcolor.media.write.streams import plan_streams, survey_streams
 from filmcolor.options import VerifyOptions
-from filmcolor.types import ColorTags, Notice, Progress, VideoInfo
+from filmcolor.throttle import Throttle
+from filmcolor.types import ColorTags, VideoInfo
 from filmcolor.verify.film import FilmComparison, FilmSpan, Watcher
 from filmcolor.verify.findings import Findings, VerifyReport
-from filmcolor.verify.packets import Part, StreamPair, compare_packets
-from filmcolor.verify.streams import (
-    LABEL_GREY,
-    compare_chapters,
-    compare_covers,
-    compare_tags,
-    has_packets,
-    pair_streams,
-)
+from filmcolor.verify.packets import Part, compare_packets
+from filmcolor.verify.streams import LABEL_GREY, HeaderComparison
 from filmcolor.verify.tally import whole_factor
 
-_REPORT_SECONDS = 0.2
 _LARGEST = 4
 """Times as many rows and columns that `filmcolor run --upscale` makes at most."""
 
 
 def verify_film(
     source: str, result: str, options: VerifyOptions, watch: Watcher | None = None
-) -> Generator[Notice | Progress, None, VerifyReport]:
+) -> Generator[Notice | Compared, None, VerifyReport]:
     """Compare the film `result` with the `source` that it was made from.
 
-    Yields what the reader of the source has to say and `Progress` a few times a second, in frames
+    Yields what the reader of the source has to say and `Compared` a few times a second, in frames
     of the source; returns what was found. `watch` is shown every pair of frames. Raises
     `FilmcolorError` where one of the two cannot be read at all, or where the source cannot be
     decoded.
@@ -54,12 +48,14 @@ def verify_film(
     started = time.monotonic()
     findings = Findings()
     with FilmReader(source) as before, FilmReader(result) as after:
-        told = before.notices
-        yield from told
+        seen_notices = before.notices
+        yield from seen_notices
         container = _container(result)
         factor = whole_factor(before.info, after.info)
         if factor is None or factor > _LARGEST:
-            findings.fault("size", _sizes(before.info, after.info))
+            old, new = (f"{each.width}x{each.height}" for each in (before.info, after.info))
+            text = f"the picture is {new}, the source's {old}: nothing else was compared"
+            findings.fault("size", text)
             return _report(source, result, None, findings, started)
         if factor > 1:
             findings.note(
@@ -68,21 +64,22 @@ def verify_film(
             )
             if any(LABEL_GREY in text for text in after.info.metadata.values()):
                 options = replace(options, expect_color=False)
-        strict = replace(options, lossless=options.lossless or _is_lossless(after.info.codec))
+        always_lossless = {each.library for each in ENCODERS.values() if each.always_lossless}
+        is_lossless = options.lossless or after.info.codec in always_lossless
+        strict = replace(options, lossless=is_lossless)
         comparison = FilmComparison(
             before, after, strict, findings, exact_times=container.exact_times, watch=watch
         )
         total = before.info.expected_frames(options.start_seconds, options.duration_seconds)
-        reported = started
+        is_due = Throttle()
         for done in comparison.run():
-            if time.monotonic() - reported > _REPORT_SECONDS:
-                reported = time.monotonic()
-                yield Progress(done, total, {})
+            if is_due():
+                yield Compared(done, total)
         span = comparison.span
         if span is None:
             raise ValueError("the comparison has not ended")
-        yield Progress(span.frames, span.frames, {})
-        yield from before.notices[len(told) :]
+        yield Compared(span.frames, span.frames)
+        yield from before.notices[len(seen_notices) :]
         if span.picture.is_other_film:
             return _report(source, result, span, findings, started)
         _compare_pictures(before.info, after.info, options, findings)
@@ -95,7 +92,7 @@ def check_names(source: str, result: str) -> None:
     """Raise `OptionError` for names that cannot be a film and its result."""
     if PIPE in (source, result):
         raise OptionError("-: verify compares two files; a pipe cannot be read twice")
-    if os.path.exists(source) and os.path.exists(result) and os.path.samefile(source, result):
+    if is_same_file(source, result):
         raise OptionError(f"{result}: is the source itself; name the source and its result")
 
 
@@ -109,18 +106,6 @@ def _container(result: str) -> Container:
         return found
 
 
-def _is_lossless(codec: str) -> bool:
-    """Whether the codec has no lossy mode."""
-    return any(each.always_lossless and each.library == codec for each in ENCODERS.values())
-
-
-def _sizes(before: VideoInfo, after: VideoInfo) -> str:
-    return (
-        f"the picture is {after.width}x{after.height}, the source's "
-        f"{before.width}x{before.height}: nothing else was compared"
-    )
-
-
 def _compare_pictures(
     before: VideoInfo, after: VideoInfo, options: VerifyOptions, findings: Findings
 ) -> None:
@@ -129,7 +114,7 @@ def _compare_pictures(
         shapes = (each.sample_aspect_ratio for each in (before, after))
         old, new = (f"{shape.numerator}:{shape.denominator}" for shape in shapes)
         findings.fault("shape", f"the shape of the pixels {old} has become {new}")
-    if (before.rotation, _matrix(before)) != (after.rotation, _matrix(after)):
+    if (before.rotation, before.display_matrix) != (after.rotation, after.display_matrix):
         findings.fault(
             "rotation",
             f"the rotation of {before.rotation} degrees has become {after.rotation} degrees",
@@ -153,11 +138,6 @@ def _compare_pictures(
         )
 
 
-def _matrix(info: VideoInfo) -> tuple[int, ...] | None:
-    """The display matrix, if it does more than the rotation says."""
-    return info.display_matrix if info.rotation or info.display_matrix else None
-
-
 def _tag_pairs(before: ColorTags, after: ColorTags) -> list[tuple[str, object, object]]:
     """(name, code of the source, code of the result); an untagged range is a limited one."""
     ranges = {True: "full", False: "limited", None: "limited"}
@@ -177,45 +157,28 @@ def _compare_rest(
     span: FilmSpan,
     options: VerifyOptions,
     findings: Findings,
-) -> Generator[Notice | Progress, None, None]:
+) -> Generator[Notice | Compared, None, None]:
     """Compare everything but the picture."""
-    is_part, length = bool(options.start_seconds), options.duration_seconds
+    length = options.duration_seconds
     part = Part(
         offset=span.offset,
-        first=span.first if is_part else None,
+        first=span.first if options.start_seconds else None,
         last=None if length is None else span.first + length,
         end=None if length is None else span.end,
     )
     with media_errors(source):
-        pairs = _pairs(source, result, films, container, part, options, findings)
+        with open_source(source) as before:
+            survey = survey_streams(before, films[0])
+            plan = plan_streams(before, films[0], container, survey)
+        with open_source(source) as before, open_source(result) as after:
+            headers = HeaderComparison(before, after, films, container, plan, part, findings)
+            pairs = headers.compare()
     if not pairs:
         return
     tolerance = Fraction(0) if container.exact_times else MATROSKA_TIME_BASE
     with open_source(source) as before, open_source(result) as after:
         for _ in compare_packets(before, after, pairs, part, findings, tolerance=tolerance):
-            yield Progress(span.frames, span.frames, {})
-
-
-def _pairs(
-    source: str,
-    result: str,
-    films: tuple[int, int],
-    container: Container,
-    part: Part,
-    options: VerifyOptions,
-    findings: Findings,
-) -> list[StreamPair]:
-    """Compare what the headers state; the pairs of streams whose packets are to be compared."""
-    with open_source(source) as before, open_source(result) as after:
-        survey = survey_streams(before, films[0])
-        plan = plan_streams(before, films[0], container, survey)
-    with open_source(source) as before, open_source(result) as after:
-        pairs = pair_streams(before, after, films[1], container, plan, findings)
-        compare_chapters(before, after, container, part, findings)
-        is_part = bool(options.start_seconds)
-        compare_tags(before, after, films, container, plan, findings, is_part=is_part)
-        compare_covers(before, after, pairs, findings)
-        return [each for each in pairs if has_packets(before, each)]
+            yield Compared(span.frames, span.frames)
 
 
 def _report(

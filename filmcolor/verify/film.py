@@ -15,8 +15,7 @@ from fractions import Fraction
 
 from filmcolor.errors import MediaError
 from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.media.timebase import MATROSKA_TIME_BASE, round_half_up
-from filmcolor.media.write.output_plan import FALLBACK_RATE
+from filmcolor.media.timebase import MATROSKA_TIME_BASE, frame_ticks, round_half_up
 from filmcolor.options import VerifyOptions
 from filmcolor.prefetch import prefetch
 from filmcolor.types import Frame
@@ -138,7 +137,7 @@ class FilmComparison:
                 yield wanted.index + 1
         while not self._tally.is_other_film and result.peek() is not None:
             self._added(result, 1)
-        lasts = last.duration or step or self._nominal
+        lasts = last.duration or step or frame_ticks(self._source.rate, self._source.time_base)
         self._check_last(last, lasts)
         base = self._source.time_base
         self.span = FilmSpan(
@@ -148,10 +147,6 @@ class FilmComparison:
             offset=self._offset,
             picture=self._tally.end(self._findings),
         )
-
-    @property
-    def _nominal(self) -> int:
-        return max(1, round(1 / ((self._source.rate or FALLBACK_RATE) * self._source.time_base)))
 
     def _settle_offset(self, source: _Line, head: Frame) -> None:
         """The constant that is added to all times: what the result's first frame shows.
@@ -200,8 +195,8 @@ class FilmComparison:
             self._missing(source, 1)
             return True
         late, difference = self._late(wanted, found), self._tally.compare(wanted, found)
-        is_alike = self._tally.judge.is_alike(difference)
-        if late or not is_alike:
+        can_be_same = self._tally.limits.can_be_same(difference)
+        if late or not can_be_same:
             for ahead in range(1, _AHEAD):
                 if self._explains(source, result, missing=ahead):
                     self._missing(source, ahead)
@@ -209,7 +204,7 @@ class FilmComparison:
                 if self._explains(source, result, added=ahead):
                     self._added(result, ahead)
                     return False
-            if not is_alike and self._lies_beyond(late, source, result):
+            if not can_be_same and self._lies_beyond(late, source, result):
                 if late > 0:
                     self._missing(source, 1)
                 else:
@@ -234,7 +229,7 @@ class FilmComparison:
         as it fits no worse than without. If not, the frames from here on have been moved: then
         several must fit twice as well as without. A frame that is merely coded badly is no reason.
         """
-        alike = self._tally.judge.is_alike
+        alike = self._tally.limits.can_be_same
         for step in range(_CONFIRMED):
             wanted, found = source.peek(missing + step), result.peek(added + step)
             first, other = source.peek(step), result.peek(step)

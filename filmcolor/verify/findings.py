@@ -5,9 +5,12 @@ Words only; it opens nothing and prints nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
+
+from filmcolor.events import Event
 
 Severity = Literal["fault", "note"]
 """A promise that does not hold, or something that is said and allowed."""
@@ -34,8 +37,10 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Event):
     """All that was found of one kind."""
+
+    json_name = "finding"
 
     kind: str
     """One of a few words, for programs: "frame missing", "luma", "packet changed"."""
@@ -86,17 +91,19 @@ class Findings:
 
     def _add(self, finding: Finding) -> None:
         key = finding.kind, finding.text
-        known = self._found.get(key)
-        if known is None:
+        before = self._found.get(key)
+        if before is None:
             self._found[key] = finding
             return
-        places = (*known.places, *finding.places)[:_NAMED]
-        self._found[key] = replace(known, places=places, count=known.count + 1)
+        places = (*before.places, *finding.places)[:_NAMED]
+        self._found[key] = replace(before, places=places, count=before.count + 1)
 
 
 @dataclass(frozen=True, slots=True)
-class VerifyReport:
+class VerifyReport(Event):
     """What a whole comparison has shown."""
+
+    json_name = "verified"
 
     source: str
     result: str
@@ -116,3 +123,11 @@ class VerifyReport:
     def holds(self) -> bool:
         """Whether everything that filmcolor promises is kept."""
         return not any(finding.severity == "fault" for finding in self.findings)
+
+    def objects(self) -> Iterator[dict[str, Any]]:
+        """Every finding, then the verdict and the measures."""
+        for finding in self.findings:
+            yield from finding.objects()
+        (values,) = super(VerifyReport, self).objects()
+        del values["source"], values["findings"]
+        yield {**values, "holds": self.holds}

@@ -19,9 +19,9 @@ from av.packet import Packet
 from av.stream import Discard, Stream
 from av.subtitles.stream import SubtitleStream
 
-from filmcolor.media.read.open import film_stream, media_errors
-from filmcolor.media.read.splices import StraightPackets
-from filmcolor.media.streams import StreamPlan, codec_name, is_shown_until_next, packet_time
+from filmcolor.media.open import film_stream, media_errors
+from filmcolor.media.straight_packets import StraightPackets
+from filmcolor.media.write.streams import StreamPlan, codec_name, is_shown_until_next, packet_time
 from filmcolor.media.write.subtitles import SubtitleConverter, trial_converter
 from filmcolor.verify.findings import Findings, Place
 
@@ -125,7 +125,8 @@ class _Reader:
             return
         yield from self._still_shown()
         if self._part is not None:
-            span = self._within(seconds, seconds + lasts, _decode_seconds(packet, seconds))
+            decoded = _decode_seconds(packet, seconds)
+            span = self._within(self._part, seconds, seconds + lasts, decoded)
             if span is None:
                 return
             seconds, lasts = span[0], span[1] - span[0]
@@ -166,12 +167,9 @@ class _Reader:
                 yield _item(begin, Fraction(0), piece)
 
     def _within(
-        self, start: Fraction, stop: Fraction, decoded: Fraction
+        self, part: Part, start: Fraction, stop: Fraction, decoded: Fraction
     ) -> tuple[Fraction, Fraction] | None:
         """What of start..stop lies in the part; None if it is left out."""
-        part = self._part
-        if part is None:
-            return start, stop
         if part.end is not None and decoded >= part.end:
             return None
         if not self._is_text:
@@ -226,38 +224,34 @@ class _Match:
         """Compare what can be compared; two of each are held to see which one is missing."""
         wanted, found = self.wanted, self.found
         while wanted and found and (final or (len(wanted) > 1 and len(found) > 1)):
-            self._compare(wanted, found)
-        if final:
-            while wanted:
-                self._fault("missing", "missing from the result", wanted.popleft().seconds)
-            while found:
-                self._fault("added", "not in the source", found.popleft().seconds - self.offset)
+            self._compare(wanted[0], found[0])
+        while final and wanted:
+            self._drop_missing()
+        while final and found:
+            self._drop_added()
 
-    def _compare(self, wanted: deque[_Item], found: deque[_Item]) -> None:
-        first, other = wanted[0], found[0]
+    def _compare(self, first: _Item, other: _Item) -> None:
         late = other.seconds - first.seconds - self.offset
-        if first.digest == other.digest:
-            self._check_times(first, other, late)
-        elif len(wanted) > 1 and wanted[1].digest == other.digest:
-            self._fault("missing", "missing from the result", first.seconds)
-            wanted.popleft()
-            return
-        elif len(found) > 1 and found[1].digest == first.digest:
-            self._fault("added", "not in the source", other.seconds - self.offset)
-            found.popleft()
-            return
-        elif late - self.shift > self.tolerance:
-            self._fault("missing", "missing from the result", first.seconds)
-            wanted.popleft()
-            return
-        elif late - self.shift < -self.tolerance:
-            self._fault("added", "not in the source", other.seconds - self.offset)
-            found.popleft()
-            return
+        is_equal = first.digest == other.digest
+        follows = len(self.wanted) > 1 and self.wanted[1].digest == other.digest
+        precedes = len(self.found) > 1 and self.found[1].digest == first.digest
+        if not is_equal and (follows or (not precedes and late - self.shift > self.tolerance)):
+            self._drop_missing()
+        elif not is_equal and (precedes or late - self.shift < -self.tolerance):
+            self._drop_added()
         else:
-            self._fault("changed", "with other bytes", first.seconds)
-        wanted.popleft()
-        found.popleft()
+            if is_equal:
+                self._check_times(first, other, late)
+            else:
+                self._fault("changed", "with other bytes", first.seconds)
+            self.wanted.popleft()
+            self.found.popleft()
+
+    def _drop_missing(self) -> None:
+        self._fault("missing", "missing from the result", self.wanted.popleft().seconds)
+
+    def _drop_added(self) -> None:
+        self._fault("added", "not in the source", self.found.popleft().seconds - self.offset)
 
     def _check_times(self, first: _Item, other: _Item, late: Fraction) -> None:
         self.shift = late if abs(late) > self.tolerance else Fraction(0)

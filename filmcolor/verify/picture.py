@@ -15,6 +15,7 @@ from typing import cast
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from filmcolor.types import FloatPlane, Luma
 from filmcolor.verify.findings import Place
@@ -88,7 +89,7 @@ class Difference:
     @property
     def psnr(self) -> float:
         """Of the block that fits least, dB."""
-        return _psnr(self.square)
+        return 10.0 * math.log10(255.0**2 / self.square) if self.square > 0 else math.inf
 
     @property
     def words(self) -> str:
@@ -98,10 +99,6 @@ class Difference:
             return f"the block at x {x}, y {y} is off by {self.mean:.1f} of 255 codes"
         x, y = self.square_at
         return f"the block at x {x}, y {y} fits to {self.psnr:.1f} dB only"
-
-
-def _psnr(square: float) -> float:
-    return 10.0 * math.log10(255.0**2 / square) if square > 0 else math.inf
 
 
 EQUAL = Difference(True)
@@ -142,28 +139,10 @@ def brought_down(luma: Luma, factor: int) -> Luma:
 
     Keys' cubic kernel, a = -0.5, widened by the factor; at the rim by what of it is there.
     """
-    rows = _reduced(luma.astype(np.float32), factor)
-    plane = _reduced(np.ascontiguousarray(rows.T), factor).T
+    plane = Image.fromarray(luma.astype(np.float32))
+    small = plane.resize((plane.width // factor, plane.height // factor), Image.Resampling.BICUBIC)
     most = np.iinfo(luma.dtype).max
-    return cast("Luma", np.clip(np.rint(plane), 0, most).astype(luma.dtype))
-
-
-def _reduced(plane: FloatPlane, factor: int) -> FloatPlane:
-    """(factor H, W) to (H, W)."""
-    height = plane.shape[0] // factor
-    first = np.arange(height) * factor + factor // 2 - 2 * factor
-    taps = first[:, None] + np.arange(4 * factor + factor % 2)
-    distance = np.abs((taps + 0.5) / factor - 0.5 - np.arange(height)[:, None])
-    near = 1.5 * distance**3 - 2.5 * distance**2 + 1
-    far = -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2
-    weights = np.where(distance < 1, near, np.where(distance < 2, far, 0.0))
-    weights *= (taps >= 0) & (taps < plane.shape[0])
-    weights /= weights.sum(axis=1, keepdims=True)
-    taps = taps.clip(0, plane.shape[0] - 1)
-    made = np.zeros((height, plane.shape[1]), np.float32)
-    for tap, weight in zip(taps.T, weights.T.astype(np.float32), strict=True):
-        made += weight[:, None] * plane[tap]
-    return made
+    return cast("Luma", np.clip(np.rint(np.asarray(small)), 0, most).astype(luma.dtype))
 
 
 def is_textured(luma: Luma) -> bool:
@@ -173,17 +152,17 @@ def is_textured(luma: Luma) -> bool:
     return float(np.mean(luma[:, 1:] != luma[:, :-1])) > _TEXTURED
 
 
-class LumaJudge:
+class LumaLimits:
     """Tells which frames are farther from the source than their codec can have made them.
 
     How far a block may be off depends on how coarsely the film is coded around its frame, so a
-    frame is judged when some more have been seen. `give` and `rest` yield what does not pass, as
+    frame is judged when some more have been seen. `add` and `rest` yield what does not pass, as
     (place, difference).
     """
 
     def __init__(self) -> None:
         self._window: deque[tuple[Place, Difference]] = deque()
-        self._judged = 0
+        self._passed = 0
 
     @property
     def typical_rms(self) -> float:
@@ -192,31 +171,31 @@ class LumaJudge:
             return _UNKNOWN_RMS
         return float(np.median([difference.rms for _, difference in self._window]))
 
-    def is_alike(self, difference: Difference) -> bool:
+    def can_be_same(self, difference: Difference) -> bool:
         """Whether two frames can be one and the same, as the film is coded here."""
         typical = self.typical_rms
         if typical == 0.0:
             return difference.is_exact
         return difference.rms <= max(_ALIKE_TIMES * typical, _ALIKE_CODES)
 
-    def give(self, place: Place, difference: Difference) -> list[tuple[Place, Difference]]:
+    def add(self, place: Place, difference: Difference) -> list[tuple[Place, Difference]]:
         """Take the next frame; what can be judged now and does not pass."""
         self._window.append((place, difference))
         if len(self._window) > 2 * _REACH + 1:
             self._window.popleft()
-            self._judged -= 1
-        return self._judge() if len(self._window) - self._judged > _REACH else []
+            self._passed -= 1
+        return self._next_failure() if len(self._window) - self._passed > _REACH else []
 
     def rest(self) -> list[tuple[Place, Difference]]:
         """What does not pass of the last frames."""
         found = []
-        while self._judged < len(self._window):
-            found += self._judge()
+        while self._passed < len(self._window):
+            found += self._next_failure()
         return found
 
-    def _judge(self) -> list[tuple[Place, Difference]]:
-        at = self._judged
-        self._judged += 1
+    def _next_failure(self) -> list[tuple[Place, Difference]]:
+        at = self._passed
+        self._passed += 1
         near = [difference for _, difference in self._window]
         near = near[max(0, at - _REACH) : at + _REACH + 1]
         rms = _usual(difference.rms for difference in near)

@@ -15,7 +15,7 @@ from filmcolor.verify.findings import Findings, Place
 from filmcolor.verify.picture import (
     EQUAL,
     Difference,
-    LumaJudge,
+    LumaLimits,
     brought_down,
     can_have_color,
     compare_luma,
@@ -57,7 +57,7 @@ class PictureTally:
 
     def __init__(self, source: VideoInfo, result: VideoInfo, options: VerifyOptions) -> None:
         """`options.lossless`: every code has to be equal; else only if the film turns out so."""
-        self.judge = LumaJudge()
+        self.limits = LumaLimits()
         self._source, self._result = source, result
         self._factor = whole_factor(source, result) or 1
         self._options = options
@@ -82,10 +82,13 @@ class PictureTally:
     def add(self, wanted: Frame, found: Frame, difference: Difference) -> None:
         """Take a pair that belongs together."""
         self._pairs += 1
-        if self._factor > 1:
-            self._add_enlarged(wanted, difference)
         self._unrelated += not difference.is_related
         seconds = wanted.pts * self._source.time_base
+        if self._factor > 1 and difference.absolute > TRUE_CODES:
+            # What is promised of a frame that was enlarged, and not coded with loss.
+            detail = f"off by {difference.absolute:.2f} of 255 codes on average"
+            place = Place(seconds, wanted.index, detail)
+            self._untrue.fault("luma", "brought back down, it is not the source", place)
         if not difference.is_exact:
             place = Place(seconds, wanted.index, difference.words)
             self._changed.fault("luma", "luma changed", place)
@@ -94,7 +97,7 @@ class PictureTally:
             self._busy_inexact += not difference.is_exact
         self._worst = max(self._worst, difference, key=lambda each: each.square)
         self._worst_mean = max(self._worst_mean, difference.mean)
-        self._blame(self.judge.give(Place(seconds, wanted.index), difference))
+        self._blame(self.limits.add(Place(seconds, wanted.index), difference))
         self._look_for_color(wanted, found, Place(seconds, wanted.index))
 
     @property
@@ -104,7 +107,7 @@ class PictureTally:
 
     def end(self, findings: Findings) -> PictureVerdict:
         """Say what was found, into `findings`."""
-        self._blame(self.judge.rest())
+        self._blame(self.limits.rest())
         is_lossless = self._options.lossless or self._busy_exact > self._busy_inexact
         is_exact = is_lossless and self._factor == 1
         if self._mostly_unrelated:
@@ -127,13 +130,6 @@ class PictureTally:
     @property
     def _mostly_unrelated(self) -> bool:
         return self._unrelated >= max(1.0, _STRANGERS * self._pairs)
-
-    def _add_enlarged(self, wanted: Frame, difference: Difference) -> None:
-        """Hold a frame that was enlarged, and not coded with loss, to what is promised of it."""
-        if difference.absolute > TRUE_CODES:
-            detail = f"off by {difference.absolute:.2f} of 255 codes on average"
-            place = Place(wanted.pts * self._source.time_base, wanted.index, detail)
-            self._untrue.fault("luma", "brought back down, it is not the source", place)
 
     def _blame(self, failed: list[tuple[Place, Difference]]) -> None:
         for place, difference in failed:

@@ -1,4 +1,4 @@
-"""Two films in one picture, to be looked at: divided by a line, wiped, or side by side.
+"""Two films in one picture: divided by a line, wiped, or side by side.
 
 decode both -> the second in the first one's pixels, at its times -> joined -> encode
 
@@ -29,33 +29,23 @@ from filmcolor.color import (
     resolve_tags,
 )
 from filmcolor.errors import OptionError
-from filmcolor.media.places import is_same_file
+from filmcolor.events import Event, Finished, Notice, Progress, Started
+from filmcolor.media.open import PIPE
+from filmcolor.media.partfile import is_same_file
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.media.read.probe import refuse_hdr
 from filmcolor.media.timebase import MATROSKA_TIME_BASE
 from filmcolor.media.write.film_writer import FilmWriter, plan_output
-from filmcolor.media.write.output_plan import PIPE
 from filmcolor.options import CompareMode, CompareOptions
 from filmcolor.prefetch import prefetch
-from filmcolor.types import (
-    ColorFrame,
-    Event,
-    Finished,
-    FloatPlane,
-    Frame,
-    Luma,
-    Notice,
-    Progress,
-    Started,
-    VideoInfo,
-)
-from filmcolor.visual.rgb import PictureMaker
+from filmcolor.throttle import Throttle
+from filmcolor.types import ColorFrame, Frame, Luma, VideoInfo
+from filmcolor.visual.rgb import PictureMaker, resized
 from filmcolor.visual.side_by_side import with_neutral_chroma
 
 Planes = tuple[Luma, Luma, Luma]
 """Y, Cb and Cr."""
 
-_REPORT_SECONDS = 0.2
 _LEAD_SECONDS = 1
 """How much earlier than the part the second film is read: containers round times."""
 _WHITE = 0.92
@@ -99,7 +89,7 @@ def compare_films(
         total = info.expected_frames(run.start_seconds, run.duration_seconds)
         yield Started(first, target, "", "", f"{output.summary}, beside {second}", total)
         label = f"{Path(first).name} beside {Path(second).name}, by filmcolor {__version__}"
-        done, reported = 0, time.monotonic()
+        done, is_due = 0, Throttle()
         frames = reader.frames(
             start_seconds=run.start_seconds,
             duration_seconds=run.duration_seconds,
@@ -114,11 +104,10 @@ def compare_films(
             for frame in lefts:
                 seconds = (frame.pts - origin) * info.time_base
                 right = convert(rights.at(seconds))
-                moment = float(seconds - (run.start_seconds or 0))
-                writer.write(joint.frame(frame, right, moment))
+                since_start = float(seconds - (run.start_seconds or 0))
+                writer.write(joint.frame(frame, right, since_start))
                 done += 1
-                if time.monotonic() - reported > _REPORT_SECONDS:
-                    reported = time.monotonic()
+                if is_due():
                     yield Progress(done, total, {})
             writer.finish()
             if rights.late > MATROSKA_TIME_BASE:
@@ -224,9 +213,12 @@ class _Joint:
 def _converter(info: VideoInfo, first: VideoInfo) -> Callable[[Frame], Planes]:
     """What brings a film's frames to the first film's size, layout and colour tags."""
     layout, tags = first.layout.colored, resolve_tags(first.tags, first.height)
-    own = resolve_tags(info.tags, info.height)
+    its_tags = resolve_tags(info.tags, info.height)
     same_size = (info.width, info.height) == (first.width, first.height)
-    same_codes = (own.matrix, bool(own.full_range)) == (tags.matrix, bool(tags.full_range))
+    same_codes = (its_tags.matrix, bool(its_tags.full_range)) == (
+        tags.matrix,
+        bool(tags.full_range),
+    )
     if same_size and same_codes and info.layout.colored == layout:
 
         def keep(frame: Frame) -> Planes:
@@ -236,31 +228,26 @@ def _converter(info: VideoInfo, first: VideoInfo) -> Callable[[Frame], Planes]:
 
         return keep
     stored = replace(
-        info, layout=info.layout.colored, rotation=0, sample_aspect_ratio=Fraction(1), tags=own
+        info,
+        layout=info.layout.colored,
+        rotation=0,
+        sample_aspect_ratio=Fraction(1),
+        tags=its_tags,
     )
     maker, depth, full = PictureMaker(stored, None, None), layout.bit_depth, bool(tags.full_range)
     kr, kb = LUMA_WEIGHTS[tags.matrix]
 
     def convert(frame: Frame) -> Planes:
         rgb = maker.picture(with_neutral_chroma(frame, info.layout)).astype(np.float32)
-        rgb = _resized(rgb / np.float32(255), (first.height, first.width))
+        rgb = resized(rgb / np.float32(255), (first.height, first.width), cv2.INTER_CUBIC)
         pixels = torch.from_numpy(rgb).permute(2, 0, 1)[None]
         luma = luma_from_rgb(pixels, tags.matrix)
         blue = (pixels[:, 2:] - luma) / (2 * (1 - kb))
         red = (pixels[:, :1] - luma) / (2 * (1 - kr))
         size = layout.chroma_size(first.height, first.width)
-        planes = [_resized(plane[0, 0].numpy(), size) for plane in (blue, red)]
+        planes = [resized(plane[0, 0].numpy(), size, cv2.INTER_CUBIC) for plane in (blue, red)]
         chroma = quantize_chroma(torch.from_numpy(np.stack(planes))[None], depth, full)[0]
         codes = [quantize_luma(luma[0, 0], depth, full), *chroma]
         return cast("Planes", tuple(plane.numpy().astype(layout.dtype) for plane in codes))
 
     return convert
-
-
-def _resized(picture: FloatPlane, size: tuple[int, int]) -> FloatPlane:
-    height, width = size
-    if picture.shape[:2] == size:
-        return picture
-    shrinks = height <= picture.shape[0] and width <= picture.shape[1]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=how), np.float32)

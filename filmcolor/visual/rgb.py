@@ -5,6 +5,8 @@ The film's own matrix, range, chroma grid and siting are used; it knows nothing 
 
 from __future__ import annotations
 
+from typing import TypeVar, cast
+
 import cv2
 import numpy as np
 import torch
@@ -12,6 +14,8 @@ from numpy.typing import NDArray
 
 from filmcolor.color import chroma_to_rgb, normalize_chroma, normalize_luma, resolve_tags
 from filmcolor.types import Box, FloatPlane, Frame, Luma, VideoInfo
+
+A = TypeVar("A", bound=NDArray[np.integer | np.floating])
 
 Rgb = NDArray[np.uint8]
 """Shape (height, width, 3), R'G'B'."""
@@ -41,8 +45,7 @@ class PictureMaker:
         chroma = normalize_chroma(torch.from_numpy(np.stack(planes)), depth, full_range)
         rgb = chroma_to_rgb(luma[None, None], chroma[None], self._tags.matrix)[0]
         pixels = rgb.clamp_(0.0, 1.0).permute(1, 2, 0).contiguous().numpy()
-        if pixels.shape[:2] != self._size:
-            pixels = cv2.resize(pixels, self._size[::-1], interpolation=cv2.INTER_AREA)
+        pixels = resized(pixels, self._size)
         codes: Rgb = np.rint(pixels * 255.0).astype(np.uint8)
         return np.ascontiguousarray(np.rot90(codes, self._turns))
 
@@ -57,6 +60,18 @@ class PictureMaker:
         if across == 2:
             plane = _doubled(plane.T, on_first=self._siting == "left").T
         return _doubled(plane, on_first=False) if down == 2 else plane
+
+
+def resized(picture: A, size: tuple[int, int], enlarging: int = cv2.INTER_LINEAR) -> A:
+    """A picture (height, width[, channels]) at a size (height, width): the mean over areas, or
+    interpolated where a side is enlarged.
+    """
+    height, width = size
+    if picture.shape[:2] == size:
+        return picture
+    shrinks = height <= picture.shape[0] and width <= picture.shape[1]
+    how = cv2.INTER_AREA if shrinks else enlarging
+    return cast("A", cv2.resize(picture, (width, height), interpolation=how))
 
 
 def reduced_size(

@@ -6,7 +6,7 @@ It must not know models or measures.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from filmcolor.errors import MediaError
 from filmcolor.media.partfile import write_bytes
+from filmcolor.visual.rgb import resized
 
 Picture = NDArray[np.uint8]
 """Shape (height, width, 3), RGB."""
@@ -71,6 +72,22 @@ def make_sheet(
     return sheet
 
 
+def distinct_names(paths: Sequence[str]) -> list[str]:
+    """For every path its last parts, as few as tell it from the others; equal paths get equal
+    names.
+    """
+    parts = [PurePath(path).parts for path in paths]
+
+    def name(own_parts: tuple[str, ...]) -> str:
+        others = {other for other in parts if other != own_parts}
+        for length in range(1, len(own_parts)):
+            if all(other[-length:] != own_parts[-length:] for other in others):
+                return str(PurePath(*own_parts[-length:]))
+        return str(PurePath(*own_parts))
+
+    return [name(own_parts) for own_parts in parts]
+
+
 def write_png(path: Path, picture: Picture, *, overwrite: bool = True) -> None:
     """Write a picture that gets its name only when it is whole; `MediaError` if the disk
     refuses, without `overwrite` also `NameTakenError` as `write_bytes`.
@@ -101,6 +118,4 @@ def _label(text: str, height: int) -> Picture:
 
 def _fit(picture: Picture, height: int) -> Picture:
     width = max(1, round(picture.shape[1] * height / picture.shape[0]))
-    shrinks = height < picture.shape[0]
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=interpolation), np.uint8)
+    return resized(picture, (height, width))

@@ -9,15 +9,17 @@ from types import ModuleType
 
 import pytest
 
+from filmcolor.events import Event
 from filmcolor.options import RunOptions
-from filmcolor.types import Event
 from tests.helpers.clips import make_clip
 from tests.helpers.play import Job
 
 
 @pytest.fixture
 def job(monkeypatch: pytest.MonkeyPatch) -> Job:
-    """Puts a `Job` in the pipeline's place."""
+    """Puts a `Job` in the pipeline's place, but not in that of several films."""
+    import filmcolor.jobs.batch  # noqa: F401 (it keeps the pipeline that it finds when it is loaded)
+
     played = Job()
     for kind, name in (("film", "filmcolor.jobs.film"), ("pictures", "filmcolor.jobs.pictures")):
         module = ModuleType(name)

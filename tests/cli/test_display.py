@@ -9,13 +9,12 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from filmcolor.cli.display import BarDisplay, JsonDisplay, LineDisplay, Pace, clock_text
-from filmcolor.types import (
-    Analyzing,
-    Notice,
-    PictureDone,
-    Progress,
-)
+from filmcolor.cli.display.bar import BarDisplay
+from filmcolor.cli.display.base import Pace
+from filmcolor.cli.display.json import JsonDisplay
+from filmcolor.cli.display.lines import LineDisplay
+from filmcolor.cli.run_table import RUN
+from filmcolor.events import Analyzing, Notice, PictureDone, Progress
 from tests.helpers.play import PLANNED, RUN_EVENTS, STAGES
 
 
@@ -51,16 +50,9 @@ def test_pace_is_that_of_the_last_half_minute() -> None:
     assert pace.per_second == pytest.approx(2)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0:00"), (5.4, "0:05"), (754, "12:34"), (3723, "1:02:03")]
-)
-def test_clock_text(seconds: float, text: str) -> None:
-    assert clock_text(seconds) == text
-
-
 def test_lines_come_every_few_seconds_only(capsys: pytest.CaptureFixture[str]) -> None:
     clock = Clock()
-    display = LineDisplay(clock)
+    display = LineDisplay(RUN, clock=clock)
     display.show(replace(PLANNED, total=1000))
     capsys.readouterr()
     for done in range(1, 121):  # 12 seconds at 10 frames a second
@@ -75,7 +67,7 @@ def test_a_header_that_promised_too_little_is_not_repeated(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     clock = Clock()
-    display = LineDisplay(clock)
+    display = LineDisplay(RUN, clock=clock)
     display.show(Progress(0, 50, {}))
     clock.now += 6
     display.show(Progress(60, 50, {}))
@@ -85,12 +77,12 @@ def test_a_header_that_promised_too_little_is_not_repeated(
 def test_the_bar_on_a_terminal() -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=100, color_system=None)
-    with BarDisplay(console) as display:
+    with BarDisplay(RUN, console=console) as display:
         for event in RUN_EVENTS[:-1]:
             display.show(event)
         display._bar.refresh()
         assert "192/192 frames" in screen.getvalue()
-        assert "slowest: infer" in screen.getvalue()
+        assert "slowest stage: infer" in screen.getvalue()
         display.show(RUN_EVENTS[-1])
     text = screen.getvalue()
     assert "old.mp4 -> new.mp4" in text
@@ -101,7 +93,7 @@ def test_the_bar_on_a_terminal() -> None:
 def test_brackets_in_names_stay_on_the_terminal() -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=40, color_system=None)
-    with BarDisplay(console) as display:
+    with BarDisplay(RUN, console=console) as display:
         display.show(Notice("a [bold]film[/bold] with a name longer than the screen is wide, yes"))
     assert screen.getvalue() == (
         "Note: a [bold]film[/bold] with a name longer than the screen is wide, yes\n"
@@ -120,7 +112,7 @@ def test_looking_through_is_shown_and_does_not_count_as_colouring(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     clock = Clock()
-    display = LineDisplay(clock)
+    display = LineDisplay(RUN, clock=clock)
     for done in range(0, 2001, 200):
         clock.now += 1
         display.show(Analyzing(done, 1000))
@@ -136,7 +128,7 @@ def test_looking_through_is_shown_and_does_not_count_as_colouring(
 def test_looking_through_moves_the_bar() -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=100, color_system=None)
-    with BarDisplay(console) as display:
+    with BarDisplay(RUN, console=console) as display:
         display.show(PLANNED)
         display.show(Analyzing(70, 192))
         display._bar.refresh()

@@ -86,6 +86,7 @@ def test_without_truth_and_shot_by_shot(truth: str, capsys: pytest.CaptureFixtur
     assert len(ours) == 2 and ours[0] != ours[1]
 
 
+@pytest.mark.process
 def test_nothing_is_cut_off_in_a_pipe(truth: str, pale: str) -> None:
     ran = shell("evaluate", "--truth", truth, "--result", pale, "--files-only", "--by-shot")
     assert ran.returncode == 0, ran.stderr
@@ -132,6 +133,7 @@ def test_json_and_a_plot(
     assert drawn.shape[1] == 1100 and drawn.std() > 5
 
 
+@pytest.mark.e2e
 def test_a_real_film_with_smoothing_and_without(capsys: pytest.CaptureFixture[str]) -> None:
     command = ["evaluate", "--result", str(SAMPLE), "--duration", "0.125", "--device", "cpu"]
     assert main([*command, "--json"]) == 0

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from filmcolor.cli import main
-from filmcolor.cli.extract_display import ExtractDisplay, ExtractLines, result_line
-from filmcolor.extract.events import Extracted, FilmAdvanced, FilmFailed, FilmOpened
-from filmcolor.extract.settings import FrameCounts
+from filmcolor.cli.display.base import Display
+from filmcolor.cli.display.lines import LineDisplay
+from filmcolor.cli.extract_table import EXTRACT
+from filmcolor.events import Extracted, FilmAdvanced, FilmFailed, FilmOpened, FrameCounts, Notice
 from filmcolor.media.partfile import PartFile
-from filmcolor.types import Notice
 from tests.helpers.clips import make_sound
 from tests.helpers.color_films import codes, grey, pan, write_film
 from tests.helpers.play import shell, start
@@ -209,6 +209,7 @@ def test_json_reports_an_error_too(tmp_path: Path, capsys: pytest.CaptureFixture
     assert (event["event"], event["exit_code"]) == ("error", 3)
 
 
+@pytest.mark.process
 def test_ctrl_c_leaves_whole_files(
     film: Path,
     tmp_path: Path,
@@ -231,6 +232,7 @@ def test_ctrl_c_leaves_whole_files(
     assert [str(tmp_path / name) for name in names(tmp_path)] == done
 
 
+@pytest.mark.process
 def test_sigterm_leaves_whole_files(tmp_path: Path) -> None:
     pictures = [picture for seed in range(40) for picture in pan(seed, 8)]
     film = write_film(tmp_path / "long.mkv", pictures)
@@ -251,6 +253,7 @@ def test_sigterm_leaves_whole_files(tmp_path: Path) -> None:
     assert len(names(frames)) >= 40
 
 
+@pytest.mark.process
 def test_a_pipe_is_a_film(tmp_path: Path) -> None:
     body = b"".join(
         b"FRAME\n" + b"".join(plane.tobytes() for plane in codes(picture)) for picture in pan(1, 12)
@@ -264,7 +267,7 @@ def test_a_pipe_is_a_film(tmp_path: Path) -> None:
 
 def test_lines_of_a_log(capsys: pytest.CaptureFixture[str]) -> None:
     now = [0.0]
-    display = ExtractLines(clock=lambda: now[0])
+    display = LineDisplay(EXTRACT, clock=lambda: now[0])
     with display:
         display.show(FilmOpened("a.mp4", 1, 1, "96x64", 100))
         display.show(Notice("look at this", warning=True))
@@ -274,13 +277,13 @@ def test_lines_of_a_log(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.splitlines() == [
         "a.mp4: 96x64",
         "Warning: look at this",
-        "50/100 frames, 5 kept, 10.0 fps, 0:05 left",
-        "100/100 frames, 10 kept, 10.0 fps, 0:00 left",
+        "50/100 frames, 10.0 fps, 0:05 left, 5 kept",
+        "100/100 frames, 10.0 fps, 0:00 left, 10 kept",
     ]
 
 
 def test_quiet_leaves_warnings_and_failures(capsys: pytest.CaptureFixture[str]) -> None:
-    with ExtractDisplay() as display:
+    with Display(EXTRACT) as display:
         display.show(FilmOpened("a.mp4", 1, 1, "96x64", 100))
         display.show(Notice("nothing to worry about"))
         display.show(Notice("look at this", warning=True))
@@ -293,10 +296,13 @@ def test_quiet_leaves_warnings_and_failures(capsys: pytest.CaptureFixture[str]) 
     ]
 
 
-def test_the_result_names_every_reason_the_most_frequent_first() -> None:
+def test_the_result_names_every_reason_the_most_frequent_first(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     counts = FrameCounts(100, 4, 10, {"black": 5, "surplus": 60, "limit": 5, "duplicate": 20})
-    assert result_line(Extracted("frames", 3, 1, 2, 65.0, counts)) == (
+    LineDisplay(EXTRACT).show(Extracted("frames", 3, 1, 2, 65.0, counts))
+    assert capsys.readouterr().err == (
         "frames: 10 of 100 frames kept, 4 shots; not kept: 60 beside better ones of their shot, "
         "20 like one that was kept, 5 black, 5 over --max-frames; 2 were there already "
-        "(--overwrite replaces them); 1 of 3 films failed; 1:05"
+        "(--overwrite replaces them); 1 of 3 films failed; 1:05\n"
     )

@@ -16,6 +16,8 @@ from filmcolor.jobs.film import color_film
 from tests.helpers.clips import decode_film, luma_picture, make_clip
 from tests.helpers.play import start
 
+pytestmark = pytest.mark.e2e
+
 QUICK = ["--device", "cpu", "--size", "64", "--smooth", "none"]
 
 
@@ -140,6 +142,7 @@ def test_what_cannot_be_meant(
     assert found(tmp_path) == before
 
 
+@pytest.mark.process
 def test_ctrl_c_stops_all(reel: Path, tmp_path: Path) -> None:
     films, out = tmp_path / "films", tmp_path / "out"
     films.mkdir()

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from filmcolor.cli import main
-from filmcolor.media.picture_folder import find_pictures, is_picture
+from filmcolor.media.folders import find_pictures, is_picture
 from filmcolor.media.read.packets import strictly
 from tests.helpers.clips import decode_film, luma_picture, make_clip, y4m_bytes
 from tests.helpers.play import QUICK
@@ -50,6 +50,7 @@ def names_below(folder: Path) -> set[str]:
     return {path.name for path in folder.rglob("*")}
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("name", NAMES)
 def test_names_are_only_names(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -216,6 +217,7 @@ def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[BinaryIO]:
         yield sink
 
 
+@pytest.mark.process
 def test_a_slow_pipe_is_waited_for(pipe: BinaryIO, tmp_path: Path) -> None:
     """Silence in the header, in a frame, and between frames."""
     content = y4m_bytes([luma_picture(index, 16, 16) for index in range(3)])
@@ -235,6 +237,7 @@ def test_a_slow_pipe_is_waited_for(pipe: BinaryIO, tmp_path: Path) -> None:
     assert len(decode_film(tmp_path / "out.mkv")[0]) == 3
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("kept", [30, 700])
 def test_a_pipe_that_falls_silent_is_given_up(
     kept: int,
@@ -244,13 +247,14 @@ def test_a_pipe_that_falls_silent_is_given_up(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """In the header, or in a frame: never a part of a film that looks whole."""
-    monkeypatch.setattr("filmcolor.media.read.open.PIPE_SECONDS", 0.5)
+    monkeypatch.setattr("filmcolor.media.open.PIPE_SECONDS", 0.5)
     pipe.write(y4m_bytes([luma_picture(index, 16, 16) for index in range(3)])[:kept])
     assert main(["run", *QUICK, "-q", "-", "-o", "out.mkv"]) == 3
     assert "standard input: nothing came for 0.5 seconds" in capsys.readouterr().err
     assert names_below(tmp_path) == set()
 
 
+@pytest.mark.process
 def test_a_decoder_that_hangs_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -264,7 +268,7 @@ def test_a_decoder_that_hangs_is_given_up(
                 hold.wait(30)
             yield decoded
 
-    monkeypatch.setattr("filmcolor.media.read.film_reader.strictly", stuck)
+    monkeypatch.setattr("filmcolor.media.read.passes.strictly", stuck)
     monkeypatch.setattr("filmcolor.media.read.film_reader.FILE_SECONDS", 0.5)
     assert main(["run", *QUICK, "-q", "a.mkv", "-o", "out.mkv"]) == 3
     assert "a.mkv: reading it hangs" in capsys.readouterr().err

@@ -11,8 +11,9 @@ import pytest
 
 from filmcolor.cli import main
 from filmcolor.film.plan import FilmPlan
+from filmcolor.hashing import file_digest
 from filmcolor.segments.unfinished import find_work
-from filmcolor.segments.workfolder import Entry, WorkFolder, digest_of
+from filmcolor.segments.workfolder import Entry, WorkFolder
 from filmcolor.types import Shot
 
 PLAN = FilmPlan(
@@ -29,7 +30,7 @@ def begun(path: Path) -> WorkFolder:
     folder.begin(PLAN, "old.mp4 -> color.mp4")
     file = folder.segment_path(0)
     file.write_bytes(b"x" * 3_000_000)
-    folder.record(Entry(0, 200, 3_000_000, 2, "planes", digest_of(file)))
+    folder.record(Entry(0, 200, 3_000_000, 2, "planes", file_digest(file)))
     return folder
 
 

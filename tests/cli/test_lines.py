@@ -11,13 +11,17 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from filmcolor.cli import lines, main
-from filmcolor.cli.display import BarDisplay, JsonDisplay, LineDisplay
-from filmcolor.cli.lines import printable, write_line, write_lines
-from filmcolor.cli.screen import Bar, PlainTable, print_table
-from filmcolor.cli.verify_display import open_verify_display
+from filmcolor.cli import main
+from filmcolor.cli.display import open_display
+from filmcolor.cli.display import terminal as written
+from filmcolor.cli.display.bar import BarDisplay, PlainTable, print_table
+from filmcolor.cli.display.base import Step
+from filmcolor.cli.display.json import JsonDisplay
+from filmcolor.cli.display.lines import LineDisplay
+from filmcolor.cli.display.terminal import printable, write_line, write_lines
+from filmcolor.cli.run_table import RUN
+from filmcolor.events import Notice
 from filmcolor.segments.workfolder import WorkFolder
-from filmcolor.types import Notice
 from tests.helpers.clips import make_clip
 from tests.helpers.play import QUICK
 from tests.segments.test_workfolder import PLAN
@@ -56,15 +60,15 @@ def test_lines_are_as_many_as_were_written() -> None:
 
 
 def test_displays_of_both_kinds() -> None:
-    with terminal() as shown, open_verify_display(quiet=False, as_json=False) as verify:
+    with terminal() as shown, open_display(RUN, quiet=False) as opened:
         console = Console(file=shown, force_terminal=True, width=200)
-        for display in (LineDisplay(), BarDisplay(console), verify):
-            display.line(f"Note: {EVIL}")
-        bar = Bar(console)
-        bar.start(EVIL, 2)
-        bar.move(1, 2, EVIL, EVIL)
-        bar.refresh()
-        bar.stop()
+        bar = BarDisplay(RUN, console=console)
+        for display in (LineDisplay(RUN), bar, opened):
+            display.show(Notice(EVIL))
+        bar.begin(Step(0, 2, text=EVIL))
+        bar.move(Step(1, 2, text=EVIL, more=(EVIL,)))
+        bar._bar.refresh()
+        bar.end()
     text = shown.getvalue()
     assert text.count(f"Note: {TAME}") == 3
     assert text.count(TAME) > 3 and "owned" not in text.replace(TAME, "")
@@ -122,9 +126,12 @@ def test_names_inside_a_film(tmp_path: Path) -> None:
 
 def test_nothing_else_writes() -> None:
     """`click.echo` elsewhere is for what filmcolor itself says."""
-    folder = Path(lines.__file__).parent
-    own = {"lines.py": 3, "__init__.py": 1, "completion.py": 1}
-    found = {path.name: path.read_text().count("click.echo(") for path in folder.glob("*.py")}
+    folder = Path(written.__file__).parents[1]
+    own = {"display/terminal.py": 3, "__init__.py": 1, "completion.py": 1}
+    found = {
+        str(path.relative_to(folder)): path.read_text().count("click.echo(")
+        for path in folder.rglob("*.py")
+    }
     assert {name: count for name, count in found.items() if count} == own
 
 

@@ -15,11 +15,14 @@ from filmcolor.cli import main
 from tests.helpers.clips import decode_film, luma_picture, make_clip, y4m_bytes
 from tests.helpers.play import QUICK, shell, start
 
+pytestmark = pytest.mark.e2e
+
 
 def entries(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
+@pytest.mark.smoke
 def test_a_film_from_end_to_end(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -53,6 +56,8 @@ def test_a_part_of_a_film_as_json(
     assert len(decode_film(target)[1]) == 12
 
 
+@pytest.mark.smoke
+@pytest.mark.process
 def test_from_pipe_to_pipe() -> None:
     lumas = [luma_picture(n, 48, 64) for n in range(5)]
     result = shell("run", "-", "-o", "-", *QUICK, stdin=y4m_bytes(lumas))
@@ -67,6 +72,7 @@ def test_from_pipe_to_pipe() -> None:
         assert set(frame[6 + 64 * 48 :]) != {128}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("more", [[], ["--json"]])
 def test_a_reader_that_leaves(tmp_path: Path, more: list[str]) -> None:
     source = tmp_path / "long.mkv"
@@ -83,12 +89,14 @@ def test_a_reader_that_leaves(tmp_path: Path, more: list[str]) -> None:
     assert "finished" not in complaints
 
 
+@pytest.mark.process
 def test_output_that_nobody_reads_to_the_end() -> None:
     line = f"{sys.executable} -m filmcolor run --help | true; exit ${{PIPESTATUS[0]}}"
     result = subprocess.run(["bash", "-c", line], capture_output=True, timeout=60)
     assert (result.returncode, result.stderr) == (0, b"")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_run_that_is_stopped_leaves_nothing(
     tmp_path: Path, number: signal.Signals, code: int

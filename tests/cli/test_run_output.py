@@ -13,10 +13,7 @@ import pytest
 
 from filmcolor.cli import main
 from filmcolor.errors import CheckpointError, FilmcolorError, JobError, MediaError, OptionError
-from filmcolor.types import (
-    Finished,
-    PictureDone,
-)
+from filmcolor.events import Finished, PictureDone
 from tests.helpers.play import FINISHED, PLANNED, RUN_EVENTS, STAGES, Job
 
 
@@ -155,9 +152,13 @@ def test_ctrl_c(job: Job, film: str, capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().err == "Stopped: no film was written.\n"
     job.events = [replace(PLANNED, unit="pictures")]
     assert main(["run", film, "-q"]) == 130
+    assert capsys.readouterr().err == "Stopped: no picture was written.\n"
+    job.events.append(PictureDone("in/a.jpg", "out/a.jpg", "done"))
+    assert main(["run", film, "-q"]) == 130
     assert "the same command goes on from there" in capsys.readouterr().err
 
 
+@pytest.mark.process
 def test_a_closed_pipe_is_a_quiet_end(job: Job, film: str) -> None:
     # In a process of its own, since standard output is given up for good.
     code = (

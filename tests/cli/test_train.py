@@ -30,6 +30,8 @@ from tests.helpers.clips import decode_film
 from tests.helpers.play import ONE_THREAD, QUICK
 from tests.helpers.scenes import imagenet_file, write_photographs
 
+pytestmark = pytest.mark.train
+
 
 @pytest.fixture(scope="module")
 def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -115,6 +117,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.mark.process
 def test_a_word_to_one_of_two_processes_stops_both(
     frames: Path, recipe: Path, tmp_path: Path
 ) -> None:
@@ -140,7 +143,7 @@ def test_a_word_to_one_of_two_processes_stops_both(
     assert f"go on with: filmcolor train --resume {tmp_path / 'run'}" in err
 
 
-@pytest.mark.usefixtures("one_thread")
+@pytest.mark.usefixtures("one_thread", "quick_distillation")
 def test_a_resumed_run_ends_like_an_unbroken_one(
     frames: Path, recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -342,6 +345,7 @@ def test_encoder_weights_alone_can_be_the_start(frames: Path, recipe: Path, tmp_
     assert torch.equal(kept["encoder.blocks.3.expand.weight"], expected)
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_two_processes_train_like_one(frames: Path, recipe: Path, tmp_path: Path) -> None:
     """Every process takes its half of the batch; the losses agree to one per cent."""

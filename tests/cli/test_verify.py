@@ -124,6 +124,7 @@ def test_an_error_is_an_event_too(clip: Path, capsys: pytest.CaptureFixture[str]
     assert (event["event"], event["exit_code"]) == ("error", 3)
 
 
+@pytest.mark.smoke
 def test_a_run_that_verifies_itself(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

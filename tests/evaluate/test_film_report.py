@@ -18,10 +18,11 @@ from filmcolor.cli import main
 from filmcolor.errors import CheckpointError, MediaError, OptionError
 from filmcolor.evaluate import film_report
 from filmcolor.evaluate.film_report import FilmReport, FilmRow, evaluate_films
+from filmcolor.events import Notice
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.options import FilmMeasureOptions
 from filmcolor.stages.smooth import RADIUS
-from filmcolor.types import Frame, Notice
+from filmcolor.types import Frame
 from tests.evaluate.films import report
 from tests.helpers.clips import make_clip
 from tests.helpers.color_films import Picture, grey, pan, write_film
@@ -81,6 +82,7 @@ def test_grey_is_the_same_luma_without_color(truth: str, tmp_path: Path) -> None
     assert abs(true.cdc - floor.cdc) > 1e-5
 
 
+@pytest.mark.smoke
 def test_what_is_colored_here_is_what_run_writes(tmp_path: Path) -> None:
     """Lossless, both are the same pictures: every figure agrees."""
     film = str(write_film(tmp_path / "color.mkv", pan(3, 4)))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import MediaError, OptionError
+from filmcolor.events import Notice
 from filmcolor.extract.film import (
     ExtractSettings,
     FilmProgress,
@@ -20,7 +21,6 @@ from filmcolor.extract.film import (
 )
 from filmcolor.extract.frame_checks import Fingerprints
 from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.types import Notice
 from tests.helpers.clips import make_clip
 from tests.helpers.color_films import (
     Picture,

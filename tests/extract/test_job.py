@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import FilmcolorError, JobError, MediaError, OptionError
-from filmcolor.extract.events import (
+from filmcolor.events import (
+    Event,
     Extracted,
-    ExtractEvent,
     FilmAdvanced,
     FilmFailed,
     FilmOpened,
@@ -34,9 +34,7 @@ def film(tmp_path: Path) -> Path:
     return write_film(tmp_path / "reel.mkv", [*pan(1, 24), *pan(2, 12)])
 
 
-def extract(
-    *films: Path, to: Path, overwrite: bool = False, webp: bool = False
-) -> list[ExtractEvent]:
+def extract(*films: Path, to: Path, overwrite: bool = False, webp: bool = False) -> list[Event]:
     kind: FrameFormat = "webp" if webp else "png"
     sources = [str(film) for film in films]
     return list(

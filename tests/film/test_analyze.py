@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from filmcolor.analysis.shots import find_shots
+from filmcolor.events import Analyzing
 from filmcolor.film import analyze as planning
 from filmcolor.film.analyze import analyze_film, settle_stride
 from filmcolor.film.plan import FilmPlan
@@ -26,19 +27,21 @@ from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.stages.chroma_drift import SPACING
 from filmcolor.stages.infer import View
 from filmcolor.stages.view import film_view
-from filmcolor.types import Analyzing, Frame
+from filmcolor.types import Frame
 from tests.helpers.clips import make_clip
 
 
 class Wanderer(Network):
-    """Colours that wander by `step` Lab units from one call to the next; may take its time."""
+    """Colours that wander by `step` Lab units from one call to the next."""
 
-    def __init__(self, step: float = 0.0, seconds: float = 0.0) -> None:
+    def __init__(
+        self, step: float = 0.0, spend: Callable[[int], None] = lambda frames: None
+    ) -> None:
         super().__init__()
-        self.calls, self.step, self.seconds = 0, step, seconds
+        self.calls, self.step, self.spend = 0, step, spend
 
     def forward(self, lightness: Tensor, hint: Hint | None = None) -> Tensor:
-        time.sleep(self.seconds * len(lightness))
+        self.spend(len(lightness))
         small = lightness[..., ::4, ::4]
         ab = torch.cat([small * 0.3, small * 0.2], dim=1) + self.calls * self.step
         self.calls += 1
@@ -117,8 +120,16 @@ def test_the_stride_is_as_long_as_the_network_is_slow(
     assert settle_stride(frames[:1], loaded(Wanderer()), view) == 1
 
 
-def test_a_slow_network_is_shown_fewer_frames() -> None:
-    """By the true clock, with so slow a network that nothing else can matter."""
+def test_a_slow_network_is_shown_fewer_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So slow a network that nothing else can matter: half a second a frame, by a clock that is
+    put forward."""
+    spent = [0.0]
+
+    def spend(frames: int) -> None:
+        spent[0] += 0.5 * frames
+
+    true = time.perf_counter
+    monkeypatch.setattr("filmcolor.film.analyze.time.perf_counter", lambda: true() + spent[0])
     luma = np.random.default_rng(3).integers(0, 255, (80, 96), np.uint8)
     frames = [Frame(10 * index, index, np.roll(luma, index, axis=1)) for index in range(5)]
-    assert settle_stride(frames, loaded(Wanderer(seconds=0.5)), View(8, True, 96, 96)) == 4
+    assert settle_stride(frames, loaded(Wanderer(spend=spend)), View(8, True, 96, 96)) == 4

@@ -17,15 +17,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from filmcolor.errors import FilmcolorError, OptionError
+from filmcolor.events import Notice, PictureDone
 from filmcolor.jobs.film import color_film
 from filmcolor.jobs.stills import write_stills
 from filmcolor.media.images.still_file import read_still
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Stroke
 from filmcolor.segments.workfolder import default_folder
-from filmcolor.types import Notice, PictureDone
-from tests.helpers.bold_model import write_bold_model
 from tests.helpers.clips import make_clip, plane_codes
+from tests.helpers.tiny_model import tiny_model
 from tests.helpers.upscalers import write_upscaler
+
+pytestmark = pytest.mark.e2e
 
 RATE = Fraction(4)  # frames a second, so that few frames make several segments
 CUTS = [22, 50]
@@ -33,8 +35,11 @@ FRAMES = 80
 SHOTS = [slice(0, 22), slice(22, 50), slice(50, 80)]
 SIZE = (96, 128)
 OPTIONS = RunOptions(
-    color=ColorOptions(device="cpu", size=96), encode=EncodeOptions(codec="ffv1"), keep_work=True
+    color=ColorOptions(device="cpu", model=tiny_model(), size=96),
+    encode=EncodeOptions(codec="ffv1"),
+    keep_work=True,
 )
+SHIPPED = replace(OPTIONS.color, model="default")  # workers are other processes
 
 Film = NDArray[np.uint8]
 """(frames, 2, h, w): Cb and Cr."""
@@ -162,6 +167,7 @@ def test_untouched_stills_change_nothing(
     assert np.array_equal(chroma(target), automatic)
 
 
+@pytest.mark.smoke
 def test_a_shot_follows_its_still_and_no_other_shot_does(
     film: Path, automatic: Film, corrected: Path, tmp_path: Path
 ) -> None:
@@ -196,8 +202,9 @@ def test_a_still_saved_as_jpeg_counts(
     assert np.array_equal(guided[22:], automatic[22:])
 
 
+@pytest.mark.process
 def test_workers_and_stops_change_nothing(film: Path, corrected: Path, tmp_path: Path) -> None:
-    options = replace(OPTIONS, stills=str(corrected))
+    options = replace(OPTIONS, color=SHIPPED, stills=str(corrected))
     whole = colored(film, tmp_path / "whole.mkv", options)
     shared = colored(film, tmp_path / "shared.mkv", replace(options, workers=2))
     assert np.array_equal(shared, whole)
@@ -249,10 +256,9 @@ def test_known_colors_are_made_again_when_their_file_is_damaged(
 
 
 def test_saturation_leaves_the_truth_alone(film: Path, corrected: Path, tmp_path: Path) -> None:
-    bold = replace(OPTIONS.color, model=write_bold_model(tmp_path / "bold.safetensors"))
-    options = replace(OPTIONS, color=bold, stills=str(corrected))
+    options = replace(OPTIONS, stills=str(corrected))
     plain = colored(film, tmp_path / "plain.mkv", options)
-    strong = replace(options, color=replace(bold, saturation=2.0))
+    strong = replace(options, color=replace(OPTIONS.color, saturation=2.0))
     doubled = colored(film, tmp_path / "strong.mkv", strong)
     middle = (SHOTS[1].start + SHOTS[1].stop) // 2
     assert np.abs(doubled[middle] - plain[middle].astype(float)).mean() < 2

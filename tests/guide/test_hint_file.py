@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import JobError
-from filmcolor.guide.hint_file import KnownFile, KnownFiles, write_known
+from filmcolor.guide.hint_file import HintFile, HintFiles, write_hint_file
 from filmcolor.guide.propagate import Anchor
 from filmcolor.stages.tone import Tone
 from filmcolor.types import Frame
@@ -26,14 +26,14 @@ def write(path: Path) -> list[Anchor]:
         for _ in range(3)
     ]
     anchors[1].confidence[:] = 0
-    write_known(path, anchors, start=40, grid=GRID, whole=True)
+    write_hint_file(path, anchors, start=40, grid=GRID, whole=True)
     return anchors
 
 
 def test_colors_come_back_to_half_a_unit(tmp_path: Path) -> None:
     path = tmp_path / "known"
     anchors = write(path)
-    known = KnownFile(path)
+    known = HintFile(path)
     assert known.at(41) is None
     for index, anchor in ((40, anchors[0]), (42, anchors[2])):
         found = known.at(index)
@@ -57,14 +57,14 @@ def test_a_damaged_file_is_refused(tmp_path: Path, change: str) -> None:
     else:
         path.unlink()
     with pytest.raises(JobError, match="missing or damaged"):
-        KnownFile(path)
+        HintFile(path)
 
 
 def test_frames_of_other_shots_have_none_and_saturation_is_taken_back(tmp_path: Path) -> None:
     path = tmp_path / "known"
     write(path)
     luma = np.zeros((2, 2), np.uint8)
-    plain, strong = KnownFiles({3: path}), KnownFiles({3: path}, lambda shot: Tone(2.0))
+    plain, strong = HintFiles({3: path}), HintFiles({3: path}, lambda shot: Tone(2.0))
     assert plain(Frame(40, 0, luma, shot=2)) is None
     first, second = plain(Frame(40, 0, luma, shot=3)), strong(Frame(40, 0, luma, shot=3))
     assert first is not None and second is not None

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from filmcolor.color import lightness, normalize_luma, rgb_to_lab
 from filmcolor.errors import MediaError, OptionError
-from filmcolor.guide.match import Reference
-from filmcolor.guide.reference import read_reference
+from filmcolor.guide.match import Reference, read_reference
 from filmcolor.media.images.picture import luma_of
 from filmcolor.models.base import Generator, Hint
 from filmcolor.models.card import Descriptor, ModelCard

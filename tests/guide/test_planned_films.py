@@ -16,15 +16,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from filmcolor.errors import FilmcolorError, OptionError
+from filmcolor.events import Analyzing, Event, Finished, Notice
 from filmcolor.guide.plan_file import read_plan
 from filmcolor.jobs.film import color_film
 from filmcolor.jobs.plan_file import plan_film
 from filmcolor.models.checkpoint import load_generator, save_network
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.segments.workfolder import default_folder
-from filmcolor.types import Analyzing, Event, Finished, Notice
 from tests.helpers.clips import make_clip, plane_codes
+from tests.helpers.tiny_model import tiny_model
 from tests.helpers.upscalers import write_upscaler
+
+pytestmark = pytest.mark.e2e
 
 RATE = Fraction(2)  # frames a second, so that few frames make several segments
 CUTS = [12, 24]
@@ -32,7 +35,7 @@ SHOTS = [slice(0, 12), slice(12, 24), slice(24, 74)]
 FRAMES = 74  # the last shot is divided, and just long enough to have a drift
 SEGMENTS = [slice(0, 12), slice(12, 24), slice(24, 49), slice(49, 74)]
 OPTIONS = RunOptions(
-    color=ColorOptions(device="cpu", size=64),
+    color=ColorOptions(device="cpu", model=tiny_model(), size=64),
     encode=EncodeOptions(codec="ffv1"),
     keep_work=True,
     overwrite=True,
@@ -135,6 +138,7 @@ def test_an_unchanged_plan_changes_nothing(
     assert stamps(target) == before
 
 
+@pytest.mark.smoke
 def test_a_changed_shot_is_made_anew_and_nothing_else(
     film: Path, automatic: Film, plan: Callable[..., RunOptions], tmp_path: Path
 ) -> None:
@@ -159,7 +163,7 @@ def strength(part: Film) -> float:
 @pytest.fixture
 def other_model(tmp_path: Path) -> Path:
     """A model that is shown larger pictures."""
-    model = load_generator("default")
+    model = load_generator(tiny_model())
     path = tmp_path / "other.safetensors"
     descriptor = replace(model.card.descriptor, multiple=96)
     card = replace(model.card, name="other", descriptor=descriptor)
@@ -199,10 +203,14 @@ def test_a_shot_has_the_colors_of_a_film_with_its_settings(
     assert json.loads(drift.read_text(encoding="utf-8"))
 
 
+@pytest.mark.process
 def test_workers_and_stops_change_nothing(
     film: Path, plan: Callable[..., RunOptions], tmp_path: Path
 ) -> None:
-    options = plan((1, 'look = "restrained"'), (2, "skip = true"), (3, "hue_shift = -40"))
+    shipped = (f'\nmodel = "{tiny_model()}"', "")  # workers are other processes
+    lines = ((1, 'look = "restrained"'), (2, "skip = true"), (3, "hue_shift = -40"))
+    options = plan(*lines, change=shipped)
+    options = replace(options, color=replace(OPTIONS.color, model="default"))
     target = tmp_path / "stopped.mkv"
     job = color_film(str(film), str(target), options)
     for _ in job:

@@ -12,6 +12,7 @@ from PIL import Image
 from skimage import data as photographs
 
 from filmcolor.errors import FilmcolorError, OptionError
+from filmcolor.events import Notice, PictureDone
 from filmcolor.film.plan import FilmPlan
 from filmcolor.guide.build_hints import MATCH_SPACING, over, places_to_match
 from filmcolor.guide.propagate import Anchor, ShotCarry
@@ -21,9 +22,11 @@ from filmcolor.jobs.film import color_film
 from filmcolor.jobs.pictures import color_pictures
 from filmcolor.jobs.stills import write_stills
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Stroke
-from filmcolor.types import FloatPlane, Notice, PictureDone, Shot
+from filmcolor.types import FloatPlane, Shot
 from tests.guide.test_guided_films import Film, chroma, colored, difference, ledger, paint
 from tests.helpers.clips import make_clip
+
+pytestmark = pytest.mark.e2e
 
 RATE = Fraction(2)  # frames a second, so that few frames make several segments
 CUTS = [10, 20]
@@ -61,6 +64,7 @@ def painted(still: Path, path: Path, factors: tuple[float, float, float]) -> Pat
     return path
 
 
+@pytest.mark.process
 def test_shots_that_look_like_the_reference_follow_it_however_many_work(
     film: Path, automatic: Film, stills: Path, tmp_path: Path
 ) -> None:
@@ -195,6 +199,7 @@ def test_a_known_frame_that_was_passed_counts_again_on_the_way_back(tmp_path: Pa
     ]
 
 
+@pytest.mark.smoke
 def test_pictures_follow_a_reference(tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()

@@ -11,7 +11,7 @@ import pytest
 
 from filmcolor.errors import JobError
 from filmcolor.guide.build_hints import MATCH_SPACING, carried_bytes, places_to_match
-from filmcolor.guide.hint_file import KnownFile, write_known
+from filmcolor.guide.hint_file import HintFile, write_hint_file
 from filmcolor.guide.propagate import PLACE_BYTES, Anchor, ShotCarry
 from filmcolor.guide.scratch import Scratch
 from filmcolor.guide.user_hints import ShotHints
@@ -133,8 +133,8 @@ def test_known_colours_of_a_long_shot_are_written_and_read_a_frame_at_a_time(
     sure = rng.uniform(0.1, 1, (64, 64)).astype(np.float32)
     before = memory.forget_peak()
     anchors = (Anchor(np.roll(ab, n, 2), sure) for n in range(count))
-    write_known(path, anchors, start=10, grid=(64, 64), whole=True)
-    known = KnownFile(path)
+    write_hint_file(path, anchors, start=10, grid=(64, 64), whole=True)
+    known = HintFile(path)
     for n in (0, 350, count - 1):
         found = known.at(10 + n)
         assert found is not None and np.abs(found.ab - np.roll(ab, n, 2)).max() <= 0.5

@@ -25,7 +25,7 @@ from filmcolor.guide.shot_choices import (
     with_film,
 )
 from filmcolor.guide.times import FilmTimes
-from filmcolor.guide.user_hints import Hints, ShotHints, find_given
+from filmcolor.guide.user_hints import Hints, ShotHints, find_hints
 from filmcolor.models.checkpoint import load_generator
 from filmcolor.options import ColorOptions, RunOptions, Stroke
 from filmcolor.types import Box, Shot
@@ -210,7 +210,7 @@ def test_what_a_shot_is_given_must_be_its_own(choices: dict[str, object], said: 
     plan = planned(shot(0), shot(4, **choices), shot(12))
     chosen = choose(plan, PLAIN, film, times_of(film), is_part=False)
     with pytest.raises(OptionError) as caught:
-        find_given(PLAIN, film, times_of(film), SCREEN, chosen.given)
+        find_hints(PLAIN, film, times_of(film), SCREEN, chosen.given)
     assert f"film.toml: shot 2 (start 00:00:04.000): {said}" in str(caught.value)
 
 
@@ -221,7 +221,7 @@ def test_a_shots_own_strokes_take_the_place_of_the_films() -> None:
     plan = planned(shot(0), shot(4, strokes=(own,)), shot(12, strokes=()))
     options = RunOptions(strokes=everywhere)
     chosen = choose(plan, options, film, times_of(film), is_part=False)
-    given = find_given(options, film, times_of(film), SCREEN, chosen.given)
+    given = find_hints(options, film, times_of(film), SCREEN, chosen.given)
     assert {n: told.strokes for n, told in given.shots.items()} == {
         0: ((25, everywhere[0]),),
         1: ((150, own),),
@@ -238,11 +238,11 @@ def test_a_shots_own_reference_takes_the_place_of_the_films(tmp_path: Path) -> N
     )
     options = with_film(PLAIN, plan)
     chosen = choose(plan, options, film, times_of(film), is_part=False)
-    given = find_given(options, film, times_of(film), SCREEN, chosen.given)
+    given = find_hints(options, film, times_of(film), SCREEN, chosen.given)
     assert {n: str(told.reference) for n, told in given.shots.items()} == {0: whole, 1: own}
     digests = {told.digest for told in given.shots.values()}
     assert len(digests) == 2
-    plain = find_given(PLAIN, film, times_of(film), SCREEN, chosen.given)
+    plain = find_hints(PLAIN, film, times_of(film), SCREEN, chosen.given)
     assert {n: str(told.reference) for n, told in plain.shots.items()} == {1: own}
 
 

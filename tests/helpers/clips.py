@@ -25,13 +25,20 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.media.write.scheduling import ordinary_scheduling
-from filmcolor.types import ColorTags
+from filmcolor.types import ColorTags, VideoInfo
 
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
 
 AUDIO_RATE = 48_000
 """Samples a second of every sound track made here."""
+
+
+def probe(path: str) -> VideoInfo:
+    """What a film is."""
+    with FilmReader(path) as reader:
+        return reader.info
 
 
 def luma_picture(

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Generator
 from pathlib import Path
 
+from filmcolor.events import Event, Finished, Notice, Progress, Started
 from filmcolor.options import RunOptions
-from filmcolor.types import Event, Finished, Notice, Progress, Started
 
 QUICK = ["--device", "cpu", "--size", "96", "--smooth", "none"]
 """Options of a run that takes little time."""

@@ -1,4 +1,4 @@
-"""Whole jobs, end to end, with the shipped model: what goes in comes out again, in colour."""
+"""Whole jobs, end to end: what goes in comes out again, in colour."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from PIL import Image
 
 from filmcolor import __version__
 from filmcolor.errors import JobError, MediaError, OptionError
-from filmcolor.jobs.film import StageClock, color_film
-from filmcolor.jobs.pictures import color_pictures
-from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Smoothing
-from filmcolor.stages.infer import View
-from filmcolor.types import (
-    AbMap,
+from filmcolor.events import (
     Analyzing,
     Event,
     Finished,
-    Frame,
     Joining,
     Notice,
     PictureDone,
     Progress,
     Started,
 )
+from filmcolor.jobs.film import StageClock, color_film
+from filmcolor.jobs.pictures import color_pictures
+from filmcolor.media.read.film_reader import _FrameMaker
+from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Smoothing
+from filmcolor.stages.infer import View
+from filmcolor.types import AbMap, Frame
 from tests.helpers import memory
-from tests.helpers.bold_model import write_bold_model
 from tests.helpers.clips import Plane, decode_film, luma_picture, make_clip, plane_codes
+from tests.helpers.tiny_model import tiny_model
 from tests.helpers.woven import WHOLE, marks, woven_film
 
-# A model may have little to say of stripes: what it says is made strong enough to be seen.
-QUICK = RunOptions(color=ColorOptions(device="cpu", size=96, saturation=4.0))
+pytestmark = pytest.mark.e2e
+
+QUICK = RunOptions(color=ColorOptions(device="cpu", model=tiny_model(), size=96))
 FFV1 = replace(QUICK, encode=EncodeOptions(codec="ffv1"))
 LOSSLESS = replace(QUICK, encode=EncodeOptions(codec="libx264", lossless=True))
 
@@ -62,9 +62,9 @@ def test_an_error_of_a_late_stage_is_the_one_that_is_told(
         light = np.full((view.height, view.width), 50, np.float32)
         return [AbMap(frame.index, np.zeros((2, 8, 8), np.float32), light) for frame in frames]
 
-    decoded = FilmReader._frame
+    decoded = _FrameMaker.frame
 
-    def slow(self: FilmReader, *args: object, **named: object) -> Frame:
+    def slow(self: _FrameMaker, *args: object, **named: object) -> Frame:
         time.sleep(0.03)
         return decoded(self, *args, **named)  # type: ignore[arg-type]
 
@@ -72,7 +72,7 @@ def test_an_error_of_a_late_stage_is_the_one_that_is_told(
         raise JobError("no memory")
 
     monkeypatch.setattr("filmcolor.stages.infer._run", quick)
-    monkeypatch.setattr(FilmReader, "_frame", slow)
+    monkeypatch.setattr(_FrameMaker, "frame", slow)
     monkeypatch.setattr("filmcolor.stages.compose.quantize_chroma", broken)
     with pytest.raises(JobError, match="no memory"):
         color(source, tmp_path / "out.mkv", FFV1)
@@ -100,6 +100,8 @@ def chroma_spread(path: Path) -> list[float]:
     return spreads
 
 
+@pytest.mark.smoke
+@pytest.mark.codec
 @pytest.mark.parametrize(
     ("options", "suffix"), [(FFV1, ".mkv"), (LOSSLESS, ".mp4")], ids=["ffv1", "x264-lossless"]
 )
@@ -133,6 +135,7 @@ TIMINGS: dict[str, dict[str, object]] = {
 }
 
 
+@pytest.mark.codec
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 @pytest.mark.parametrize("timing", sorted(TIMINGS))
 def test_every_frame_is_there_at_its_time(tmp_path: Path, timing: str, suffix: str) -> None:
@@ -146,6 +149,7 @@ def test_every_frame_is_there_at_its_time(tmp_path: Path, timing: str, suffix: s
     assert found == sorted(set(found))
 
 
+@pytest.mark.codec
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 def test_pts_are_exact_when_the_source_is_not_in_milliseconds(tmp_path: Path, suffix: str) -> None:
     source, target = tmp_path / "in.mov", tmp_path / f"out{suffix}"
@@ -160,6 +164,7 @@ def test_pts_are_exact_when_the_source_is_not_in_milliseconds(tmp_path: Path, su
     assert all(abs(a - b) <= tolerance for a, b in zip(found, expected, strict=True))
 
 
+@pytest.mark.codec
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_rotation_and_sample_aspect_go_through(tmp_path: Path, suffix: str) -> None:
     source, target = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
@@ -179,6 +184,8 @@ def test_rotation_and_sample_aspect_go_through(tmp_path: Path, suffix: str) -> N
         assert next(film.decode(stream)).rotation == 90
 
 
+@pytest.mark.smoke
+@pytest.mark.codec
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 def test_sound_is_kept_packet_for_packet_and_the_result_is_labelled(
     tmp_path: Path, suffix: str
@@ -191,7 +198,8 @@ def test_sound_is_kept_packet_for_packet_and_the_result_is_labelled(
     make_clip(
         source, frames=30, sound=2, metadata={"title": "Reel 4"}, chapters=[(0, 1, "The street")]
     )
-    color(source, target)
+    shipped = ColorOptions(device="cpu", size=96)
+    color(source, target, RunOptions(color=shipped))
     for track in (0, 1):
         assert packets(target, track) == packets(source, track)
     with av.open(str(target)) as film:
@@ -265,6 +273,7 @@ def boxed(tmp_path: Path) -> tuple[Path, list[Plane]]:
     return source, lumas
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize(
     ("options", "suffix"), [(FFV1, ".mkv"), (LOSSLESS, ".mp4")], ids=["ffv1", "x264-lossless"]
 )
@@ -361,7 +370,7 @@ def test_memory_does_not_grow_with_length(
                 frame = av.VideoFrame.from_ndarray(picture[index % 48], "gray")
                 film.mux(stream.encode(frame))
             film.mux(stream.encode(None))
-        options = replace(QUICK, color=ColorOptions(device="cpu", size=64, smooth=method))
+        options = replace(QUICK, color=replace(QUICK.color, size=64, smooth=method))
         memory.forget_peak()
         for event in color_film(str(source), str(tmp_path / f"{frames}.mp4"), options):
             if isinstance(event, Finished):
@@ -384,10 +393,10 @@ def pictures(folder: Path) -> dict[str, Plane]:
     return made
 
 
+@pytest.mark.smoke
 def test_a_folder_of_pictures(tmp_path: Path) -> None:
     made = pictures(tmp_path / "in")
-    bold = replace(QUICK.color, model=write_bold_model(tmp_path / "bold.safetensors"))
-    options = replace(QUICK, color=bold)
+    options = QUICK
     events = list(color_pictures(str(tmp_path / "in"), str(tmp_path / "out"), options))
     finished = events[-1]
     assert isinstance(finished, Finished)

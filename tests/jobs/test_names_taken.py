@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import NameTakenError, OptionError
+from filmcolor.events import Analyzing, PictureDone, Started
 from filmcolor.extract.job import write_frame
 from filmcolor.jobs.batch import BatchItem, color_batch
 from filmcolor.jobs.film import color_film
@@ -29,11 +30,13 @@ from filmcolor.options import (
 )
 from filmcolor.report.make import write_report
 from filmcolor.segments.workfolder import default_folder
-from filmcolor.types import Analyzing, PictureDone, Started
 from filmcolor.visual.compare import compare_films
 from tests.helpers.clips import decode_film, luma_picture, make_clip
+from tests.helpers.tiny_model import tiny_model
 
-QUICK = RunOptions(color=ColorOptions(device="cpu", size=64, smooth="none"))
+pytestmark = pytest.mark.e2e
+
+QUICK = RunOptions(color=ColorOptions(device="cpu", model=tiny_model(), size=64, smooth="none"))
 MINE = b"somebody else's"
 
 

@@ -13,11 +13,13 @@ import pytest
 
 from filmcolor.cli import main
 from filmcolor.errors import OptionError
+from filmcolor.events import Finished
 from filmcolor.jobs import preview
 from filmcolor.jobs.preview import preview_film, telling_frames
 from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.media.read.passes import Passes
 from filmcolor.options import ColorOptions, PreviewOptions, RunOptions
-from filmcolor.types import Finished, Frame
+from filmcolor.types import Frame
 from tests.helpers.clips import luma_picture, make_clip
 from tests.helpers.upscalers import write_upscaler
 
@@ -49,6 +51,7 @@ def test_a_film_of_nothing_shows_a_blank_frame() -> None:
     assert len(telling_frames(frames([None, None]), 8, 4)) == 1
 
 
+@pytest.mark.smoke
 def test_a_sheet_has_a_row_a_shot_and_a_column_a_look(tmp_path: Path) -> None:
     source, target = tmp_path / "in.mkv", tmp_path / "sheet.png"
     make_clip(source, frames=60, width=96, height=64, rate=Fraction(10), cuts=[30])
@@ -100,15 +103,15 @@ def test_a_long_film_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("filmcolor.media.read.sampling._STRIDE_PIXELS", 0)
     monkeypatch.setattr("filmcolor.media.read.sampling._SAMPLE_PIXELS", 8 * 64 * 48)
     decoded = 0
-    original = FilmReader._decoded
+    original = Passes._decoded
 
-    def counting(self: FilmReader, *rest: object) -> object:
+    def counting(self: Passes, *rest: object) -> object:
         nonlocal decoded
         for one in original(self, *rest):  # type: ignore[arg-type]
             decoded += 1
             yield one
 
-    monkeypatch.setattr(FilmReader, "_decoded", counting)
+    monkeypatch.setattr(Passes, "_decoded", counting)
     list(preview_film(str(source), str(tmp_path / "sheet.png"), OPTIONS))
     assert 32 <= decoded <= 32 * 10 + 8
 

@@ -71,6 +71,7 @@ def relatives(pid: int) -> list[int]:
 
 
 @needs_ray
+@pytest.mark.process
 @pytest.mark.slow
 def test_a_node_dies_in_the_middle(
     reels: Path, cluster: dict[str, str | int], tmp_path: Path
@@ -123,6 +124,7 @@ def test_a_node_dies_in_the_middle(
 
 
 @needs_ray
+@pytest.mark.process
 @pytest.mark.slow
 def test_actors_end_with_their_driver(
     reels: Path, cluster: dict[str, str | int], tmp_path: Path
@@ -164,6 +166,7 @@ def digests(folder: Path) -> dict[int, str]:
 
 
 @needs_ray
+@pytest.mark.process
 def test_a_cluster_that_is_not_there(reels: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", str(reels), "-o", str(reels.parent / "o"), "--ray", "127.0.0.1:1"]) == 5
     (line,) = capsys.readouterr().err.splitlines()

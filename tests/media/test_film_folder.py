@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from filmcolor.media.film_folder import film_target, look_into_folder
+from filmcolor.media.folders import film_target, look_into_folder
 from tests.helpers.clips import make_clip
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from filmcolor.errors import MediaError
-from filmcolor.media.picture_folder import find_pictures, is_picture, mirror_target
+from filmcolor.media.folders import find_pictures, is_picture, mirror_target
 from tests.helpers.stills import ramp
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from filmcolor.media import places
-from filmcolor.media.places import file_key, is_same_file, place_key
+from filmcolor.media import partfile
+from filmcolor.media.partfile import file_key, is_same_file, place_key
 
 
 def test_one_file_has_one_key_by_all_its_names(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_places_where_letters_of_both_cases_are_one(
     def same(one: Path, other: Path) -> bool:
         return str(one).casefold() == str(other).casefold()
 
-    monkeypatch.setattr(places, "is_same_file", same)
+    monkeypatch.setattr(partfile, "is_same_file", same)
     names = ("new.mp4", "NEW.MP4", "out/new.mp4", "out/New.mp4", "e\u0301.mp4", "\xc9.mp4")
     keys = [place_key(tmp_path / name) for name in names]
     assert [keys.index(key) for key in keys] == [0, 0, 2, 2, 4, 4]
@@ -49,7 +49,7 @@ def test_of_a_large_folder_only_the_first_names_are_read(
     for number in range(50):
         (tmp_path / f"{number} \u0444.mp4").touch()
     asked: list[str] = []
-    swapped = places._swapped
-    monkeypatch.setattr(places, "_swapped", lambda name: asked.append(name) or swapped(name))
+    swapped = partfile._swapped
+    monkeypatch.setattr(partfile, "_swapped", lambda name: asked.append(name) or swapped(name))
     assert place_key(tmp_path / "new.mp4") != place_key(tmp_path / "New.mp4")
     assert len(asked) == 2

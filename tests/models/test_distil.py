@@ -42,6 +42,7 @@ def distances(network: MobileNetUNet, shown: torch.Tensor) -> tuple[float, float
     return float(off), float(spread), float((distilled_confidence - confidence).abs().mean())
 
 
+@pytest.mark.train
 def test_the_student_head_agrees_with_the_classes_on_pictures_the_fit_never_saw() -> None:
     network, (*shown, other) = painter(), pictures(5)
     before, spread, _ = distances(network, other)
@@ -52,6 +53,7 @@ def test_the_student_head_agrees_with_the_classes_on_pictures_the_fit_never_saw(
     assert abs(stated - after) < 0.05 * spread
 
 
+@pytest.mark.train
 def test_only_the_student_head_changes_and_always_to_the_same() -> None:
     one, other = painter(), painter()
     untouched = {k: v.clone() for k, v in one.state_dict().items()}

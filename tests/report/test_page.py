@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 
 from filmcolor.errors import MediaError, OptionError
+from filmcolor.events import Event, Notice
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.options import ReportOptions, VerifyOptions
-from filmcolor.report.facts import Films, clock, made_with, run_facts
+from filmcolor.report.facts import Films, made_with, run_facts
 from filmcolor.report.gather import Look, ShotFacts
 from filmcolor.report.make import MOST_PICTURE_BYTES, write_report
 from filmcolor.report.page import Contents, make_page
 from filmcolor.report.pictures import Pair
 from filmcolor.report.remarks import Remark, find_remarks
-from filmcolor.types import Event, Notice
+from filmcolor.timecode import clock_text
 from filmcolor.verify.findings import Finding, VerifyReport
 from tests.helpers.clips import make_clip
 from tests.helpers.tampering import rewrite, without_frame
@@ -220,7 +221,7 @@ def test_names_and_tags_are_text_only(opened: Films) -> None:
 
 
 def test_words() -> None:
-    assert [clock(s) for s in (0, 4.46, 59.96, 61, 3723.04)] == [
+    assert [clock_text(s, 1) for s in (0, 4.46, 59.96, 61, 3723.04)] == [
         "0:00.0",
         "0:04.5",
         "1:00.0",

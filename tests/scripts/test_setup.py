@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
+FAST = "smoke or not (e2e or codec or train or process or slow or full)"
 
 ECHO = '#!/bin/sh\nprintf "%s|" "$(pwd)" "$@"\nexit 7\n'
 """Stands for an installed program: says where it is and what it was given."""
@@ -87,6 +88,7 @@ def test_a_python_that_is_too_old_is_named(project: Path, tmp_path: Path) -> Non
     assert not (project / ".venv").exists()
 
 
+@pytest.mark.process
 def test_an_installation_that_fails_is_begun_again(project: Path, tmp_path: Path) -> None:
     (project / "pyproject.toml").write_text("this is no TOML")
     (project / ".venv" / "lib").mkdir(parents=True)
@@ -120,7 +122,7 @@ def test_a_second_start_waits_for_the_first(project: Path) -> None:
 
 @pytest.mark.parametrize(
     ("chosen", "tests"),
-    [([], "not full"), (["--fast"], "not full and not slow"), (["--all"], "")],
+    [([], "not full"), (["--fast"], FAST), (["--all"], "")],
 )
 def test_which_tests_are_run(project: Path, tmp_path: Path, chosen: list[str], tests: str) -> None:
     finish(project, "stamp-dev")

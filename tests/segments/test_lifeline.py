@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.helpers.play import is_running
 
 SCRIPT = """
@@ -28,6 +30,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.process
 def test_a_worker_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
     command = [sys.executable, str(tmp_path / "script.py")]

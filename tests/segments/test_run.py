@@ -17,18 +17,26 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import FilmcolorError, JobError
+from filmcolor.events import Analyzing, Event, Joining, Notice, Progress, Started
 from filmcolor.jobs.film import color_film
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.segments.workfolder import default_folder
-from filmcolor.types import Analyzing, Event, Joining, Notice, Progress, Started
 from tests.helpers.clips import Plane, make_clip, plane_codes
 from tests.helpers.play import is_running, start
+from tests.helpers.tiny_model import tiny_model
 from tests.segments.test_workfolder import content
+
+pytestmark = pytest.mark.e2e
 
 RATE = Fraction(4)  # frames a second, so that few frames make several segments
 CUTS = [22, 50, 53, 80]
 FRAMES = 200  # the last shot, of half a minute, is divided
-OPTIONS = RunOptions(color=ColorOptions(device="cpu", size=64), encode=EncodeOptions(codec="ffv1"))
+OPTIONS = RunOptions(
+    color=ColorOptions(device="cpu", model=tiny_model(), size=64),
+    encode=EncodeOptions(codec="ffv1"),
+)
+SHIPPED = replace(OPTIONS, color=replace(OPTIONS.color, model="default"))
+"""For what other processes do as well."""
 ARGUMENTS = ["--device", "cpu", "--size", "64", "--codec", "ffv1", "--json"]
 
 
@@ -44,6 +52,14 @@ def unbroken(film: Path, tmp_path_factory: pytest.TempPathFactory) -> list[list[
     """All planes of the film coloured in one go."""
     target = tmp_path_factory.mktemp("unbroken") / "out.mkv"
     list(color_film(str(film), str(target), OPTIONS))
+    return planes(target)
+
+
+@pytest.fixture(scope="module")
+def shipped(film: Path, tmp_path_factory: pytest.TempPathFactory) -> list[list[Plane]]:
+    """The same with the model that ships."""
+    target = tmp_path_factory.mktemp("shipped") / "out.mkv"
+    list(color_film(str(film), str(target), SHIPPED))
     return planes(target)
 
 
@@ -78,8 +94,9 @@ def stamps(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in folder.glob("segment-*.seg")}
 
 
+@pytest.mark.process
 def test_a_film_in_segments_is_the_film_in_one_stream(
-    film: Path, unbroken: list[list[Plane]], tmp_path: Path
+    film: Path, shipped: list[list[Plane]], tmp_path: Path
 ) -> None:
     """Pipes are not divided: what they give is the measure."""
     target = tmp_path / "out.y4m"
@@ -87,9 +104,10 @@ def test_a_film_in_segments_is_the_film_in_one_stream(
     stream, error = process.communicate(timeout=120)
     assert process.returncode == 0, error
     target.write_bytes(stream)
-    assert same(planes(target), unbroken)
+    assert same(planes(target), shipped)
 
 
+@pytest.mark.smoke
 def test_a_stopped_run_goes_on_where_it_was(
     film: Path, unbroken: list[list[Plane]], tmp_path: Path
 ) -> None:
@@ -159,23 +177,25 @@ def test_a_damaged_segment_is_made_again(
     assert same(planes(target), unbroken)
 
 
+@pytest.mark.process
 def test_two_workers_give_the_same_frames(
-    film: Path, unbroken: list[list[Plane]], tmp_path: Path
+    film: Path, shipped: list[list[Plane]], tmp_path: Path
 ) -> None:
     target = tmp_path / "out.mkv"
-    events = list(color_film(str(film), str(target), replace(OPTIONS, workers=2)))
-    assert same(planes(target), unbroken)
+    events = list(color_film(str(film), str(target), replace(SHIPPED, workers=2)))
+    assert same(planes(target), shipped)
     assert events[-1].stage_seconds["infer"] > 0  # type: ignore[union-attr]
 
 
+@pytest.mark.process
 def test_an_error_in_a_worker_ends_the_run_and_keeps_what_is_done(
     film: Path, tmp_path: Path
 ) -> None:
     target = tmp_path / "out.mkv"
     folder = default_folder(str(target))
-    run_until(film, target, replace(OPTIONS, workers=1), 1)
+    run_until(film, target, replace(SHIPPED, workers=1), 1)
     model = tmp_path / "gone.safetensors"
-    job = color_film(str(film), str(target), replace(OPTIONS, workers=2))
+    job = color_film(str(film), str(target), replace(SHIPPED, workers=2))
     for event in job:
         if isinstance(event, Notice) and "going on" in event.text:
             break
@@ -186,12 +206,13 @@ def test_an_error_in_a_worker_ends_the_run_and_keeps_what_is_done(
         list(job)
     plan.write_text(text)
     assert not model.exists() and not target.exists()
-    list(color_film(str(film), str(target), OPTIONS))
+    list(color_film(str(film), str(target), SHIPPED))
     assert len(planes(target)) == FRAMES
 
 
+@pytest.mark.process
 def test_a_killed_run_goes_on_where_it_was(
-    film: Path, unbroken: list[list[Plane]], tmp_path: Path
+    film: Path, shipped: list[list[Plane]], tmp_path: Path
 ) -> None:
     """SIGKILL at random moments; every finished segment is kept, and none is made twice."""
     target = tmp_path / "out.mkv"
@@ -216,7 +237,7 @@ def test_a_killed_run_goes_on_where_it_was(
     assert process.returncode == 0, error
     after = stamps(folder)
     assert all(after[name] == stamp for name, stamp in kept.items())
-    assert same(planes(target), unbroken)
+    assert same(planes(target), shipped)
 
 
 def in_ledger(folder: Path) -> list[int]:
@@ -244,8 +265,9 @@ def wait_for_workers(process: subprocess.Popen[bytes], target: Path) -> list[int
     return [int(number) for number in workers]
 
 
+@pytest.mark.process
 def test_a_killed_workers_segment_is_taken_again(
-    film: Path, unbroken: list[list[Plane]], tmp_path: Path
+    film: Path, shipped: list[list[Plane]], tmp_path: Path
 ) -> None:
     target = tmp_path / "out.mkv"
     process = start("run", str(film), "-o", str(target), "--workers", "2", *ARGUMENTS)
@@ -253,11 +275,12 @@ def test_a_killed_workers_segment_is_taken_again(
     os.kill(workers[0], signal.SIGKILL)
     _, error = process.communicate(timeout=180)
     assert process.returncode == 0, error
-    assert same(planes(target), unbroken)
+    assert same(planes(target), shipped)
 
 
+@pytest.mark.process
 def test_workers_of_a_killed_run_end_and_leave_the_next_alone(
-    film: Path, unbroken: list[list[Plane]], tmp_path: Path
+    film: Path, shipped: list[list[Plane]], tmp_path: Path
 ) -> None:
     target = tmp_path / "out.mkv"
     process = start(
@@ -273,9 +296,9 @@ def test_workers_of_a_killed_run_end_and_leave_the_next_alone(
     folder = default_folder(str(target))
     assert json.loads((folder / "plan.json").read_text())["segments"] > 4
     assert len(list(folder.glob("segment-*.seg"))) <= 2  # neither has taken another
-    events = list(color_film(str(film), str(target), OPTIONS))
+    events = list(color_film(str(film), str(target), SHIPPED))
     assert "(the options changed)" in notices(events)
-    assert same(planes(target), unbroken)
+    assert same(planes(target), shipped)
 
 
 def test_a_run_that_slept_through_another_changes_nothing(

@@ -14,14 +14,16 @@ import pytest
 
 from filmcolor.cli import main
 from filmcolor.errors import JobError
+from filmcolor.events import Analyzing, Event, Finished
 from filmcolor.jobs.film import color_film
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.segments import lease
 from filmcolor.segments.workfolder import WorkFolder, default_folder
-from filmcolor.types import Analyzing, Event, Finished
 from tests.helpers.clips import Plane, make_clip
 from tests.helpers.play import start
 from tests.segments.test_run import in_ledger, planes, same
+
+pytestmark = pytest.mark.process
 
 FRAMES = 160
 OPTIONS = RunOptions(color=ColorOptions(device="cpu", size=64), encode=EncodeOptions(codec="ffv1"))

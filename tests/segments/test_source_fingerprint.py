@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from filmcolor.errors import JobError, MediaError
+from filmcolor.events import Notice, Progress
 from filmcolor.jobs.film import color_film
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
-from filmcolor.segments.source_fingerprint import SourceWatch, source_print
+from filmcolor.segments.source_fingerprint import SourceWatch, source_fingerprint
 from filmcolor.segments.workfolder import default_folder
-from filmcolor.types import Notice, Progress
+from filmcolor.throttle import Throttle
 from tests.helpers.clips import decode_film, make_clip
+
+pytestmark = pytest.mark.e2e
 
 OPTIONS = RunOptions(
     color=ColorOptions(device="cpu", size=64, smooth="none"), encode=EncodeOptions(codec="ffv1")
@@ -39,13 +43,13 @@ def test_every_byte_of_a_small_film_counts(tmp_path: Path) -> None:
     path, size = tmp_path / "film", 3_000_001
     path.write_bytes(bytes(size))
     os.utime(path, ns=(0, 1_000_000_007))
-    seen = {source_print(str(path))}
+    seen = {source_fingerprint(str(path))}
     for place in (0, 10, 1_100_000, size // 2, 2_345_678, size - 1):
         content = bytearray(size)
         content[place] = 1
         path.write_bytes(content)
         os.utime(path, ns=(0, 1_000_000_007))
-        seen.add(source_print(str(path)))
+        seen.add(source_fingerprint(str(path)))
     assert len(seen) == 7
 
 
@@ -54,29 +58,29 @@ def test_size_and_time_of_a_large_film_count(tmp_path: Path) -> None:
     path.write_bytes(b"")
     os.truncate(path, 40 << 20)
     os.utime(path, ns=(0, 1_000_000_007))
-    first = source_print(str(path))
-    assert source_print(str(path)) == first
+    first = source_fingerprint(str(path))
+    assert source_fingerprint(str(path)) == first
     os.utime(path, ns=(5, 1_000_000_008))
-    assert source_print(str(path)) != first
+    assert source_fingerprint(str(path)) != first
     os.truncate(path, (40 << 20) + 1)
     os.utime(path, ns=(0, 1_000_000_007))
-    assert source_print(str(path)) != first
+    assert source_fingerprint(str(path)) != first
     os.truncate(path, 40 << 20)
     os.utime(path, ns=(0, 1_000_000_007))
-    assert source_print(str(path)) == first
+    assert source_fingerprint(str(path)) == first
     with path.open("r+b") as file:  # 1 MB somewhere is seen
         file.seek(23_000_000)
         file.write(b"\x01" * 1_300_000)
     os.utime(path, ns=(0, 1_000_000_007))
-    assert source_print(str(path)) != first
+    assert source_fingerprint(str(path)) != first
     with pytest.raises(MediaError, match="none: cannot be read"):
-        source_print(str(tmp_path / "none"))
+        source_fingerprint(str(tmp_path / "none"))
 
 
 def test_what_is_only_touched_is_the_same_film(tmp_path: Path) -> None:
     path = tmp_path / "film"
     path.write_bytes(b"film")
-    watch = SourceWatch(str(path), source_print(str(path)))
+    watch = SourceWatch(str(path), source_fingerprint(str(path)))
     watch.check()
     path.chmod(0o600)
     path.rename(tmp_path / "away")
@@ -98,7 +102,7 @@ def test_parts_of_two_films_are_never_joined(
     monkeypatch: pytest.MonkeyPatch,
     way: str,
 ) -> None:
-    monkeypatch.setattr("filmcolor.segments.make._REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("filmcolor.segments.make.Throttle", partial(Throttle, 0.0))
     source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
     source.write_bytes(films[0])
     folder = default_folder(str(target))

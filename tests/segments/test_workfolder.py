@@ -17,6 +17,7 @@ import pytest
 
 from filmcolor.errors import JobError
 from filmcolor.film.plan import FilmPlan
+from filmcolor.hashing import file_digest
 from filmcolor.segments import workplace
 from filmcolor.segments.lease import Lease, signature
 from filmcolor.segments.unfinished import look_into
@@ -24,7 +25,6 @@ from filmcolor.segments.workfolder import (
     Entry,
     WorkFolder,
     default_folder,
-    digest_of,
 )
 from filmcolor.types import Shot
 
@@ -46,7 +46,7 @@ def dead_pid() -> int:
 def finished(folder: WorkFolder, number: int, content: bytes = b"packets") -> Entry:
     path = folder.segment_path(number)
     path.write_bytes(content)
-    entry = Entry(number, 200, len(content), 2, "planes", digest_of(path))
+    entry = Entry(number, 200, len(content), 2, "planes", file_digest(path))
     folder.record(entry)
     return replace(entry, plan=folder.way)
 
@@ -73,7 +73,7 @@ def test_a_segment_made_with_something_else_is_done_again(tmp_path: Path) -> Non
             folder.settings = {1: settings}
             paths[settings] = path = folder.segment_path(1)
             path.write_bytes(content)
-            entry = Entry(1, 200, 7, 2, "planes", digest_of(path), settings)
+            entry = Entry(1, 200, 7, 2, "planes", file_digest(path), settings)
             folder.record(entry)
             made[settings] = replace(entry, plan=folder.way)
     with WorkFolder(tmp_path / "work", PRINT) as folder:
@@ -223,7 +223,7 @@ def test_parts_of_another_plan_never_count(tmp_path: Path) -> None:
         left = WorkFolder(path, PRINT, claim=before.claim)
         ((segment, lease), *_) = left.take(PLAN.segments())
         (path / "late").write_bytes(b"natural")
-        late = Entry(segment.number, 200, 7, 2, "planes", digest_of(path / "late"))
+        late = Entry(segment.number, 200, 7, 2, "planes", file_digest(path / "late"))
         finished(before, 1)
     with WorkFolder(path, {**PRINT, "the options": "vivid"}) as now:
         now.begin(PLAN)

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from filmcolor.media.read.probe import probe
 from filmcolor.options import RunOptions
 from filmcolor.stages.chroma_drift import Drift
 from filmcolor.stages.infer import View
 from filmcolor.stages.interlace import FieldSplitter, field_drift, field_view, keeps_fields
 from filmcolor.types import AbMap, Box, Frame
+from tests.helpers.clips import probe
 from tests.helpers.woven import woven_film
 
 

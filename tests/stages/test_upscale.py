@@ -17,21 +17,26 @@ from PIL import Image
 
 from filmcolor import disk_space as disk_room
 from filmcolor.errors import JobError, OptionError
+from filmcolor.events import Notice
 from filmcolor.jobs.film import color_film
 from filmcolor.jobs.pictures import color_pictures
 from filmcolor.models.checkpoint import load_upscaler
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, VerifyOptions
 from filmcolor.stages.upscale import Enlarger, area_reduced, enlarged, enlarged_frame
-from filmcolor.types import Frame, Luma, Notice
+from filmcolor.types import Frame, Luma
 from filmcolor.verify.check import verify_film
 from filmcolor.verify.findings import VerifyReport
 from filmcolor.verify.picture import brought_down
 from tests.helpers.clips import decode_film, luma_picture, make_clip, plane_codes
 from tests.helpers.stills import exif_block
+from tests.helpers.tiny_model import tiny_model
 from tests.helpers.upscalers import write_upscaler
 
 Usage = namedtuple("Usage", "total used free")
-QUICK = RunOptions(color=ColorOptions(device="cpu", size=96), encode=EncodeOptions(codec="ffv1"))
+QUICK = RunOptions(
+    color=ColorOptions(device="cpu", model=tiny_model(), size=96),
+    encode=EncodeOptions(codec="ffv1"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -211,6 +216,8 @@ def chroma(path: Path) -> list[np.ndarray[tuple[int, int], np.dtype[np.uint8]]]:
         return [plane_codes(frame, 1) for frame in film.decode(video=0)]  # type: ignore[misc]
 
 
+@pytest.mark.smoke
+@pytest.mark.e2e
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p10le"])
 def test_a_film_made_larger(tmp_path: Path, upscaler: str, pix_fmt: str) -> None:
     """Frames, times and shape stay; luma is true to the source; colours are those of a run
@@ -241,6 +248,7 @@ def test_a_film_made_larger(tmp_path: Path, upscaler: str, pix_fmt: str) -> None
         assert np.abs(before.astype(float) - reduced).mean() < (2 if before.itemsize == 1 else 8)
 
 
+@pytest.mark.e2e
 def test_without_colour_it_is_grey_and_said_to_be(tmp_path: Path, upscaler: str) -> None:
     source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
     make_clip(source, frames=4, width=96, height=80)
@@ -332,6 +340,7 @@ def test_too_little_room_for_the_larger_film_is_told_before_the_work(
         run(source, tmp_path / "out.mkv", options)
 
 
+@pytest.mark.e2e
 def test_what_the_work_folder_goes_by(tmp_path: Path, upscaler: str) -> None:
     """Work of another factor or another upscaler is not gone on with; that of the same is."""
     source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
@@ -351,6 +360,7 @@ def test_what_the_work_folder_goes_by(tmp_path: Path, upscaler: str) -> None:
     assert "the options" in said(replace(options, upscale_model=other, upscale=3))
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_workers_make_the_same_film(tmp_path: Path, upscaler: str) -> None:
     source = tmp_path / "in.mkv"

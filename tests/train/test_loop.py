@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from filmcolor.errors import CheckpointError, JobError, MediaError, OptionError
+from filmcolor.events import StepReport
 from filmcolor.models.adapter import TrainAdapter
 from filmcolor.models.base import Generator, Hint
 from filmcolor.models.card import ModelCard
@@ -24,13 +25,15 @@ from filmcolor.models.subpixel.vgg import VggFeatures
 from filmcolor.train.crops import CropSource
 from filmcolor.train.degrade import DegradeSettings
 from filmcolor.train.hints import HintSettings
-from filmcolor.train.loop import StepReport, train
+from filmcolor.train.loop import train
 from filmcolor.train.losses import LOSSES
 from filmcolor.train.recipes import Adversary, Phase, Recipe
 from filmcolor.train.schedule import Schedule
 from filmcolor.train.state import read_state, restore_state, save_state, write_tensors
 from filmcolor.train.trainer import Trainer, sample_ab
 from tests.helpers.scenes import photographs
+
+pytestmark = pytest.mark.train
 
 COLORS = Phase(
     name="colors",
@@ -155,6 +158,7 @@ def test_the_generator_rests_while_the_discriminator_has_its_head_start() -> Non
     assert any(not torch.equal(before[name], value) for name, value in after.items())
 
 
+@pytest.mark.smoke
 def test_the_generators_step_leaves_the_discriminator_alone() -> None:
     phase = replace(AGAINST, share=1.0, head_start=0, discriminator_rate=0.0)
     trainer = new_trainer(replace(RECIPE, phases=(phase,)))
@@ -165,12 +169,18 @@ def test_the_generators_step_leaves_the_discriminator_alone() -> None:
     assert all(torch.equal(before[name], after[name]) for name in names)
 
 
+@pytest.fixture(scope="module")
+def whole() -> Trainer:
+    """An unbroken run."""
+    trainer = new_trainer()
+    run(trainer, 40)
+    return trainer
+
+
 @pytest.mark.parametrize("stopped_at", [6, 31, 36])
 def test_a_resumed_run_gives_the_weights_of_an_unbroken_one(
-    tmp_path: Path, stopped_at: int
+    whole: Trainer, tmp_path: Path, stopped_at: int
 ) -> None:
-    whole = new_trainer()
-    run(whole, 40)
     first = new_trainer()
     run(first, 40, until=stopped_at)
     save_state(first, CARD, Schedule(steps=40), tmp_path / "state.safetensors")
@@ -184,6 +194,7 @@ def test_a_resumed_run_gives_the_weights_of_an_unbroken_one(
     assert_equal(whole.averaged(), resumed.averaged())
 
 
+@pytest.mark.smoke
 def test_a_state_must_be_whole_and_of_the_same_recipe(tmp_path: Path) -> None:
     path = tmp_path / "state.safetensors"
     with pytest.raises(CheckpointError, match="no whole training state"):

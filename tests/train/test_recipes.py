@@ -101,8 +101,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_photographs(tmp_path_factory.mktemp("data") / "photos", 64, 64, 80)
 
 
-NARROW: dict[str, dict[str, int]] = {
-    "film": {},
+NARROW: dict[str, dict[str, object]] = {
+    "film": {"widths": [24, 24, 24], "bins": 60},
     "pix2pix": {"width": 16},
     "dcgan": {"width": 16},
     "rgb-gan": {"width": 4},
@@ -122,6 +122,7 @@ def test_help_describes_every_recipe(capsys: pytest.CaptureFixture[str]) -> None
     assert {line.split()[0] for line in described.splitlines() if line.strip()} >= set(RECIPES)
 
 
+@pytest.mark.train
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [*NARROW, *(pytest.param(f"{name}, whole", marks=pytest.mark.full) for name in NARROW)]

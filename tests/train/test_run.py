@@ -13,9 +13,11 @@ import tomli_w
 import torch
 from safetensors.torch import load_file
 
-from filmcolor.cli.train_display import TrainLines
+from filmcolor.cli.display.lines import LineDisplay
+from filmcolor.cli.train_table import TRAIN
 from filmcolor.errors import CheckpointError, OptionError
 from filmcolor.evaluate.report import PhotoReport
+from filmcolor.events import Evaluated, Event, TrainFinished, TrainStarted
 from filmcolor.models.ab_bins import AbBins
 from filmcolor.models.card import ModelCard, read_card
 from filmcolor.models.checkpoint import save_network
@@ -26,7 +28,6 @@ from filmcolor.train.card import first_card
 from filmcolor.train.crops import CropSource
 from filmcolor.train.data import load_photos
 from filmcolor.train.evaluate_run import evaluate_run
-from filmcolor.train.events import Evaluated, TrainEvent, TrainFinished, TrainStarted
 from filmcolor.train.recipes import FILM
 from filmcolor.train.run import resume_run, train_run
 from filmcolor.train.run_folder import RunFolder
@@ -36,6 +37,8 @@ from filmcolor.train.workers import Workers
 from tests.helpers.bold_model import GAIN, write_bold_model
 from tests.helpers.scenes import imagenet_file, photographs, write_photographs
 from tests.helpers.upscalers import write_upscaler
+
+pytestmark = pytest.mark.train
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +50,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> str:
         grey = bgr.mean(axis=2, keepdims=True)
         cv2.imwrite(str(path), np.rint(grey + 0.4 * (bgr - grey)).astype(np.uint8))
     return str(folder)
-
-
-@pytest.fixture
-def quick_distillation(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The student head is fitted roughly; here it only has to be the same."""
-    monkeypatch.setattr("filmcolor.models.mobilenet_unet.distil._STEPS", 20)
 
 
 def settings(data: str, init: str, steps: int) -> TrainOptions:
@@ -216,7 +213,7 @@ def upscaling(tmp_path: Path, data: str) -> TrainOptions:
     return replace(settings(data, init, 50), recipe="sr", size=32, evaluations=4)
 
 
-def evaluated(events: list[TrainEvent]) -> list[int]:
+def evaluated(events: list[Event]) -> list[int]:
     return [event.step for event in events if isinstance(event, Evaluated)]
 
 
@@ -277,7 +274,7 @@ def test_a_finished_run_says_so_and_how_it_can_go_on(
     for length in (None, TrainOptions(steps=2)):
         (event,) = resume_run(str(run), length=length)
         assert event == TrainFinished(run, 2, event.seconds, stopped=False, was_finished=True)
-    TrainLines().show(event)
+    LineDisplay(TRAIN).show(event)
     (line,) = capsys.readouterr().err.splitlines()
     assert line == (
         f"{run}: the run is finished, at step 2; to train on, give it a greater length: "
@@ -318,6 +315,7 @@ def test_a_teacher_that_is_gone_is_missed(tmp_path: Path, data: str) -> None:
         list(resume_run(str(tmp_path / "run")))
 
 
+@pytest.mark.usefixtures("quick_distillation")
 def test_a_run_that_was_broken_off_saves_the_same(tmp_path: Path, data: str) -> None:
     init = write_bold_model(tmp_path / "bold.safetensors")
     list(train_run([data], str(tmp_path / "whole"), settings(data, init, 3)))

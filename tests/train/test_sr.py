@@ -10,10 +10,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from filmcolor.cli.train_display import left_out_lines
+from filmcolor.cli.train_table import left_out_lines
 from filmcolor.color import luma_from_rgb
 from filmcolor.errors import CheckpointError, OptionError
 from filmcolor.evaluate.enlarging import evaluate_enlarging
+from filmcolor.events import Evaluated, StepReport, TrainStarted
 from filmcolor.models.checkpoint import load_upscaler
 from filmcolor.models.resampling import enlarge, reduce
 from filmcolor.models.subpixel import SubpixelConfig, SubpixelNet
@@ -23,8 +24,7 @@ from filmcolor.options import TrainOptions
 from filmcolor.train.build import build_trainer
 from filmcolor.train.crops import CropSettings, CropSource, plan_crops
 from filmcolor.train.degrade import NO_DEGRADATION, SMALL_FILM, degrade_small, worn_half
-from filmcolor.train.events import Evaluated, TrainStarted
-from filmcolor.train.loop import StepReport, train
+from filmcolor.train.loop import train
 from filmcolor.train.recipes import RECIPES, SR
 from filmcolor.train.run import train_run
 from filmcolor.train.schedule import Schedule
@@ -111,6 +111,7 @@ def test_the_recipes_names() -> None:
     assert RECIPES["sr-film"].phases[0].degrade == SMALL_FILM
 
 
+@pytest.mark.train
 @pytest.mark.parametrize(("recipe", "mirrored"), [("sr", True), ("sr-film", False)])
 def test_only_of_clean_pictures_the_mirror_image_is_enlarged_too(
     tmp_path: Path, recipe: str, *, mirrored: bool
@@ -123,6 +124,7 @@ def test_only_of_clean_pictures_the_mirror_image_is_enlarged_too(
     assert card.descriptor.mirrored is mirrored
 
 
+@pytest.mark.train
 def test_a_run_learns_and_its_checkpoint_enlarges(tmp_path: Path) -> None:
     data = write_photographs(tmp_path / "photos", 6, 64, 64)
     options = TrainOptions(

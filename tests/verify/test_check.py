@@ -20,7 +20,7 @@ from filmcolor.verify.check import verify_film
 from filmcolor.verify.findings import Place, VerifyReport
 from filmcolor.verify.picture import (
     Difference,
-    LumaJudge,
+    LumaLimits,
     can_have_color,
     compare_luma,
     is_neutral,
@@ -561,11 +561,11 @@ def test_a_little_colour_in_one_place_is_colour(bits: int) -> None:
 
 
 def judged(differences: list[Difference]) -> list[int | None]:
-    judge = LumaJudge()
+    limits = LumaLimits()
     failed = []
     for number, difference in enumerate(differences):
-        failed += judge.give(Place(frame=number), difference)
-    return [place.frame for place, _ in [*failed, *judge.rest()]]
+        failed += limits.add(Place(frame=number), difference)
+    return [place.frame for place, _ in [*failed, *limits.rest()]]
 
 
 def difference(mean: float, rms: float = 1.5, square: float = 50.0) -> Difference:

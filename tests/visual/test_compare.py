@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import MediaError, OptionError
+from filmcolor.events import Event, Notice
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.options import CompareOptions, EncodeOptions, RunOptions
-from filmcolor.types import ColorTags, Event, Frame, Notice
+from filmcolor.types import ColorTags, Frame
 from filmcolor.visual.compare import compare_films
 from tests.helpers.clips import Plane, decode_film, make_clip
 from tests.helpers.coloring import CB_8BIT, color, options

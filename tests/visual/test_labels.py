@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from filmcolor.visual.labels import distinct_names
+from filmcolor.visual.sheets import distinct_names
 
 
 @pytest.mark.parametrize(

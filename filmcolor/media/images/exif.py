@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from filmcolor.events import Notice
 from filmcolor.media.images.exif_directory import (
     ASCII,
     BYTE,
@@ -26,9 +27,9 @@ from filmcolor.media.images.exif_directory import (
     Entry,
     Layout,
     Order,
+    layout_and_start,
     rebuilt,
 )
-from filmcolor.types import Notice
 
 WIDTH, HEIGHT = 256, 257
 DESCRIPTION = 270
@@ -52,7 +53,6 @@ ratings, the EXIF and GPS directories, and the Windows titles.
 
 _PREFIX = b"Exif\x00\x00"
 _EMPTY = b"II*\x00\x08\x00\x00\x00" + bytes(6)
-_ORDERS: dict[bytes, Order] = {b"II*\x00": "<", b"MM\x00*": ">"}
 _NUMBERS = {BYTE: "B", SHORT: "H", LONG: "I"}
 _TEXT_KINDS = (ASCII, BYTE, UNDEFINED, UTF8)
 _PIXEL_SIZE = (40962, 40963)
@@ -80,10 +80,10 @@ class ExifBlock:
         Raises `ValueError` when the main directory is not whole.
         """
         block = block.removeprefix(_PREFIX) or _EMPTY
-        order = _ORDERS.get(block[:4])
-        if order is None or len(block) < 8:
-            raise ValueError("no TIFF header")
-        (offset,) = struct.unpack_from(order + "I", block, 4)
+        layout, offset = layout_and_start(block)
+        order = layout.order
+        if layout.count != "H":
+            raise ValueError("a BigTIFF header")
         if offset + 2 > len(block):
             raise ValueError("no main directory")
         (count,) = struct.unpack_from(order + "H", block, offset)

@@ -82,15 +82,22 @@ class Layout:
         return found
 
 
-def _layout_and_start(content: bytes) -> tuple[Layout, int]:
+_LAYOUTS = {
+    b"II*\x00": Layout("<"),
+    b"MM\x00*": Layout(">"),
+    b"II+\x00": Layout("<", "Q", "Q"),
+    b"MM\x00+": Layout(">", "Q", "Q"),
+}
+"""By the first bytes of a file; the last two are BigTIFF."""
+
+
+def layout_and_start(content: bytes) -> tuple[Layout, int]:
     """How a file is laid out, and where its main directory is; `ValueError` if it is none."""
-    orders: dict[bytes, Order] = {b"II": "<", b"MM": ">"}
-    order = orders.get(content[:2])
-    if order is None or len(content) < 16:
+    layout = _LAYOUTS.get(content[:4])
+    if layout is None or len(content) < 8:
         raise ValueError("no TIFF header")
-    if struct.unpack_from(order + "H", content, 2) == (43,):
-        return Layout(order, "Q", "Q"), struct.unpack_from(order + "Q", content, 8)[0]
-    return Layout(order), struct.unpack_from(order + "I", content, 4)[0]
+    at = 4 if layout.offset == "I" else 8
+    return layout, struct.unpack_from(layout.order + layout.offset, content, at)[0]
 
 
 def rebuilt(content: bytes, wanted: Collection[int] | None = None) -> bytes:
@@ -99,7 +106,7 @@ def rebuilt(content: bytes, wanted: Collection[int] | None = None) -> bytes:
     `wanted` names the entries of the main directory that are taken; None: all. Empty if there are
     none. Raises `ValueError` or `struct.error` for what is no TIFF file.
     """
-    layout, start = _layout_and_start(content)
+    layout, start = layout_and_start(content)
     main = {
         tag: entry
         for tag, entry in layout.directory(content, start).items()

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from filmcolor.events import Notice
 from filmcolor.media.images.exif import ARTIST, COPYRIGHT, DESCRIPTION, LIMIT, ExifBlock
 from filmcolor.media.images.picture import Picture
-from filmcolor.types import Notice
 
 _ANY = 1 << 32
 _MARKER = 65533  # bytes in one JPEG marker

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import io
 import struct
+from contextlib import suppress
 
 from PIL import Image, ImageCms
 
-from filmcolor.types import Notice
+from filmcolor.events import Notice
 
 _D50 = (0.9642, 1.0, 0.8249)
 # sRGB's primaries and its white, brought to D50 with the Bradford matrix (Lindbloom).
@@ -46,23 +47,15 @@ def profile_for_rgb(profile: bytes) -> tuple[bytes | None, Notice | None]:
     return None, Notice(text, warning=True)
 
 
-def rgb_from_cmyk(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """A CMYK picture as sRGB: through its profile, or by the plain complement without one."""
+def srgb_of(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """An RGB or CMYK picture as sRGB: through its profile, or plainly where none can be used."""
     if profile is not None:
-        try:
-            return _through(image, profile)
-        except (ImageCms.PyCMSError, OSError, ValueError):
-            pass
+        with suppress(ImageCms.PyCMSError, OSError, ValueError):
+            source, srgb = io.BytesIO(profile), ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
+            if converted is not None:
+                return converted
     return image.convert("RGB")
-
-
-def _through(image: Image.Image, profile: bytes) -> Image.Image:
-    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    target = ImageCms.createProfile("sRGB")
-    converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
-    if converted is None:
-        raise ValueError("no conversion")
-    return converted
 
 
 def _tag(profile: bytes, signature: bytes) -> bytes | None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from filmcolor.types import ColorTags, FloatPlane, Luma, Notice, PixelLayout
+from filmcolor.events import Notice
+from filmcolor.types import ColorTags, FloatPlane, Luma, PixelLayout
 
 Codes = NDArray[np.uint8] | NDArray[np.uint16]
 

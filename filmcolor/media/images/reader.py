@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from filmcolor.errors import MediaError
+from filmcolor.events import Notice
 from filmcolor.media.images.exif import METADATA, ORIENTATION, X_RESOLUTION, ExifBlock
 from filmcolor.media.images.exif_directory import rebuilt
 from filmcolor.media.images.fields import COMMENT
@@ -23,8 +24,8 @@ from filmcolor.media.images.formats import MAGIC_BYTES, format_of_suffix, pictur
 from filmcolor.media.images.icc import profile_for_rgb
 from filmcolor.media.images.picture import Picture, luma_of
 from filmcolor.media.images.samples import SampleDecoder
-from filmcolor.media.read.legacy_text import CODE_PAGE, decoded
-from filmcolor.types import Luma, Notice, PixelLayout
+from filmcolor.media.legacy_text import CODE_PAGE, decoded
+from filmcolor.types import Luma, PixelLayout
 
 LARGEST_FILE = 4 << 30
 """Bytes of a picture file, which is read as a whole."""
@@ -80,7 +81,11 @@ def _content(path: Path) -> bytes:
         with path.open("rb") as file:
             head = content = file.read(MAGIC_BYTES)
             if picture_format(head):  # a film named by mistake is not read to its end
-                _check_size(path, file.fileno())
+                if os.fstat(file.fileno()).st_size > LARGEST_FILE:
+                    most = LARGEST_FILE >> 30
+                    raise MediaError(
+                        f"{path}: a picture file of more than {most} GB; scale it down first"
+                    )
                 content += file.read()
     except FileNotFoundError as error:
         raise MediaError(f"{path}: no such file; check the spelling") from error
@@ -95,12 +100,6 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _check_size(path: Path, file: int) -> None:
-    if os.fstat(file).st_size > LARGEST_FILE:
-        most = LARGEST_FILE >> 30
-        raise MediaError(f"{path}: a picture file of more than {most} GB; scale it down first")
-
-
 class _Reading:
     """One picture on its way in: Pillow's image, the file's bytes, and what there is to say."""
 
@@ -111,8 +110,13 @@ class _Reading:
 
     def picture(self) -> Picture:
         self._check_kind()
-        self._say_first_only()
-        self._say_extended_xmp()
+        count = getattr(self._image, "n_frames", 1)
+        if count > 1:
+            unit = "pages" if self._kind == "TIFF" else "pictures"
+            self._add_notice(f"holds {count} {unit}: only the first is coloured", warning=True)
+        segments = getattr(self._image, "applist", ())
+        if any(content.startswith(_EXTENDED_XMP) for _, content in segments):
+            self._add_notice("its extended XMP, beyond 64 KB, is left out", warning=True)
         # Loading a TIFF turns it and forgets its orientation; loading a PNG may find its EXIF.
         exif = self._exif() if self._kind == "TIFF" else b""
         self._image.load()
@@ -124,14 +128,14 @@ class _Reading:
         if samples.left_out:
             channels = "a channel" if samples.left_out == 1 else f"{samples.left_out} channels"
             text = f"has {channels} of unstated meaning (not marked as transparency): left out"
-            self._say(text, warning=True)
+            self._add_notice(text, warning=True)
         luma: Luma
         if samples.codes.ndim == 3:
             luma, had_color = luma_of(samples.codes)
         else:
             luma, had_color = samples.codes.copy(), False
         if had_color:
-            self._say("has colour already: only its luma is used")
+            self._add_notice("has colour already: only its luma is used")
         icc = self._icc()
         info = self._image.info
         xmp = info.get("xmp")
@@ -144,7 +148,9 @@ class _Reading:
             icc=icc,
             dpi=self._dpi(ExifBlock.parse(exif)),
             orientation=orientation,
-            lossless=self._lossless(),
+            lossless=_webp_is_lossless(self._content)
+            if self._kind == "WEBP"
+            else self._kind != "JPEG",
             had_color=had_color,
             xmp=xmp.encode() if isinstance(xmp, str) else xmp,
             text=self._text(),
@@ -158,7 +164,7 @@ class _Reading:
             found = stated if isinstance(stated, int) else 1
         return found if 1 <= found <= 8 else 1
 
-    def _say(self, text: str, *, warning: bool = False) -> None:
+    def _add_notice(self, text: str, *, warning: bool = False) -> None:
         self._notices.append(Notice(text, warning))
 
     def _check_kind(self) -> None:
@@ -173,18 +179,7 @@ class _Reading:
             raise MediaError(f"{self._path}: CIELAB TIFF is not supported; save it as RGB or grey")
         named = format_of_suffix(self._path)
         if named is not None and named != self._kind:
-            self._say(f"is a {self._kind} picture, whatever its name says")
-
-    def _say_extended_xmp(self) -> None:
-        segments = getattr(self._image, "applist", ())
-        if any(content.startswith(_EXTENDED_XMP) for _, content in segments):
-            self._say("its extended XMP, beyond 64 KB, is left out", warning=True)
-
-    def _say_first_only(self) -> None:
-        count = getattr(self._image, "n_frames", 1)
-        if count > 1:
-            unit = "pages" if self._kind == "TIFF" else "pictures"
-            self._say(f"holds {count} {unit}: only the first is coloured", warning=True)
+            self._add_notice(f"is a {self._kind} picture, whatever its name says")
 
     def _exif(self) -> bytes:
         """The file's EXIF block, or an empty one when it is damaged."""
@@ -195,7 +190,7 @@ class _Reading:
                 block = self._image.info.get("exif") or self._exif_in_text()
             return ExifBlock.parse(block).block if block else b""
         except _DAMAGE:
-            self._say("its EXIF is damaged: left out", warning=True)
+            self._add_notice("its EXIF is damaged: left out", warning=True)
             return b""
 
     def _exif_in_text(self) -> bytes:
@@ -206,7 +201,7 @@ class _Reading:
     def _icc(self) -> bytes | None:
         profile = self._image.info.get("icc_profile")
         if self._image.mode == "CMYK":
-            self._say("is CMYK: converted to sRGB")
+            self._add_notice("is CMYK: converted to sRGB")
             return None
         if not profile:
             return None
@@ -227,17 +222,12 @@ class _Reading:
             return None
         return (across, down) if 0 < across < 1e6 and 0 < down < 1e6 else None
 
-    def _lossless(self) -> bool:
-        if self._kind == "WEBP":
-            return _webp_is_lossless(self._content)
-        return self._kind != "JPEG"
-
     def _text(self) -> tuple[tuple[str, str], ...]:
         found = dict(getattr(self._image, "text", {}))
         if self._kind == "JPEG" and self._image.info.get("comment"):
             found[COMMENT], is_legacy = decoded(self._image.info["comment"])
             if is_legacy:
-                self._say(f"its comment is not UTF-8: read as {CODE_PAGE}", warning=True)
+                self._add_notice(f"its comment is not UTF-8: read as {CODE_PAGE}", warning=True)
         kept_elsewhere = (_EXIF_IN_TEXT, "XML:com.adobe.xmp")
         return tuple((k, str(v)) for k, v in found.items() if k not in kept_elsewhere)
 

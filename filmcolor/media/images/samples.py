@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from filmcolor.errors import MediaError
-from filmcolor.media.images.icc import rgb_from_cmyk
+from filmcolor.media.images.icc import srgb_of
 from filmcolor.media.images.picture import Codes, as_stored
 
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLES = 258, 262, 277
@@ -76,7 +76,7 @@ class SampleDecoder:
         if self._bits() == 16:
             return self._color16()
         if image.mode == "CMYK":
-            return Samples(np.asarray(rgb_from_cmyk(image, image.info.get("icc_profile"))))
+            return Samples(np.asarray(srgb_of(image, image.info.get("icc_profile"))))
         transparent = image.has_transparency_data and not self._unstated()
         clear = image.info.get("transparency")
         if self._kind == "PNG" and image.mode == "L" and isinstance(clear, int):

@@ -6,20 +6,20 @@ when it comes back. Pixels are R'G'B' of 8 bit, sRGB, as the film is displayed.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import warnings
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from filmcolor.errors import MediaError
 from filmcolor.files_read import FilesRead
+from filmcolor.hashing import blake2
 from filmcolor.media.images.formats import MAGIC_BYTES, picture_format
-from filmcolor.media.images.icc import rgb_from_cmyk
+from filmcolor.media.images.icc import srgb_of
 from filmcolor.media.partfile import write_bytes, write_if_free
 
 Rgb = NDArray[np.uint8]
@@ -76,21 +76,17 @@ def read_still(path: Path, files: FilesRead | None = None) -> tuple[Rgb, bool]:
 def _srgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     if image.mode == "CMYK":
-        return rgb_from_cmyk(image, profile)
+        return srgb_of(image, profile)
     if image.mode.startswith("I;16"):  # which Pillow would clip to white
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     rgb = image.convert("RGB")
     if profile is None or image.mode not in ("RGB", "RGBA"):
         return rgb
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(rgb, source, ImageCms.createProfile("sRGB"))
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return rgb
-    return converted or rgb
+    return srgb_of(rgb, profile)
 
 
 def _digest(rgb: Rgb) -> str:
-    found = hashlib.blake2b(str(rgb.shape).encode(), digest_size=16)
+    found = blake2()
+    found.update(str(rgb.shape).encode())
     found.update(np.ascontiguousarray(rgb).data)
     return found.hexdigest()

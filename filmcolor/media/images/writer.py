@@ -18,13 +18,14 @@ import numpy as np
 from PIL import Image
 
 from filmcolor.errors import MediaError, OptionError
+from filmcolor.events import Notice
 from filmcolor.media.images import exif
 from filmcolor.media.images.exif_directory import BYTE, UNDEFINED, Entry, Order
 from filmcolor.media.images.fields import COMMENT, fitted
 from filmcolor.media.images.formats import format_of_suffix
 from filmcolor.media.images.picture import Codes, Picture, chroma_codes, rgb_of, scaled, upright
 from filmcolor.media.partfile import write_bytes
-from filmcolor.types import FloatPlane, Notice
+from filmcolor.types import FloatPlane
 
 _QUALITY = 95
 _LONGEST = {"JPEG": 65500, "WEBP": 16383}

@@ -1,4 +1,4 @@
-"""Films in: opened, probed, decoded.
+"""Films in: probed, decoded, every frame with its time.
 
-Reading order: `open`, `probe`, `film_reader`, `packets`, `timestamps`, `planes`.
+Reading order: `film_reader`, `passes`, `probe`, `packets`, `timestamps`, `planes`.
 """

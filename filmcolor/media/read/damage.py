@@ -11,8 +11,10 @@ from fractions import Fraction
 
 from av.video.frame import VideoFrame
 
-from filmcolor.media.read.splices import AHEAD_SECONDS, StraightPackets, TimestampRepair
-from filmcolor.types import Notice, VideoInfo
+from filmcolor.events import Notice
+from filmcolor.media.splices import AHEAD_SECONDS, TimestampRepair
+from filmcolor.media.straight_packets import StraightPackets
+from filmcolor.types import VideoInfo
 
 ASTRAY = "a frame's time was far from those around it: it was counted instead"
 _STATE_NOTHING = {"mpegts", "mpeg"}  # FFmpeg reckons from the times of their packets
@@ -104,24 +106,15 @@ class Damage:
         """What the user should know of it."""
         if self.packets is not None:
             yield from _clock_notices(self.packets.straight)
-        if self.repeated:
-            yield Notice(
-                f"{_frames(self.repeated)} could not be decoded: the frame before is shown again "
-                f"{self._where(self.repeated)}",
-                warning=True,
-            )
-        if self.patched:
-            yield Notice(
-                f"{_frames(self.patched)} damaged, coloured as the decoder patched them up "
-                f"{self._where(self.patched)}",
-                warning=True,
-            )
-        if self.scaled:
-            yield Notice(
-                f"{_frames(self.scaled)} of another size or pixel format, scaled to that of the "
-                f"first {self._where(self.scaled)}",
-                warning=True,
-            )
+        found = (
+            (self.repeated, "could not be decoded: the frame before is shown again"),
+            (self.patched, "damaged, coloured as the decoder patched them up"),
+            (self.scaled, "of another size or pixel format, scaled to that of the first"),
+        )
+        for times, text in found:
+            if times:
+                frames = "1 frame" if len(times) == 1 else f"{len(times)} frames"
+                yield Notice(f"{frames} {text} {self._where(times)}", warning=True)
         if self.unread:
             places = "one place" if self.unread == 1 else f"{self.unread} places"
             yield Notice(
@@ -135,11 +128,11 @@ class Damage:
             )
 
     def _where(self, times: list[int | None]) -> str:
-        known = [float(time * self.time_base) for time in times if time is not None]
-        if not known:
+        seconds_of = [float(time * self.time_base) for time in times if time is not None]
+        if not seconds_of:
             return "(the file gives no times)"
-        first, last = min(known), max(known)
-        return f"(at {first:.2f} s)" if len(known) == 1 else f"({first:.2f} to {last:.2f} s)"
+        first, last = min(seconds_of), max(seconds_of)
+        return f"(at {first:.2f} s)" if len(seconds_of) == 1 else f"({first:.2f} to {last:.2f} s)"
 
 
 def _clock_notices(straight: TimestampRepair) -> Iterator[Notice]:
@@ -187,7 +180,3 @@ def length_notices(
         "its header is wrong",
         warning=True,
     )
-
-
-def _frames(times: list[int | None]) -> str:
-    return "1 frame" if len(times) == 1 else f"{len(times)} frames"

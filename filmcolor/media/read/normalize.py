@@ -1,21 +1,24 @@
-"""Pictures that are all of a kind: one size and layout from the first to the last, whole if wished.
+"""Pictures of one size and layout from the first to the last, deinterlaced if asked.
 
-Works on the frames of `film_reader` on their way; reads no file.
+Works on decoded pictures with their times; reads no file.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import replace
 
+import av.error
+from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
 from filmcolor.errors import MediaError
-from filmcolor.media.pixel_formats import working_format
+from filmcolor.media.filters import filter_graph, filtered
+from filmcolor.media.pixel_formats import format_name, format_plan, working_format
 from filmcolor.media.read.damage import Damage
-from filmcolor.media.read.deinterlace import deinterlace
 from filmcolor.media.read.timestamps import Timed
 from filmcolor.types import VideoInfo
 
@@ -23,32 +26,53 @@ from filmcolor.types import VideoInfo
 def deinterlaced(
     timed: Generator[Timed, None, None], info: VideoInfo
 ) -> Generator[Timed, None, None]:
-    """The same entries with whole pictures; their times stay."""
-    waiting: deque[Timed] = deque()
+    """The same entries with whole pictures by FFmpeg's bwdif: as many, at the same times.
 
-    def pictures() -> Iterator[VideoFrame]:
+    Raises `MediaError` if the filter refuses the pictures.
+    """
+    waiting: deque[Timed] = deque()
+    graph: Graph | None = None
+    with closing(timed):
         for index, entry in enumerate(timed):
             check_size(entry.picture, info, index)
             waiting.append(entry)
-            yield entry.picture
-
-    try:
-        for picture in deinterlace(pictures(), info):
+            try:
+                graph = graph or _deinterlacer(entry.picture, info)
+                pictures = list(filtered(graph, entry.picture))
+            except (av.error.FFmpegError, ValueError) as error:
+                raise MediaError(f"{info.path}: cannot be deinterlaced: {error}") from error
+            yield from (replace(waiting.popleft(), picture=picture) for picture in pictures)
+        for picture in filtered(graph, None) if graph is not None else ():
             yield replace(waiting.popleft(), picture=picture)
         if waiting:
             raise MediaError(f"{info.path}: {len(waiting)} frames were lost in deinterlacing")
-    finally:
-        timed.close()
 
 
-def alike(
+def _deinterlacer(first: VideoFrame, info: VideoInfo) -> Graph:
+    """bwdif for pictures like `first`, whose result has the same format, or the same layout."""
+    if format_plan(first.format.name).model == "ycbcr":
+        planar = format_name(info.layout)
+    else:
+        planar = "gbrp" if info.layout.bit_depth == 8 else f"gbrp{info.layout.bit_depth}le"
+    # By what is known of the film, not of this frame: a pass may begin anywhere.
+    parity = "auto" if info.frames_state_fields else "tff" if info.top_field_first else "bff"
+    formats = dict.fromkeys((first.format.name, planar))  # without repetition
+    return filter_graph(
+        first,
+        info.time_base,
+        ("bwdif", f"mode=send_frame:parity={parity}:deint=all"),
+        ("format", f"pix_fmts={'|'.join(formats)}"),
+    )
+
+
+def normalized(
     timed: Generator[Timed, None, None], info: VideoInfo, damage: Damage
 ) -> Generator[Timed, None, None]:
     """The same entries, those of another size or pixel format scaled to the film's first frame."""
     reformatter = VideoReformatter()
-    try:
+    with closing(timed):
         for entry in timed:
-            if not is_alike(entry.picture, info):
+            if not has_first_format(entry.picture, info):
                 damage.scaled.append(entry.pts)
                 # One thread: libswscale's threads may write past a short row.
                 picture = reformatter.reformat(
@@ -56,11 +80,9 @@ def alike(
                 )
                 entry = replace(entry, picture=picture)
             yield entry
-    finally:
-        timed.close()
 
 
-def is_alike(picture: VideoFrame, info: VideoInfo) -> bool:
+def has_first_format(picture: VideoFrame, info: VideoInfo) -> bool:
     """Whether a picture has the size and the layout that the film began with."""
     layout, _, _ = working_format(picture.format.name)
     size = picture.width, picture.height
@@ -71,10 +93,10 @@ def check_size(picture: VideoFrame, info: VideoInfo, index: int) -> None:
     """Raise `MediaError` for a picture of another size than the film began with."""
     if (picture.width, picture.height) != (info.width, info.height):
         now, before = f"{picture.width}x{picture.height}", f"{info.width}x{info.height}"
-        raise changed(info, index, now, before)
+        raise format_changed(info, index, now, before)
 
 
-def changed(info: VideoInfo, index: int, now: str, before: str) -> MediaError:
+def format_changed(info: VideoInfo, index: int, now: str, before: str) -> MediaError:
     """What is said of frame `index`, which is `now` and not as it was `before`."""
     return MediaError(
         f"{info.path}: frame {index} is {now}, the film began as {before}: "

@@ -23,11 +23,8 @@ from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
 from filmcolor.media.read.damage import Damage, Decoded, Step
-from filmcolor.media.read.splices import StraightPackets, is_last
-from filmcolor.media.read.watchdog import Heartbeat
-
-MOST_RETRIES = 100
-"""Reads that may fail one after the other before the file is at its end."""
+from filmcolor.media.straight_packets import MOST_RETRIES, StraightPackets, is_last
+from filmcolor.media.watchdog import Heartbeat
 
 _FAILURES = (av.error.FFmpegError, OSError)
 _HELD_AFTER_FAILURE = 8  # pictures waited for, so that late ones find their place
@@ -40,7 +37,7 @@ def strictly(
     stream: VideoStream,
     name: str,
     damage: Damage,
-    pulse: Heartbeat,
+    heartbeat: Heartbeat,
     step: Step,
 ) -> Generator[Decoded, None, None]:
     """Everything the decoder gives, flushed at the end; `MediaError` about `name` where it fails.
@@ -52,7 +49,7 @@ def strictly(
     damage.packets = packets = StraightPackets(container, stream.index, [stream.index])
     while True:
         is_flush = False
-        pulse.beat()
+        heartbeat.beat()
         try:
             packet = next(packets, None)
             if packet is None:
@@ -86,7 +83,7 @@ def repeating(
     stream: VideoStream,
     name: str,
     damage: Damage,
-    pulse: Heartbeat,
+    heartbeat: Heartbeat,
     step: Step,
 ) -> Generator[Decoded, None, None]:
     """Everything the decoder gives; the picture before stands in for each that it cannot give.
@@ -98,7 +95,7 @@ def repeating(
     awaited = Awaited(damage, step)
     pending: list[tuple[float, Decoded]] = []
     shown: VideoFrame | None = None
-    for packet in _packets(container, stream, damage, pulse):
+    for packet in _packets(container, stream, damage, heartbeat):
         if packet is not None and packet.size == 0:
             continue
         try:
@@ -160,13 +157,13 @@ def _damaged(name: str, damage: Damage) -> MediaError:
 
 
 def _packets(
-    container: InputContainer, stream: VideoStream, damage: Damage, pulse: Heartbeat
+    container: InputContainer, stream: VideoStream, damage: Damage, heartbeat: Heartbeat
 ) -> Iterator[Packet[Stream] | None]:
     """The film's packets, past what cannot be read; None flushes the decoder."""
     failed = 0
     damage.packets = packets = StraightPackets(container, stream.index, [stream.index])
     while failed < MOST_RETRIES:
-        pulse.beat()
+        heartbeat.beat()
         try:
             packet = next(packets, None)
         except _FAILURES:

@@ -95,12 +95,16 @@ class PlaneReader:
         return _fresh(np.clip(np.rint(values), 0, top), self._layout.bit_depth)
 
 
+def _rows(frame: VideoFrame, number: int) -> NDArray[np.uint8]:
+    """The bytes of a plane: a view on the frame's memory, from the top down."""
+    plane = frame.planes[number]
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, abs(plane.line_size))
+    return rows[::-1] if plane.line_size < 0 else rows  # stored from the bottom up
+
+
 def _words(frame: VideoFrame, part: Component, width: int) -> _Words:
     """The words of one component: a view on the frame's memory, shape (rows, width)."""
-    plane = frame.planes[part.plane]
-    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, abs(plane.line_size))
-    if plane.line_size < 0:  # stored from the bottom up
-        rows = rows[::-1]
+    rows = _rows(frame, part.plane)
     size = np.dtype(part.word).itemsize
     words: _Words = rows[:, : rows.shape[1] // size * size].view(part.word)
     return words[:, part.first :: part.step][:, :width]
@@ -162,11 +166,7 @@ def _palette(frame: VideoFrame) -> tuple[Luma, Luma, Luma]:
 
 def _read_bits(frame: VideoFrame) -> Luma:
     """Codes 0 and 255 of a picture of single bits; in monow a set bit is black."""
-    plane = frame.planes[0]
-    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, abs(plane.line_size))
-    if plane.line_size < 0:
-        rows = rows[::-1]
-    bits = np.unpackbits(rows, axis=1)[:, : frame.width]
+    bits = np.unpackbits(_rows(frame, 0), axis=1)[:, : frame.width]
     black = 1 if frame.format.name == "monow" else 0
     codes: Luma = np.where(bits == black, np.uint8(0), np.uint8(255))
     return codes

@@ -8,7 +8,6 @@ film.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from typing import Literal
@@ -18,24 +17,31 @@ import av.error
 import numpy as np
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.filter import Graph
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
-from filmcolor.media.pixel_formats import working_format
-from filmcolor.media.read.open import (
+from filmcolor.media.filters import filter_graph, filtered
+from filmcolor.media.open import (
     LARGEST_FRAME,
-    PIPE,
-    film_stream,
-    is_cover,
-    open_source,
+    is_still,
     refuse_absurd_size,
 )
-from filmcolor.media.read.watchdog import Heartbeat
-from filmcolor.types import ColorTags, FloatPlane, Frame, Luma, PixelLayout, StreamInfo, VideoInfo
+from filmcolor.media.pixel_formats import working_format
+from filmcolor.media.watchdog import Heartbeat
+from filmcolor.types import (
+    BT601,
+    SD_LINES,
+    ColorTags,
+    FloatPlane,
+    Frame,
+    Luma,
+    PixelLayout,
+    StreamInfo,
+    VideoInfo,
+)
 
 ColorState = Literal["grey", "tinted", "color"]
 """No colour; one colour for each brightness (sepia, toned, tinted film); real colour."""
@@ -43,9 +49,6 @@ ColorState = Literal["grey", "tinted", "color"]
 _LOOKED_AT = 4  # frames decoded by `probe`: enough to see fields, few enough for big pictures
 _HIGHEST_RATE = 1000  # frames a second; a "rate" above this is a tick rate
 _TRANSFERS_HDR = {16: "PQ", 18: "HLG"}
-_UNTAGGED_MATRICES = (0, 2, 3)
-_BT601 = 6
-_SD_LINES = 576  # untagged pictures up to this height are BT.601, above BT.709
 # Codecs whose standard reads an untagged range as limited, in grey formats too.
 _LIMITED_BY_STANDARD = {"h264", "hevc", "vvc", "av1", "vp9", "mpeg2video"}
 
@@ -62,27 +65,15 @@ _BRIGHTNESS_BINS = 16
 _COLOR_SHARE = 0.25  # share of coloured frames that makes a colour film
 
 
-def probe(path: str) -> VideoInfo:
-    """Describe the film at `path`; "-" (Y4M on standard input) is used up by this.
-
-    Raises `MediaError` with one line for everything that is not a film FFmpeg can decode.
-    """
-    with open_source(path) as container:
-        stream = film_stream(container, path)
-        if path == PIPE:
-            return describe(path, container, stream, ())
-        return describe(path, container, stream, first_frames(container, stream))
-
-
 def first_frames(
-    container: InputContainer, stream: VideoStream, pulse: Heartbeat | None = None
+    container: InputContainer, stream: VideoStream, heartbeat: Heartbeat | None = None
 ) -> list[VideoFrame]:
     """The first few frames that can be decoded; none at all is not an error here."""
-    pulse = pulse or Heartbeat()
+    heartbeat = heartbeat or Heartbeat()
     frames: list[VideoFrame] = []
     packets = container.demux(stream)
     while len(frames) < _LOOKED_AT:
-        pulse.beat()
+        heartbeat.beat()
         try:
             packet = next(packets, None)
             if packet is None:
@@ -128,7 +119,7 @@ def describe(
         frame_count=_frame_count(stream, rate, duration),
         duration=duration,
         sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
-        rotation=_quarter_turns(first.rotation) if first else 0,
+        rotation=round(first.rotation / 90) * 90 % 360 if first else 0,
         display_matrix=matrix,
         interlaced=order in _TOP_SHOWN_FIRST | _BOTTOM_SHOWN_FIRST or states_fields,
         top_field_first=(
@@ -150,22 +141,9 @@ def _shows_bottom_first(frame: VideoFrame) -> bool:
     """
     if not frame.interlaced_frame:
         return False
-    graph = Graph()
-    source = graph.add_buffer(
-        width=frame.width,
-        height=frame.height,
-        format=frame.format,
-        time_base=frame.time_base or Fraction(1, av.time_base),
-    )
-    chosen = graph.add("select", "eq(interlace_type\\,BOTTOMFIRST)")
-    graph.link_nodes(source, chosen, graph.add("buffersink"))
-    graph.configure()
-    graph.vpush(frame)
-    try:
-        graph.vpull()
-    except (av.error.BlockingIOError, av.error.EOFError):
-        return False
-    return True
+    time_base = frame.time_base or Fraction(1, av.time_base)
+    graph = filter_graph(frame, time_base, ("select", "eq(interlace_type\\,BOTTOMFIRST)"))
+    return any(True for _ in filtered(graph, frame))
 
 
 def refuse_hdr(info: VideoInfo) -> None:
@@ -200,11 +178,6 @@ def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
     return None
 
 
-def _quarter_turns(degrees: int) -> int:
-    """The nearest of 0, 90, 180, 270 degrees."""
-    return round(degrees / 90) * 90 % 360
-
-
 def _tags(
     stream: VideoStream, first: VideoFrame | None, source_format: str, height: int
 ) -> ColorTags:
@@ -224,16 +197,12 @@ def _tags(
     _, forced, _ = working_format(source_format)
     if forced is not None:
         full_range = forced
-    elif full_range is None and _is_grey(format_):
+    elif full_range is None and not format_.is_rgb and len(format_.components) < 3:
         # FFmpeg takes grey formats as full range unless the codec's standard says otherwise.
         full_range = None if codec in _LIMITED_BY_STANDARD else True
     if format_.is_rgb or format_.is_bayer or format_.has_palette or matrix == 0:
-        matrix = _BT601 if height <= _SD_LINES else 1  # what the conversion to Y'CbCr uses
+        matrix = BT601 if height <= SD_LINES else 1  # what the conversion to Y'CbCr uses
     return ColorTags(matrix, primaries, transfer, full_range)
-
-
-def _is_grey(format_: av.VideoFormat) -> bool:
-    return not format_.is_rgb and len(format_.components) < 3
 
 
 def _rate(stream: VideoStream) -> Fraction | None:
@@ -279,7 +248,7 @@ def _stream_info(stream: Stream) -> StreamInfo:
         codec=stream.codec.canonical_name if context is not None else "unknown",
         language=stream.language if stream.language != "und" else None,
         title=stream.metadata.get("title"),
-        is_cover=isinstance(stream, VideoStream) and is_cover(stream),
+        is_cover=isinstance(stream, VideoStream) and is_still(stream),
         detail=detail,
     )
 
@@ -294,7 +263,8 @@ def _color_state(frame: Frame, layout: PixelLayout) -> ColorState:
     rows, columns = (min(sizes) for sizes in zip(luma.shape, cb.shape, strict=True))
     luma, cb, cr = (plane[:rows, :columns].ravel() for plane in (luma, cb, cr))
     bins = np.clip(luma * _BRIGHTNESS_BINS / 256, 0, _BRIGHTNESS_BINS - 1).astype(np.intp)
-    if _rms(cb - _bin_means(cb, bins), cr - _bin_means(cr, bins)) > _TINT_CODES:
+    apart = np.hypot(cb - _bin_means(cb, bins), cr - _bin_means(cr, bins))
+    if float(np.sqrt(np.mean(np.square(apart)))) > _TINT_CODES:
         return "color"
     return "tinted" if float(np.mean(np.hypot(cb, cr))) > _NEUTRAL_CODES else "grey"
 
@@ -318,23 +288,3 @@ def _bin_means(values: FloatPlane, bins: np.typing.NDArray[np.intp]) -> FloatPla
     sums = np.bincount(bins, weights=values, minlength=_BRIGHTNESS_BINS)
     means: FloatPlane = (sums / counts)[bins].astype(np.float32)
     return means
-
-
-def _rms(*parts: FloatPlane) -> float:
-    return float(np.sqrt(sum(float(np.mean(np.square(part))) for part in parts)))
-
-
-def enlarged_info(info: VideoInfo, factor: int) -> VideoInfo:
-    """The film with so many times as many rows and columns, its colours still read as they were."""
-    height = info.height * factor
-    tags = enlarged_tags(info.tags, info.height, height)
-    return replace(info, width=info.width * factor, height=height, tags=tags)
-
-
-def enlarged_tags(tags: ColorTags, height: int, made: int) -> ColorTags:
-    """Tags of a film of so many rows that is made to have others: one without a matrix goes by its
-    height, which changes.
-    """
-    if tags.matrix in _UNTAGGED_MATRICES and height <= _SD_LINES < made:
-        return replace(tags, matrix=_BT601)
-    return tags

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
-from fractions import Fraction
+from itertools import chain, pairwise
 
 from av.video.frame import VideoFrame
 
+from filmcolor.events import Notice
 from filmcolor.media.read.damage import ASTRAY, Decoded
-from filmcolor.media.read.splices import FAR_SECONDS
-from filmcolor.types import Notice, VideoInfo
+from filmcolor.media.splices import FAR_SECONDS
+from filmcolor.media.timebase import frame_ticks
+from filmcolor.types import VideoInfo
 
 UNTIMED = {
     *("h261", "h263", "h264", "hevc", "vvc", "evc", "obu", "m4v", "mpegvideo", "mjpeg"),
     *("vc1", "dirac", "cavsvideo", "avs2", "avs3"),
 }
 """Demuxers of bare video streams: what they give as pts is made up, and wrong with B-frames."""
-ASSUMED_RATE = Fraction(25)
-"""Frames a second, where nothing says anything."""
 _MOST_HELD = 16  # pictures held back while waiting for a first known time
 
 
@@ -35,50 +35,41 @@ class Timed:
 def stamp(
     pictures: Iterable[Decoded],
     info: VideoInfo,
-    tell: Callable[[Notice], None] = lambda notice: None,
+    notify: Callable[[Notice], None] = lambda notice: None,
 ) -> Generator[Timed, None, None]:
     """Give every picture its pts: the container's, else its dts, else counted on at the rate.
 
     Pictures before the first known time (raw streams have none at all) are counted back from it. A
     single time far from those around it is not believed. Any other that does not advance is moved
-    one tick after the one before, since no container can hold it. `tell` is told once of each.
+    one tick after the one before, since no container can hold it. `notify` is told once of each.
     (Where times begin anew, the packets' are carried on before: see `splices`.)
     """
-    clock = _Clock(info, tell)
+    clock = _Clock(info, notify)
     held: list[Decoded] = []
     is_untimed = info.container in UNTIMED
-    for decoded, following in _with_next(pictures):
-        known = None if is_untimed else clock.place(decoded.time, following)
-        if known is None and clock.last is None and len(held) < _MOST_HELD:
+    for decoded, after in pairwise(chain(pictures, (None,))):
+        assert decoded is not None  # only the last one is
+        following = None if after is None else after.time
+        pts = None if is_untimed else clock.place(decoded.time, following)
+        if pts is None and clock.last is None and len(held) < _MOST_HELD:
             held.append(decoded)
             continue
-        if known is None:
-            known = clock.counted_on(held)
-        yield from clock.before(held, known)
+        if pts is None:
+            pts = clock.counted_on(held)
+        yield from clock.before(held, pts)
         held.clear()
-        yield clock.timed(decoded, known)
+        yield clock.timed(decoded, pts)
     yield from clock.before(held, clock.lasting(held))
-
-
-def _with_next(pictures: Iterable[Decoded]) -> Generator[tuple[Decoded, int | None], None, None]:
-    """Every picture with the time of the one after it."""
-    before: Decoded | None = None
-    for decoded in pictures:
-        if before is not None:
-            yield before, decoded.time
-        before = decoded
-    if before is not None:
-        yield before, None
 
 
 class _Clock:
     """Where the film's time stands."""
 
-    def __init__(self, info: VideoInfo, tell: Callable[[Notice], None]) -> None:
+    def __init__(self, info: VideoInfo, notify: Callable[[Notice], None]) -> None:
         self._tick = info.time_base
-        self._step = _step(info)
-        self._tell = tell
-        self._told: set[str] = set()
+        self._step = frame_ticks(info.rate, info.time_base)
+        self._notify = notify
+        self._noticed: set[str] = set()
         self._own_step = self._step
         self.last: int | None = None
 
@@ -89,11 +80,11 @@ class _Clock:
         is_far = abs(time - self.last) * self._tick >= FAR_SECONDS
         goes_on = following is not None and following > self.last
         if is_far and goes_on and not self.last < time <= (following or 0):
-            self._say(ASTRAY)
+            self._notice(ASTRAY)
             return None
         if time > self.last:
             return time
-        self._say("frame times that did not advance were moved by a tick")
+        self._notice("frame times that did not advance were moved by a tick")
         return self.last + 1
 
     def counted_on(self, held: list[Decoded]) -> int:
@@ -105,9 +96,9 @@ class _Clock:
         self.last, self._own_step = pts, _own_step(decoded, self._step)
         return Timed(decoded.picture, pts, decoded.duration)
 
-    def before(self, held: list[Decoded], known: int) -> Generator[Timed, None, None]:
+    def before(self, held: list[Decoded], pts: int) -> Generator[Timed, None, None]:
         """Pictures without times, counted back from the time of the one after them."""
-        pts = known - self.lasting(held)
+        pts = pts - self.lasting(held)
         for decoded in held:
             yield Timed(decoded.picture, pts, decoded.duration)
             pts += _own_step(decoded, self._step)
@@ -116,15 +107,10 @@ class _Clock:
         """Ticks that these pictures last."""
         return sum(_own_step(decoded, self._step) for decoded in held)
 
-    def _say(self, text: str) -> None:
-        if text not in self._told:
-            self._told.add(text)
-            self._tell(Notice(text, warning=True))
-
-
-def _step(info: VideoInfo) -> int:
-    """Ticks from one frame to the next at the film's rate, at least 1."""
-    return max(1, round(1 / (info.rate or ASSUMED_RATE) / info.time_base))
+    def _notice(self, text: str) -> None:
+        if text not in self._noticed:
+            self._noticed.add(text)
+            self._notify(Notice(text, warning=True))
 
 
 def _own_step(decoded: Decoded, step: int) -> int:

@@ -1,5 +1,5 @@
-"""Films out: encoded in segments, joined, the other streams copied.
+"""Films out: planned, encoded in segments, joined, the other streams copied.
 
-Reading order: `output_plan`, `encoders`, `encoder_settings`, `segment`, `join`, `muxer`,
-`stream_copy`.
+Reading order: `output_plan`, `plan_output`, `encoders`, `encoder_settings`, `film_writer`,
+`segment`, `join`, `muxer`, `stream_copy`.
 """

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from av.filter import Graph
 from av.video.frame import PictureType, VideoFrame
 
 from filmcolor.errors import MediaError
-from filmcolor.media.timebase import LONGEST_TICKS
+from filmcolor.media.filters import filter_graph, filtered
+from filmcolor.media.timebase import LONGEST_TICKS, frame_ticks
 from filmcolor.media.write.encoder_settings import TOP_FIRST
 from filmcolor.media.write.output_plan import OutputPlan
 from filmcolor.media.write.packing import convert_depth, pack_frame
@@ -47,23 +47,9 @@ def encoder_picture(frame: ColorFrame, plan: OutputPlan) -> VideoFrame:
     # A frame that is not marked counts as bottom field first where the whole film is interlaced.
     if settings.encoder.marks_fields == "frame" and not frame.interlaced:
         return picture
-    return _with_fields(picture, settings.field_order)
-
-
-def _with_fields(picture: VideoFrame, field_order: int) -> VideoFrame:
-    """The same picture, marked as interlaced, which PyAV can do only by a filter."""
-    graph = Graph()
-    source = graph.add_buffer(
-        width=picture.width,
-        height=picture.height,
-        format=picture.format,
-        time_base=picture.time_base,
-    )
-    mark = graph.add("setfield", f"mode={'tff' if field_order == TOP_FIRST else 'bff'}")
-    graph.link_nodes(source, mark, graph.add("buffersink"))
-    graph.configure()
-    graph.vpush(picture)
-    return graph.vpull()
+    mode = "tff" if settings.field_order == TOP_FIRST else "bff"
+    graph = filter_graph(picture, plan.time_base, ("setfield", f"mode={mode}"))
+    return next(filtered(graph, picture))
 
 
 def check_durations(plan: OutputPlan, pts: Sequence[int], last: int) -> None:
@@ -93,8 +79,7 @@ def last_duration(plan: OutputPlan, stated: int, before: int) -> int:
     What the frame states, else as long as the frame `before` it did (0: there is none), else what
     the film's rate says.
     """
-    nominal = max(1, round(1 / (plan.rate * plan.source_time_base)))
-    return stated or before or nominal
+    return stated or before or frame_ticks(plan.rate, plan.source_time_base)
 
 
 @dataclass(slots=True)

@@ -16,10 +16,12 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from filmcolor.errors import OptionError
+from filmcolor.events import Notice
+from filmcolor.media.pixel_formats import describe_layout
 from filmcolor.media.write.encoders import ENCODERS, LARGE_PIXELS, Encoder, available_formats
 from filmcolor.media.write.scheduling import ordinary_scheduling
 from filmcolor.options import EncodeOptions
-from filmcolor.types import Chroma, ColorTags, Notice, PixelLayout, Siting
+from filmcolor.types import Chroma, ColorTags, PixelLayout, Siting
 
 ENCODER_THREADS = 4
 """Always so many: what x264 and FFV1 write depends on it, and segments of one film may be made on
@@ -52,7 +54,12 @@ def settle_layout(
     wanted = source.colored
     if not usable:
         raise OptionError(f"--codec {encoder.codec}: takes none of filmcolor's pixel formats here")
-    fitting = [layout for layout in usable if _fits_size(encoder, layout, width, height)]
+
+    def fits(layout: PixelLayout) -> bool:
+        down, across = layout.subsampling
+        return not encoder.needs_even_size or (width % across == 0 and height % down == 0)
+
+    fitting = [layout for layout in usable if fits(layout)]
     if not fitting:
         raise OptionError(
             f"--codec {encoder.codec}: cannot encode the odd size {width}x{height}; "
@@ -67,22 +74,11 @@ def settle_layout(
     return chosen, _layout_notices(encoder, wanted, chosen, odd=odd)
 
 
-def _fits_size(encoder: Encoder, layout: PixelLayout, width: int, height: int) -> bool:
-    down, across = layout.subsampling
-    return not encoder.needs_even_size or (width % across == 0 and height % down == 0)
-
-
 def _distance(layout: PixelLayout, wanted: PixelLayout) -> tuple[int, int, int, int]:
     """How far from what is wanted: bits lost, chroma lost, chroma added, bits added."""
     bits = layout.bit_depth - wanted.bit_depth
     fineness = _FINENESS[layout.chroma] - _FINENESS[wanted.chroma]
     return (max(-bits, 0), max(-fineness, 0), max(fineness, 0), max(bits, 0))
-
-
-def describe_layout(layout: PixelLayout) -> str:
-    """For people: "10-bit 4:2:2"."""
-    grid = "grey" if layout.chroma == "400" else ":".join(layout.chroma)
-    return f"{layout.bit_depth}-bit {grid}"
 
 
 def _layout_notices(

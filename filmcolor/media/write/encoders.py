@@ -16,13 +16,14 @@ from av.codec import Codec as FFmpegCodec
 from av.codec.codec import UnknownCodecError
 
 from filmcolor.errors import OptionError
+from filmcolor.media.pixel_formats import format_name
 from filmcolor.options import Codec
 from filmcolor.types import Chroma, PixelLayout
 
 
 def _planar(chromas: tuple[Chroma, ...], depths: tuple[int, ...]) -> dict[PixelLayout, str]:
     return {
-        PixelLayout(depth, chroma): f"yuv{chroma}p" + ("" if depth == 8 else f"{depth}le")
+        (layout := PixelLayout(depth, chroma)): format_name(layout)
         for depth in depths
         for chroma in chromas
     }
@@ -104,133 +105,131 @@ _X26_PRESETS = (
     *("ultrafast", "superfast", "veryfast", "faster", "fast"),
     *("medium", "slow", "slower", "veryslow", "placebo"),
 )
-_NVENC_PRESETS = ("p1", "p2", "p3", "p4", "p5", "p6", "p7")
-_NVENC_FIXED = {"rc": "vbr", "b": "0", "forced-idr": "1"}
 
-ENCODERS: Mapping[Codec, Encoder] = MappingProxyType(
-    {
-        "libx264": Encoder(
-            codec="libx264",
-            library="libx264",
-            formats=_planar(_ALL, (8, 10)),
-            smallest=1,
-            crf=18.0,
-            preset="faster",
-            presets=_X26_PRESETS,
-            # Half the time of `faster` for the same size and PSNR, but not of smaller pictures.
-            large_preset=("superfast", "trellis=1:mbtree=1:rc-lookahead=20:subme=2:me=hex"),
-            # Not crf 0: above 8 bits that is merely a very good quality.
-            lossless={"qp": "0"},
-            # Without forced-idr a forced key frame is an I frame that later frames may look past.
-            fixed={"forced-idr": "1"},
-            params_option="x264-params",
-            params="open-gop=0",
-            tags_siting=True,
-            marks_fields="film",
-            field_params=("tff=1", "bff=1"),
-            needs_even_fields=True,
-        ),
-        "libx265": Encoder(
-            codec="libx265",
-            library="libx265",
-            formats=_planar(_ALL, (8, 10, 12)),
-            smallest=16,
-            crf=20.0,
-            preset="medium",
-            presets=_X26_PRESETS,
-            lossless={"x265-params": "lossless=1"},
-            fixed={"forced-idr": "1"},
-            params_option="x265-params",
-            params="open-gop=0:log-level=error",
-            reorder_depth=2,
-            tags_siting=True,
-            mp4_tag="hvc1",
-        ),
-        "libsvtav1": Encoder(
-            codec="libsvtav1",
-            library="libsvtav1",
-            formats=_planar(("420",), (8, 10)),
-            needs_even_size=False,
-            smallest=16,
-            crf=26.0,
-            crf_range=(1.0, 63.0),
-            preset="8",
-            presets=tuple(str(speed) for speed in range(14)),
-        ),
-        "prores": Encoder(
-            codec="prores",
-            holds_full_range=False,
-            library="prores_ks",
-            formats=_planar(("422", "444"), (10,)),
-            needs_even_size=False,
-            presets=("proxy", "lt", "standard", "hq", "4444", "4444xq"),
-            preset_option="profile",
-            # Apple's decoders look for their own vendor code.
-            fixed={"vendor": "apl0"},
-            intra_only=True,
-            marks_fields="film",
-            # NUT does not take it; Matroska gives every packet back as it was.
-            segment_format="matroska",
-        ),
-        "ffv1": Encoder(
-            codec="ffv1",
-            library="ffv1",
-            formats=_planar(_ALL, (8, 10, 12, 16)),
-            needs_even_size=False,
-            smallest=1,
-            lossless={},
-            fixed={"level": "3", "slicecrc": "1"},  # checksums: what archives ask for
-            intra_only=True,
-            marks_fields="frame",
-        ),
-        "h264_nvenc": Encoder(
-            codec="h264_nvenc",
-            library="h264_nvenc",
-            formats=_planar(("420", "444"), (8,)),
-            smallest=146,
-            crf=19.0,
-            crf_range=(1.0, 51.0),
-            crf_option="cq",
-            preset="p5",
-            presets=_NVENC_PRESETS,
-            fixed=_NVENC_FIXED,
-        ),
-        "hevc_nvenc": Encoder(
-            codec="hevc_nvenc",
-            library="hevc_nvenc",
-            formats={
-                **_planar(("420", "444"), (8,)),
-                PixelLayout(10, "420"): "p010le",
-                PixelLayout(10, "444"): "yuv444p16le",
-            },
-            smallest=146,
-            crf=21.0,
-            crf_range=(1.0, 51.0),
-            crf_option="cq",
-            preset="p5",
-            presets=_NVENC_PRESETS,
-            fixed=_NVENC_FIXED,
-            mp4_tag="hvc1",
-        ),
-        "av1_nvenc": Encoder(
-            codec="av1_nvenc",
-            library="av1_nvenc",
-            formats={PixelLayout(8, "420"): "yuv420p", PixelLayout(10, "420"): "p010le"},
-            smallest=146,
-            crf=28.0,
-            crf_range=(1.0, 63.0),
-            crf_option="cq",
-            preset="p5",
-            presets=_NVENC_PRESETS,
-            fixed=_NVENC_FIXED,
-        ),
-    }
+
+def _nvenc(
+    codec: Codec,
+    formats: Mapping[PixelLayout, str],
+    crf: float,
+    crf_range: tuple[float, float],
+    mp4_tag: str | None = None,
+) -> Encoder:
+    """A row for one of NVIDIA's encoders."""
+    return Encoder(
+        codec=codec,
+        library=codec,
+        formats=formats,
+        smallest=146,
+        crf=crf,
+        crf_range=crf_range,
+        crf_option="cq",
+        preset="p5",
+        presets=("p1", "p2", "p3", "p4", "p5", "p6", "p7"),
+        fixed={"rc": "vbr", "b": "0", "forced-idr": "1"},
+        mp4_tag=mp4_tag,
+    )
+
+
+_ROWS = (
+    Encoder(
+        codec="libx264",
+        library="libx264",
+        formats=_planar(_ALL, (8, 10)),
+        smallest=1,
+        crf=18.0,
+        preset="faster",
+        presets=_X26_PRESETS,
+        # Half the time of `faster` for the same size and PSNR, but not of smaller pictures.
+        large_preset=("superfast", "trellis=1:mbtree=1:rc-lookahead=20:subme=2:me=hex"),
+        # Not crf 0: above 8 bits that is merely a very good quality.
+        lossless={"qp": "0"},
+        # Else a forced key frame is an I frame that later frames may look past.
+        fixed={"forced-idr": "1"},
+        params_option="x264-params",
+        params="open-gop=0",
+        tags_siting=True,
+        marks_fields="film",
+        field_params=("tff=1", "bff=1"),
+        needs_even_fields=True,
+    ),
+    Encoder(
+        codec="libx265",
+        library="libx265",
+        formats=_planar(_ALL, (8, 10, 12)),
+        smallest=16,
+        crf=20.0,
+        preset="medium",
+        presets=_X26_PRESETS,
+        lossless={"x265-params": "lossless=1"},
+        fixed={"forced-idr": "1"},
+        params_option="x265-params",
+        params="open-gop=0:log-level=error",
+        reorder_depth=2,
+        tags_siting=True,
+        mp4_tag="hvc1",
+    ),
+    Encoder(
+        codec="libsvtav1",
+        library="libsvtav1",
+        formats=_planar(("420",), (8, 10)),
+        needs_even_size=False,
+        smallest=16,
+        crf=26.0,
+        crf_range=(1.0, 63.0),
+        preset="8",
+        presets=tuple(str(speed) for speed in range(14)),
+    ),
+    Encoder(
+        codec="prores",
+        holds_full_range=False,
+        library="prores_ks",
+        formats=_planar(("422", "444"), (10,)),
+        needs_even_size=False,
+        presets=("proxy", "lt", "standard", "hq", "4444", "4444xq"),
+        preset_option="profile",
+        # Apple's decoders look for their own vendor code.
+        fixed={"vendor": "apl0"},
+        intra_only=True,
+        marks_fields="film",
+        # NUT does not take it; Matroska gives every packet back as it was.
+        segment_format="matroska",
+    ),
+    Encoder(
+        codec="ffv1",
+        library="ffv1",
+        formats=_planar(_ALL, (8, 10, 12, 16)),
+        needs_even_size=False,
+        smallest=1,
+        lossless={},
+        fixed={"level": "3", "slicecrc": "1"},  # checksums: what archives ask for
+        intra_only=True,
+        marks_fields="frame",
+    ),
+    _nvenc("h264_nvenc", _planar(("420", "444"), (8,)), 19.0, (1.0, 51.0)),
+    _nvenc(
+        "hevc_nvenc",
+        {
+            **_planar(("420", "444"), (8,)),
+            PixelLayout(10, "420"): "p010le",
+            PixelLayout(10, "444"): "yuv444p16le",
+        },
+        21.0,
+        (1.0, 51.0),
+        mp4_tag="hvc1",
+    ),
+    _nvenc(
+        "av1_nvenc",
+        {PixelLayout(8, "420"): "yuv420p", PixelLayout(10, "420"): "p010le"},
+        28.0,
+        (1.0, 63.0),
+    ),
 )
+ENCODERS: Mapping[Codec, Encoder] = MappingProxyType({row.codec: row for row in _ROWS})
 
 
 def find_encoder(codec: str) -> Encoder:
     """Table entry of `codec`; `OptionError` if it is unknown or missing from this FFmpeg build."""
-    entry = next((entry for entry in ENCODERS.values() if entry.codec == codec), None)
+    entry = next((each for name, each in ENCODERS.items() if name == codec), None)
     if entry is None:
         raise OptionError(f"--codec {codec}: unknown; choose one of {', '.join(ENCODERS)}")
     if not available_formats(entry.library):

@@ -12,15 +12,15 @@ partial file. Needs no torch and computes no colour.
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Self
 
 from filmcolor.errors import MediaError
-from filmcolor.media.partfile import PartFile
+from filmcolor.media.open import PIPE
 from filmcolor.media.write.encoder_input import Pacer, encoder_picture, plan_luma
 from filmcolor.media.write.encoder_settings import BOTTOM_FIRST, TOP_FIRST
 from filmcolor.media.write.muxer import FilmMuxer
-from filmcolor.media.write.output_plan import PIPE, OutputPlan, plan_output
+from filmcolor.media.write.output_plan import OutputPlan
+from filmcolor.media.write.plan_output import plan_output
 from filmcolor.media.write.y4m import PipeClosedError, Y4mWriter, y4m_header
 from filmcolor.types import ColorFrame
 
@@ -41,7 +41,6 @@ class FilmWriter:
         """`label` says that the colour is synthetic, and goes into the film's comment."""
         self._plan = plan
         self._label = label
-        self._part: PartFile | None = None
         self._muxer: FilmMuxer | None = None
         self._pipe: Y4mWriter | None = None
         self._pacer = Pacer(plan)
@@ -62,36 +61,19 @@ class FilmWriter:
             )
             self._pipe = Y4mWriter(header)
             return self
-        self._part = PartFile(plan.target, plan.overwrite)
-        try:
-            self._muxer = FilmMuxer(plan, self._part.path, label=self._label)
-        except BaseException:
-            self._part.discard()
-            raise
+        self._muxer = FilmMuxer(plan, label=self._label)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Remove the partial file unless `finish` has made it whole."""
-        if self._part is not None:
-            self._part.discard()
         if self._muxer is not None:
-            self._muxer.close()
+            self._muxer.abandon()
             self._muxer = None
-        if self._part is not None:
-            # Again, for systems that do not let go of an open file.
-            self._part.discard()
 
     def write(self, frame: ColorFrame) -> None:
         """Take one frame: luma as decoded (the source's depth), Cb and Cr in the plan's layout."""
         if self._pipe is not None:
             self._pipe.write(plan_luma(frame, self._plan), frame.cb, frame.cr)
-        elif self._muxer is None:
-            raise ValueError("write outside of the `with` block")
         elif (paced := self._pacer.take(frame)) is not None:
             self._put(*paced)
         self._written += 1
@@ -103,16 +85,14 @@ class FilmWriter:
         if self._pipe is not None:
             self._pipe.finish()
             return
-        if self._muxer is None or self._part is None or (paced := self._pacer.finish()) is None:
-            raise ValueError("finish outside of the `with` block")
+        paced, muxer = self._pacer.finish(), self._muxer
+        assert paced is not None and muxer is not None  # inside the block, with a frame
         self._put(*paced)
         frame, duration = paced
-        self._muxer.finish(frame.pts + duration)
+        muxer.finish(frame.pts + duration)
         self._muxer = None
-        part, self._part = self._part, None
-        part.commit()
+        muxer.part.commit()
 
     def _put(self, frame: ColorFrame, duration: int) -> None:
-        if self._muxer is None:
-            raise ValueError("the writer is closed")
+        assert self._muxer is not None  # inside the block
         self._muxer.put(encoder_picture(frame, self._plan), frame.pts, duration)

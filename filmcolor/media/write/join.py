@@ -47,11 +47,10 @@ def join_film(
     with closing(SegmentReader(segments[0])) as head:
         encoded, headers = Encoded(reorder, head.extradata), head.decoder_headers
     part = PartFile(plan.target, plan.overwrite)
-    muxer: FilmMuxer | None = None
+    part.check()
+    part.discard()  # another process may have it open still
+    muxer = FilmMuxer(plan, label=label, encoded=encoded)
     try:
-        part.check()
-        part.discard()  # another process may have it open still
-        muxer = FilmMuxer(plan, part.path, label=label, encoded=encoded)
         join = _Join(muxer, pts, last_duration)
         for number, path in enumerate(segments):
             expected = None if frames is None else frames[number]
@@ -65,20 +64,14 @@ def join_film(
             )
         look()
         muxer.finish(pts[-1] + last_duration)
-        muxer = None
-        look()
-        part.commit()
     except JobError:
-        if muxer is not None:
-            muxer.close()
-            muxer = None
+        muxer.close()
         raise
-    finally:
-        if muxer is not None:
-            part.discard()
-            muxer.close()
-            # Again, for systems that do not let go of an open file.
-            part.discard()
+    except BaseException:
+        muxer.abandon()
+        raise
+    look()
+    part.commit()
     yield join.copied
 
 

@@ -1,7 +1,6 @@
 """Writes the film, encoded here or before, with the source's other streams into a container.
 
-Carries out an `OutputPlan` that names one; decides nothing itself. Names of files belong to
-`partfile`, colour to nobody here.
+Carries out an `OutputPlan`; decides nothing itself and knows no colour.
 """
 
 from __future__ import annotations
@@ -13,17 +12,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import av
-from av.container import OutputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
 from filmcolor.media.matroska import with_room, write_display_shape
+from filmcolor.media.partfile import PartFile
 from filmcolor.media.timebase import Chapter, Clock, DecodeClock, fit_chapters, lift_to_zero
 from filmcolor.media.write.containers import labelled
 from filmcolor.media.write.encoder_settings import quiet_libraries
-from filmcolor.media.write.output_plan import PIPE, OutputPlan
+from filmcolor.media.write.output_plan import OutputPlan
 from filmcolor.media.write.scheduling import ordinary_scheduling
 from filmcolor.media.write.stream_copy import StreamCopier
 
@@ -50,10 +49,9 @@ class FilmMuxer:
     FFmpeg and of the disk become `MediaError`.
     """
 
-    def __init__(
-        self, plan: OutputPlan, path: str, *, label: str, encoded: Encoded | None = None
-    ) -> None:
-        """Open `path` and prepare every stream; the header waits for the first frame.
+    def __init__(self, plan: OutputPlan, *, label: str, encoded: Encoded | None = None) -> None:
+        """Open the target's part file and prepare every stream; the header waits for the first
+        frame.
 
         Packets `encoded` before go into the stream of an encoder with the same settings, which gets
         no frame: what the container says of the film is then the same as if it had encoded them.
@@ -61,7 +59,8 @@ class FilmMuxer:
         if plan.container is None or plan.settings is None:
             raise ValueError("the plan names no container")
         self._plan = plan
-        self._path = path
+        self.part = PartFile(plan.target, plan.overwrite)
+        """To be committed after `finish`."""
         self._format = plan.container
         self._settings = plan.settings
         self._clock = Clock(plan.source_time_base, plan.time_base, plan.offset_seconds)
@@ -72,16 +71,17 @@ class FilmMuxer:
         self._given = 0
         self._muxed = 0
         self._copier: StreamCopier | None = None
-        self._container: OutputContainer | None = None
         quiet_libraries()
-        with self._translated():
-            self._container = av.open(
-                path,
-                "w",
-                format=self._format.muxer,
-                container_options=dict(plan.container_options),
-            )
-            self._film = self._add_streams(self._container)
+        options = dict(plan.container_options)
+        try:
+            with self._translated():
+                self._container = av.open(
+                    self.part.path, "w", format=self._format.muxer, container_options=options
+                )
+                self._film = self._add_streams()
+        except BaseException:
+            self.part.discard()
+            raise
 
     def put(self, frame: VideoFrame, pts: int, duration: int) -> None:
         """Encode one frame; `pts`, later than the one before, and `duration` in source ticks."""
@@ -127,55 +127,60 @@ class FilmMuxer:
                     self._copier.finish(end * self._plan.source_time_base)
                 else:
                     self._copier.copy_until(None)
-            if self._container is not None:
-                self._container.close()
-                self._container = None
+            self._container.close()
             if self._shape_is_patched:
                 plan = self._plan
-                write_display_shape(self._path, plan.width, plan.height, plan.sample_aspect_ratio)
+                write_display_shape(
+                    self.part.path, plan.width, plan.height, plan.sample_aspect_ratio
+                )
         self.close()
 
+    def abandon(self) -> None:
+        """Close, and remove the part file."""
+        self.part.discard()
+        self.close()
+        self.part.discard()  # again, for systems that do not let go of an open file
+
     def close(self) -> None:
-        """Let go of source and target."""
+        """Close source and target; what was written stays."""
         if self._copier is not None:
             self._copier.close()
             self._copier = None
-        if self._container is not None:
-            # Writing the end of a file that nobody wants may fail; that is no news.
-            with contextlib.suppress(av.FFmpegError, OSError, ValueError):
-                self._container.close()
-            self._container = None
+        # Writing the end of a file that nobody wants may fail; that is no news.
+        with contextlib.suppress(av.FFmpegError, OSError, ValueError):
+            self._container.close()
 
     @property
     def _shape_is_patched(self) -> bool:
         """Whether the pixels' shape has to be written into the file afterwards."""
         return self._plan.sample_aspect_ratio != 1 and not self._format.is_mov
 
-    def _add_streams(self, container: OutputContainer) -> VideoStream:
+    def _add_streams(self) -> VideoStream:
         plan = self._plan
         others = [each for each in plan.streams if each.action != "film"]
         if others:
             self._copier = StreamCopier(
                 plan.source,
                 others,
+                self._container,
                 self._format,
                 trimmed=plan.is_trimmed,
                 on_error=plan.on_error,
             )
-        container.metadata.update(labelled(plan.metadata, self._label))
+        self._container.metadata.update(labelled(plan.metadata, self._label))
         film: VideoStream | None = None
         for each in plan.streams:
             if each.action == "film":
-                film = self._add_film(container)
+                film = self._add_film()
             elif self._copier is not None:
-                self._copier.add_stream(each, container)
+                self._copier.add_stream(each)
         if film is None:
             raise ValueError("the plan has no film among its streams")
         return film
 
-    def _add_film(self, container: OutputContainer) -> VideoStream:
+    def _add_film(self) -> VideoStream:
         plan, encoder = self._plan, self._settings.encoder
-        film = self._settings.add_stream(container)
+        film = self._settings.add_stream(self._container)
         film.time_base = plan.time_base
         if encoder.mp4_tag is not None and self._format.is_mov:
             film.codec_context.codec_tag = encoder.mp4_tag
@@ -203,8 +208,6 @@ class FilmMuxer:
         last = None
         if plan.duration_seconds is not None:
             last = first_pts * plan.source_time_base + plan.duration_seconds
-        if self._container is None:
-            raise ValueError("the file is closed")
         chapters = fit_chapters(plan.chapters, clock.offset_seconds, first, last)
         if chapters:
             self._container.set_chapters(
@@ -240,13 +243,11 @@ class FilmMuxer:
             if self._copier is not None:
                 at = packet.dts * self._plan.time_base - self._clock.offset_seconds
                 self._copier.copy_until(at)
-            if self._container is not None:
-                self._container.mux_one(packet)
+            self._container.mux_one(packet)
             self._muxed += 1
 
     def _translated(self) -> contextlib.AbstractContextManager[None]:
-        target = "standard output" if self._plan.target == PIPE else self._plan.target
-        return writing_errors(target, lambda: self._muxed)
+        return writing_errors(self._plan.target, lambda: self._muxed)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Encoders run like any other work, even for root.
+"""Opens encoders without the real-time scheduling that SVT-AV1 asks for.
 
 SVT-AV1 puts its threads, and the one that opens it, into the real-time class SCHED_FIFO where it
 may, which is as root: they then keep all other processes of the machine from its cores, and every

@@ -18,17 +18,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from types import TracebackType
 from typing import Self
 
 import av
-from av.container import InputContainer, OutputContainer
+from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
+from filmcolor.media.open import media_errors
 from filmcolor.media.partfile import PartFile
-from filmcolor.media.read.open import media_errors
 from filmcolor.media.timebase import Clock, lift_to_zero
 from filmcolor.media.write.encoder_input import Pacer, encoder_picture
 from filmcolor.media.write.encoder_settings import EncoderSettings, quiet_libraries
@@ -88,7 +87,7 @@ class SegmentWriter:
         self._written = 0
         self._reorder = 0
         self._shift = 0
-        self._container: OutputContainer | None = None
+        self._is_open = False
 
     def __enter__(self) -> Self:
         quiet_libraries()
@@ -98,6 +97,7 @@ class SegmentWriter:
                 self._container = av.open(
                     self._part.path, "w", format=self._settings.encoder.segment_format
                 )
+                self._is_open = True
                 self._stream = self._settings.add_stream(self._container)
                 self._stream.time_base = _TICK
                 with ordinary_scheduling():
@@ -109,12 +109,7 @@ class SegmentWriter:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Remove the partial file unless `finish` has made it whole."""
         self._close()
 
@@ -132,7 +127,6 @@ class SegmentWriter:
         if paced is None:
             raise MediaError(f"{self._part.target}: a segment without frames; nothing was written")
         self._encode(*paced)
-        container = self._opened()
         with self._translated():
             self._mux(self._stream.encode(None))
             if self._written != self._given:
@@ -140,19 +134,13 @@ class SegmentWriter:
                     f"{self._part.target}: the encoder gave back {self._written} of "
                     f"{self._given} frames; use another --codec"
                 )
-            container.close()
-            self._container = None
+            self._container.close()
+            self._is_open = False
             size = os.path.getsize(self._part.path)
         self._part.commit()
         return SegmentFacts(self._given, size, self._reorder)
 
-    def _opened(self) -> OutputContainer:
-        if self._container is None:
-            raise ValueError("the writer is closed")
-        return self._container
-
     def _encode(self, frame: ColorFrame, duration: int) -> None:
-        self._opened()
         if self._given == 0:
             frame = replace(frame, key=True)
             # As in the film itself: no encoder is given a time before zero.
@@ -182,17 +170,17 @@ class SegmentWriter:
             self._reorder = max(self._reorder, ahead)
             packet.time_base = _TICK
             packet.pts, packet.dts, packet.duration = number + self._shift, self._written, 1
-            self._opened().mux_one(packet)
+            self._container.mux_one(packet)
             self._written += 1
 
     def _close(self) -> None:
-        if self._container is None:
+        if not self._is_open:
             return
+        self._is_open = False
         self._part.discard()
         # Writing the end of a file that nobody wants may fail; that is no news.
         with contextlib.suppress(av.FFmpegError, OSError, ValueError):
             self._container.close()
-        self._container = None
         # Again, for systems that do not let go of an open file.
         self._part.discard()
 

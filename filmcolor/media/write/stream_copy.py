@@ -16,18 +16,17 @@ from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
 from filmcolor.errors import MediaError
-from filmcolor.media.read.open import CAPTION_SECONDS, film_stream, open_before, open_source
-from filmcolor.media.read.packets import MOST_RETRIES
-from filmcolor.media.read.splices import StraightPackets
-from filmcolor.media.streams import (
+from filmcolor.media.open import CAPTION_SECONDS, film_stream, open_before, open_source
+from filmcolor.media.straight_packets import MOST_RETRIES, StraightPackets
+from filmcolor.media.timebase import round_half_up
+from filmcolor.media.write.containers import Container, add_copy, stream_metadata
+from filmcolor.media.write.streams import (
     StreamPlan,
     is_attached_picture,
     is_shown_until_next,
     packet_time,
     read_covers,
 )
-from filmcolor.media.timebase import round_half_up
-from filmcolor.media.write.containers import Container, add_copy, stream_metadata
 from filmcolor.media.write.subtitles import SubtitleConverter
 from filmcolor.options import OnError
 
@@ -49,18 +48,19 @@ class StreamCopier:
         self,
         path: str,
         plans: Sequence[StreamPlan],
-        container: Container,
+        container: OutputContainer,
+        kind: Container,
         *,
         trimmed: bool,
         on_error: OnError = "stop",
     ) -> None:
-        """Open `path`; `trimmed` says that only a part of the film is written.
+        """Open `path`, whose streams go into `container`; `trimmed`: a part of the film is written.
 
         `on_error` "repeat" passes over what cannot be read, of which the film's reader tells.
         """
         self._path = path
         self._retries = MOST_RETRIES if on_error == "repeat" else 0
-        self._format = container
+        self._container, self._format = container, kind
         self._trimmed = trimmed
         self._templates = open_source(path)
         self._reader: InputContainer | None = None
@@ -76,14 +76,13 @@ class StreamCopier:
         self._film = film_stream(self._templates, path).index
         self._packets: StraightPackets | None = None
         self._pending: Packet[Stream] | None = None
-        self._container: OutputContainer | None = None
         self._first: Fraction | None = None
         self._last: Fraction | None = None
         self._offset = Fraction(0)
 
-    def add_stream(self, plan: StreamPlan, container: OutputContainer) -> None:
+    def add_stream(self, plan: StreamPlan) -> None:
         """Make the output stream for `plan`, with the source's metadata and disposition."""
-        self._container = container
+        container = self._container
         source = self._templates.streams[plan.index]
         output: Stream
         if plan.action == "attach":
@@ -115,7 +114,7 @@ class StreamCopier:
                 picture.stream, picture.time_base = output, Fraction(1, 1000)
                 picture.pts = picture.dts = 0
                 picture.is_keyframe = True
-                self._mux(picture)
+                self._container.mux_one(picture)
         if self._outputs:
             self._reader = open_source(self._path) if first is None else self._open_before(first)
             self._packets = StraightPackets(self._reader, self._film, self._outputs)
@@ -227,7 +226,7 @@ class StreamCopier:
             packet = _without_header(packet)
         packet.dts, packet.pts = dts, max(pts + shift, dts)
         packet.stream = output
-        self._mux(packet)
+        self._container.mux_one(packet)
 
     def _trim(self, packet: Packet[Stream]) -> bool:
         """Whether the packet belongs to the part being written; a subtitle is cut to it.
@@ -252,10 +251,6 @@ class StreamCopier:
         packet.pts = packet.dts = round_half_up(first / packet.time_base)
         packet.duration = round_half_up((last - first) / packet.time_base)
         return True
-
-    def _mux(self, packet: Packet[Stream]) -> None:
-        if self._container is not None:
-            self._container.mux_one(packet)
 
 
 def _without_header(packet: Packet[Stream]) -> Packet[Stream]:

@@ -14,7 +14,7 @@ from av.stream import Discard, Stream
 from av.subtitles.codeccontext import SubtitleCodecContext
 from av.subtitles.stream import SubtitleStream
 
-from filmcolor.media.read.legacy_text import decoded
+from filmcolor.media.legacy_text import decoded
 
 _MUXERS = {"mov_text": "mp4", "subrip": "matroska"}
 _INTERLEAVED_SECONDS = 10

@@ -15,7 +15,8 @@ from typing import BinaryIO
 import numpy as np
 
 from filmcolor.errors import MediaError
-from filmcolor.types import Luma, Notice, PixelLayout, Siting, VideoInfo
+from filmcolor.events import Notice
+from filmcolor.types import Luma, PixelLayout, Siting, VideoInfo
 
 
 class PipeClosedError(MediaError):

@@ -18,12 +18,13 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import MediaError
+from filmcolor.events import Notice
 from filmcolor.media.read.damage import Decoded
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.media.read.timestamps import stamp
-from filmcolor.media.read.watchdog import Heartbeat, TimeoutReader, with_timeout
+from filmcolor.media.watchdog import Heartbeat, TimeoutReader, with_timeout
 from filmcolor.media.write.film_writer import FilmWriter, plan_output
-from filmcolor.types import Frame, Notice, VideoInfo
+from filmcolor.types import Frame, VideoInfo
 from tests.helpers import coloring, memory
 from tests.helpers.clips import make_clip
 
@@ -312,13 +313,13 @@ def test_raw_streams_are_counted_when_repeating(tmp_path: Path) -> None:
 
 
 def test_what_hangs_is_an_error_and_what_beats_is_not() -> None:
-    pulse, hold = Heartbeat(), threading.Event()
+    heartbeat, hold = Heartbeat(), threading.Event()
 
     def slow() -> Generator[int, None, None]:
         for number in range(3):
             for _ in range(6):  # longer than the limit, but alive
                 time.sleep(0.05)
-                pulse.beat()
+                heartbeat.beat()
             yield number
         hold.wait(20)
         yield 99
@@ -326,7 +327,7 @@ def test_what_hangs_is_an_error_and_what_beats_is_not() -> None:
     got = []
     started = time.monotonic()
     with pytest.raises(MediaError, match=r"film\.mkv: reading it hangs.* 0\.2 seconds"):
-        for number in with_timeout(slow(), pulse, "film.mkv", 0.2):
+        for number in with_timeout(slow(), heartbeat, "film.mkv", 0.2):
             got.append(number)
     assert got == [0, 1, 2] and time.monotonic() - started < 10
     hold.set()
@@ -356,13 +357,13 @@ def test_a_watched_generator_is_closed_and_its_errors_come_through() -> None:
 def test_a_pipe_may_be_slow_but_not_silent() -> None:
     read_end, write_end = os.pipe()
     with os.fdopen(read_end, "rb") as source, os.fdopen(write_end, "wb", buffering=0) as sink:
-        pulse = Heartbeat()
-        pipe = TimeoutReader(source, pulse, seconds=1.0)
+        heartbeat = Heartbeat()
+        pipe = TimeoutReader(source, heartbeat, seconds=1.0)
         threading.Timer(0.6, sink.write, [b"late"]).start()
         assert pipe.read(100) == b"late"
         with pytest.raises(MediaError, match=r"standard input: nothing came for 1 seconds"):
             pipe.read(100)
-        assert pulse.failure is not None
+        assert heartbeat.failure is not None
         sink.close()
         assert pipe.read(100) == b""
 
@@ -483,7 +484,7 @@ def test_a_raw_stream_that_grows_beyond_all_bounds_is_not_decoded(
         parts.append(film.read_bytes())
     film.write_bytes(b"".join(parts))
     options = {"max_pixels": str(160 * 160)}
-    monkeypatch.setattr("filmcolor.media.read.open._DECODER_OPTIONS", options)
+    monkeypatch.setattr("filmcolor.media.open._DECODER_OPTIONS", options)
     for on_error in ("stop", "repeat"):
         with pytest.raises(MediaError, match="no frame of its video can be decoded"):
             read(film, on_error)

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import MediaError
-from filmcolor.media.read.probe import has_color, probe, refuse_hdr
+from filmcolor.media.read.probe import has_color, refuse_hdr
 from filmcolor.types import ColorTags, Frame, PixelLayout
-from tests.helpers.clips import jpeg_bytes, luma_picture, make_clip, make_sound, y4m_bytes
+from tests.helpers.clips import jpeg_bytes, luma_picture, make_clip, make_sound, probe, y4m_bytes
 
 _420 = PixelLayout(8, "420")
 

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.media.read.probe import probe
-from filmcolor.media.write.output_plan import plan_output
+from filmcolor.media.write.plan_output import plan_output
 from filmcolor.options import Codec, EncodeOptions, RunOptions
-from tests.helpers.clips import decode_film, make_clip
+from tests.helpers.clips import decode_film, make_clip, probe
 from tests.helpers.coloring import color, options
 from tests.helpers.segments import cut_film, described, segment_and_join, write_direct
 from tests.helpers.woven import FRAMES, WHOLE, marks, woven_film

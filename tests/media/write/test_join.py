@@ -32,6 +32,8 @@ from tests.helpers.segments import (
     write_segments,
 )
 
+pytestmark = pytest.mark.codec
+
 SHORT = (1, 2, 3, 7, 20)
 LONG = (500, 1, 120, 2, 40, 3, 7)
 FONT = ("Old Type.ttf", "application/x-truetype-font", b"\x00\x01\x00\x00not really a font")
@@ -53,6 +55,37 @@ HELD: list[tuple[Codec, str]] = [
     ("ffv1", ".mkv"),
 ]
 CLOCKS = {"constant": Fraction(1, 24), "variable": Fraction(1, 90_000)}
+EVERY = [(codec, suffix, clock) for codec, suffix in HELD for clock in CLOCKS]
+ONCE: list[tuple[Codec, str, str]] = [
+    ("libx264", ".mp4", "variable"),
+    ("libx265", ".mov", "constant"),
+    ("libsvtav1", ".mkv", "variable"),
+    ("prores", ".mov", "variable"),
+    ("ffv1", ".mkv", "constant"),
+]
+"""Every codec, container and clock at least once, and each clock in each container."""
+HALF = [*ONCE, *(("libx264", ".mov", "constant"), ("libx264", ".mkv", "variable"))]
+HALF += [("libx265", ".mp4", "variable"), ("libx265", ".mkv", "constant")]
+HALF += [("libsvtav1", ".mp4", "constant"), ("prores", ".mkv", "constant")]
+"""Every codec in every container that holds it."""
+
+
+def cells(chosen: list[tuple[Codec, str, str]]) -> pytest.MarkDecorator:
+    """Those of the matrix; `scripts/test --all` tries the others, too."""
+    full = [pytest.param(*cell, marks=pytest.mark.full) for cell in EVERY if cell not in chosen]
+    return pytest.mark.parametrize(("codec", "suffix", "clock"), [*chosen, *full])
+
+
+def test_the_chosen_cells_have_everything() -> None:
+    assert len(set(HALF)) == len(HALF) and set(HALF) < set(EVERY)
+    assert {(codec, suffix) for codec, suffix, _ in HALF} == set(HELD)
+    assert {codec for codec, _, _ in ONCE} == set(PRESETS)
+    assert {(suffix, clock) for _, suffix, clock in HALF} == {
+        (suffix, clock) for suffix in (".mp4", ".mov", ".mkv") for clock in CLOCKS
+    }
+    assert {(codec, clock) for codec, _, clock in HALF if codec != "ffv1"} == {
+        (codec, clock) for codec in PRESETS if codec != "ffv1" for clock in CLOCKS
+    }
 
 
 def choice(codec: Codec, *, lossless: bool = False) -> RunOptions:
@@ -84,8 +117,7 @@ def make_film(path: Path, count: int, clock: str = "constant") -> list[Plane]:
     )
 
 
-@pytest.mark.parametrize("clock", CLOCKS)
-@pytest.mark.parametrize(("codec", "suffix"), HELD)
+@cells(HALF)
 def test_joined_film_says_what_the_film_in_one_piece_says(
     tmp_path: Path, codec: Codec, suffix: str, clock: str
 ) -> None:
@@ -108,15 +140,13 @@ def test_joined_film_says_what_the_film_in_one_piece_says(
         assert target.read_bytes() == direct.read_bytes()
 
 
-@pytest.mark.parametrize("clock", CLOCKS)
-@pytest.mark.parametrize(("codec", "suffix"), HELD)
+@cells(HALF)
 def test_many_segments_are_one_film(tmp_path: Path, codec: Codec, suffix: str, clock: str) -> None:
     check_film(tmp_path, codec, suffix, clock, SHORT)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("clock", CLOCKS)
-@pytest.mark.parametrize(("codec", "suffix"), HELD)
+@cells(ONCE)
 def test_segments_of_up_to_500_frames_are_one_film(
     tmp_path: Path, codec: Codec, suffix: str, clock: str
 ) -> None:

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from filmcolor.errors import MediaError, OptionError
-from filmcolor.media.read.probe import probe
 from filmcolor.media.write.film_writer import plan_output
 from filmcolor.options import Codec, EncodeOptions, RunOptions
 from filmcolor.types import PixelLayout, VideoInfo
-from tests.helpers.clips import make_clip
+from tests.helpers.clips import make_clip, probe
 from tests.helpers.coloring import options
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import av
 import pytest
 
-from filmcolor.media.read.open import CAPTION_SECONDS, open_before
+from filmcolor.events import Notice
+from filmcolor.media.open import CAPTION_SECONDS, open_before
 from filmcolor.media.write.containers import container_for, settle_tags
 from filmcolor.media.write.subtitles import try_conversion
 from filmcolor.options import RunOptions, VerifyOptions
-from filmcolor.types import Notice
 from filmcolor.verify.check import verify_film
 from tests.helpers.clips import jpeg_bytes, make_clip
 from tests.helpers.coloring import LABEL, color, decoded_times, options, packets_of

@@ -16,12 +16,11 @@ import pytest
 
 from filmcolor.errors import FilmcolorError
 from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.media.read.probe import probe
 from filmcolor.media.write.film_writer import FilmWriter, plan_output
 from filmcolor.media.write.y4m import PipeClosedError, Y4mWriter, y4m_header
 from filmcolor.options import RunOptions
 from filmcolor.types import PixelLayout
-from tests.helpers.clips import make_clip, plane_codes
+from tests.helpers.clips import make_clip, plane_codes, probe
 from tests.helpers.coloring import LABEL, color_frame
 
 SCRIPT = """

@@ -1,24 +1,21 @@
-"""Packets of a file in their order, their times carried on where they begin anew on the way.
+"""Times of packets, carried on where they begin anew on the way.
 
 Recordings strung together keep their own clocks: times leap where the next one begins. A leap is
-believed only if what follows goes on from it, and it is one for all streams: one shift puts them
-behind what came before, so that they stay together. The reader of the film, the copier of the other
-streams and the comparison of two films all read by this, and so take the same decisions.
+believed only if what follows goes on from it. It is one for all streams: one shift puts them behind
+what came before, so that they stay together. `straight_packets` reads a file by this.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import chain
 
-from av.container import InputContainer
 from av.packet import Packet
-from av.stream import Discard, Disposition, Stream
+from av.stream import Stream
 
-from filmcolor.media.read.open import has_steady_times, is_strung
+from filmcolor.media.open import is_still
 from filmcolor.media.timebase import round_half_up
 
 FAR_SECONDS = 1
@@ -102,7 +99,7 @@ class _Look:
     def take(self, packet: Packet[Stream], at: int) -> None:
         """See the stream's next packet."""
         track, lasts = self.track, packet.duration or 0
-        moved, shown = at + track.shift, _shown(packet, at)
+        moved, shown = at + track.shift, shown_at(packet, at)
         if not self.from_leap and not track.is_odd(moved, self.latest, self.end):
             self.latest, self.end = moved, max(self.end, shown + lasts + track.shift)
         elif not self.from_leap:
@@ -172,12 +169,12 @@ class TimestampRepair:
             self._doubtful[packet.stream_index] = packet
 
     def _decided(self, *, is_over: bool) -> Iterator[Packet[Stream]]:
-        while self._waiting and self._settle(self._waiting[0], is_over=is_over):
+        while self._waiting and self._decide(self._waiting[0], is_over=is_over):
             yield self._waiting.popleft()
 
-    def _settle(self, packet: Packet[Stream], *, is_over: bool) -> bool:
+    def _decide(self, packet: Packet[Stream], *, is_over: bool) -> bool:
         """Move a packet; False if more have to be seen first."""
-        at, index = _ticks(packet), packet.stream_index
+        at, index = ticks_of(packet), packet.stream_index
         if at is None:
             return True
         if self._doubtful.get(index) is packet and not is_over:
@@ -194,21 +191,21 @@ class TimestampRepair:
                 return True
         lasts = packet.duration or 0
         if track.is_odd(at + track.shift, track.latest, track.end):
-            is_believed = self._judge(track, packet, at, is_over=is_over)
+            is_believed = self._is_believed(track, packet, at, is_over=is_over)
             if is_believed is None:
                 return False
             if not is_believed:
                 self._set_aside(packet, track, at)
                 return True
         track.latest = max(track.latest, at + track.shift)
-        track.end = max(track.end, _shown(packet, at) + lasts + track.shift)
+        track.end = max(track.end, shown_at(packet, at) + lasts + track.shift)
         _move(packet, track.shift)
         return True
 
     def _begun(self, packet: Packet[Stream], at: int) -> _Track | None:
         """What is kept of a stream from its first packet on; None of one that comes seldom."""
         index = packet.stream_index
-        if index in self._rare or not is_steady(packet.stream):
+        if index in self._rare or not _is_steady(packet.stream):
             self._rare.add(index)
             return None
         shift = round_half_up(self._shift / packet.time_base)
@@ -216,7 +213,7 @@ class TimestampRepair:
         self._tracks[index] = _Track(packet.time_base, at + shift, at + shift, shift, lasts)
         return self._tracks[index]
 
-    def _judge(
+    def _is_believed(
         self, track: _Track, packet: Packet[Stream], at: int, *, is_over: bool
     ) -> bool | None:
         """Whether a far time is believed; if so its stream is moved as it should be from here on.
@@ -265,7 +262,7 @@ class TimestampRepair:
             index: _Look(track, track.latest, track.end) for index, track in self._tracks.items()
         }
         for packet in self._waiting:
-            at, look = _ticks(packet), looks.get(packet.stream_index)
+            at, look = ticks_of(packet), looks.get(packet.stream_index)
             if at is not None and look is not None:
                 look.take(packet, at)
         return looks
@@ -300,96 +297,19 @@ def _catches_up(seconds: Fraction, others: list[_Look]) -> bool:
     return any(abs(seconds - look.track.seconds(look.latest)) <= AHEAD_SECONDS for look in others)
 
 
-class StraightPackets:
-    """Iterates over the packets of some streams of an open file, their times carried on.
-
-    Where times can leap at all, the other streams are read besides, for the decision to be the same
-    whoever reads, and for where the file ends. Raises what FFmpeg raises; `again` reads on behind
-    such a place.
-    """
-
-    def __init__(self, container: InputContainer, film: int, wanted: Collection[int]) -> None:
-        """`film` and `wanted` are indexes of streams; those that nobody needs are discarded."""
-        self._container = container
-        self._film = film
-        self._wanted = frozenset(wanted)
-        can_leap = not has_steady_times(container)
-        self._read = [
-            stream
-            for stream in container.streams
-            if stream.index in self._wanted or (can_leap and stream.type != "attachment")
-        ]
-        read = {stream.index for stream in self._read}
-        for stream in container.streams:
-            if stream.index not in read:
-                stream.discard = Discard.all
-        # Matroska has no decoding times: those that FFmpeg makes lag behind where times leap.
-        strung = is_strung(container)
-        self._is_guessed = strung and container.format.name.startswith("matroska")
-        self.straight = TimestampRepair(film, strung, by_display=self._is_guessed)
-        self._ends: dict[int, tuple[int, Fraction]] = {}
-        self._ready: Iterator[Packet[Stream]] = iter(())
-        self._is_over = False
-        self.again()
-
-    def again(self) -> None:
-        """Read on after an error."""
-        self._packets = iter(self._container.demux(self._read)) if self._read else iter(())
-
-    @property
-    def end(self) -> Fraction | None:
-        """Latest end of all packets read so far, in seconds, not moved."""
-        return max((ticks * base for ticks, base in self._ends.values()), default=None)
-
-    def __iter__(self) -> Iterator[Packet[Stream]]:
-        return self
-
-    def __next__(self) -> Packet[Stream]:
-        while True:
-            for packet in self._ready:
-                if packet.stream_index in self._wanted:
-                    return packet
-            if self._is_over:
-                raise StopIteration
-            self._ready = self._next()
-
-    def _next(self) -> Iterator[Packet[Stream]]:
-        packet = next(self._packets, None)
-        if packet is None:
-            self._is_over = True
-            return self.straight.flush()
-        if is_last(packet):  # of its stream, after everything of the others
-            self._is_over = True
-            return chain(self.straight.flush(), [packet], self._packets)
-        if self._is_guessed and packet.stream_index == self._film and packet.pts is not None:
-            packet.dts = None
-        at = _ticks(packet)
-        if at is not None:
-            last, base = self._ends.get(packet.stream_index, (at, packet.time_base))
-            end = _shown(packet, at) + (packet.duration or 0)
-            self._ends[packet.stream_index] = max(last, end), base
-        return self.straight.feed(packet)
-
-
-def is_last(packet: Packet[Stream]) -> bool:
-    """Whether it is the empty packet after a stream's last; AVI has empty ones in between."""
-    return packet.size == 0 and packet.pts is None and packet.dts is None
-
-
-def is_steady(stream: Stream) -> bool:
+def _is_steady(stream: Stream) -> bool:
     """Whether it is a film or sound, whose packets follow each other closely."""
-    still = Disposition.attached_pic | Disposition.timed_thumbnails
-    return stream.type in ("audio", "video") and not stream.disposition & still
+    return stream.type in ("audio", "video") and not is_still(stream)
 
 
-def _ticks(packet: Packet[Stream]) -> int | None:
+def ticks_of(packet: Packet[Stream]) -> int | None:
     """When it is decoded, which grows from packet to packet, or else shown."""
     if packet.time_base is None:
         return None
     return packet.dts if packet.dts is not None else packet.pts
 
 
-def _shown(packet: Packet[Stream], decoded: int) -> int:
+def shown_at(packet: Packet[Stream], decoded: int) -> int:
     return decoded if packet.pts is None else packet.pts
 
 

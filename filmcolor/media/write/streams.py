@@ -16,7 +16,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 
-from filmcolor.media.read.legacy_text import mend_tags
+from filmcolor.media.legacy_text import mend_tags
 from filmcolor.media.timebase import Chapter
 from filmcolor.media.write.containers import Container, held_language, holds_stream
 

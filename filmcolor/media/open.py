@@ -15,13 +15,13 @@ import av
 import av.error
 from av.codec.context import ThreadType
 from av.container import InputContainer
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
+from filmcolor.media.legacy_text import UNDECODED, mend_tags
 from filmcolor.media.matroska import is_matroska, segment_end
-from filmcolor.media.read.legacy_text import UNDECODED, mend_tags
-from filmcolor.media.read.watchdog import PIPE_SECONDS, Heartbeat, TimeoutReader
+from filmcolor.media.watchdog import PIPE_SECONDS, Heartbeat, TimeoutReader
 
 PIPE = "-"
 """The path that stands for Y4M on standard input."""
@@ -52,26 +52,26 @@ _NOT_FILMS = {"tty"}
 
 
 @contextmanager
-def media_errors(path: str, action: str = "read") -> Iterator[None]:
+def media_errors(path: str) -> Iterator[None]:
     """Turn the errors of FFmpeg and of the system into one line about `path`."""
     try:
         yield
     except (av.error.FFmpegError, OSError) as error:
-        raise MediaError(_explain(path, action, error)) from error
+        raise MediaError(_explain(path, error)) from error
 
 
 def open_source(
     path: str,
-    pulse: Heartbeat | None = None,
+    heartbeat: Heartbeat | None = None,
     tell_legacy: Callable[[str], None] = lambda name: None,
 ) -> InputContainer:
     """Open a film by its content, whatever its name; "-" is Y4M on standard input.
 
-    `pulse` beats while a pipe is waited for. `tell_legacy` gets the name of every tag whose text
-    was not UTF-8. Raises `MediaError` for everything that is not a readable media file.
+    `heartbeat` beats while a pipe is waited for. `tell_legacy` gets the name of every tag whose
+    text was not UTF-8. Raises `MediaError` for everything that is not a readable media file.
     """
     if path == PIPE:
-        return _open_pipe(pulse or Heartbeat())
+        return _open_pipe(heartbeat or Heartbeat())
     _check_file(path)
     with media_errors(path):
         container = av.open(f"file:{path}", "r", options=_OPTIONS, metadata_errors=UNDECODED)
@@ -119,7 +119,7 @@ def film_stream(
 
     Raises `MediaError` when there is none, or when FFmpeg has no decoder for it.
     """
-    films = [stream for stream in container.streams.video if not is_cover(stream)]
+    films = [stream for stream in container.streams.video if not is_still(stream)]
     if not films:
         has_sound = bool(container.streams.audio)
         what = "only sound" if has_sound else "no picture"
@@ -142,7 +142,8 @@ def can_seek(container: InputContainer) -> bool:
     name = container.format.name
     if not name.startswith("matroska"):
         return name.startswith(SEEKABLE)
-    return segment_end(_path_of(container)) is not None and not is_strung(container)
+    path = container.name.removeprefix("file:")
+    return segment_end(path) is not None and not is_strung(container)
 
 
 def is_strung(container: InputContainer) -> bool:
@@ -150,17 +151,9 @@ def is_strung(container: InputContainer) -> bool:
     name = container.format.name
     if not name.startswith("matroska"):
         return name in _STRUNG
-    end = segment_end(_path_of(container))
-    return end is not None and is_matroska(_path_of(container), end)
-
-
-def has_steady_times(container: InputContainer) -> bool:
-    """Whether times cannot begin anew on the way: mp4 and mov hold how long each packet lasts."""
-    return container.format.name.startswith("mov,")
-
-
-def _path_of(container: InputContainer) -> str:
-    return container.name.removeprefix("file:")
+    path = container.name.removeprefix("file:")
+    end = segment_end(path)
+    return end is not None and is_matroska(path, end)
 
 
 def refuse_absurd_size(path: str, width: int, height: int) -> None:
@@ -172,24 +165,23 @@ def refuse_absurd_size(path: str, width: int, height: int) -> None:
         )
 
 
-def is_cover(stream: VideoStream) -> bool:
-    """Whether a video stream is a still picture attached to the file, not a film."""
-    stills = Disposition.attached_pic | Disposition.timed_thumbnails
-    return bool(stream.disposition & stills)
+def is_still(stream: Stream) -> bool:
+    """Whether a stream is a picture attached to the file or thumbnails for seeking: no film."""
+    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
 
 
-def _open_pipe(pulse: Heartbeat) -> InputContainer:
+def _open_pipe(heartbeat: Heartbeat) -> InputContainer:
     try:
         return av.open(
-            TimeoutReader(sys.stdin.buffer, pulse, PIPE_SECONDS),
+            TimeoutReader(sys.stdin.buffer, heartbeat, PIPE_SECONDS),
             "r",
             format="yuv4mpegpipe",
             options=_DECODER_OPTIONS,
             metadata_errors="replace",
         )
     except (av.error.FFmpegError, OSError) as error:
-        if pulse.failure is not None:
-            raise pulse.failure from error
+        if heartbeat.failure is not None:
+            raise heartbeat.failure from error
         raise MediaError(
             "standard input: not a Y4M stream: pipe one in, such as from "
             "`ffmpeg -i film.mp4 -f yuv4mpegpipe -`"
@@ -210,18 +202,18 @@ def _check_file(path: str) -> None:
         raise MediaError(f"{path}: empty (zero bytes): copy the file again")
 
 
-def _explain(path: str, action: str, error: Exception) -> str:
+def _explain(path: str, error: Exception) -> str:
     name = "standard input" if path == PIPE else path
     if isinstance(error, PermissionError):
         return f"{name}: not readable: its permissions forbid it"
-    if isinstance(error, av.error.InvalidDataError | av.error.EOFError) and action == "read":
+    if isinstance(error, av.error.InvalidDataError | av.error.EOFError):
         if _lacks_index(path):
             return f"{name}: cut short, its index (moov) is missing: copy or download it again"
         return f"{name}: not a film, or damaged: FFmpeg finds no media in it"
     if isinstance(error, av.error.DecoderNotFoundError):
         return f"{name}: no decoder for its video: convert it with another program first"
     reason = getattr(error, "strerror", None) or str(error)
-    return f"{name}: cannot {action} it: {reason}"
+    return f"{name}: cannot read it: {reason}"
 
 
 def _lacks_index(path: str) -> bool:

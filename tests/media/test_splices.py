@@ -14,9 +14,9 @@ import av
 import pytest
 
 from filmcolor.errors import MediaError
+from filmcolor.media.open import open_source
 from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.media.read.open import open_source
-from filmcolor.media.read.splices import StraightPackets
+from filmcolor.media.straight_packets import StraightPackets
 from filmcolor.media.write.encoder_input import check_durations
 from filmcolor.media.write.film_writer import FilmWriter, plan_output
 from filmcolor.options import VerifyOptions

@@ -1,0 +1,202 @@
+"""What a result takes from its source besides the picture, and what is lost of it on the way.
+
+A part of `plan_output`: streams, tags, chapters, the shift that all times have in common, and the
+notices on them. Reads the head of the source, and all of it where subtitles are converted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from av.container import InputContainer
+
+from filmcolor.events import Notice
+from filmcolor.media.legacy_text import CODE_PAGE
+from filmcolor.media.open import CAPTION_SECONDS, media_errors, open_before, open_source
+from filmcolor.media.timebase import lift_to_zero, movie_timescale
+from filmcolor.media.write.containers import (
+    ANY_NAME,
+    Container,
+    film_metadata,
+    settle_tags,
+    stream_metadata,
+)
+from filmcolor.media.write.output_plan import OutputPlan
+from filmcolor.media.write.streams import (
+    COVER,
+    StreamPlan,
+    StreamsPlan,
+    Survey,
+    codec_name,
+    plan_streams,
+    read_chapters,
+    survey_streams,
+    timecode_of,
+)
+from filmcolor.media.write.subtitles import try_conversion
+from filmcolor.types import VideoInfo
+
+
+def mux_options(
+    container: Container, time_base: Fraction, sample_rates: Iterable[int]
+) -> dict[str, str]:
+    """What the muxer is told: the clocks that keep times exact, the index in front."""
+    if not container.is_mov:
+        return {}
+    return {
+        "movflags": "+faststart",
+        "video_track_timescale": str(time_base.denominator),
+        "movie_timescale": str(movie_timescale(time_base, sample_rates)),
+    }
+
+
+def plan_source(
+    plan: OutputPlan, info: VideoInfo, container: Container, start_seconds: Fraction | None
+) -> OutputPlan:
+    """What is taken from the source besides the picture, and the common shift."""
+    legacy: list[str] = []
+    source = open_source(info.path, tell_legacy=legacy.append)
+    with source, media_errors(info.path):
+        survey = survey_streams(source, info.stream_index)
+        streams = plan_streams(source, info.stream_index, container, survey)
+        film = source.streams[info.stream_index]
+        metadata = film_metadata(source.metadata)
+        film_tags = stream_metadata(film.metadata, container, changed=True)
+        dropped = list(streams.dropped)
+        timecode = timecode_of(source, info.stream_index)
+        if timecode is not None and plan.starts_at_zero:
+            film_tags = {key: text for key, text in film_tags.items() if key.lower() != "timecode"}
+            dropped.append("the timecode, since a part begins at another")
+        elif timecode is not None:
+            film_tags.setdefault("timecode", timecode)
+        kept = [each for each in streams.kept if each.action not in ("attach", "film")]
+        options = mux_options(
+            container,
+            plan.time_base,
+            [
+                stream.codec_context.sample_rate
+                for stream in source.streams.audio
+                if stream.codec_context is not None
+            ],
+        )
+        has_cover = any(each.name == COVER for each in kept)
+        tags = settle_tags(container, metadata, has_cover=has_cover)
+        dropped += [f"tag {key}" for key in tags.lost]
+        if tags.any_name:
+            options["movflags"] += ANY_NAME
+        begin = survey.times.get(info.stream_index, Fraction(0))
+        offset = Fraction(0)
+        if not plan.starts_at_zero:
+            earliest = _earliest(survey, streams, source, info, container)
+            offset = lift_to_zero(earliest, plan.time_base)
+        return replace(
+            plan,
+            streams=streams.kept,
+            metadata=metadata,
+            film_metadata=film_tags,
+            disposition=int(film.disposition),
+            chapters=read_chapters(source, legacy.append),
+            container_options=options,
+            offset_seconds=offset,
+            notices=(
+                *plan.notices,
+                *_source_notices(container, streams.converted, dropped, offset),
+                *_legacy_notices(legacy),
+                *_text_notices(info, streams.kept, begin, start_seconds, plan.duration_seconds),
+            ),
+        )
+
+
+def _earliest(
+    survey: Survey,
+    streams: StreamsPlan,
+    source: InputContainer,
+    info: VideoInfo,
+    container: Container,
+) -> Fraction:
+    """Least time in seconds that the container must be able to hold, 0 if none is negative.
+
+    Sound may begin a little early to let its decoder settle: mp4 and mov have edit lists for this,
+    Matroska a delay that FFmpeg writes for Opus and for what comes from Matroska itself.
+    """
+    film = min(survey.times.get(info.stream_index, Fraction(0)), Fraction(0))
+    if container.is_mov or "matroska" in info.container:
+        return film
+    others = [
+        survey.times[each.index]
+        for each in streams.kept
+        if each.action == "copy"
+        and each.index in survey.times
+        and codec_name(source.streams[each.index]) != "opus"
+    ]
+    return min([film, *others])
+
+
+def _source_notices(
+    container: Container, converted: Iterable[str], dropped: Sequence[str], offset: Fraction
+) -> list[Notice]:
+    """What is shifted (seconds), converted, and left out."""
+    notices = []
+    if offset:
+        text = f"some times are negative: all streams are shifted by {float(offset):.6g} s"
+        notices.append(Notice(text))
+    notices += [Notice(text) for text in converted]
+    if dropped:
+        names = ", ".join(dropped)
+        way_out = "" if container.has_attachments else "; an .mkv target keeps more"
+        notices.append(
+            Notice(f"{container.title} cannot hold: {names}; left out{way_out}", warning=True)
+        )
+    return notices
+
+
+def _legacy_notices(names: Sequence[str]) -> list[Notice]:
+    """Which tags were not UTF-8."""
+    if not names:
+        return []
+    return [Notice(f"not UTF-8, read as {CODE_PAGE}: {', '.join(names)}", warning=True)]
+
+
+def _text_notices(
+    info: VideoInfo,
+    kept: Iterable[StreamPlan],
+    begin: Fraction,
+    start: Fraction | None,
+    duration: Fraction | None,
+) -> list[Notice]:
+    """What becomes of the lines of subtitles that are converted, which is tried here.
+
+    `begin` is the film's first time; `start` (after it) and `duration` limit the part. All in
+    seconds. Reads the source once, and only where there are such subtitles.
+    """
+    texts = [each for each in kept if each.action in ("mov_text", "subrip")]
+    if not texts:
+        return []
+    first = begin + (start or 0)
+    film = info.stream_index
+    with (
+        open_before(info.path, first, CAPTION_SECONDS, [film]) if start else open_source(info.path)
+    ) as source:
+        tried = try_conversion(
+            source,
+            {each.index: each.action for each in texts},
+            film,
+            first if start else None,
+            None if duration is None else first + duration,
+        )
+    notices = []
+    for each in texts:
+        counted = tried[each.index]
+        if counted.legacy:
+            text = f"{each.name}: {_lines(counted.legacy)} not UTF-8, read as {CODE_PAGE}"
+            notices.append(Notice(text, warning=True))
+        if counted.skipped:
+            text = f"{each.name}: {_lines(counted.skipped)} cannot be converted: left out"
+            notices.append(Notice(f"{text}; an .mkv target keeps all", warning=True))
+    return notices
+
+
+def _lines(count: int) -> str:
+    return "one line" if count == 1 else f"{count} lines"

@@ -1,0 +1,35 @@
+"""Times as text."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from filmcolor.timecode import clock_text, name_of, seconds_in, time_text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "digits", "text"),
+    [
+        (0, 0, "0:00"),
+        (5.4, 0, "0:05"),
+        (754, 0, "12:34"),
+        (3723, 0, "1:02:03"),
+        (4.5, 1, "0:04.5"),
+        (59.96, 1, "1:00.0"),
+        (3723.04, 1, "1:02:03.0"),
+        (61.239, 2, "1:01.24"),
+        (Fraction(1, 3), 2, "0:00.33"),
+    ],
+)
+def test_clock_text(seconds: float, digits: int, text: str) -> None:
+    assert clock_text(seconds, digits) == text
+
+
+def test_names_and_texts_of_times() -> None:
+    moment = Fraction(724, 10)
+    assert time_text(moment) == "00:01:12.400"
+    assert time_text(moment + Fraction(1, 10**6)) == "00:01:12.400001"
+    assert name_of(moment) == "00-01-12.400"
+    assert seconds_in(f"still {name_of(moment)}.png") == moment
