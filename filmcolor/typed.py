@@ -88,7 +88,8 @@ def convert(hint: Any, value: Any, where: str) -> Any:
     if origin is not None and issubclass(origin, Mapping):
         if not isinstance(value, Mapping):
             raise _error(hint, value, where)
-        return dict(value)
+        _, each = get_args(hint)
+        return {name: convert(each, entry, f"{where}.{name}") for name, entry in value.items()}
     return _convert_plain(hint, value, where)
 
 

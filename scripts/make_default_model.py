@@ -1,4 +1,4 @@
-"""Make the default model from a trained checkpoint: settle how it is read out, measure it, ship it.
+"""Make the default model from a trained checkpoint: mix its heads, measure it, ship it.
 
     filmcolor train photos/ -o runs/default --recipe film --init mobilenet_v2_imagenet.safetensors
     python scripts/make_default_model.py runs/default/best.safetensors \\
@@ -11,8 +11,8 @@ of the class head, knees and gains of chroma. Without it the chosen ones are wri
 checkpoint with their figures and the texts of the card, and the result replaces the model that
 comes with the package. Of several checkpoints of one run the mean of their weights is taken
 (Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018);
-one that is named twice counts twice. What is read of the classes in a run is fitted to that mean,
-on the photographs. Where the network computes in bfloat16, the weights are rounded to it.
+one that is named twice counts twice. The student head is distilled from that mean, on the
+photographs. Where the network computes in bfloat16, the weights are rounded to it.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ import torch
 from filmcolor.evaluate.report import evaluate_photos, spread_indices
 from filmcolor.models.checkpoint import LoadedModel, load_generator, save_network
 from filmcolor.models.mobilenet_unet import MobileNetUNet
+from filmcolor.models.mobilenet_unet.distil import distil
 from filmcolor.train.crops import CropSource
 from filmcolor.train.data import PhotoSet, load_photos
-from filmcolor.train.reading import fit_reading, shown_pictures
 from filmcolor.train.recipes import RECIPES
+from filmcolor.train.shown import shown_pictures
 
 DEFAULT = Path(__file__).parents[1] / "filmcolor" / "weights" / "default.safetensors"
 SHARES = (0.0, 0.2, 0.4)
@@ -52,8 +53,8 @@ def mean_of(checkpoints: list[str]) -> LoadedModel:
 
 
 def rounded(model: LoadedModel) -> LoadedModel:
-    """The same with the weights that bfloat16 leaves of it where it computes in that, so that it
-    paints with the same ones in either precision; what is left to differ is rounding on the way.
+    """The same with weights rounded to bfloat16 where it computes in that, so that they are the
+    same in either precision; only rounding on the way differs.
     """
     for name, weights in model.generator.named_parameters():
         if not any(name.startswith(f"{part}.") for part in model.generator.exact_parts):
@@ -61,7 +62,7 @@ def rounded(model: LoadedModel) -> LoadedModel:
     return model
 
 
-def read_out(model: LoadedModel, share: float, gain: float, knee: float) -> LoadedModel:
+def mixed(model: LoadedModel, share: float, gain: float, knee: float) -> LoadedModel:
     """The same weights, mixed otherwise."""
     generator = model.generator
     assert isinstance(generator, MobileNetUNet)
@@ -73,9 +74,7 @@ def read_out(model: LoadedModel, share: float, gain: float, knee: float) -> Load
 def look(model: LoadedModel, photos: PhotoSet) -> Iterator[str]:
     """Lines of gain against colourfulness."""
     for share, (knee, gains) in product(SHARES, KNEES):
-        report = evaluate_photos(
-            read_out(model, share, 1.0, knee), photos.photos, saturations=gains
-        )
+        report = evaluate_photos(mixed(model, share, 1.0, knee), photos.photos, saturations=gains)
         points = ", ".join(
             f"{point.saturation:.2f}: {point.psnr_gain:+.3f} @ {point.colorfulness_ratio:.3f}"
             for point in report.curve
@@ -91,7 +90,7 @@ def main() -> int:
     parser.add_argument("--photos", required=True, nargs="+", help="some that it was trained on")
     parser.add_argument("--val", required=True, help="photographs never trained on")
     parser.add_argument("--pictures", type=int, help="measure on so many of them (all)")
-    parser.add_argument("--look", action="store_true", help="only try ways to read it out")
+    parser.add_argument("--look", action="store_true", help="only try ways to mix the heads")
     parser.add_argument("--share", type=float, default=0.5, help="of the class head (0.5)")
     parser.add_argument("--gain", type=float, default=1.0, help="of chroma (1)")
     parser.add_argument("--knee", type=float, default=0.0, help="chroma of half that gain (0)")
@@ -105,8 +104,8 @@ def main() -> int:
     if not isinstance(network, MobileNetUNet):
         raise SystemExit("only checkpoints of recipe film have two heads to be mixed")
     source = CropSource(load_photos(chosen.photos), torch.device("cpu"))
-    off = fit_reading(network, shown_pictures(source, RECIPES["film"].phases[0], seed=0))
-    print(f"classes are read to within {off:.2f}", flush=True)
+    off = distil(network, shown_pictures(source, RECIPES["film"].phases[0], seed=0))
+    print(f"the student head is within {off:.2f} of the classes", flush=True)
     model = rounded(model)
     photos = load_photos([chosen.val])
     if chosen.pictures is not None:
@@ -115,7 +114,7 @@ def main() -> int:
         for line in look(model, photos):
             print(line, flush=True)
         return 0
-    model = read_out(model, chosen.share, chosen.gain, chosen.knee)
+    model = mixed(model, chosen.share, chosen.gain, chosen.knee)
     report = evaluate_photos(model, photos.photos)
     texts = tomllib.loads(chosen.card.read_text(encoding="utf-8")) if chosen.card else {}
     looks = texts.pop("looks", model.card.descriptor.looks)

@@ -21,6 +21,6 @@ def no_test_leaves_real_time_behind() -> Iterator[None]:
 
 
 @pytest.fixture
-def quick_reading(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is read of the classes is fitted roughly where it only has to be the same."""
-    monkeypatch.setattr("filmcolor.train.reading._STEPS", 20)
+def quick_distillation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The student head is fitted roughly where it only has to be the same."""
+    monkeypatch.setattr("filmcolor.models.mobilenet_unet.distil._STEPS", 20)

@@ -1,7 +1,7 @@
 """What is measured on each frame, and between frames, to tell where shots begin.
 
-All of it is read off luma reduced to 64 px, with exposure taken out: film as old as ours flickers,
-weaves in the gate, is torn and grainy. Nothing is decided here.
+All of it is computed from luma reduced to 64 px, with exposure taken out: old film flickers, weaves
+in the gate, is torn and grainy. Nothing is decided here.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LEAST_OVERLAP = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class FrameSignature:
     """One frame, reduced."""
 
     level: float
@@ -47,7 +47,7 @@ class Look:
     """(h / 4 * w / 4,): 8-bit codes about their mean, row by row."""
 
 
-def look_at(luma: Luma, bit_depth: int) -> Look:
+def frame_signature(luma: Luma, bit_depth: int) -> FrameSignature:
     """Reduce codes (height, width) of so many bits."""
     height, width = luma.shape
     scale = _LONG_SIDE / max(height, width)
@@ -63,7 +63,7 @@ def look_at(luma: Luma, bit_depth: int) -> Look:
         centered, (size[0] // _COARSE, size[1] // _COARSE), interpolation=cv2.INTER_AREA
     ).ravel()
     stretched = np.clip(np.rint(centered * np.float32(stretch)) + 128, 0, 255).astype(np.uint8)
-    return Look(level, contrast, stretched, (coarse - coarse.mean()).astype(np.float32))
+    return FrameSignature(level, contrast, stretched, (coarse - coarse.mean()).astype(np.float32))
 
 
 def _block_residuals(
@@ -88,7 +88,7 @@ def _block_residuals(
     return residuals
 
 
-def frame_distance(first: Look, second: Look) -> float:
+def frame_distance(first: FrameSignature, second: FrameSignature) -> float:
     """How much of one frame is not in the other: 0 (same) to about 1 (nothing in common).
 
     Mean |difference|, in standard deviations of the picture, after each 8 px block of `second` was
@@ -100,7 +100,9 @@ def frame_distance(first: Look, second: Look) -> float:
     return min(1.0, best + max(0.0, jump - 1.0))
 
 
-def motion_residual(before: Look, middle: Look, after: Look, *, least: float = 0.0) -> float:
+def motion_residual(
+    before: FrameSignature, middle: FrameSignature, after: FrameSignature, *, least: float = 0.0
+) -> float:
     """How much of a frame is neither in an earlier nor in a later one, 0 to about 1.
 
     Mean |difference|, in standard deviations of the picture, after each 8 px block was laid over
@@ -108,13 +110,15 @@ def motion_residual(before: Look, middle: Look, after: Look, *, least: float = 0
     whichever explains more (what enters the picture changes its mean, too). Once it is below
     `least` it is looked into no further.
     """
-    looks = (before, middle, after)
-    contrast = max(float(np.mean([look.contrast for look in looks])), _CONTRAST_FLOOR)
-    level = float(np.mean([look.level for look in looks]))
+    signatures = (before, middle, after)
+    contrast = max(
+        float(np.mean([signature.contrast for signature in signatures])), _CONTRAST_FLOOR
+    )
+    level = float(np.mean([signature.level for signature in signatures]))
     best = np.inf
     for first, second, third in (
-        [look.small for look in looks],
-        [_exposed(look, level, contrast) for look in looks],
+        [signature.small for signature in signatures],
+        [_exposed(signature, level, contrast) for signature in signatures],
     ):
         residuals = _block_residuals(first, second, 2 * _REACH)
         if residuals.mean() >= least * _STEPS:
@@ -125,24 +129,28 @@ def motion_residual(before: Look, middle: Look, after: Look, *, least: float = 0
     return best
 
 
-def _exposed(look: Look, level: float, contrast: float) -> NDArray[np.uint8]:
+def _exposed(signature: FrameSignature, level: float, contrast: float) -> NDArray[np.uint8]:
     """The small luma with another level at 128 and another deviation at 32."""
-    ratio = max(look.contrast, _CONTRAST_FLOOR) / contrast
-    offset = 128 * (1 - ratio) + (look.level - level) * _STEPS / contrast
-    exposed = np.rint(look.small * np.float32(ratio) + np.float32(offset))
+    ratio = max(signature.contrast, _CONTRAST_FLOOR) / contrast
+    offset = 128 * (1 - ratio) + (signature.level - level) * _STEPS / contrast
+    exposed = np.rint(signature.small * np.float32(ratio) + np.float32(offset))
     return np.asarray(np.clip(exposed, 0, 255), np.uint8)
 
 
-def mixture_residual(before: Look, middle: Look, after: Look) -> float:
+def mixture_residual(
+    before: FrameSignature, middle: FrameSignature, after: FrameSignature
+) -> float:
     """How much of a frame the most like mixture of two others leaves, as `motion_residual`."""
-    ends = np.stack([look.small.ravel() for look in (before, after)], axis=1).astype(np.float32)
+    ends = np.stack([signature.small.ravel() for signature in (before, after)], axis=1).astype(
+        np.float32
+    )
     target = middle.small.ravel().astype(np.float32) - 128
     ends -= 128
     shares = np.linalg.lstsq(ends, target, rcond=None)[0]
     return float(np.abs(target - ends @ shares).mean()) / _STEPS
 
 
-def overlap_likeness(first: Look, second: Look) -> float:
+def overlap_likeness(first: FrameSignature, second: FrameSignature) -> float:
     """How well one frame continues the other after a camera move of any length: -1 to 1.
 
     The greatest correlation of what both show, over all moves of the whole picture that leave at

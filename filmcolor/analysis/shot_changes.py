@@ -1,7 +1,7 @@
-"""What a change of shot looks like: hard cuts, dissolves and fades, each judged on its own.
+"""Scores for changes of shot at one place: hard cuts, dissolves and fades, each on its own.
 
-A judge looks at the measures of the frames around one place and says how sure it is. Which of
-their answers count, and how shots follow from them, is for `shots` to say.
+Each is computed from the measures of the frames around the place. Which scores count, and how shots
+follow from them, is decided in `shots`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filmcolor.analysis.frame_signature import (
-    Look,
+    FrameSignature,
     frame_distance,
     mixture_residual,
     motion_residual,
@@ -77,27 +77,27 @@ class Window:
     def __init__(self, length: int) -> None:
         self.last = -1
         self._length = length
-        self._looks: dict[int, Look] = {}
+        self._signatures: dict[int, FrameSignature] = {}
         self._distances: dict[tuple[int, int], float] = {}
         self._coarse: NDArray[np.float32] | None = None
         self._products = np.zeros((length, length))
         self._contrasts = np.zeros(length)
 
-    def add(self, look: Look) -> None:
+    def add(self, signature: FrameSignature) -> None:
         """Take the next frame; the one `length` before is forgotten."""
         self.last += 1
-        self._looks[self.last] = look
-        self._looks.pop(self.last - self._length, None)
+        self._signatures[self.last] = signature
+        self._signatures.pop(self.last - self._length, None)
         old = [pair for pair in self._distances if min(pair) <= self.last - self._length]
         for pair in old:
             del self._distances[pair]
         if self._coarse is None:
-            self._coarse = np.zeros((self._length, look.coarse.size), np.float32)
+            self._coarse = np.zeros((self._length, signature.coarse.size), np.float32)
         at = self.last % self._length
-        self._coarse[at] = look.coarse
-        products = self._coarse @ look.coarse
+        self._coarse[at] = signature.coarse
+        products = self._coarse @ signature.coarse
         self._products[at], self._products[:, at] = products, products
-        self._contrasts[at] = float(np.abs(look.coarse).mean())
+        self._contrasts[at] = float(np.abs(signature.coarse).mean())
 
     @property
     def first(self) -> int:
@@ -108,16 +108,18 @@ class Window:
         """As `frame_distance`."""
         pair = (before, after)
         if pair not in self._distances:
-            self._distances[pair] = frame_distance(self._looks[before], self._looks[after])
+            self._distances[pair] = frame_distance(
+                self._signatures[before], self._signatures[after]
+            )
         return self._distances[pair]
 
     def overlap(self, before: int, after: int) -> float:
         """As `overlap_likeness`."""
-        return overlap_likeness(self._looks[before], self._looks[after])
+        return overlap_likeness(self._signatures[before], self._signatures[after])
 
-    def look(self, frame: int) -> Look:
+    def signature(self, frame: int) -> FrameSignature:
         """What is known of a frame that is remembered."""
-        return self._looks[frame]
+        return self._signatures[frame]
 
     def products(self, frames: NDArray[np.int64], others: NDArray[np.int64]) -> Series:
         """Inner products of the coarse pictures, 8-bit codes squared, summed over coarse px."""
@@ -252,10 +254,10 @@ def dissolve_strength(
     grain = sum(window.distance(other - 1, other) for other in pairs) / len(pairs)
     found: list[float] = []
     for middle in (place - 2, place, place + 2):  # a flash is on one of them at most
-        looks = window.look(first), window.look(middle), window.look(last)
-        rest = settings.grain * grain + settings.mixing * mixture_residual(*looks)
+        signatures = window.signature(first), window.signature(middle), window.signature(last)
+        rest = settings.grain * grain + settings.mixing * mixture_residual(*signatures)
         least = rest + settings.threshold / score**0.5
-        found.append((motion_residual(*looks, least=least) - rest) * score**0.5)
+        found.append((motion_residual(*signatures, least=least) - rest) * score**0.5)
         if sum(strength < settings.threshold for strength in found) == 2:
             return 0.0
     halves = ((first, place), (place, last))

@@ -1,6 +1,6 @@
 """Where a film's shots begin, so that colour crosses no change of picture.
 
-Hard cuts, dissolves and fades are told apart from what film as old as ours does anyway: exposure
+Hard cuts, dissolves and fades are distinguished from what film as old as ours does anyway: exposure
 flickers, frames flash or are blank, the gate weaves, the camera pans, zooms and whips. Frames are
 read a bounded number ahead. It knows nothing of colour.
 """
@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from filmcolor.analysis.frame_signature import look_at
+from filmcolor.analysis.frame_signature import frame_signature
 from filmcolor.analysis.shot_changes import (
     CutSettings,
     DissolveSettings,
@@ -68,7 +68,7 @@ class ShotFinder:
         """Take the next frame's codes (height, width); what `finish` gives, of the frame `delay`
         frames ago, or None if there is none.
         """
-        self._window.add(look_at(luma, self._bit_depth))
+        self._window.add(frame_signature(luma, self._bit_depth))
         return self._settle() if self._window.last >= self.settings.delay else None
 
     def finish(self) -> Iterator[tuple[int, int]]:

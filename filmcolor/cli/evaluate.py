@@ -47,7 +47,8 @@ How to read it:
   are therefore compared by the gain in PSNR over the grey picture at equal
   colourfulness (the last rows of the table), and films by how steady they
   are at like colourfulness.
-  CDC, warp error, flicker, still noise and bleeding are better when smaller;
+  CDC, warp error, flicker, still noise, bleeding, chroma on neutral and
+  blotched are better when smaller;
   the truth's own figures show what is small enough. The CDC of
   grey is what light, grain and motion make by themselves.
   Files have been through an encoder, what is coloured here has not. What
@@ -211,9 +212,11 @@ def evaluate_command(
     Films of the same pictures are measured frame by frame: PSNR and colourfulness as above; CDC,
     how far the distribution of colours changes over 1, 2 and 4 frames; warp error, the squared
     change of ab (CIELAB) along the motion; flicker, what of that goes back and forth; still noise,
-    how ab wavers where nothing moves; bleeding, the slope of ab where lightness is flat. Nothing is
-    measured across a cut. Beside the films stand the truth's own figures, those of grey, and those
-    of models that colour the same luma with smoothing and without.
+    how ab wavers where nothing moves; bleeding, the slope of ab where lightness is flat; with the
+    truth also chroma where it has none, and blotched, of the area that it colours evenly the share
+    that the result does not. Nothing is measured across a cut. Beside the films stand the truth's
+    own figures, those of grey, and those of models that colour the same luma with smoothing and
+    without.
     """
     from filmcolor.cli.evaluate_films import run_films
     from filmcolor.cli.evaluate_photos import PhotoChoices, run_photos

@@ -28,6 +28,10 @@ _COLUMNS = (
     ("bleeding", "bleeding", 1.0, 3),
 )
 """Figure, heading, factor, decimals."""
+_BLOTCHES = (
+    ("neutral_chroma", "chroma on neutral", 1.0, 2),
+    ("blotched", "blotched, of evenly coloured area", 1.0, 2),
+)
 
 
 def run_films(
@@ -59,6 +63,8 @@ def run_films(
         write_json(report.as_dict())
         return
     print_table(_total_table(report))
+    if report.has_truth:
+        print_table(_blotch_table(report))
     if by_shot:
         print_table(_shot_table(report))
 
@@ -74,6 +80,13 @@ def _total_table(report: FilmReport) -> PlainTable:
     return table
 
 
+def _blotch_table(report: FilmReport) -> PlainTable:
+    """Figures of frames spread over the film."""
+    table = _table(report, "against the truth", _BLOTCHES)
+    _add_films(table, report, [row.figures.total for row in report.rows], _BLOTCHES)
+    return table
+
+
 def _shot_table(report: FilmReport) -> PlainTable:
     """The films of every shot, shot by shot."""
     table = _table(report, "by shot")
@@ -86,22 +99,30 @@ def _shot_table(report: FilmReport) -> PlainTable:
     return table
 
 
-def _table(report: FilmReport, title: str) -> PlainTable:
+_Columns = Sequence[tuple[str, str, float, int]]
+
+
+def _table(report: FilmReport, title: str, columns: _Columns = _COLUMNS) -> PlainTable:
     from filmcolor.cli.display.bar import PlainTable
 
     table = PlainTable(title=title, title_justify="left")
     table.add_column("film", overflow="fold")
-    for name, heading, _, _ in _COLUMNS:
+    for name, heading, _, _ in columns:
         if name != "psnr" or report.has_truth:
             table.add_column(heading, justify="right", no_wrap=True)
     return table
 
 
-def _add_films(table: PlainTable, report: FilmReport, figures: Sequence[FrameFigures]) -> None:
+def _add_films(
+    table: PlainTable,
+    report: FilmReport,
+    figures: Sequence[FrameFigures],
+    columns: _Columns = _COLUMNS,
+) -> None:
     """A row for every film, and a line below the last."""
     for row, own in zip(report.rows, figures, strict=True):
         cells = []
-        for name, _, factor, decimals in _COLUMNS:
+        for name, _, factor, decimals in columns:
             value = factor * getattr(own, name)
             if name != "psnr" or report.has_truth:
                 cells.append("" if math.isnan(value) else f"{value:.{decimals}f}")

@@ -39,6 +39,8 @@ Kind = Literal["grey", "truth", "result", "model"]
 
 _METHODS: tuple[Smoothing, ...] = (ColorOptions().smooth, "none")
 """How every model's colours are smoothed: as shipped, and not."""
+_BLOTCH_FRAMES = 48
+"""About so many frames, spread over the film, are searched for blotches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def evaluate_films(
 ) -> FilmReport:
     """Measure films of the same pictures, a few frames of each in memory at a time.
 
-    `on_frame` is told how many frames are done, of how many (an estimate). Raises `MediaError` for
+    `on_frame` is given how many frames are done, of how many (an estimate). Raises `MediaError` for
     films that cannot be read or paired, or a truth without colour; `CheckpointError` and `JobError`
     as `load_generator` and `infer` do.
     """
@@ -159,7 +161,8 @@ def evaluate_films(
                     on_frame(len(seconds), total)
 
         with closing(rows):
-            figures = measure_films(pictured(), "1" if has_truth else None)
+            every = max(1, (total or 0) // _BLOTCH_FRAMES)
+            figures = measure_films(pictured(), "1" if has_truth else None, every)
     return FilmReport(
         tuple(
             FilmRow(name, kind, source, method, figures[str(number)])

@@ -18,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 
 from filmcolor.color import rgb_to_lab
-from filmcolor.evaluate.photos import colorfulness, psnr
+from filmcolor.evaluate.blotches import blotched_area, even_segments
+from filmcolor.evaluate.photos import NEUTRAL_CHROMA, colorfulness, psnr
 from filmcolor.stages.flow import FlowEstimator, FlowSettings, Motion, sample, sampling_grid
 from filmcolor.types import FloatPlane
 
@@ -63,6 +64,16 @@ class FrameFigures:
     """Standard deviation of ab from frame to frame where nothing moves."""
     bleeding: float = math.nan
     """Mean slope of ab, Lab units a px, where the lightness is flat."""
+    neutral_chroma: float = math.nan
+    """Mean chroma on pixels whose truth is neutral, as of photographs; of frames spread over the
+    film, like the next two.
+    """
+    blotched: float = math.nan
+    """Of the area that is evenly coloured in truth, the share that is not in the result (see
+    `filmcolor/evaluate/blotches.py`).
+    """
+    even: float = math.nan
+    """Share of the picture that is evenly coloured in truth: the weight of `blotched`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +113,11 @@ def _mean(frames: Sequence[FrameFigures]) -> FrameFigures:
         values = np.array([getattr(frame, entry.name) for frame in frames], np.float64)
         if entry.name in _SQUARED:
             means[entry.name] = math.sqrt(_known_mean(np.square(values)))
+        elif entry.name == "blotched":
+            even = np.array([frame.even for frame in frames])
+            known = ~np.isnan(values)
+            total = float(even[known].sum())
+            means[entry.name] = float((values * even)[known].sum()) / total if total else math.nan
         else:
             means[entry.name] = _known_mean(values)
     return FrameFigures(**means)
@@ -114,7 +130,7 @@ def _known_mean(values: Iterable[float]) -> float:
 
 
 @dataclass(slots=True, eq=False)
-class _Look:
+class _FilmFrame:
     """One film's frame as it is measured."""
 
     ab: FloatPlane
@@ -127,47 +143,47 @@ class _Look:
 
 
 @dataclass(slots=True, eq=False)
-class _Moment:
-    """One frame of all films."""
+class _Frames:
+    """The same frame of all films."""
 
     shot: int
-    looks: dict[str, _Look]
+    films: dict[str, _FilmFrame]
     picture: NDArray[np.uint8]
     motion: Motion | None = None
     """To the next frame, if that is of the same shot."""
 
 
 def measure_films(
-    frames: Iterable[tuple[int, Mapping[str, Rgb]]], truth: str | None = None
+    frames: Iterable[tuple[int, Mapping[str, Rgb]]], truth: str | None = None, every: int = 1
 ) -> dict[str, FilmFigures]:
     """Measure films that differ in colour only, frame by frame.
 
     Every item is the number of its shot and, by the name of the film, R'G'B' pictures of one size;
     `truth` is the name of that which the others are compared with. Motion and flatness are taken
-    from the truth, else from the first film. Holds a few frames only. Raises `ValueError` for
-    pictures of different sizes.
+    from the truth, else from the first film. Blotches and chroma on neutral are measured in each
+    `every`-th frame. Holds a few frames only. Raises `ValueError` for pictures of different sizes.
     """
     done: dict[str, list[FrameFigures]] = {}
     divergences: dict[str, list[tuple[float, ...]]] = {}
     shots: list[int] = []
-    for moment in _settled(_moments(frames, truth)):
-        shots.append(moment.shot)
-        for name, look in moment.looks.items():
-            done.setdefault(name, []).append(FrameFigures(**look.figures))
-            divergences.setdefault(name, []).append(look.divergences)
+    for each in _compared(_measured(frames, truth, every)):
+        shots.append(each.shot)
+        for name, film in each.films.items():
+            done.setdefault(name, []).append(FrameFigures(**film.figures))
+            divergences.setdefault(name, []).append(film.divergences)
     return {
         name: FilmFigures(tuple(rows), tuple(shots), tuple(divergences[name]))
         for name, rows in done.items()
     }
 
 
-def _moments(
-    frames: Iterable[tuple[int, Mapping[str, Rgb]]], truth: str | None
-) -> Iterator[_Moment]:
-    """Everything that a frame tells by itself, and the motion to the next."""
+def _measured(
+    frames: Iterable[tuple[int, Mapping[str, Rgb]]], truth: str | None, every: int
+) -> Iterator[_Frames]:
+    """The figures of a frame by itself, and the motion to the next."""
     estimator: FlowEstimator | None = None
-    before: _Moment | None = None
-    for shot, pictures in frames:
+    before: _Frames | None = None
+    for number, (shot, pictures) in enumerate(frames):
         leader = truth if truth is not None else next(iter(pictures))
         guide = pictures[leader]
         if any(picture.shape != guide.shape for picture in pictures.values()):
@@ -179,8 +195,8 @@ def _moments(
         guide_lab = _lab(guide)
         lightness = guide_lab[..., 0]
         flat = np.hypot(*_slopes(lightness)) < _FLAT
-        looks = {
-            name: _look(
+        films = {
+            name: _film_frame(
                 picture,
                 guide_lab if name == leader else _lab(picture),
                 flat,
@@ -188,17 +204,21 @@ def _moments(
             )
             for name, picture in pictures.items()
         }
-        moment = _Moment(shot, looks, estimator.prepare(np.ascontiguousarray(lightness)))
+        if truth is not None and number % every == 0:
+            _add_blotches(films, np.ascontiguousarray(guide_lab.transpose(2, 0, 1)))
+        now = _Frames(shot, films, estimator.prepare(np.ascontiguousarray(lightness)))
         if before is not None:
             if before.shot == shot:
-                before.motion = estimator.between(before.picture, moment.picture)
+                before.motion = estimator.between(before.picture, now.picture)
             yield before
-        before = moment
+        before = now
     if before is not None:
         yield before
 
 
-def _look(picture: Rgb, lab: FloatPlane, flat: NDArray[np.bool_], truth: Rgb | None) -> _Look:
+def _film_frame(
+    picture: Rgb, lab: FloatPlane, flat: NDArray[np.bool_], truth: Rgb | None
+) -> _FilmFrame:
     rgb = _tensor(picture)
     ab = np.ascontiguousarray(lab[..., 1:])
     figures = {"colorfulness": colorfulness(rgb).item()}
@@ -208,61 +228,76 @@ def _look(picture: Rgb, lab: FloatPlane, flat: NDArray[np.bool_], truth: Rgb | N
         steep = sum(np.square(slope) for c in (0, 1) for slope in _slopes(ab[..., c]))
         figures["bleeding"] = float(np.sqrt(steep)[flat].mean())
     histograms = np.stack([np.bincount(picture[..., c].ravel(), minlength=256) for c in range(3)])
-    return _Look(ab, histograms / histograms.sum(axis=1, keepdims=True), figures)
+    return _FilmFrame(ab, histograms / histograms.sum(axis=1, keepdims=True), figures)
 
 
-def _settled(moments: Iterable[_Moment]) -> Iterator[_Moment]:
-    """Add what a frame tells beside its neighbours; yields each once the last of them is there."""
-    window: deque[_Moment] = deque()
-    past: _Moment | None = None
+def _add_blotches(films: Mapping[str, _FilmFrame], truth: FloatPlane) -> None:
+    """Measure every film's frame against the truth, Lab (3, h, w)."""
+    neutral = np.hypot(truth[1], truth[2]) < NEUTRAL_CHROMA
+    segments = even_segments(truth)
+    for film in films.values():
+        if neutral.any():
+            film.figures["neutral_chroma"] = float(np.hypot(*film.ab[neutral].T).mean())
+        area = blotched_area(film.ab.transpose(2, 0, 1), segments)
+        film.figures["even"] = area.even
+        if area.even:
+            film.figures["blotched"] = area.blotched / area.even
 
-    def settle() -> _Moment:
+
+def _compared(frames: Iterable[_Frames]) -> Iterator[_Frames]:
+    """Add the figures of a frame beside its neighbours; yields each once the last of them is
+    there.
+    """
+    window: deque[_Frames] = deque()
+    past: _Frames | None = None
+
+    def compare_next() -> _Frames:
         nonlocal past
-        moment = window.popleft()
-        before = past if past is not None and past.shot == moment.shot else None
-        after = window[0] if window and window[0].shot == moment.shot else None
-        for name, look in moment.looks.items():
-            look.divergences = tuple(
-                _divergence(look.histograms, window[lag - 1].looks[name].histograms)
-                if len(window) >= lag and window[lag - 1].shot == moment.shot
+        now = window.popleft()
+        before = past if past is not None and past.shot == now.shot else None
+        after = window[0] if window and window[0].shot == now.shot else None
+        for name, film in now.films.items():
+            film.divergences = tuple(
+                _divergence(film.histograms, window[lag - 1].films[name].histograms)
+                if len(window) >= lag and window[lag - 1].shot == now.shot
                 else math.nan
                 for lag in LAGS
             )
-            look.figures["cdc"] = _known_mean(look.divergences)
-            if after is not None and moment.motion is not None:
-                _compare(moment, after, before, name)
-        past = moment
-        return moment
+            film.figures["cdc"] = _known_mean(film.divergences)
+            if after is not None and now.motion is not None:
+                _compare(now, after, before, name)
+        past = now
+        return now
 
-    for moment in moments:
-        window.append(moment)
+    for each in frames:
+        window.append(each)
         if len(window) > max(LAGS):
-            yield settle()
+            yield compare_next()
     while window:
-        yield settle()
+        yield compare_next()
 
 
-def _compare(moment: _Moment, after: _Moment, before: _Moment | None, name: str) -> None:
+def _compare(now: _Frames, after: _Frames, before: _Frames | None, name: str) -> None:
     """Figures along the motion to the next frame, and from the last one."""
-    look, motion = moment.looks[name], moment.motion
+    film, motion = now.films[name], now.motion
     assert motion is not None
-    ahead = _brought(after.looks[name].ab, motion.forward)
+    ahead = _brought(after.films[name].ab, motion.forward)
     seen = motion.forward[..., 2] >= _SEEN
-    change = np.square(ahead - look.ab).sum(axis=2)
+    change = np.square(ahead - film.ab).sum(axis=2)
     if seen.any():
-        look.figures["warp_error"] = float(change[seen].mean())
+        film.figures["warp_error"] = float(change[seen].mean())
     still = seen & (np.hypot(motion.forward[..., 0], motion.forward[..., 1]) < _STILL)
     if still.any():
         # The difference of two frames has twice the variance of one, in each of two channels.
-        raw = np.square(after.looks[name].ab - look.ab).sum(axis=2)
-        look.figures["still_noise"] = float(np.sqrt(raw[still].mean() / 4))
+        raw = np.square(after.films[name].ab - film.ab).sum(axis=2)
+        film.figures["still_noise"] = float(np.sqrt(raw[still].mean() / 4))
     if before is None or before.motion is None:
         return
-    back = _brought(before.looks[name].ab, before.motion.backward)
+    back = _brought(before.films[name].ab, before.motion.backward)
     both = seen & (before.motion.backward[..., 2] >= _SEEN)
     if both.any():
-        off = np.square(look.ab - (ahead + back) / 2).sum(axis=2)
-        look.figures["flicker"] = float(np.sqrt(off[both].mean()))
+        off = np.square(film.ab - (ahead + back) / 2).sum(axis=2)
+        film.figures["flicker"] = float(np.sqrt(off[both].mean()))
 
 
 def _brought(ab: FloatPlane, link: FloatPlane) -> FloatPlane:

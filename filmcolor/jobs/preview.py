@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from filmcolor.analysis.frame_signature import frame_distance, look_at
+from filmcolor.analysis.frame_signature import frame_distance, frame_signature
 from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.errors import OptionError
 from filmcolor.events import Event, Finished, Progress, Started
@@ -107,7 +107,7 @@ def telling_frames(samples: Sequence[Frame], bit_depth: int, count: int) -> list
     """At most `count` of some frames in order, one of each shot as far as samples tell, spread
     evenly; blank ones only if there is nothing else.
     """
-    looks = [(frame, look_at(frame.luma, bit_depth)) for frame in samples]
+    looks = [(frame, frame_signature(frame.luma, bit_depth)) for frame in samples]
     full = [pair for pair in looks if pair[1].contrast >= _BLANK_CONTRAST] or looks
     shots = [[full[0]]]
     for pair in full[1:]:

@@ -1,4 +1,4 @@
 """Networks, and the checkpoints that describe them; no media.
 
-Reading order: `base`, `card`, `checkpoint`, `registry`, then the default network `mobilenet_unet`.
+Reading order: `base`, `card`, `checkpoint`, `registry`, `adapter`, then a folder an architecture.
 """

@@ -1,5 +1,4 @@
-"""What every network is to its callers: a generator makes ab of lightness (and hints), an upscaler
-makes luma of luma.
+"""Interfaces of networks: a generator makes ab of lightness and hints, an upscaler luma of luma.
 
 It must not know files, frames or training.
 """
@@ -23,7 +22,7 @@ class Hint:
     """
 
     ab: Tensor
-    """(N, 2, H, W), Lab units; only read where `confidence` is above 0."""
+    """(N, 2, H, W), Lab units; only used where `confidence` is above 0."""
     confidence: Tensor
     """(N, 1, H, W), 0 (unknown) to 1 (certain)."""
 
@@ -41,12 +40,12 @@ class Network(nn.Module, ABC):
     """Whatever a checkpoint can hold."""
 
     exact_parts: tuple[str, ...] = ()
-    """Names of modules that stay in float32 when the rest is in bfloat16; they see to it that
-    autocast leaves them alone."""
+    """Names of modules that stay in float32 when the rest is in bfloat16; they switch autocast off
+    for themselves."""
 
     @property
     def descriptor(self) -> Descriptor:
-        """How this network wants to be fed, before training adds to it."""
+        """The network's input and output, before training adds to it."""
         return Descriptor()
 
 
@@ -62,14 +61,14 @@ class Generator(Network):
     def with_confidence(
         self, lightness: Tensor, hint: Hint | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """As `forward`, and how sure the network is of each colour, (N, 1, h, w) in 0..1; None if
-        it does not say.
+        """As `forward`, and the confidence of each colour, (N, 1, h, w) in 0..1; None if the
+        network states none.
         """
         return self(lightness, hint), None
 
     def features(self, lightness: Tensor) -> list[Tensor]:
-        """What the network sees in pictures (N, 1, H, W), L* 0..100, so that they can be compared:
-        maps (N, C, h, w), finest first; none if it offers none.
+        """Feature maps (N, C, h, w), finest first, of pictures (N, 1, H, W), L* 0..100, by which
+        pictures can be compared; none if the network offers none.
         """
         return []
 

@@ -75,7 +75,7 @@ class ModelCard:
     descriptor: Descriptor = field(default_factory=Descriptor)
 
     def config_for(self, look: Look) -> Mapping[str, Any]:
-        """The config that paints a look; `OptionError` if the model has no such."""
+        """The config of a look; `OptionError` if the model has no such."""
         if look == "natural":
             return self.config
         if look not in self.descriptor.looks:

@@ -107,7 +107,7 @@ def load_generator(
     look: Look = "natural",
     precision: Precision = "fp32",
 ) -> LoadedModel:
-    """Load a shipped model by name, or a checkpoint by its .safetensors path, to paint in a look.
+    """Load a shipped model by name, or a checkpoint by its .safetensors path, in a look.
 
     The header is checked first, then every tensor's name, shape and kind of number against the
     architecture's, and only then is anything allocated. Raises `CheckpointError`, and `OptionError`
@@ -154,8 +154,8 @@ def load_upscaler(name_or_path: str, device: torch.device | str = "cpu") -> Load
 
 
 def _filled(path: Path, card: ModelCard, device: torch.device) -> tuple[Network, FileFacts]:
-    """The network that a card describes, with the weights of the file, in evaluation mode; and what
-    tells the bytes that were read.
+    """The network that a card describes, with the weights of the file, in evaluation mode; and the
+    facts of the bytes that were read.
     """
     with torch.device("meta"), _Unfilled():
         wanted = {

@@ -38,8 +38,8 @@ def half_is_quicker(device: torch.device) -> bool:
             return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         # Older versions of torch than 2.10 cannot tell.
-        told: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-        return bool(told.get("amx_bf16") or told.get("avx512_bf16"))
+        known: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+        return bool(known.get("amx_bf16") or known.get("avx512_bf16"))
     return False
 
 

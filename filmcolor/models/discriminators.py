@@ -1,10 +1,11 @@
-"""Networks that tell real colours from painted ones; all return logits, no sigmoid.
+"""Networks that classify colours as true or predicted; all return logits, no sigmoid.
 
 They are only ever trained, never shipped, so that their shapes are not part of a checkpoint.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 import torch.nn.functional as F
@@ -113,3 +114,24 @@ class RgbDiscriminator(nn.Module):
             features = F.leaky_relu(layer(features), _LEAK)
         logits: Tensor = self.dense[-1](features)
         return logits
+
+
+def build_discriminator(
+    name: Literal["patch", "dcgan", "rgb-gan"],
+    channels_in: int,
+    sizes: Collection[int],
+    *,
+    norm: Literal["batch", "spectral"],
+    width: int,
+) -> nn.Module:
+    """A discriminator with fresh weights for pictures of these sizes; `ValueError` if it does not
+    take them. `norm` and `width` are the patch discriminator's.
+    """
+    if name == "patch":
+        return PatchDiscriminator(channels_in, norm=norm, width=width)
+    if len(sizes) != 1:
+        raise ValueError(f"its discriminator takes one size, not {set(sizes)}")
+    (size,) = sizes
+    if name == "dcgan":
+        return DcganDiscriminator(channels_in, size)
+    return RgbDiscriminator(size, channels_in)

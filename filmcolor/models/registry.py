@@ -4,42 +4,69 @@ package.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from filmcolor.errors import CheckpointError
+from filmcolor.models.adapter import TrainAdapter
 from filmcolor.models.base import Network
 from filmcolor.models.card import ModelCard, read_card
+from filmcolor.models.config import NetworkConfig
 from filmcolor.models.dcgan import DcganConfig, DcganUNet
+from filmcolor.models.dcgan.train import DcganAdapter
 from filmcolor.models.mobilenet_unet import MobileNetUNet, MobileNetUNetConfig
+from filmcolor.models.mobilenet_unet.train import MobileNetAdapter
 from filmcolor.models.pix2pix import Pix2PixConfig, Pix2PixUNet
+from filmcolor.models.pix2pix.train import Pix2PixAdapter
 from filmcolor.models.rgb_gan import RgbGanConfig, RgbGanNet
+from filmcolor.models.rgb_gan.train import RgbGanAdapter
 from filmcolor.models.subpixel import SubpixelConfig, SubpixelNet
+from filmcolor.models.subpixel.train import SubpixelAdapter
 
-_ARCHITECTURES: dict[str, Callable[[Mapping[str, Any]], Network]] = {
-    "mobilenet-unet": lambda config: MobileNetUNet(MobileNetUNetConfig.from_mapping(config)),
-    "pix2pix-unet": lambda config: Pix2PixUNet(Pix2PixConfig.from_mapping(config)),
-    "dcgan-unet": lambda config: DcganUNet(DcganConfig.from_mapping(config)),
-    "rgb-gan": lambda config: RgbGanNet(RgbGanConfig.from_mapping(config)),
-    "subpixel": lambda config: SubpixelNet(SubpixelConfig.from_mapping(config)),
+
+class Architecture(NamedTuple):
+    """The classes of one folder."""
+
+    config: type[NetworkConfig]
+    network: type[Network]
+    adapter: type[TrainAdapter[Any]]
+
+
+_ARCHITECTURES: Mapping[str, Architecture] = {
+    "mobilenet-unet": Architecture(MobileNetUNetConfig, MobileNetUNet, MobileNetAdapter),
+    "pix2pix-unet": Architecture(Pix2PixConfig, Pix2PixUNet, Pix2PixAdapter),
+    "dcgan-unet": Architecture(DcganConfig, DcganUNet, DcganAdapter),
+    "rgb-gan": Architecture(RgbGanConfig, RgbGanNet, RgbGanAdapter),
+    "subpixel": Architecture(SubpixelConfig, SubpixelNet, SubpixelAdapter),
 }
+
+
+def find_architecture(name: str) -> Architecture:
+    """The classes of an architecture; raises `CheckpointError` for a name that is not known."""
+    if name not in _ARCHITECTURES:
+        known = ", ".join(sorted(_ARCHITECTURES))
+        raise CheckpointError(
+            f"architecture {name!r} is not known (known: {known}); update filmcolor"
+        )
+    return _ARCHITECTURES[name]
 
 
 def build_network(architecture: str, config: Mapping[str, Any]) -> Network:
     """A network with fresh weights; raises `CheckpointError` for a name or config it does not
     know.
     """
-    if architecture not in _ARCHITECTURES:
-        known = ", ".join(sorted(_ARCHITECTURES))
-        raise CheckpointError(
-            f"architecture {architecture!r} is not known (known: {known}); update filmcolor"
-        )
+    classes = find_architecture(architecture)
     try:
-        return _ARCHITECTURES[architecture](config)
+        return classes.network(classes.config.from_mapping(config))
     except (TypeError, ValueError, OverflowError) as error:
         raise CheckpointError(f"architecture {architecture!r}: {error}") from error
+
+
+def build_adapter(network: Network) -> TrainAdapter[Any]:
+    """What trains a network."""
+    return next(a.adapter(network) for a in _ARCHITECTURES.values() if type(network) is a.network)
 
 
 def _weights_folder() -> Path:

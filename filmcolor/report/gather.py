@@ -10,7 +10,7 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
-from filmcolor.analysis.frame_signature import look_at
+from filmcolor.analysis.frame_signature import frame_signature
 from filmcolor.analysis.shots import ShotFinder
 from filmcolor.evaluate.video import measure_films
 from filmcolor.report.pictures import PictureStore, Reducer
@@ -187,7 +187,7 @@ class Gatherer:
         pictures = [resized(picture, size) for picture in whole]
         figures = measure_films((0, {"": picture}) for picture in pictures)[""].frames
         middle = len(self._run) // 2
-        seen = look_at(self._run[middle].result.luma, self._depth)
+        seen = frame_signature(self._run[middle].result.luma, self._depth)
         shot.looks.append(
             Look(
                 self._run[middle].seconds,

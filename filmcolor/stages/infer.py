@@ -183,14 +183,14 @@ class _Batches:
         """
         if known is None:
             return self.run(frames)
-        told = {frame.index: colors for frame in frames if (colors := known(frame)) is not None}
+        given = {frame.index: colors for frame in frames if (colors := known(frame)) is not None}
         takes = self.model.card.descriptor.accepts_hints
-        shown = {index: colors for index, colors in told.items() if colors.whole and takes}
+        shown = {index: colors for index, colors in given.items() if colors.whole and takes}
         plain = [frame for frame in frames if frame.index not in shown]
         asked = [frame for frame in frames if frame.index in shown]
         found = self.run(plain) + self.run(asked, [shown[frame.index] for frame in asked])
         fields = {field.index: field for field in found}
-        for index, colors in told.items():
+        for index, colors in given.items():
             fields[index] = _with_known(fields[index], colors)
         return [fields[frame.index] for frame in frames]
 
@@ -223,8 +223,8 @@ class _Batches:
 
         def batch(start: int) -> list[AbMap]:
             part = slice(start, start + self.size)
-            told = None if hints is None else hints[part]
-            return _run(frames[part], self.model, self.view, least, told)
+            given = None if hints is None else hints[part]
+            return _run(frames[part], self.model, self.view, least, given)
 
         return self._pool.map(batch, starts) if len(starts) > 1 else map(batch, starts)
 
@@ -253,8 +253,10 @@ def _run(
     hint = None if hints is None else _hint(hints, len(pictures), view, model.device)
     with torch.autocast(model.device.type, torch.bfloat16, enabled=model.half):
         light = shown.contiguous(memory_format=torch.channels_last)
-        ab, sure = model.generator.with_confidence(light, hint)
-    answer = ab.float() if sure is None else torch.cat([ab.float(), sure.float()], dim=1)
+        ab, confidence = model.generator.with_confidence(light, hint)
+    answer = (
+        ab.float() if confidence is None else torch.cat([ab.float(), confidence.float()], dim=1)
+    )
     count = len(frames)
     fields, guides = answer[:count].cpu().numpy(), shown[:count].float().cpu().numpy()
     if not np.isfinite(fields).all():
@@ -267,7 +269,7 @@ def _run(
             frame.index,
             view.restore(field[:2]),
             view.restore(guide[0]),
-            None if sure is None else view.restore(field[2]),
+            None if confidence is None else view.restore(field[2]),
         )
         for frame, field, guide in zip(frames, fields, guides, strict=True)
     ]
@@ -289,11 +291,13 @@ def _hint(known: list[KnownColors], count: int, view: View, device: torch.device
 def _with_known(field: AbMap, known: KnownColors) -> AbMap:
     """The field with the known colours in it, as far as they are certain."""
     height, width = field.ab.shape[1:]
-    ab, sure = known.ab, known.confidence
-    if sure.shape != (height, width):
-        planes = (*ab, sure)
+    ab, confidence = known.ab, known.confidence
+    if confidence.shape != (height, width):
+        planes = (*ab, confidence)
         resized = [cv2.resize(plane, (width, height)).astype(np.float32) for plane in planes]
-        ab, sure = np.stack(resized[:2]), resized[2]
+        ab, confidence = np.stack(resized[:2]), resized[2]
     own = field.confidence
-    trust = None if own is None else own + sure * (1 - own)
-    return replace(field, ab=field.ab + sure * (ab - field.ab), confidence=trust, known=sure)
+    trust = None if own is None else own + confidence * (1 - own)
+    return replace(
+        field, ab=field.ab + confidence * (ab - field.ab), confidence=trust, known=confidence
+    )

@@ -1,9 +1,11 @@
-"""From a recipe to networks: what is trained, from which weights, against whom."""
+"""From a recipe to networks: what is trained, from which weights, against which discriminator."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -11,21 +13,16 @@ from safetensors.torch import load_file
 from torch import nn
 
 from filmcolor.errors import CheckpointError, OptionError
+from filmcolor.models.adapter import TrainAdapter
 from filmcolor.models.base import Network
 from filmcolor.models.card import read_card
 from filmcolor.models.checkpoint import load_generator, load_upscaler
-from filmcolor.models.discriminators import (
-    DcganDiscriminator,
-    PatchDiscriminator,
-    RgbDiscriminator,
-)
-from filmcolor.models.mobilenet_unet import MobileNetEncoder, MobileNetUNet
-from filmcolor.models.registry import build_network, find_checkpoint
+from filmcolor.models.discriminators import build_discriminator
+from filmcolor.models.registry import build_adapter, build_network, find_checkpoint
 from filmcolor.options import TrainOptions
 from filmcolor.train.data import PhotoSet
-from filmcolor.train.features import VggFeatures, load_features
-from filmcolor.train.losses import AbBins
-from filmcolor.train.recipes import RECIPES, Adversary, Recipe
+from filmcolor.train.losses import LOSSES
+from filmcolor.train.recipes import RECIPES, Recipe
 from filmcolor.train.settings import from_mapping, read_toml
 from filmcolor.train.state import SavedState
 from filmcolor.train.trainer import Trainer, sample_ab
@@ -48,7 +45,7 @@ def resolve_recipe(options: TrainOptions) -> Recipe:
         recipe = recipe.with_size(options.size)
     if options.batch_size is not None:
         recipe = replace(recipe, batch_size=options.batch_size)
-    if options.init is not None and not _foreign_tensors(find_checkpoint(options.init)):
+    if options.init is not None and not _foreign_names(find_checkpoint(options.init)):
         recipe = recipe.for_tuning()
     return recipe
 
@@ -62,7 +59,7 @@ def build_trainer(
     saved: SavedState | None = None,
 ) -> Trainer:
     """Networks with their first weights, ready to be trained on `photos`; or, for `restore_state`,
-    those of a saved run, with its own configuration and bins.
+    those of a saved run, with its own configuration and classes.
 
     Raises `OptionError` for what does not fit together and `CheckpointError` for weights that
     cannot be the start.
@@ -73,28 +70,28 @@ def build_trainer(
         )
     torch.manual_seed(options.seed)
     if saved is None:
-        generator = _generator(recipe, options.init)
+        adapter = _new_adapter(recipe, options.init)
     else:
-        generator = build_network(saved.card.architecture, saved.card.config)
+        adapter = build_adapter(build_network(saved.card.architecture, saved.card.config))
     discriminator = None
     if any(phase.discriminator for phase in recipe.default_phases):
-        assert recipe.adversary is not None
-        discriminator = build_discriminator(recipe.adversary, generator, recipe)
-    bins = None
-    if isinstance(generator, MobileNetUNet):
-        bins = _bins(generator, photos, options.seed) if saved is None else saved.bins()
-        generator.bin_centers.copy_(bins.centers)
+        discriminator = _discriminator(recipe, adapter.network)
+    if saved is None:
+        adapter.prepare(partial(sample_ab, photos, options.seed))
+    else:
+        try:
+            adapter.restore(saved.tensors)
+        except KeyError as error:
+            raise CheckpointError(f"{saved.path}: holds no classes ({error})") from error
+    _load_teacher(adapter, recipe, options)
     if workers.world > 1 and device.type == "cuda":
-        generator = nn.SyncBatchNorm.convert_sync_batchnorm(generator)  # type: ignore[no-untyped-call]
+        nn.SyncBatchNorm.convert_sync_batchnorm(adapter.network)  # type: ignore[no-untyped-call]
         if discriminator is not None:
             discriminator = nn.SyncBatchNorm.convert_sync_batchnorm(discriminator)  # type: ignore[no-untyped-call]
     return Trainer(
-        generator,
+        adapter,
         discriminator,
         recipe,
-        bins=bins,
-        teacher=_teacher(recipe, options),
-        features=_features(recipe, options),
         device=device,
         precision=options.precision,
         seed=options.seed,
@@ -104,73 +101,56 @@ def build_trainer(
     )
 
 
-def _generator(recipe: Recipe, init: str | None) -> Network:
+def _new_adapter(recipe: Recipe, init: str | None) -> TrainAdapter[Any]:
     """A network with fresh weights, or with those of a checkpoint of the same architecture."""
     if init is None:
-        return build_network(recipe.architecture, recipe.generator)
+        return build_adapter(build_network(recipe.architecture, recipe.generator))
     path = find_checkpoint(init)
-    if names := _foreign_tensors(path):
-        generator = build_network(recipe.architecture, recipe.generator)
-        if not isinstance(generator, MobileNetUNet) or "stem.weight" not in names:
-            raise CheckpointError(
-                f"--init {init}: neither a filmcolor checkpoint nor MobileNetV2 weights for "
-                f"recipe film"
-            )
-        _load_imagenet(generator.encoder, path, f"--init {init}")
-        return generator
+    if _foreign_names(path):
+        adapter = build_adapter(build_network(recipe.architecture, recipe.generator))
+        try:
+            adapter.load_pretrained(load_file(path))
+        except ValueError as error:
+            raise CheckpointError(f"--init {init}: {error}") from error
+        return adapter
     card = read_card(path)
     if card.architecture != recipe.architecture:
         raise CheckpointError(
             f"--init {init}: its network is {card.architecture}, recipe {recipe.name} trains "
             f"{recipe.architecture}; give a checkpoint of that, or another --recipe"
         )
+    network: Network
     if card.descriptor.is_upscaler:
-        return load_upscaler(str(path)).network.requires_grad_(True)
-    return load_generator(str(path)).generator.requires_grad_(True)
-
-
-def _bins(generator: MobileNetUNet, photos: PhotoSet, seed: int) -> AbBins:
-    """The generator's bins, or those of `photos` if it has none yet, counted over `photos`."""
-    samples, config = sample_ab(photos, seed), generator.config
-    if bool(generator.bin_centers.any()):
-        return AbBins.from_centers(generator.bin_centers, samples, config.bin_step)
-    return AbBins.from_samples(samples, config.bins, config.bin_step)
+        network = load_upscaler(str(path)).network
+    else:
+        network = load_generator(str(path)).generator
+    return build_adapter(network.requires_grad_(True))
 
 
 def teacher_of(options: TrainOptions) -> str | None:
-    """Weights whose view of a colour picture the encoder shall keep, if any are named."""
+    """Weights whose features the encoder shall keep, if any are named."""
     if options.teacher is None and options.init is not None:
-        return options.init if _foreign_tensors(find_checkpoint(options.init)) else None
+        return options.init if _foreign_names(find_checkpoint(options.init)) else None
     return options.teacher
 
 
-def _teacher(recipe: Recipe, options: TrainOptions) -> MobileNetEncoder | None:
-    if not any(phase.losses.semantics for phase in recipe.phases):
-        return None
+def _load_teacher(adapter: TrainAdapter[Any], recipe: Recipe, options: TrainOptions) -> None:
+    """Give the network its teacher, if a loss is of one and its weights are named."""
     name = teacher_of(options)
-    if name is None:
-        return None
-    teacher = MobileNetEncoder(channels=3)
-    _load_imagenet(teacher, find_checkpoint(name), f"--teacher {name}")
-    return teacher
-
-
-def _features(recipe: Recipe, options: TrainOptions) -> VggFeatures | None:
-    """What judges an upscaler's texture, if it is asked for and its weights are named."""
-    wanted = any(phase.losses.features for phase in recipe.default_phases)
-    return load_features(options.teacher) if wanted and options.teacher is not None else None
-
-
-def _load_imagenet(encoder: MobileNetEncoder, path: Path, named: str) -> None:
-    if "stem.weight" not in _foreign_tensors(path):
-        raise CheckpointError(f"{named}: holds no MobileNetV2 weights for recipe film")
+    phases = recipe.default_phases
+    taught = any(
+        loss.of_teacher and phase.weight(key) for key, loss in LOSSES.items() for phase in phases
+    )
+    if name is None or not taught:
+        return
+    path = find_checkpoint(name)
     try:
-        encoder.load_imagenet(load_file(path))
-    except RuntimeError as error:
-        raise CheckpointError(f"{named}: no MobileNetV2 of width 1.0 ({error})") from error
+        adapter.load_teacher(load_file(path) if _foreign_names(path) else {})
+    except ValueError as error:
+        raise CheckpointError(f"--teacher {name}: {error}") from error
 
 
-def _foreign_tensors(path: Path) -> list[str]:
+def _foreign_names(path: Path) -> list[str]:
     """Names of the tensors of a safetensors file that is not a checkpoint of ours, else nothing."""
     try:
         with safe_open(path, framework="pt") as file:
@@ -179,18 +159,19 @@ def _foreign_tensors(path: Path) -> list[str]:
         return []  # `read_card` says what is wrong with it
 
 
-def build_discriminator(adversary: Adversary, generator: Network, recipe: Recipe) -> nn.Module:
-    """The discriminator of a recipe, with fresh weights, for what its generator paints."""
+def _discriminator(recipe: Recipe, generator: Network) -> nn.Module:
+    """The discriminator of a recipe, with fresh weights, for the output of its generator."""
+    adversary = recipe.adversary
+    assert adversary is not None
     channels = {"ab": 2, "lab": 3, "rgb": 3, "luma": 1}[generator.descriptor.returns]
-    channels += adversary.sees_lightness
     sizes = {phase.size for phase in recipe.phases if phase.discriminator}
-    if adversary.architecture == "patch":
-        return PatchDiscriminator(channels, norm=adversary.norm, width=adversary.width)
-    if len(sizes) != 1:
-        raise OptionError(f"recipe {recipe.name}: its discriminator takes one size, not {sizes}")
     try:
-        if adversary.architecture == "dcgan":
-            return DcganDiscriminator(channels, sizes.pop())
-        return RgbDiscriminator(sizes.pop(), channels)
+        return build_discriminator(
+            adversary.architecture,
+            channels + adversary.sees_lightness,
+            sizes,
+            norm=adversary.norm,
+            width=adversary.width,
+        )
     except ValueError as error:
         raise OptionError(f"recipe {recipe.name}: {error}; change --size") from error

@@ -1,4 +1,4 @@
-"""What a run's checkpoints say of themselves, settled when it begins."""
+"""The card of a run's checkpoints, made when it begins."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def first_card(trainer: Trainer, options: TrainOptions, folder: Path, photos: in
     if descriptor.is_upscaler and all(
         phase.degrade == NO_DEGRADATION for phase in recipe.default_phases
     ):
-        # Of worn pictures the mirror image tells nothing more, and it takes as long again.
+        # Of worn pictures the mirror image adds nothing, and it takes as long again.
         descriptor = replace(descriptor, mirrored=True)
     init = "" if options.init is None else f", begun from {Path(options.init).name}"
     texts: dict[str, Any] = {

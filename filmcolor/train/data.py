@@ -126,7 +126,7 @@ def load_photos(
     """The pictures of folders (with the shards in them), tar shards, picture files and films, in
     order. The first time every picture is looked at; what was seen is kept in an index.
 
-    `films` tells how frames are taken from any other file; without it such a file is an error.
+    `films` is how frames are taken from any other file; without it such a file is an error.
     Pictures whose name matches one of the patterns `exclude` (`*`, `?`, `[...]`) are passed over.
     Raises `MediaError` when a source is missing, a shard is cut short, or no colour picture is
     found.

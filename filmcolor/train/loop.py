@@ -68,7 +68,7 @@ def train(
     Between two reports the caller may save or evaluate. Raises `JobError` when a loss is no number
     any more.
     """
-    at, recipe, workers = trainer.standing, trainer.recipe, trainer.workers
+    at, recipe, workers = trainer.state, trainer.recipe, trainer.workers
     tally = _Tally()
     on_cuda = trainer.device.type == "cuda"
     share, stopped = _agreed(trainer, schedule, stop)
@@ -116,14 +116,14 @@ def _agreed(trainer: Trainer, schedule: Schedule, stop: Callable[[], bool]) -> t
     """How far the run is and whether it shall stop, the same in every process; it stops where any
     of them is asked to.
     """
-    at, workers = trainer.standing, trainer.workers
+    at, workers = trainer.state, trainer.workers
     (share,) = workers.agree(schedule.share(at.step, at.elapsed_seconds))
     (asked,) = workers.average(float(stop()))
     return share, asked > 0
 
 
 def _report(trainer: Trainer, tally: _Tally, photos: int, progress: float) -> StepReport:
-    at, recipe = trainer.standing, trainer.recipe
+    at, recipe = trainer.state, trainer.recipe
     assert trainer.generator_optimizer is not None
     return StepReport(
         step=at.step,

@@ -1,116 +1,60 @@
-"""Losses of the recipes: rebalanced soft classification over ab bins, and the adversarial ones.
+"""The losses of the generator, as a table: what each computes of a batch, and what it needs for it.
 
-Classification after Zhang et al. 2016, "Colorful Image Colorization", with bilinear instead of
-nearest-neighbour encoding; vanilla GAN after Goodfellow et al. 2014, hinge after Lim and Ye 2017.
+Classification after Zhang et al. 2016, "Colorful Image Colorization"; vanilla GAN after Goodfellow
+et al. 2014, hinge after Lim and Ye 2017. It must not know optimizers or phases.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from filmcolor.color import lab_to_rgb, rgb_to_lab
+from filmcolor.color import lab_to_rgb, lightness, rgb_to_lab
 from filmcolor.evaluate.photos import colorfulness
-from filmcolor.models.mobilenet_unet import MobileNetEncoder
+from filmcolor.models.adapter import Prediction, TrainAdapter
+from filmcolor.models.base import Hint
+from filmcolor.train.degrade import DegradeSettings, degrade
 
+_REGRESSION_SCALE = 20.0
+"""Lab units: errors below count quadratically, above linearly."""
 _SMALL_ERROR = 30.0
 _LEAST_SPREAD = 1e-2
 """Squared codes: keeps the slope of colourfulness finite where a picture is grey."""
-_HALF_PLANE = 120.0
-"""The grid of bins reaches so far along a and b, Lab units."""
+_STABILITY_SHARE = 0.25
+"""Share of a batch that is predicted a second time for the stability loss."""
+_LEAST_STABILITY = 2
+"""Pictures of it, where the batch has so many: a single picture's pointwise convolutions go to BLAS
+on the CPU, which splits its sums over whichever threads are free, so no two runs would agree."""
+_STABILITY_SHIFT = 2
+"""Px by which it is moved at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class AbBins:
-    """The bins of the ab plane that occur in photographs, on a square grid, with their
-    frequency.
-    """
+class Batch:
+    """What a loss may use: pictures, the generator's prediction for them, and its targets."""
 
-    centers: Tensor
-    """(bins, 2), Lab units."""
-    frequency: Tensor
-    """(bins,), sums to 1."""
-    lookup: Tensor
-    """(side * side,) int64: number of the bin at a grid point, or of the nearest one."""
-    step: float
-
-    @classmethod
-    def from_samples(cls, ab: Tensor, count: int, step: float = 10.0) -> AbBins:
-        """The `count` most frequent grid points of samples (n, 2)."""
-        half, histogram = _histogram(ab, step)
-        chosen = histogram.topk(min(count, len(histogram))).indices.sort().values
-        side = 2 * half + 1
-        grid = torch.stack([chosen // side, chosen % side], dim=1).float()
-        return cls.from_centers((grid - half) * step, ab, step)
-
-    @classmethod
-    def from_centers(cls, centers: Tensor, ab: Tensor, step: float = 10.0) -> AbBins:
-        """Bins whose centres (bins, 2) are grid points already settled, counted over samples."""
-        half, histogram = _histogram(ab, step)
-        side = 2 * half + 1
-        row, column = (centers / step + half).round().long().unbind(dim=1)
-        frequency = histogram[row * side + column].clamp(min=1.0)
-        return cls.counted(centers, frequency / frequency.sum(), step)
-
-    @classmethod
-    def counted(cls, centers: Tensor, frequency: Tensor, step: float) -> AbBins:
-        """Bins of which the frequency (bins,) is known as well."""
-        half = round(_HALF_PLANE / step)
-        axis = (torch.arange(2 * half + 1) - half) * step
-        points = torch.cartesian_prod(axis, axis).float()
-        lookup = torch.cdist(points, centers).argmin(dim=1)
-        return cls(centers, frequency, lookup, step)
-
-    def to(self, device: torch.device) -> AbBins:
-        """The same on a device."""
-        return AbBins(
-            self.centers.to(device), self.frequency.to(device), self.lookup.to(device), self.step
-        )
-
-    def encode(self, ab: Tensor) -> tuple[Tensor, Tensor]:
-        """ab (N, 2, h, w) to the bins around it (N, 4, h, w) int64 and their weights, summing to 1.
-
-        Where a grid point has no bin, its weight goes to the nearest one.
-        """
-        half = round(_HALF_PLANE / self.step)
-        n, _, h, w = ab.shape
-        index, weight = _corners(ab.permute(0, 2, 3, 1).reshape(-1, 2), self.step, half)
-        shape = (n, h, w, 4)
-        return (
-            self.lookup[index].view(shape).permute(0, 3, 1, 2),
-            weight.view(shape).permute(0, 3, 1, 2),
-        )
-
-    def rebalancing(self, strength: float) -> Tensor:
-        """Weight of each bin (bins,): 1 / ((1 - strength) p + strength / bins), mean 1 over
-        pixels.
-        """
-        weight = 1 / ((1 - strength) * self.frequency + strength / len(self.frequency))
-        return weight / (weight * self.frequency).sum()
-
-
-def _histogram(ab: Tensor, step: float) -> tuple[int, Tensor]:
-    """Half a side of the grid, and the weight of samples (n, 2) at every point of it."""
-    half = round(_HALF_PLANE / step)
-    index, weight = _corners(ab, step, half)
-    empty = torch.zeros((2 * half + 1) ** 2)
-    return half, empty.index_add_(0, index.flatten(), weight.flatten())
-
-
-def _corners(ab: Tensor, step: float, half: int) -> tuple[Tensor, Tensor]:
-    """Grid points around samples (n, 2) and their bilinear weights, both (n, 4)."""
-    side = 2 * half + 1
-    place = (ab / step + half).clamp(0, side - 1.001)
-    low = place.floor()
-    part = place - low
-    row, column = low[:, 0].long(), low[:, 1].long()
-    index = torch.stack([(row + i) * side + column + j for i in (0, 1) for j in (0, 1)], dim=1)
-    a, b = part[:, 0], part[:, 1]
-    weight = torch.stack([(1 - a) * (1 - b), (1 - a) * b, a * (1 - b), a * b], dim=1)
-    return index, weight
+    rgb: Tensor
+    """(N, 3, H, W), R'G'B' 0..1: the true pictures."""
+    hint: Hint | None
+    color: Tensor
+    """The target of `made["color"]`."""
+    ab: Tensor
+    """The target of `made["ab"]`, Lab units."""
+    made: Prediction
+    adapter: TrainAdapter[Any]
+    predict: Callable[[Tensor, Hint | None], Prediction]
+    """The generator on lightness (N, 1, H, W), L* 0..100."""
+    discriminate: Callable[[Tensor], Tensor]
+    """The discriminator's logits for colours such as `made["color"]`."""
+    is_hinge: bool  # the adversary's loss, which is vanilla else
+    rebalancing: float
+    degrade: DegradeSettings
+    rng: torch.Generator
 
 
 def class_loss(logits: Tensor, bins: Tensor, weight: Tensor, rebalance: Tensor) -> Tensor:
@@ -125,24 +69,16 @@ def class_loss(logits: Tensor, bins: Tensor, weight: Tensor, rebalance: Tensor) 
     return -((chosen * weight).sum(dim=1) * rarity).mean()
 
 
-def semantic_loss(
-    encoder: MobileNetEncoder, teacher: MobileNetEncoder, coarsest: Tensor, seen: Tensor
-) -> Tensor:
-    """How far what an encoder sees in grey is from what its teacher sees in colour, 0..4.
-
-    Both are features at stride 32 (N, 320, h, w); compared by the cosine at every place, and by
-    that of the summaries of the whole picture.
-    """
-    own, whole = encoder.summary(coarsest), teacher.summary(seen)
-    places = 1 - F.cosine_similarity(coarsest, seen, dim=1).mean()
-    return places + 1 - F.cosine_similarity(own, whole, dim=1).mean()
+def regression_loss(ab: Tensor, truth: Tensor) -> Tensor:
+    """Smooth L1: ab (N, 2, h, w) twice, Lab units, to a scalar."""
+    return F.smooth_l1_loss(ab / _REGRESSION_SCALE, truth / _REGRESSION_SCALE)
 
 
 def picture_loss(ab: Tensor, truth: Tensor) -> Tensor:
     """Mean log of each picture's mean squared error: ab (N, 2, h, w) twice, Lab units, to a scalar.
 
-    PSNR is such a log, so that a pale picture painted boldly weighs as much as a vivid one painted
-    wrongly; 30 squared Lab units are added, lest small errors weigh most.
+    PSNR is such a log. A pale picture with too much colour then weighs as much as a vivid one with
+    a wrong colour. 30 squared Lab units are added, lest small errors weigh most.
     """
     error = ((ab - truth) ** 2).sum(dim=1).mean(dim=(-2, -1))
     return torch.log(error + _SMALL_ERROR).mean()
@@ -155,8 +91,8 @@ def colorfulness_loss(ab: Tensor, rgb: Tensor) -> Tensor:
     lightness is that of the true R'G'B' (N, 3, H, W), 0..1.
     """
     light = rgb_to_lab(F.adaptive_avg_pool2d(rgb, (ab.shape[2], ab.shape[3])))[:, :1]
-    painted = lab_to_rgb(torch.cat([light, ab], dim=1))
-    return 1 - colorfulness(painted, least=_LEAST_SPREAD).mean() / 100
+    colored = lab_to_rgb(torch.cat([light, ab], dim=1))
+    return 1 - colorfulness(colored, least=_LEAST_SPREAD).mean() / 100
 
 
 def vanilla_discriminator_loss(
@@ -181,3 +117,78 @@ def hinge_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
 def hinge_generator_loss(fake: Tensor) -> Tensor:
     """What the generator minimises against a hinge discriminator."""
     return -fake.float().mean()
+
+
+def shifted(planes: Tensor, down: float, right: float) -> Tensor:
+    """Planes (N, C, h, w) moved by a part of a sample or more, their edges repeated."""
+    count, channels, height, width = planes.shape
+    turn = torch.eye(2, 3, dtype=planes.dtype, device=planes.device)
+    turn[0, 2], turn[1, 2] = -2 * right / width, -2 * down / height
+    grid = F.affine_grid(turn.expand(count, 2, 3), [count, channels, height, width], False)
+    return F.grid_sample(planes, grid, padding_mode="border", align_corners=False)
+
+
+def _classes(batch: Batch) -> Tensor:
+    bins = batch.adapter.bins
+    assert bins is not None
+    rarity = bins.rebalancing(batch.rebalancing)
+    return class_loss(batch.made["logits"], *bins.encode(batch.ab), rarity)
+
+
+def _stability(batch: Batch) -> Tensor:
+    """Some of the pictures are moved and degraded anew, and their hints moved with them: how far
+    the colours then differ.
+    """
+    rgb, hint, rng = batch.rgb, batch.hint, batch.rng
+    count = max(_LEAST_STABILITY, round(_STABILITY_SHARE * rgb.shape[0]))
+    size = 2 * _STABILITY_SHIFT + 1
+    move = torch.randint(size, (2,), generator=rng, device=rgb.device) - _STABILITY_SHIFT
+    down, right = (int(value) for value in move)
+    worn = degrade(rgb[:count], batch.degrade, rng)
+    if hint is not None:
+        known = hint.ab[:count], hint.confidence[:count]
+        hint = Hint(*(shifted(part, down, right) for part in known))
+    again = batch.predict(lightness(shifted(worn, down, right)), hint)["ab"]
+    scale = again.shape[-1] / rgb.shape[-1]
+    return regression_loss(again, shifted(batch.made["ab"][:count], down * scale, right * scale))
+
+
+def _adversarial(batch: Batch) -> Tensor:
+    fake = batch.discriminate(batch.made["color"])
+    return hinge_generator_loss(fake) if batch.is_hinge else vanilla_generator_loss(fake)
+
+
+def _teacher(batch: Batch) -> Tensor:
+    return batch.adapter.distance_to_teacher(batch.made, batch.rgb, batch.color)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A row of the table."""
+
+    function: Callable[[Batch], Tensor]
+    needs: str
+    """The part of a prediction (`PARTS`) that it is a loss of."""
+    of_teacher: bool = False
+    """Left out where no teacher is given."""
+
+
+LOSSES: Mapping[str, Loss] = {
+    # Rebalanced soft classification of ab; smooth L1 of ab; log of each picture's squared error.
+    "classes": Loss(_classes, "logits"),
+    "regression": Loss(lambda b: regression_loss(b.made["regression"], b.ab), "regression"),
+    "picture": Loss(lambda b: picture_loss(b.made["regression"], b.ab), "regression"),
+    # As `picture`, and colourfulness, of the final colours: both heads mixed, with their gain.
+    "painted": Loss(lambda b: picture_loss(b.made["ab"], b.ab), "ab"),
+    "colorfulness": Loss(lambda b: colorfulness_loss(b.made["ab"], b.rgb), "ab"),
+    # Of the output, each channel scaled to -1..1 (R'G'B' and Y': 0..1).
+    "l1": Loss(lambda b: F.l1_loss(b.made["color"], b.color), "color"),
+    "l2": Loss(lambda b: F.mse_loss(b.made["color"], b.color), "color"),
+    # Distance to the features of --teacher: VGG-19's of luma; ImageNet's of the colour picture.
+    "features": Loss(_teacher, "luma", of_teacher=True),
+    "semantics": Loss(_teacher, "coarsest", of_teacher=True),
+    # The same picture, moved, with new grain and exposure, keeps its colours.
+    "stability": Loss(_stability, "ab"),
+    "adversarial": Loss(_adversarial, "color"),
+}
+"""By their names in recipes and reports; a recipe's weight of 0, or none, leaves a loss out."""

@@ -27,7 +27,7 @@ GREY_SPREAD = 1.0
 """Mean difference between a picture's channels, codes of 255, below which it counts as grey."""
 
 _FORMAT = "filmcolor-pictures-1"
-_JUDGED_SIDE = 256
+_SPREAD_SIDE = 256
 """Short side, px, that a larger picture is reduced to before its colour is measured."""
 _BLOCK = 4096
 """Pictures handed to the threads at a time."""
@@ -128,7 +128,7 @@ def make_index(
     shot: Sequence[int] | None = None,
     known: PhotoIndex | None = None,
 ) -> PhotoIndex:
-    """Decode every picture, `read` giving its file by number, unless `known` tells of it."""
+    """Decode every picture, `read` giving its file by number, unless it is in `known`."""
     height, width = np.zeros(len(names), np.int32), np.zeros(len(names), np.int32)
     spread = np.zeros(len(names), np.float64)
     rows = list(range(len(names)))
@@ -150,7 +150,7 @@ def make_index(
         photo = decode_photo(read(row))
         if photo is None:
             return 0, 0, 0.0
-        return *photo.shape[:2], channel_spread(reduce_photo(photo, _JUDGED_SIDE))
+        return *photo.shape[:2], channel_spread(reduce_photo(photo, _SPREAD_SIDE))
 
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(rows), _BLOCK):

@@ -44,7 +44,7 @@ class PhotoStore:
     """The pictures of one shard, folder or film."""
 
     shown: str
-    """What a picture's name is told after: the shard or folder."""
+    """Shown before a picture's name: the shard or folder."""
     index: PhotoIndex
     read: Callable[[int], bytes]
     """The file of a picture by its number; `MediaError` if it has changed meanwhile."""
@@ -257,8 +257,8 @@ def _film_stores(
     kept earlier are good only if all films are the same.
     """
     stats = [film.stat() for film in films]
-    told = [f"{f.name} {s.st_size} {s.st_mtime_ns}" for f, s in zip(films, stats, strict=True)]
-    identity = f"{_FRAMES} {short_side} " + "; ".join(told)
+    facts = [f"{f.name} {s.st_size} {s.st_mtime_ns}" for f, s in zip(films, stats, strict=True)]
+    identity = f"{_FRAMES} {short_side} " + "; ".join(facts)
     if frames.folder is None:
         for film in films:
             yield _held_store(film, frames.read(film), short_side, threads)

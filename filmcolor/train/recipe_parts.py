@@ -1,7 +1,5 @@
-"""What a training method is made of: phases, losses, an adversary; checked where they are put
-together.
-
-Data only; the loop reads them.
+"""What a training method is made of: phases, weights of losses, an adversary. Data only, checked
+against the table of losses and the parts that the architecture predicts.
 """
 
 from __future__ import annotations
@@ -11,8 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from filmcolor.errors import OptionError
+from filmcolor.models.adapter import PARTS
+from filmcolor.models.registry import find_architecture
 from filmcolor.train.degrade import NO_DEGRADATION, DegradeSettings
 from filmcolor.train.hints import HintSettings
+from filmcolor.train.losses import LOSSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +31,6 @@ class Adversary:
 
 
 @dataclass(frozen=True, slots=True)
-class Losses:
-    """Weight of every term of the generator's loss; 0 leaves it out."""
-
-    classes: float = 0.0  # rebalanced soft classification of ab
-    regression: float = 0.0  # smooth L1 of ab, in units of 20
-    picture: float = 0.0  # log of each picture's mean squared error of the regressed ab
-    painted: float = 0.0  # the same of the two heads' mixture, at its gain, as a run paints
-    colorfulness: float = 0.0  # what a picture so painted lacks of it
-    l1: float = 0.0  # of what is painted, each channel scaled to -1..1 (RGB and Y': 0..1)
-    l2: float = 0.0
-    adversarial: float = 0.0
-    features: float = 0.0  # of an upscaler's luma, as VGG-19 (--teacher) sees it
-    semantics: float = 0.0  # the encoder sees in grey what ImageNet's sees in colour
-    stability: float = 0.0  # the same picture moved, re-grained, re-exposed keeps its colours
-
-
-@dataclass(frozen=True, slots=True)
 class Phase:
     """A part of a run, with optimizers of its own."""
 
@@ -56,7 +40,7 @@ class Phase:
     scale: tuple[float, float] = (0.6, 1.0)  # share of a photo's short side that a crop spans
     stretch: float = 1.15  # largest change of a crop's aspect ratio, a factor
     native: bool = False  # crops of a photo's own pixels, neither scaled nor stretched
-    losses: Losses = field(default_factory=Losses)
+    losses: Mapping[str, float] = field(default_factory=dict)  # weights, by names of `LOSSES`
     optimizer: Literal["adam", "adamw", "soap"] = "adam"  # of the generator
     rate: float = 2e-4  # learning rate at its height
     encoder_rate: float | None = None  # of the generator's encoder; None: the same
@@ -71,6 +55,10 @@ class Phase:
     head_start: int = 0  # steps in which it learns alone
     degrade: DegradeSettings = NO_DEGRADATION
     hints: HintSettings = field(default_factory=HintSettings)
+
+    def weight(self, loss: str) -> float:
+        """Of a loss; 0 leaves it out."""
+        return self.losses.get(loss, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,42 +84,35 @@ class Recipe:
         names = [phase.name for phase in self.phases]
         if not names or len(set(names)) != len(names):
             raise OptionError(f"recipe {self.name}: every phase needs a name of its own")
-        adversary = self.adversary
-        if self.architecture == "subpixel" and adversary is not None and adversary.sees_lightness:
+        predicted = find_architecture(self.architecture).adapter.parts
+        colors = "ab" in predicted
+        if not colors and self.adversary is not None and self.adversary.sees_lightness:
             raise OptionError(
-                f"recipe {self.name}: an upscaler's adversary sees its luma alone; set "
+                f"recipe {self.name}: the adversary of an upscaler is given luma alone; set "
                 "sees_lightness = false"
             )
         for phase in self.phases:
-            if (phase.losses.adversarial or phase.discriminator) and self.adversary is None:
+            where = f"recipe {self.name}, phase {phase.name}"
+            if (phase.weight("adversarial") or phase.discriminator) and self.adversary is None:
                 raise OptionError(
-                    f"recipe {self.name}, phase {phase.name}: without an adversary there "
-                    "is no discriminator to train or to play against"
+                    f"{where}: without an adversary there is no discriminator to train or to play "
+                    "against"
                 )
-            if phase.losses.adversarial and not phase.discriminator:
-                raise OptionError(
-                    f"recipe {self.name}, phase {phase.name}: an adversarial loss needs "
-                    "discriminator = true"
-                )
-            losses = phase.losses
-            of_paint = losses.painted, losses.colorfulness
-            of_colors = *of_paint, losses.semantics, losses.stability, phase.hints.chance
-            if any(of_colors) and self.architecture == "subpixel":
-                raise OptionError(
-                    f"recipe {self.name}, phase {phase.name}: an upscaler makes no colour, so that "
-                    "losses of colour and hints mean nothing to it; use l1 or l2"
-                )
-            if losses.features and self.architecture != "subpixel":
-                raise OptionError(
-                    f"recipe {self.name}, phase {phase.name}: features are those of an upscaler's "
-                    "luma; use semantics"
-                )
-            of_heads = phase.losses.classes, phase.losses.regression, phase.losses.picture
-            if any(of_heads) and self.architecture != "mobilenet-unet":
-                raise OptionError(
-                    f"recipe {self.name}, phase {phase.name}: {self.architecture} has no heads for "
-                    "classes and regression; use l1 or l2"
-                )
+            if phase.weight("adversarial") and not phase.discriminator:
+                raise OptionError(f"{where}: an adversarial loss needs discriminator = true")
+            if phase.hints.chance and not colors:
+                raise OptionError(f"{where}: {self.architecture} makes no colour; leave out hints")
+            for loss in phase.losses:
+                if loss not in LOSSES:
+                    raise OptionError(
+                        f"{where}: unknown loss {loss!r} (known: {', '.join(LOSSES)})"
+                    )
+                needs = LOSSES[loss].needs
+                if phase.losses[loss] and needs not in predicted:
+                    raise OptionError(
+                        f"{where}: {self.architecture} has no {PARTS[needs]}, which loss {loss} is "
+                        "of; use l1 or l2"
+                    )
 
     @property
     def default_phases(self) -> tuple[Phase, ...]:
@@ -164,9 +145,9 @@ class Recipe:
         that the size asks for.
         """
         phases = tuple(replace(phase, size=size) for phase in self.phases)
-        if self.architecture != "pix2pix-unet":
-            return replace(self, phases=phases)
-        if size & (size - 1):
-            raise OptionError(f"--size {size}: recipe {self.name} takes 32, 64, 128, 256 or 512")
-        generator = {**self.generator, "depth": size.bit_length() - 1}
+        adapter = find_architecture(self.architecture).adapter
+        try:
+            generator = adapter.config_for_size(self.generator, size)
+        except ValueError as error:
+            raise OptionError(f"--size {size}: recipe {self.name} {error}") from error
         return replace(self, phases=phases, generator=generator)

@@ -3,7 +3,7 @@
 `film` is the project's own. `pix2pix` follows Isola et al. 2017, "Image-to-Image Translation with
 Conditional Adversarial Networks"; `dcgan` follows Radford et al. 2016, "Unsupervised Representation
 Learning with Deep Convolutional Generative Adversarial Networks", made conditional; `rgb-gan` is a
-plain encoder and decoder without downsampling that paints RGB. `sr`, `sr-film` and `sr-fine` make
+plain encoder and decoder without downsampling that makes RGB. `sr`, `sr-film` and `sr-fine` make
 no colour: they raise the resolution (see `filmcolor/models/subpixel.py`).
 """
 
@@ -14,12 +14,18 @@ from dataclasses import replace
 
 from filmcolor.train.degrade import SMALL_FILM, DegradeSettings
 from filmcolor.train.hints import HintSettings
-from filmcolor.train.recipe_parts import Adversary, Losses, Phase, Recipe
+from filmcolor.train.recipe_parts import Adversary, Phase, Recipe
 
-__all__ = ["RECIPES", "Adversary", "Losses", "Phase", "Recipe"]
+__all__ = ["RECIPES", "Adversary", "Phase", "Recipe"]
 
 
-_FILM_COLORS = Losses(classes=1.0, regression=8.0, picture=1.0, semantics=2.0, stability=1.0)
+_FILM_COLORS = {
+    "classes": 1.0,
+    "regression": 8.0,
+    "picture": 1.0,
+    "semantics": 2.0,
+    "stability": 1.0,
+}
 _FILM_HINTS = HintSettings(chance=0.2)
 
 _FILM_CROPS = Phase(
@@ -63,7 +69,7 @@ FILM = Recipe(
             share=0.05,
             size=256,
             scale=(0.85, 1.0),
-            losses=replace(_FILM_COLORS, adversarial=0.05),
+            losses={**_FILM_COLORS, "adversarial": 0.05},
             rate=3e-5,
             encoder_rate=None,
             discriminator_rate=2e-4,
@@ -90,11 +96,11 @@ PIX2PIX = Recipe(
     summary="U-Net down to 1x1 against a 70x70 PatchGAN; L1 alone first, then GAN and L1",
     architecture="pix2pix-unet",
     phases=(
-        Phase(name="l1", share=0.5, losses=Losses(l1=100.0)),
+        Phase(name="l1", share=0.5, losses={"l1": 100.0}),
         Phase(
             name="gan",
             share=0.5,
-            losses=Losses(l1=100.0, adversarial=1.0),
+            losses={"l1": 100.0, "adversarial": 1.0},
             discriminator=True,
         ),
     ),
@@ -112,11 +118,11 @@ DCGAN = Recipe(
         Phase(
             name="gan",
             size=64,
-            losses=Losses(l1=100.0, adversarial=1.0),
+            losses={"l1": 100.0, "adversarial": 1.0},
             schedule="plateau",
             discriminator=True,
         ),
-        Phase(name="l2", share=0.0, size=64, losses=Losses(l2=100.0), schedule="plateau"),
+        Phase(name="l2", share=0.0, size=64, losses={"l2": 100.0}, schedule="plateau"),
     ),
     adversary=Adversary("dcgan", real_label=(0.9, 0.9)),
     batch_size=64,
@@ -127,7 +133,7 @@ DCGAN = Recipe(
 _RGB_GAN = Phase(
     name="mse",
     size=120,
-    losses=Losses(l2=1.0),
+    losses={"l2": 1.0},
     rate=5e-4,
     beta1=0.9,
     discriminator=True,
@@ -140,7 +146,7 @@ RGB_GAN = Recipe(
     architecture="rgb-gan",
     phases=(
         _RGB_GAN,
-        replace(_RGB_GAN, name="gan", share=0.0, losses=Losses(l2=1.0, adversarial=0.01)),
+        replace(_RGB_GAN, name="gan", share=0.0, losses={"l2": 1.0, "adversarial": 0.01}),
     ),
     adversary=Adversary(
         "rgb-gan", sees_lightness=False, real_label=(0.9, 1.0), fake_label=(0.0, 0.1)
@@ -168,7 +174,7 @@ SR = Recipe(
             name="l1",
             size=128,
             native=True,
-            losses=Losses(l1=1.0),
+            losses={"l1": 1.0},
             optimizer="soap",
             rate=3e-3,
             schedule="cosine",
@@ -182,7 +188,7 @@ SR = Recipe(
             share=0.0,
             size=96,
             native=True,
-            losses=Losses(l1=1.0, features=0.01, adversarial=0.003),
+            losses={"l1": 1.0, "features": 0.01, "adversarial": 0.003},
             rate=1e-4,
             discriminator_rate=4e-4,
             beta1=0.5,

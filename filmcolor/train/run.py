@@ -18,9 +18,7 @@ import torch
 from filmcolor.errors import OptionError
 from filmcolor.evaluate.report import spread_indices
 from filmcolor.events import Event, StepReport, TrainFinished, TrainStarted
-from filmcolor.models.base import Upscaler
 from filmcolor.models.card import ModelCard
-from filmcolor.models.checkpoint import save_network
 from filmcolor.models.device import resolve_device
 from filmcolor.options import TrainOptions
 from filmcolor.throttle import Throttle
@@ -28,7 +26,7 @@ from filmcolor.train.build import build_trainer, resolve_recipe, teacher_of
 from filmcolor.train.card import first_card
 from filmcolor.train.crops import CropSettings, CropSource, large_enough
 from filmcolor.train.data import PhotoSet, repeat_palest
-from filmcolor.train.evaluate_run import checkpoint, evaluate_run
+from filmcolor.train.evaluate_run import evaluate_run, save_checkpoint
 from filmcolor.train.loop import REPORT_STEPS, train
 from filmcolor.train.recipes import Recipe
 from filmcolor.train.run_data import DataRecord, absolute_paths, load_run_data
@@ -114,9 +112,9 @@ def resume_run(
     if "pictures" in config:
         record = from_mapping(DataRecord, config["pictures"], f"{where}: pictures")
     with join_workers(resolve_device(options.device)) as (workers, device):
-        if saved is not None and length is None and _is_over(saved.schedule, saved.standing):
+        if saved is not None and length is None and _is_over(saved.schedule, saved.state):
             if workers.rank == 0:
-                yield _finished(folder, saved.standing, was_finished=True)
+                yield _finished(folder, saved.state, was_finished=True)
             return
         found = load_run_data(
             config.get("data", []),
@@ -139,9 +137,9 @@ def resume_run(
             restore_state(trainer, saved)
             card, schedule = saved.card, saved.schedule
             if length is not None:
-                schedule = _changed(schedule, trainer.standing, options, recipe, len(data))
+                schedule = _changed(schedule, trainer.state, options, recipe, len(data))
         if workers.rank == 0:
-            folder.forget_after(trainer.standing.step)
+            folder.forget_after(trainer.state.step)
             if saved is None or schedule != saved.schedule:
                 save_state(trainer, card, schedule, folder.state)
         yield from _drive(trainer, folder, card, schedule, data, options, stop)
@@ -228,7 +226,7 @@ def _drive(
     stop: Callable[[], bool],
 ) -> Iterator[Event]:
     """Train, save and evaluate; the first of several processes writes and reports."""
-    at, recipe, leads = trainer.standing, trainer.recipe, trainer.workers.rank == 0
+    at, recipe, leads = trainer.state, trainer.recipe, trainer.workers.rank == 0
     if _is_over(schedule, at):
         if leads:
             yield _finished(folder, at, was_finished=True)
@@ -248,7 +246,7 @@ def _drive(
             steps=schedule.steps,
             seconds=schedule.seconds,
             step=at.step,
-            is_upscaler=isinstance(trainer.generator, Upscaler),
+            is_upscaler=trainer.generator.descriptor.is_upscaler,
         )
     log = _open_tensorboard(folder, options) if leads else None
     is_save_due, saved_step = Throttle(_SAVE_SECONDS), at.step
@@ -275,11 +273,11 @@ def _drive(
             saved_step = at.step
         elif is_save_due():
             save_state(trainer, card, schedule, folder.state)
-            save_network(*checkpoint(trainer, card, data.source), folder.last)
+            save_checkpoint(trainer, card, data.source, folder.last)
             saved_step = at.step
     if leads and at.step > saved_step:  # stopped, maybe by a word that only another process got
         save_state(trainer, card, schedule, folder.state)
-        save_network(*checkpoint(trainer, card, data.source), folder.last)
+        save_checkpoint(trainer, card, data.source, folder.last)
     if log is not None:
         log.close()
     if leads:

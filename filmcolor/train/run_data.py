@@ -117,11 +117,11 @@ def _difference(before: DataRecord, now: DataRecord) -> str:
     count: int | None = now.count
     if (then, before.digest) == (count, now.digest):
         what, then, count = "data of --val", before.val_count, now.val_count
-    told = f"{then} pictures then, {count} now"
+    counts = f"{then} pictures then, {count} now"
     if then == count:
-        told = f"{count} pictures then and now, of other names or sizes"
+        counts = f"{count} pictures then and now, of other names or sizes"
     return (
-        f"the {what} are not those that the run began with ({told}); bring them back, or go on "
+        f"the {what} are not those that the run began with ({counts}); bring them back, or go on "
         "with --data-changed: no picture that was trained on is then held out, nor the reverse"
     )
 

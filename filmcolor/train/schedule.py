@@ -17,7 +17,7 @@ from filmcolor.train.recipe_parts import Recipe
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long a run is, in steps or in seconds of training, and where it was when it was told."""
+    """How long a run is, in steps or in seconds of training, and where that was given."""
 
     steps: int | None = None
     seconds: float | None = None

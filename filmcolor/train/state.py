@@ -22,59 +22,47 @@ from filmcolor.errors import CheckpointError, MediaError
 from filmcolor.media.partfile import PartFile
 from filmcolor.models.card import FORMAT as CARD_FORMAT
 from filmcolor.models.card import ModelCard
-from filmcolor.train.losses import AbBins
 from filmcolor.train.schedule import Schedule
 from filmcolor.train.trainer import Trainer, TrainState
 
 _FORMAT = "filmcolor-training-2"
 _FORMER = ("filmcolor-training-1",)
-_FREQUENCY = "bins.frequency"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SavedState:
-    """A state file's content: where the run stands, and what belongs to it from its beginning."""
+    """A state file's content: how far the run is, and what belongs to it from its beginning."""
 
     path: Path
     recipe: str
-    standing: TrainState
+    state: TrainState
     card: ModelCard
     """The checkpoints' card, whose config is the generator's."""
     schedule: Schedule
     tensors: Mapping[str, Tensor]
 
-    def bins(self) -> AbBins:
-        """The classes of the default architecture; `CheckpointError` if there are none."""
-        try:
-            centers = self.tensors["generator.bin_centers"]
-            step = float(self.card.config["bin_step"])
-            return AbBins.counted(centers, self.tensors[_FREQUENCY], step)
-        except KeyError as error:
-            raise CheckpointError(f"{self.path}: holds no classes ({error})") from error
-
 
 def save_state(trainer: Trainer, card: ModelCard, schedule: Schedule, path: Path) -> None:
-    """Write weights, averages, optimizers, classes, the standing and the run's card and length; the
-    file is replaced only when whole.
+    """Write weights, averages, optimizers, classes, the `TrainState` and the run's card and length;
+    the file is replaced only when whole.
 
     Raises `MediaError` when the disk refuses, and leaves the former file as it was.
     """
     tensors = {f"generator.{k}": v for k, v in trainer.generator.state_dict().items()}
-    if trainer.bins is not None:
-        tensors[_FREQUENCY] = trainer.bins.frequency
+    tensors |= trainer.adapter.state()
     if trainer.recipe.ema:
         tensors |= {f"average.{k}": v for k, v in trainer.average.items()}
     if trainer.discriminator is not None:
         tensors |= {f"discriminator.{k}": v for k, v in trainer.discriminator.state_dict().items()}
     for name, optimizer in _optimizers(trainer).items():
-        for number, state in optimizer.state_dict()["state"].items():
-            tensors |= {f"{name}.{number}.{key}": value for key, value in state.items()}
-    standing = {k: v if math.isfinite(v) else str(v) for k, v in asdict(trainer.standing).items()}
+        for number, own in optimizer.state_dict()["state"].items():
+            tensors |= {f"{name}.{number}.{key}": value for key, value in own.items()}
+    state = {k: v if math.isfinite(v) else str(v) for k, v in asdict(trainer.state).items()}
     header = {
         **card.to_header(),
         "format": _FORMAT,
         "recipe": trainer.recipe.name,
-        "standing": json.dumps(standing),
+        "standing": json.dumps(state),
         "schedule": json.dumps(asdict(schedule)),
     }
     write_tensors(tensors, path, header)
@@ -116,18 +104,18 @@ def read_state(path: Path) -> SavedState:
     kinds = {field.name: type(getattr(TrainState(), field.name)) for field in fields(TrainState)}
     try:
         values: dict[str, Any] = json.loads(header["standing"])
-        standing = TrainState(**{name: kinds[name](value) for name, value in values.items()})
+        state = TrainState(**{name: kinds[name](value) for name, value in values.items()})
         schedule = Schedule(**json.loads(header["schedule"]))
         recipe = header["recipe"]
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: the state's header cannot be read ({error})") from error
     card = ModelCard.from_header({**header, "format": CARD_FORMAT}, str(path))
-    return SavedState(path, recipe, standing, card, schedule, tensors)
+    return SavedState(path, recipe, state, card, schedule, tensors)
 
 
 def restore_state(trainer: Trainer, saved: SavedState) -> None:
     """Take up a saved state, for the same recipe and networks; `CheckpointError` for others."""
-    path, tensors, standing = saved.path, saved.tensors, saved.standing
+    path, tensors = saved.path, saved.tensors
     if saved.recipe != trainer.recipe.name:
         raise CheckpointError(
             f"{path}: a state of recipe {saved.recipe}, not of {trainer.recipe.name}"
@@ -140,17 +128,17 @@ def restore_state(trainer: Trainer, saved: SavedState) -> None:
                 value.copy_(average[name])
         if trainer.discriminator is not None:
             trainer.discriminator.load_state_dict(_part(tensors, "discriminator"))
-        if standing.phase >= 0:
-            trainer.start_phase(standing.phase)
+        if saved.state.phase >= 0:
+            trainer.start_phase(saved.state.phase)
         for name, optimizer in _optimizers(trainer).items():
-            state: dict[int, dict[str, Tensor]] = {}
+            own: dict[int, dict[str, Tensor]] = {}
             for key, value in _part(tensors, name).items():
                 number, _, entry = key.partition(".")
-                state.setdefault(int(number), {})[entry] = value
-            optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+                own.setdefault(int(number), {})[entry] = value
+            optimizer.load_state_dict(optimizer.state_dict() | {"state": own})
     except (KeyError, RuntimeError, ValueError) as error:
         raise CheckpointError(f"{path}: does not fit these networks ({error})") from error
-    trainer.standing = replace(standing)
+    trainer.state = replace(saved.state)
 
 
 def _optimizers(trainer: Trainer) -> dict[str, torch.optim.Optimizer]:

@@ -1,7 +1,7 @@
-"""What moves on in a step: networks, their averages and optimizers, and the update itself.
+"""One step of training: the networks, their averages and optimizers, and how they are updated.
 
 Explicit and alternating, one for every recipe. It must not know where pictures come from, how long
-a run is or what is shown to people.
+a run is, or architectures.
 """
 
 from __future__ import annotations
@@ -10,37 +10,27 @@ import fnmatch
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from filmcolor.color import lightness, rgb_to_lab
+from filmcolor.color import rgb_to_lab
 from filmcolor.errors import OptionError
-from filmcolor.models.base import Hint, Network
+from filmcolor.models.adapter import Prediction, TrainAdapter
+from filmcolor.models.base import Hint
 from filmcolor.models.device import half_is_quicker
-from filmcolor.models.mobilenet_unet import MobileNetEncoder, MobileNetUNet
 from filmcolor.options import Precision
 from filmcolor.train import losses
 from filmcolor.train.data import PhotoSet
-from filmcolor.train.degrade import degrade
-from filmcolor.train.features import VggFeatures, feature_loss
 from filmcolor.train.hints import random_hints
-from filmcolor.train.painting import Painting, judged, paint, pose, shifted
 from filmcolor.train.recipes import Phase, Recipe
+from filmcolor.train.shown import degraded, for_discriminator
 from filmcolor.train.soap import Soap
 from filmcolor.train.workers import Workers
 
-_REGRESSION_SCALE = 20.0
-"""Lab units: errors below count quadratically, above linearly."""
-_STABILITY_SHARE = 0.25
-"""Share of a batch that is painted a second time for the stability term."""
-_LEAST_STABILITY = 2
-"""Pictures of it, where the batch has so many: a single picture's pointwise convolutions go to BLAS
-on the CPU, which splits its sums over whichever threads are free, so no two runs would agree."""
-_STABILITY_SHIFT = 2
-"""Px by which it is moved at most."""
 _RISE = 0.1
 """Of the rate where a cosine begins: so far it rises again in a length that was added to a finished
 run, smoothly from where it had ended and back, so that nothing leaps and something is learnt."""
@@ -51,7 +41,7 @@ below that of the stretch before by at least one per cent."""
 
 @dataclass(slots=True)
 class TrainState:
-    """Where a run stands; with the tensors, all that is needed to go on."""
+    """How far a run is; with the tensors, all that is needed to go on."""
 
     step: int = 0
     elapsed_seconds: float = 0.0
@@ -60,7 +50,7 @@ class TrainState:
     phase_step: int = 0
     phase_progress: float = 0.0
     added_progress: float = 0.0
-    """How far a length is that was added when the run had come to its end, 0..1."""
+    """How far a length is that was added to a finished run, 0..1."""
     rate_factor: float = 1.0
     """What a plateau schedule has left of the rate."""
     stretch_loss: float = math.inf
@@ -69,8 +59,8 @@ class TrainState:
     best_score: float = -math.inf
     evaluations: int = 0
     tone: float = 1.0
-    """Factor on the gain of chroma of what is saved, at most 1, so that it paints no more colour
-    than there is; fitted anew at each evaluation."""
+    """Factor on the gain of chroma of checkpoints, at most 1, so that they give no more colour than
+    the photographs have; fitted anew at each evaluation."""
 
 
 class Trainer:
@@ -78,13 +68,10 @@ class Trainer:
 
     def __init__(
         self,
-        generator: Network,
+        adapter: TrainAdapter[Any],
         discriminator: nn.Module | None,
         recipe: Recipe,
         *,
-        bins: losses.AbBins | None = None,
-        teacher: MobileNetEncoder | None = None,
-        features: VggFeatures | None = None,
         device: torch.device | None = None,
         precision: Precision = "auto",
         seed: int = 0,
@@ -95,42 +82,34 @@ class Trainer:
         self.recipe, self.seed = recipe, seed
         self.device = device or torch.device("cpu")
         self.workers = workers or Workers()
-        layout = torch.channels_last
-        self.generator = generator.to(self.device, memory_format=layout)  # type: ignore[call-overload]
-        self.discriminator = (
-            None if discriminator is None else discriminator.to(self.device, memory_format=layout)  # type: ignore[call-overload]
-        )
+        self.adapter = adapter
+        adapter.to(self.device)
         # Where it is emulated, as on processors without it, it takes several times as long.
-        self.half_heads = precision == "auto" and half_is_quicker(self.device)
-        self.half = precision == "bf16" or (self.half_heads and self.device.type == "cuda")
-        self.teacher = (
+        adapter.half_heads = precision == "auto" and half_is_quicker(self.device)
+        adapter.half = precision == "bf16" or (adapter.half_heads and self.device.type == "cuda")
+        self.generator = adapter.network
+        self.discriminator = (
             None
-            if teacher is None
-            else teacher.eval().requires_grad_(False).to(self.device, memory_format=layout)  # type: ignore[call-overload]
+            if discriminator is None
+            else discriminator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         )
-        self.features = None if features is None else features.to(self.device)
         self.frozen = freeze_layers(self.generator, freeze)
-        if isinstance(generator, MobileNetUNet):
-            generator.reading.requires_grad_(False)  # fitted where a checkpoint is made
-        self.bins = None if bins is None else bins.to(self.device)
-        if self.bins is not None:
-            self._rarity = self.bins.rebalancing(recipe.rebalancing)
         self.average = {k: v.detach().clone() for k, v in self.generator.state_dict().items()}
-        self.standing = TrainState()
+        self.state = TrainState()
         self.generator_optimizer: torch.optim.Optimizer | None = None
         self.discriminator_optimizer: torch.optim.Optimizer | None = None
-        self._paint_function = torch.compile(paint) if compiled else paint
+        self._predict_function = torch.compile(adapter.predict) if compiled else adapter.predict
         if compiled and self.discriminator is not None:
             self.discriminator.compile()
 
     @property
     def phase(self) -> Phase:
         """The phase that is on."""
-        return self.recipe.default_phases[max(0, self.standing.phase)]
+        return self.recipe.default_phases[max(0, self.state.phase)]
 
     def start_phase(self, number: int) -> None:
         """Give the phase its optimizers; what earlier ones remembered is dropped."""
-        at = self.standing
+        at = self.state
         at.phase, at.phase_step = number, 0
         at.rate_factor, at.stretch_loss, at.stretch_sum = 1.0, math.inf, 0.0
         phase = self.phase
@@ -148,11 +127,11 @@ class Trainer:
         if self.discriminator is not None and phase.discriminator:
             rate = phase.rate if phase.discriminator_rate is None else phase.discriminator_rate
             parameters = list(self.discriminator.parameters())
-            self.discriminator_optimizer = _optimizer(phase, [(parameters, rate)], judges=True)
+            self.discriminator_optimizer = _optimizer(phase, [(parameters, rate)], soap=False)
 
     def update(self, rgb: Tensor) -> dict[str, Tensor]:
         """One step on R'G'B' (N, 3, size, size), 0..1; returns the unweighted losses."""
-        phase, at, recipe = self.phase, self.standing, self.recipe
+        phase, at, recipe = self.phase, self.state, self.recipe
         rng = self._random(at.step)
         generator, adversary = self.generator, recipe.adversary
         terms: dict[str, Tensor] = {}
@@ -160,15 +139,16 @@ class Trainer:
         if self.discriminator is not None:
             self.discriminator.train()
         with torch.no_grad():
-            shown, truth, truth_ab = pose(generator, rgb, phase.degrade, rng)
+            shown, color, ab = degraded(self.adapter, rgb, phase.degrade, rng)
             hint = random_hints(rgb_to_lab(rgb)[:, 1:], phase.hints, rng)
         self._set_rates()
-        painting = self._paint(shown, hint)
+        made = self._predict(shown, hint)
 
-        # The discriminator first: on the truth, and on what the generator painted just now.
+        # The discriminator first: on the truth, and on the prediction of just now.
         if self.discriminator_optimizer is not None and adversary is not None:
             for _ in range(adversary.updates):
-                real, fake = self._judge(truth, shown), self._judge(painting.color.detach(), shown)
+                real = self._discriminate(color, shown)
+                fake = self._discriminate(made["color"].detach(), shown)
                 if adversary.loss == "hinge":
                     d_loss = losses.hinge_discriminator_loss(real, fake)
                 else:
@@ -180,41 +160,29 @@ class Trainer:
                 self._descend(d_loss, self.discriminator_optimizer)
             terms["discriminator"] = d_loss.detach()
 
-        # Then the generator, on every term that the phase gives a weight.
-        weights = phase.losses
+        # Then the generator, on every loss that the phase gives a weight.
         if not (phase.discriminator and at.phase_step < phase.head_start):
-            if weights.classes and self.bins is not None and painting.logits is not None:
-                nearest, share = self.bins.encode(truth_ab)
-                terms["classes"] = losses.class_loss(painting.logits, nearest, share, self._rarity)
-            if weights.regression and painting.regression is not None:
-                terms["regression"] = F.smooth_l1_loss(
-                    painting.regression / _REGRESSION_SCALE, truth_ab / _REGRESSION_SCALE
-                )
-            if weights.picture and painting.regression is not None:
-                terms["picture"] = losses.picture_loss(painting.regression, truth_ab)
-            if weights.painted and painting.ab is not None:
-                terms["painted"] = losses.picture_loss(painting.ab, truth_ab)
-            if weights.colorfulness and painting.ab is not None:
-                terms["colorfulness"] = losses.colorfulness_loss(painting.ab, rgb)
-            if weights.l1:
-                terms["l1"] = F.l1_loss(painting.color, truth)
-            if weights.l2:
-                terms["l2"] = F.mse_loss(painting.color, truth)
-            if weights.features and self.features is not None:
-                terms["features"] = feature_loss(self.features, painting.color, truth)
-            if weights.semantics and self.teacher is not None and painting.coarsest is not None:
-                terms["semantics"] = self._forgetting(rgb, painting.coarsest)
-            if weights.stability:
-                terms["stability"] = self._instability(rgb, hint, painting, rng)
-            if weights.adversarial and adversary is not None:
-                fooled = {
-                    "hinge": losses.hinge_generator_loss,
-                    "vanilla": losses.vanilla_generator_loss,
-                }[adversary.loss]
-                terms["adversarial"] = fooled(self._judge(painting.color, shown))
-            loss = torch.stack(
-                [getattr(weights, n) * v for n, v in terms.items() if n != "discriminator"]
-            ).sum()
+            batch = losses.Batch(
+                rgb=rgb,
+                hint=hint,
+                color=color,
+                ab=ab,
+                made=made,
+                adapter=self.adapter,
+                predict=self._predict,
+                discriminate=partial(self._discriminate, shown=shown),
+                is_hinge=adversary is not None and adversary.loss == "hinge",
+                rebalancing=recipe.rebalancing,
+                degrade=phase.degrade,
+                rng=rng,
+            )
+            weighted = []
+            for name, entry in losses.LOSSES.items():
+                weight = phase.weight(name)
+                if weight and (self.adapter.teacher is not None or not entry.of_teacher):
+                    terms[name] = entry.function(batch)
+                    weighted.append(weight * terms[name])
+            loss = torch.stack(weighted).sum()
             assert self.generator_optimizer is not None
             self._descend(loss, self.generator_optimizer)
             self._follow_stall(loss)
@@ -227,49 +195,17 @@ class Trainer:
         """The averaged weights, or the weights themselves where the recipe averages none."""
         return self.average if self.recipe.ema else self.generator.state_dict()
 
-    def _paint(self, shown: Tensor, hint: Hint | None = None) -> Painting:
-        shown = shown.contiguous(memory_format=torch.channels_last)
-        return self._paint_function(
-            self.generator, shown, hint, half=self.half, half_heads=self.half_heads
-        )
+    def _predict(self, shown: Tensor, hint: Hint | None) -> Prediction:
+        return self._predict_function(shown.contiguous(memory_format=torch.channels_last), hint)
 
-    def _judge(self, color: Tensor, shown: Tensor) -> Tensor:
-        """The discriminator's logits for a painting, or for the truth in its place."""
+    def _discriminate(self, color: Tensor, shown: Tensor) -> Tensor:
+        """The discriminator's logits for a prediction, or for the truth in its place."""
         adversary, discriminator = self.recipe.adversary, self.discriminator
         assert adversary is not None and discriminator is not None
-        picture = judged(color, shown, with_lightness=adversary.sees_lightness)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            verdict: Tensor = discriminator(picture)
-        return verdict.float()
-
-    def _instability(
-        self, rgb: Tensor, hint: Hint | None, painting: Painting, rng: torch.Generator
-    ) -> Tensor:
-        """How far colours go astray when some of the pictures are moved and worn anew, and what is
-        known of their colours is moved with them.
-        """
-        count = max(_LEAST_STABILITY, round(_STABILITY_SHARE * rgb.shape[0]))
-        size = 2 * _STABILITY_SHIFT + 1
-        move = torch.randint(size, (2,), generator=rng, device=rgb.device) - _STABILITY_SHIFT
-        down, right = (int(value) for value in move)
-        worn = degrade(rgb[:count], self.phase.degrade, rng)
-        if hint is not None:
-            known = hint.ab[:count], hint.confidence[:count]
-            hint = Hint(*(shifted(part, down, right) for part in known))
-        again = self._paint(lightness(shifted(worn, down, right)), hint)
-        assert again.ab is not None and painting.ab is not None
-        scale = again.ab.shape[-1] / rgb.shape[-1]
-        expected = shifted(painting.ab[:count], down * scale, right * scale)
-        return F.smooth_l1_loss(again.ab / _REGRESSION_SCALE, expected / _REGRESSION_SCALE)
-
-    def _forgetting(self, rgb: Tensor, coarsest: Tensor) -> Tensor:
-        """How far the encoder has gone from seeing what is in the pictures."""
-        teacher, generator = self.teacher, self.generator
-        assert teacher is not None and isinstance(generator, MobileNetUNet)
-        colors = (2 * rgb - 1).contiguous(memory_format=torch.channels_last)
-        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            seen = teacher(colors)[-1].float()
-        return losses.semantic_loss(generator.encoder, teacher, coarsest, seen)
+        picture = for_discriminator(color, shown, with_lightness=adversary.sees_lightness)
+        with self.adapter.autocast(half=self.adapter.half):
+            logits: Tensor = discriminator(picture)
+        return logits.float()
 
     def _descend(self, loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
         optimizer.zero_grad(set_to_none=True)
@@ -282,7 +218,7 @@ class Trainer:
         optimizer.step()
 
     def _set_rates(self) -> None:
-        phase, at = self.phase, self.standing
+        phase, at = self.phase, self.state
         share = min(1.0, (at.phase_step + 1) / (phase.warmup_steps + 1)) * at.rate_factor
         if phase.schedule == "cosine":
             start, stop = phase.rate_shares
@@ -296,7 +232,7 @@ class Trainer:
     def _follow_stall(self, loss: Tensor) -> None:
         if self.phase.schedule != "plateau":
             return
-        at = self.standing
+        at = self.state
         at.stretch_sum += self.workers.average(float(loss.detach()))[0]
         if (at.phase_step + 1) % _STALL_STEPS == 0:
             mean, at.stretch_sum = at.stretch_sum / _STALL_STEPS, 0.0
@@ -307,7 +243,7 @@ class Trainer:
     def _update_average(self) -> None:
         if not self.recipe.ema:
             return
-        decay = min(self.recipe.ema, (2 + self.standing.step) / (11 + self.standing.step))
+        decay = min(self.recipe.ema, (2 + self.state.step) / (11 + self.state.step))
         with torch.no_grad():
             for name, value in self.generator.state_dict().items():
                 if value.is_floating_point():
@@ -331,10 +267,12 @@ _OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
 
 
 def _optimizer(
-    phase: Phase, groups: Sequence[tuple[Sequence[nn.Parameter], float]], *, judges: bool = False
+    phase: Phase, groups: Sequence[tuple[Sequence[nn.Parameter], float]], *, soap: bool = True
 ) -> torch.optim.Optimizer:
-    """What moves the parameters of each group, at the rate beside it; a discriminator judges."""
-    kind = "adam" if judges and phase.optimizer == "soap" else phase.optimizer
+    """The phase's optimizer, each group at the rate beside it; Adam in place of SOAP if not `soap`,
+    for discriminators.
+    """
+    kind = "adam" if phase.optimizer == "soap" and not soap else phase.optimizer
     return _OPTIMIZERS[kind](
         [{"params": list(parameters), "peak": rate} for parameters, rate in groups],
         lr=phase.rate,

@@ -1,7 +1,7 @@
-"""This process among those that train together: they average gradients and agree on small words.
+"""This process among those that train together: they average gradients and agree on small values.
 
 After torch.distributed's data parallel training: every process has all weights and a share of the
-batch. Processes are started by torchrun, which tells them who they are.
+batch. Processes are started by torchrun, which sets their ranks.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import nn
 
 from filmcolor.errors import JobError
 
-_PATIENCE = timedelta(hours=2)
+_TIMEOUT = timedelta(hours=2)
 """How long the others wait while the first evaluates."""
 
 
@@ -29,7 +29,7 @@ class Workers:
     rank: int = 0
     world: int = 1
     control: dist.ProcessGroup | None = None
-    """A gloo group for small words between the processes."""
+    """A gloo group for small values."""
 
     def average_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         """Make every process's gradients the mean of all; one that is missing counts as zero."""
@@ -81,8 +81,8 @@ def join_workers(device: torch.device) -> Generator[tuple[Workers, torch.device]
     if on_cuda:
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if on_cuda else "gloo", timeout=_PATIENCE)
+    dist.init_process_group("nccl" if on_cuda else "gloo", timeout=_TIMEOUT)
     try:
-        yield Workers(rank, world, dist.new_group(backend="gloo", timeout=_PATIENCE)), device
+        yield Workers(rank, world, dist.new_group(backend="gloo", timeout=_TIMEOUT)), device
     finally:
         dist.destroy_process_group()

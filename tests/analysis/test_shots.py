@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from filmcolor.analysis.frame_signature import frame_distance, look_at, overlap_likeness
+from filmcolor.analysis.frame_signature import frame_distance, frame_signature, overlap_likeness
 from filmcolor.analysis.shots import ShotFinder, ShotSettings, assign_shots, find_shots
 from filmcolor.types import Frame, PixelLayout, Shot
 from tests.helpers.camera import PHOTOS, SIZE, Picture, camera
@@ -447,9 +447,9 @@ def test_ten_bits_say_what_eight_do(made: ModuleType) -> None:
 
 
 def test_distance_of_frames() -> None:
-    looks = [look_at(camera(picture, 1)[0].astype(np.uint8), 8) for picture in PHOTOS]
-    moved = look_at(camera(PHOTOS[0], 1, start=(0.53, 0.49, 0.6))[0].astype(np.uint8), 8)
-    darker = look_at((0.6 * camera(PHOTOS[0], 1)[0] + 10).astype(np.uint8), 8)
+    looks = [frame_signature(camera(picture, 1)[0].astype(np.uint8), 8) for picture in PHOTOS]
+    moved = frame_signature(camera(PHOTOS[0], 1, start=(0.53, 0.49, 0.6))[0].astype(np.uint8), 8)
+    darker = frame_signature((0.6 * camera(PHOTOS[0], 1)[0] + 10).astype(np.uint8), 8)
     assert frame_distance(looks[0], looks[0]) == 0.0
     assert frame_distance(looks[0], moved) < 0.12
     assert frame_distance(looks[0], darker) < 0.05
@@ -458,10 +458,10 @@ def test_distance_of_frames() -> None:
 
 def test_overlap_of_frames_after_a_long_move() -> None:
     left, right = (
-        look_at(camera(PHOTOS[1], 1, start=(x, 0.5, 0.4))[0].astype(np.uint8), 8)
+        frame_signature(camera(PHOTOS[1], 1, start=(x, 0.5, 0.4))[0].astype(np.uint8), 8)
         for x in (0.35, 0.55)
     )
     assert frame_distance(left, right) > 0.3
     assert overlap_likeness(left, right) > 0.9
-    other = look_at(camera(PHOTOS[2], 1)[0].astype(np.uint8), 8)
+    other = frame_signature(camera(PHOTOS[2], 1)[0].astype(np.uint8), 8)
     assert overlap_likeness(left, other) < 0.85

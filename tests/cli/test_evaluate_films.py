@@ -47,10 +47,21 @@ def test_a_table_of_films_beside_truth_and_grey(
     assert main(["evaluate", "--truth", truth, "--result", pale, "--files-only"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
+    out, blotches = out.split("against the truth")
+    assert rows(blotches, "film")[0][1:] == [
+        "chroma on neutral",
+        "blotched, of evenly coloured area",
+    ]
+    (floor,) = rows(blotches, "grey")
+    assert float(floor[1]) == pytest.approx(0, abs=0.05)
     assert out.splitlines()[0].strip() == "15 frames, 2 shots, measured at 96x64"
     (heads,), above = rows(out, "film"), rows(out, "")
     assert above[0] == ["", "PSNR", "colour-", "CDC", "warp", "", "still", ""]
     assert heads == ["film", "dB", "fulness", "x 1000", "error", "flicker", "noise", "bleeding"]
+    json_command = ["evaluate", "--truth", truth, "--result", pale, "--files-only", "--json"]
+    assert main(json_command) == 0
+    of_json = json.loads(capsys.readouterr().out)["films"][2]
+    assert 0 <= of_json["total"]["even"] <= 1 and len(of_json["by_frame"]["blotched"]) == 15
     (floor,), (true,), (ours,) = (rows(out, name) for name in ("grey", "truth", Path(pale).name))
     assert true[1] == ""
     assert float(ours[1]) > float(floor[1]) + 4
@@ -81,9 +92,9 @@ def test_nothing_is_cut_off_in_a_pipe(truth: str, pale: str) -> None:
     assert ran.returncode == 0, ran.stderr
     out = ran.stdout.decode()
     assert "…" not in out
-    assert out.count(Path(pale).name) == 3
+    assert out.count(Path(pale).name) == 4
     table = [line for line in out.splitlines() if line[:1] in "┏┃┡│├└"]
-    assert {len(cells(line)) for line in table if line[0] in "┃│"} == {8}
+    assert {len(cells(line)) for line in table if line[0] in "┃│"} == {8, 3}
     assert max(len(line) for line in table) > 100
 
 
@@ -100,9 +111,9 @@ def test_a_narrow_terminal_loses_nothing_either(
     out = re.sub("\x1b\\[[0-9;]*m", "", capsys.readouterr().out)
     assert max(map(len, out.splitlines())) == 80 and "…" not in out
     lines = [cells(line) for line in out.splitlines() if line.startswith("│")]
-    assert "".join(line[0] for line in lines) == "greytruth" + Path(pale).name
-    (ours,) = rows(wide, Path(pale).name)
-    assert ours[1:] in [line[1:] for line in lines]
+    assert "".join(line[0] for line in lines) == 2 * ("greytruth" + Path(pale).name)
+    ours = rows(wide, Path(pale).name)
+    assert len(ours) == 2 and all(one[1:] in [line[1:] for line in lines] for one in ours)
 
 
 def test_json_and_a_plot(

@@ -143,7 +143,7 @@ def test_a_word_to_one_of_two_processes_stops_both(
     assert f"go on with: filmcolor train --resume {tmp_path / 'run'}" in err
 
 
-@pytest.mark.usefixtures("one_thread", "quick_reading")
+@pytest.mark.usefixtures("one_thread", "quick_distillation")
 def test_a_resumed_run_ends_like_an_unbroken_one(
     frames: Path, recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from filmcolor.color import lab_to_rgb
-from filmcolor.evaluate.video import FrameFigures, Rgb, measure_films
+from filmcolor.evaluate.video import FilmFigures, FrameFigures, Rgb, measure_films
 
 HEIGHT, WIDTH = 72, 96
 Plane = NDArray[np.float64]
@@ -143,6 +143,46 @@ def test_bleeding_is_the_slope_of_color_where_lightness_is_flat() -> None:
     assert inside.bleeding < 0.05
     (outside,) = measured([picture(flat, np.where(half, 30.0, -10.0), 0)])
     assert outside.bleeding == pytest.approx(2 * 20 / WIDTH, rel=0.1)
+
+
+def test_blotches_and_chroma_on_neutral_are_those_against_the_truth() -> None:
+    """A third of the picture is grey, the rest one colour; the result has chroma 5 on the grey, and
+    half of the other in a second colour.
+    """
+    columns = np.broadcast_to(np.arange(WIDTH), (HEIGHT, WIDTH))
+    rows = np.broadcast_to(np.arange(HEIGHT)[:, None], (HEIGHT, WIDTH))
+    light = np.where(columns < WIDTH // 3, 45.0, 70.0)
+    true_a = np.where(columns < WIDTH // 3, 0.0, 20.0)
+    spoilt_a = np.where(columns < WIDTH // 3, 3.0, np.where(rows < HEIGHT // 2, 20.0, -10.0))
+    spoilt_b = np.where(columns < WIDTH // 3, 4.0, 0.0)
+    truth, spoilt = picture(light, true_a, 0), picture(light, spoilt_a, spoilt_b)
+    frames = [(0, {"truth": truth, "ours": one}) for one in (spoilt, truth, truth, truth)]
+
+    films = measure_films(frames, "truth")
+    first, second = films["ours"].frames[:2]
+    assert first.even == second.even == pytest.approx(1.0, abs=0.03)
+    assert first.blotched == pytest.approx(2 / 3, abs=0.03)
+    assert first.neutral_chroma == pytest.approx(5.0, abs=0.2)
+    assert second.blotched == 0 and second.neutral_chroma < 0.3
+    whole = films["ours"].total
+    assert whole.blotched == pytest.approx(first.blotched / 4)
+    assert whole.neutral_chroma == pytest.approx(
+        np.mean([one.neutral_chroma for one in films["ours"].frames])
+    )
+    assert films["truth"].total.blotched == 0
+
+    some = measure_films(frames, "truth", every=3)["ours"]
+    assert [math.isnan(one.blotched) for one in some.frames] == [False, True, True, False]
+    assert some.total.blotched == pytest.approx(first.blotched / 2)
+    unknown = measure_films(frames)["ours"].total
+    assert math.isnan(unknown.blotched) and math.isnan(unknown.neutral_chroma)
+
+
+def test_the_blotched_share_of_a_film_is_of_all_its_even_area() -> None:
+    """A frame with little that is even counts for little."""
+    frames = (FrameFigures(blotched=1.0, even=0.2), FrameFigures(blotched=0.0, even=0.6))
+    known = FilmFigures((*frames, FrameFigures(even=0.0)), (0, 0, 0), ((math.nan,) * 3,) * 3)
+    assert known.total.blotched == pytest.approx(0.25)
 
 
 def test_cdc_is_a_divergence_of_histograms_over_three_lags() -> None:

@@ -47,7 +47,7 @@ def test_the_annealed_mean_is_mixed_with_the_regression() -> None:
     made.bin_centers.copy_(torch.tensor([[0.0, 0.0], [40.0, -20.0], [-60.0, 10.0]]))
     logits = torch.tensor([0.0, 9.0, 0.0]).view(1, 3, 1, 1)
     regression = torch.tensor([8.0, 4.0]).view(1, 2, 1, 1)
-    mixed = made.mix(made.judge(logits)[0], regression).flatten().tolist()
+    mixed = made.mix(made.decode_classes(logits)[0], regression).flatten().tolist()
     expected = [1.5 * (0.25 * 40 + 0.75 * 8), 1.5 * (0.25 * -20 + 0.75 * 4)]
     assert mixed == pytest.approx(expected, abs=1e-4)
 
@@ -56,8 +56,8 @@ def test_classes_are_half_as_sure_where_colours_ten_apart_are_as_likely() -> Non
     made = MobileNetUNet(MobileNetUNetConfig(bins=3))
     made.bin_centers.copy_(torch.tensor([[-10.0, 0.0], [10.0, 0.0], [0.0, 90.0]]))
     logits = torch.tensor([[9.0, 9.0, -99.0], [0.0, 99.0, 0.0], [9.0, 9.0, 9.0]]).T
-    _, sure = made.judge(logits.reshape(1, 3, 1, 3))
-    certain = sure.flatten().tolist()
+    _, confidence = made.decode_classes(logits.reshape(1, 3, 1, 3))
+    certain = confidence.flatten().tolist()
     assert certain[:2] == pytest.approx([0.5, 1.0], abs=1e-4)
     assert certain[2] < 0.1
 
@@ -66,12 +66,12 @@ def test_a_run_reads_the_classes_without_making_them() -> None:
     torch.manual_seed(0)
     made = MobileNetUNet().eval().requires_grad_(False)
     lightness = torch.rand(1, 1, 64, 96) * 100
-    ab, sure = made.with_confidence(lightness)
+    ab, confidence = made.with_confidence(lightness)
     made.classes.weight.fill_(float("nan"))
-    again, sure_again = made.with_confidence(lightness)
-    assert sure is not None and sure.shape == (1, 1, 16, 24)
-    assert float(sure.min()) >= 0 and float(sure.max()) <= 1
-    assert torch.equal(ab, again) and torch.equal(sure, sure_again)
+    again, confidence_again = made.with_confidence(lightness)
+    assert confidence is not None and confidence.shape == (1, 1, 16, 24)
+    assert float(confidence.min()) >= 0 and float(confidence.max()) <= 1
+    assert torch.equal(ab, again) and torch.equal(confidence, confidence_again)
     assert torch.equal(ab, made(lightness))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, fields, replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,18 +13,21 @@ import torch
 
 from filmcolor.errors import CheckpointError, JobError, MediaError, OptionError
 from filmcolor.events import StepReport
+from filmcolor.models.adapter import TrainAdapter
 from filmcolor.models.base import Generator, Hint
 from filmcolor.models.card import ModelCard
 from filmcolor.models.discriminators import PatchDiscriminator
 from filmcolor.models.mobilenet_unet import MobileNetEncoder, MobileNetUNet, MobileNetUNetConfig
+from filmcolor.models.mobilenet_unet.train import MobileNetAdapter
 from filmcolor.models.subpixel import SubpixelConfig, SubpixelNet
+from filmcolor.models.subpixel.train import SubpixelAdapter
+from filmcolor.models.subpixel.vgg import VggFeatures
 from filmcolor.train.crops import CropSource
 from filmcolor.train.degrade import DegradeSettings
-from filmcolor.train.features import VggFeatures
 from filmcolor.train.hints import HintSettings
 from filmcolor.train.loop import train
-from filmcolor.train.losses import AbBins
-from filmcolor.train.recipes import Adversary, Losses, Phase, Recipe
+from filmcolor.train.losses import LOSSES
+from filmcolor.train.recipes import Adversary, Phase, Recipe
 from filmcolor.train.schedule import Schedule
 from filmcolor.train.state import read_state, restore_state, save_state, write_tensors
 from filmcolor.train.trainer import Trainer, sample_ab
@@ -35,7 +39,7 @@ COLORS = Phase(
     name="colors",
     share=0.75,
     size=32,
-    losses=Losses(classes=1.0, regression=8.0, stability=0.5),
+    losses={"classes": 1.0, "regression": 8.0, "stability": 0.5},
     optimizer="adamw",
     rate=2e-3,
     encoder_rate=1e-3,
@@ -49,7 +53,7 @@ AGAINST = Phase(
     name="against",
     share=0.25,
     size=32,
-    losses=Losses(regression=8.0, adversarial=0.1),
+    losses={"regression": 8.0, "adversarial": 0.1},
     rate=1e-4,
     discriminator_rate=1e-3,
     discriminator=True,
@@ -71,18 +75,20 @@ CARD = ModelCard("small", "mobilenet-unet", config=asdict(CONFIG))
 SOURCE = CropSource(photographs(), torch.device("cpu"))
 
 
-def new_trainer(recipe: Recipe = RECIPE, **settings: object) -> Trainer:
+def new_trainer(
+    recipe: Recipe = RECIPE, *, teacher: MobileNetEncoder | None = None, freeze: Sequence[str] = ()
+) -> Trainer:
     torch.manual_seed(0)
-    generator = MobileNetUNet(CONFIG)
-    bins = AbBins.from_samples(sample_ab(photographs(), 0), 12)
-    generator.bin_centers.copy_(bins.centers)
+    adapter = MobileNetAdapter(MobileNetUNet(CONFIG))
+    adapter.prepare(lambda: sample_ab(photographs(), 0))
+    adapter.teacher = teacher
     discriminator = PatchDiscriminator(3, norm="spectral", width=8)
-    return Trainer(generator, discriminator, recipe, bins=bins, **settings)  # type: ignore[arg-type]
+    return Trainer(adapter, discriminator, recipe, freeze=freeze)
 
 
 def run(trainer: Trainer, steps: int, until: int | None = None) -> list[StepReport]:
     def stop() -> bool:
-        return until is not None and trainer.standing.step >= until
+        return until is not None and trainer.state.step >= until
 
     return list(train(trainer, SOURCE, Schedule(steps=steps), every=5, stop=stop))
 
@@ -110,21 +116,23 @@ def test_losses_fall_and_are_reported() -> None:
     assert all(0 < report.data_share < 0.5 for report in reports)
 
 
-def test_every_loss_has_a_term() -> None:
+def test_every_loss_of_the_table_is_a_term_of_the_step() -> None:
     """A weight without its term in the update would do nothing."""
-    weighted = Losses(**{field.name: 1.0 for field in fields(Losses)})
-    of_color, of_luma = replace(weighted, features=0.0), Losses(features=1.0, l1=1.0)
+    of_luma = {name: 1.0 for name, loss in LOSSES.items() if loss.needs in SubpixelAdapter.parts}
+    of_color = {name: 1.0 for name, loss in LOSSES.items() if loss.needs in MobileNetAdapter.parts}
+    assert {*of_luma, *of_color} == set(LOSSES)
+    del of_luma["adversarial"]
     recipe = replace(RECIPE, phases=(replace(AGAINST, head_start=0, losses=of_color),))
     trainer = new_trainer(recipe, teacher=MobileNetEncoder(channels=3))
     trainer.start_phase(0)
     rgb = torch.rand(2, 3, 32, 32)
-    terms = set(trainer.update(rgb)) - {"discriminator"}
-    assert terms == {field.name for field in fields(Losses)} - {"features"}
+    assert set(trainer.update(rgb)) - {"discriminator"} == set(of_color)
     upscaling = Recipe("up", "", "subpixel", (Phase("p", size=32, losses=of_luma),), ema=0.0)
-    upscaler = SubpixelNet(SubpixelConfig(width=4, layers=2))
-    upscaling_trainer = Trainer(upscaler, None, upscaling, features=VggFeatures())
+    adapter = SubpixelAdapter(SubpixelNet(SubpixelConfig(width=4, layers=2)))
+    adapter.teacher = VggFeatures()
+    upscaling_trainer = Trainer(adapter, None, upscaling)
     upscaling_trainer.start_phase(0)
-    assert set(upscaling_trainer.update(rgb)) == {"features", "l1"}
+    assert set(upscaling_trainer.update(rgb)) == set(of_luma) == {"features", "l1", "l2"}
 
 
 def test_phases_follow_each_other_with_their_own_losses_and_rates() -> None:
@@ -178,9 +186,9 @@ def test_a_resumed_run_gives_the_weights_of_an_unbroken_one(
     save_state(first, CARD, Schedule(steps=40), tmp_path / "state.safetensors")
     resumed = new_trainer()
     restore_state(resumed, read_state(tmp_path / "state.safetensors"))
-    assert resumed.standing.step == stopped_at
+    assert resumed.state.step == stopped_at
     run(resumed, 40)
-    assert resumed.standing.step == 40
+    assert resumed.state.step == 40
     assert_equal(weights(whole.generator), weights(resumed.generator))
     assert_equal(weights(whole.discriminator), weights(resumed.discriminator))
     assert_equal(whole.averaged(), resumed.averaged())
@@ -204,15 +212,16 @@ def test_a_state_holds_what_belongs_to_its_run(tmp_path: Path) -> None:
     path = tmp_path / "state.safetensors"
     trainer = new_trainer()
     save_state(trainer, CARD, Schedule(steps=40), path)
-    saved, bins = read_state(path), trainer.bins
-    assert bins is not None
+    saved, bins = read_state(path), trainer.adapter.bins
+    again = MobileNetAdapter(MobileNetUNet(CONFIG))
+    again.restore(saved.tensors)
+    assert bins is not None and again.bins is not None
     assert saved.card.config == {**asdict(CONFIG), "widths": [16, 16, 16]}
-    assert torch.equal(saved.bins().centers, bins.centers)
-    assert torch.equal(saved.bins().frequency, bins.frequency)
-    assert torch.equal(saved.bins().lookup, bins.lookup)
-    upscaler = replace(saved, card=replace(CARD, config={}))
-    with pytest.raises(CheckpointError, match="holds no classes"):
-        upscaler.bins()
+    assert torch.equal(again.bins.centers, bins.centers)
+    assert torch.equal(again.bins.frequency, bins.frequency)
+    assert torch.equal(again.bins.lookup, bins.lookup)
+    with pytest.raises(KeyError, match=r"bins\.frequency"):
+        again.restore({"generator.bin_centers": bins.centers})
 
 
 def test_a_state_of_an_earlier_version_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -274,7 +283,7 @@ def test_the_average_lags_behind_the_weights() -> None:
 
 def test_a_plateau_divides_the_rate_by_ten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("filmcolor.train.trainer._STALL_STEPS", 4)
-    phase = Phase(name="still", size=32, losses=Losses(l2=1.0), schedule="plateau", rate=1e-9)
+    phase = Phase(name="still", size=32, losses={"l2": 1.0}, schedule="plateau", rate=1e-9)
     reports = run(new_trainer(replace(RECIPE, phases=(phase,))), 15)
     rates = [report.rate for report in reports]
     assert rates[0] == 1e-9
@@ -285,7 +294,7 @@ def test_a_run_can_be_as_long_as_a_time() -> None:
     trainer = new_trainer()
     reports = list(train(trainer, SOURCE, Schedule(seconds=1.5), every=1))
     assert reports[-1].progress == 1.0
-    assert 1.5 <= trainer.standing.elapsed_seconds < 4.0
+    assert 1.5 <= trainer.state.elapsed_seconds < 4.0
     assert {report.phase for report in reports} == {"colors", "against"}
 
 
@@ -307,19 +316,21 @@ def test_any_generator_can_learn_by_l1() -> None:
             color: torch.Tensor = self.layer(lightness / 100)
             return 110 * torch.tanh(color)
 
-    phase = Phase(name="l1", size=32, losses=Losses(l1=1.0), rate=2e-2, beta1=0.9)
-    recipe = Recipe(name="dot", summary="", architecture="dot", phases=(phase,), batch_size=4)
+    phase = Phase(name="l1", size=32, losses={"l1": 1.0}, rate=2e-2, beta1=0.9)
+    recipe = Recipe(
+        name="dot", summary="", architecture="pix2pix-unet", phases=(phase,), batch_size=4
+    )
     torch.manual_seed(0)
-    trainer = Trainer(Dot(), None, recipe)
+    trainer = Trainer(TrainAdapter(Dot()), None, recipe)
     reports = list(train(trainer, SOURCE, Schedule(steps=60), every=10))
     assert reports[-1].losses["l1"] < 0.8 * reports[0].losses["l1"]
 
 
 def test_what_is_painted_is_learnt_with_its_gain_and_asked_for_colour() -> None:
-    phase = replace(COLORS, share=1.0, losses=Losses(painted=1.0))
+    phase = replace(COLORS, share=1.0, losses={"painted": 1.0})
     plain = run(new_trainer(replace(RECIPE, phases=(phase,))), 40)
     assert plain[-1].losses["painted"] < plain[0].losses["painted"]
-    asked = replace(phase, losses=Losses(painted=1.0, colorfulness=20.0))
+    asked = replace(phase, losses={"painted": 1.0, "colorfulness": 20.0})
     bold = run(new_trainer(replace(RECIPE, phases=(asked,))), 40)
     assert bold[-1].losses["colorfulness"] < bold[0].losses["colorfulness"]
     assert bold[-1].losses["painted"] > plain[-1].losses["painted"]
@@ -343,12 +354,16 @@ def test_known_colours_move_with_the_picture_that_has_to_keep_its_colours() -> N
     phase = Phase(
         name="steady",
         size=32,
-        losses=Losses(l1=1.0, stability=1.0),
+        losses={"l1": 1.0, "stability": 1.0},
         rate=0.0,
         hints=HintSettings(chance=1.0),
     )
-    recipe = Recipe(name="echo", summary="", architecture="echo", phases=(phase,), batch_size=4)
-    reports = list(train(Trainer(Echo(), None, recipe), SOURCE, Schedule(steps=5), every=1))
+    recipe = Recipe(
+        name="echo", summary="", architecture="pix2pix-unet", phases=(phase,), batch_size=4
+    )
+    reports = list(
+        train(Trainer(TrainAdapter(Echo()), None, recipe), SOURCE, Schedule(steps=5), every=1)
+    )
     assert max(report.losses["stability"] for report in reports) < 1e-6
 
 
@@ -356,7 +371,7 @@ FALLING = Phase(
     name="falling",
     share=0.75,
     size=32,
-    losses=Losses(l1=1.0),
+    losses={"l1": 1.0},
     rate=0.1,
     schedule="cosine",
     rate_shares=(1.0, 0.005),
@@ -366,18 +381,20 @@ ENDING = replace(FALLING, name="ending", share=0.25, rate_shares=(0.005, 0.0))
 
 def rates_of(trainer: Trainer, schedule: Schedule, steps: int) -> list[tuple[str, float]]:
     """Phase and share of the rate of each of so many steps."""
-    end = trainer.standing.step + steps
+    end = trainer.state.step + steps
 
     def stop() -> bool:
-        return trainer.standing.step >= end
+        return trainer.state.step >= end
 
     reports = list(train(trainer, SOURCE, schedule, every=1, stop=stop))
     return [(report.phase, report.rate / FALLING.rate) for report in reports]
 
 
 def echo_trainer(*phases: Phase) -> Trainer:
-    recipe = Recipe(name="echo", summary="", architecture="echo", phases=phases, batch_size=2)
-    return Trainer(Echo(), None, recipe)
+    recipe = Recipe(
+        name="echo", summary="", architecture="pix2pix-unet", phases=phases, batch_size=2
+    )
+    return Trainer(TrainAdapter(Echo()), None, recipe)
 
 
 def test_a_run_lengthened_before_its_end_goes_on_without_a_leap() -> None:
@@ -391,7 +408,7 @@ def test_a_run_lengthened_before_its_end_goes_on_without_a_leap() -> None:
     # 25 steps were left, now 75 are: every third of them stands where one of the plain run did.
     assert [phase for phase, _ in rest[::3]] == [phase for phase, _ in plain[15:]]
     assert [rate for _, rate in rest[::3]] == pytest.approx([rate for _, rate in plain[15:]])
-    assert trainer.standing.step == 90
+    assert trainer.state.step == 90
 
 
 def test_a_finished_run_trains_on_in_its_last_phase() -> None:
@@ -422,7 +439,7 @@ def imagenet_like(channels: int) -> MobileNetEncoder:
 
 
 def test_the_encoder_learns_to_see_in_grey_what_its_teacher_sees_in_colour() -> None:
-    losses = replace(COLORS.losses, semantics=2.0)
+    losses = {**COLORS.losses, "semantics": 2.0}
     recipe = replace(RECIPE, phases=(replace(COLORS, share=1.0, losses=losses),))
     teacher = imagenet_like(3)
     before = weights(teacher)
@@ -434,6 +451,6 @@ def test_the_encoder_learns_to_see_in_grey_what_its_teacher_sees_in_colour() -> 
 
 
 def test_without_a_teacher_nothing_is_kept() -> None:
-    losses = replace(COLORS.losses, semantics=2.0)
+    losses = {**COLORS.losses, "semantics": 2.0}
     recipe = replace(RECIPE, phases=(replace(COLORS, share=1.0, losses=losses),))
     assert "semantics" not in run(new_trainer(recipe), 5)[0].losses

@@ -1,4 +1,4 @@
-"""Soft classification over ab bins."""
+"""Losses on small tensors, and soft classification over ab bins."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import math
 import pytest
 import torch
 
+from filmcolor.models.ab_bins import AbBins
 from filmcolor.models.mobilenet_unet import MobileNetEncoder
+from filmcolor.models.mobilenet_unet.train import semantic_loss
 from filmcolor.train.losses import (
-    AbBins,
     class_loss,
     colorfulness_loss,
     hinge_discriminator_loss,
     hinge_generator_loss,
     picture_loss,
-    semantic_loss,
     vanilla_discriminator_loss,
     vanilla_generator_loss,
 )
@@ -105,9 +105,13 @@ def test_semantic_loss_is_nothing_for_what_the_teacher_sees_and_up_to_four() -> 
     torch.manual_seed(0)
     encoder = MobileNetEncoder()
     features = torch.randn(2, 320, 3, 3)
-    assert semantic_loss(encoder, encoder, features, features).item() == pytest.approx(0, abs=1e-5)
-    assert semantic_loss(encoder, encoder, 5 * features, features).item() < 0.5
-    assert 2.0 < semantic_loss(encoder, encoder, features, -features).item() <= 4.0
+
+    def loss(own: torch.Tensor, wanted: torch.Tensor) -> float:
+        return semantic_loss(own, encoder.summary(own), wanted, encoder.summary(wanted)).item()
+
+    assert loss(features, features) == pytest.approx(0, abs=1e-5)
+    assert loss(5 * features, features) < 0.5
+    assert 2.0 < loss(features, -features) <= 4.0
 
 
 def test_a_colourless_painting_lacks_more_than_a_colourful_one() -> None:

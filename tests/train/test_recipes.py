@@ -22,7 +22,6 @@ from filmcolor.train.recipes import (
     RECIPES,
     RGB_GAN,
     RGB_GAN_B,
-    Losses,
     Phase,
     Recipe,
 )
@@ -50,8 +49,8 @@ def test_the_shares_of_the_default_recipe_are_those_of_its_description() -> None
 
 def test_pix2pix_trains_without_an_adversary_first() -> None:
     first, second = PIX2PIX.default_phases
-    assert first.losses == Losses(l1=100.0) and not first.discriminator
-    assert second.losses == Losses(l1=100.0, adversarial=1.0) and second.discriminator
+    assert first.losses == {"l1": 100.0} and not first.discriminator
+    assert second.losses == {"l1": 100.0, "adversarial": 1.0} and second.discriminator
     assert (second.rate, second.beta1) == (2e-4, 0.5)
     assert [phase.name for phase in PIX2PIX.only("l1").default_phases] == ["l1"]
     with pytest.raises(OptionError, match="recipe pix2pix has l1, gan"):
@@ -60,8 +59,8 @@ def test_pix2pix_trains_without_an_adversary_first() -> None:
 
 def test_the_settings_of_rgb_gan_differ_in_their_rate_alone() -> None:
     assert (RGB_GAN.phases[0].rate, RGB_GAN_B.phases[0].rate) == (5e-4, 1e-3)
-    assert RGB_GAN.default_phases[0].losses == Losses(l2=1.0)
-    assert RGB_GAN.only("gan").phases[0].losses.adversarial > 0
+    assert RGB_GAN.default_phases[0].losses == {"l2": 1.0}
+    assert RGB_GAN.only("gan").phases[0].losses["adversarial"] > 0
 
 
 def test_the_depth_of_pix2pix_follows_its_size() -> None:
@@ -85,9 +84,14 @@ def test_recipes_that_cannot_be_are_refused() -> None:
         return Recipe("r", "", "pix2pix-unet", (phase,))
 
     with pytest.raises(OptionError, match="without an adversary"):
-        recipe(Phase("p", losses=Losses(adversarial=1.0), discriminator=True))
+        recipe(Phase("p", losses={"adversarial": 1.0}, discriminator=True))
     with pytest.raises(OptionError, match="no heads for"):
-        recipe(Phase("p", losses=Losses(picture=1.0)))
+        recipe(Phase("p", losses={"picture": 1.0}))
+    with pytest.raises(OptionError, match="pix2pix-unet has no ImageNet encoder, which loss sem"):
+        recipe(Phase("p", losses={"semantics": 1.0}))
+    with pytest.raises(OptionError, match=r"unknown loss 'l3' \(known: classes, "):
+        recipe(Phase("p", losses={"l3": 1.0}))
+    recipe(Phase("p", losses={"classes": 0.0}))  # as files of earlier versions have it
     with pytest.raises(OptionError, match="a name of its own"):
         Recipe("r", "", "pix2pix-unet", (Phase("p"), Phase("p")))
 

@@ -18,6 +18,7 @@ from filmcolor.cli.train_table import TRAIN
 from filmcolor.errors import CheckpointError, OptionError
 from filmcolor.evaluate.report import PhotoReport
 from filmcolor.events import Evaluated, Event, TrainFinished, TrainStarted
+from filmcolor.models.ab_bins import AbBins
 from filmcolor.models.card import ModelCard, read_card
 from filmcolor.models.checkpoint import save_network
 from filmcolor.models.mobilenet_unet import MobileNetUNet, MobileNetUNetConfig
@@ -27,7 +28,6 @@ from filmcolor.train.card import first_card
 from filmcolor.train.crops import CropSource
 from filmcolor.train.data import load_photos
 from filmcolor.train.evaluate_run import evaluate_run
-from filmcolor.train.losses import AbBins
 from filmcolor.train.recipes import FILM
 from filmcolor.train.run import resume_run, train_run
 from filmcolor.train.run_folder import RunFolder
@@ -78,7 +78,7 @@ def test_a_model_too_bold_for_its_pictures_is_toned_down(tmp_path: Path, data: s
     assert card.metrics == report.card_metrics()
 
 
-@pytest.mark.usefixtures("quick_reading")
+@pytest.mark.usefixtures("quick_distillation")
 def test_how_bold_a_checkpoint_is_depends_on_its_own_weights_alone(
     tmp_path: Path, data: str
 ) -> None:
@@ -95,8 +95,8 @@ def test_how_bold_a_checkpoint_is_depends_on_its_own_weights_alone(
         source = CropSource(photos, here)
         evaluate_run(trainer, folder, replace(card, config=config), source, photos)
         saved = read_card(folder.last).config["chroma_gain"]
-        assert saved == pytest.approx(gain * trainer.standing.tone)
-        return trainer.standing.tone
+        assert saved == pytest.approx(gain * trainer.state.tone)
+        return trainer.state.tone
 
     bold = tone_at(16.0)
     assert 0.5 < bold < 0.7
@@ -152,7 +152,7 @@ def assert_alike(one: Path, other: Path) -> None:
         assert first[1] == second[1], name
 
 
-@pytest.mark.usefixtures("quick_reading")
+@pytest.mark.usefixtures("quick_distillation")
 @pytest.mark.parametrize("stopped_after", [0, 2, 3])
 def test_a_run_begun_from_a_checkpoint_goes_on_with_its_configuration_and_classes(
     tmp_path: Path, data: str, stopped_after: int
@@ -186,6 +186,7 @@ def test_the_classes_of_a_run_are_not_counted_again(tmp_path: Path, data: str) -
     saved = read_state(tmp_path / "run" / "state.safetensors")
     resumed = build_trainer(recipe, options, photographs(3), Workers(), here, saved)
     anew = build_trainer(recipe, options, photographs(3), Workers(), here)
+    begun, resumed, anew = begun.adapter, resumed.adapter, anew.adapter
     assert begun.bins is not None and resumed.bins is not None and anew.bins is not None
     assert torch.equal(begun.bins.centers, load_file(init)["bin_centers"].float())
     assert torch.equal(begun.bins.centers, resumed.bins.centers)
@@ -240,7 +241,7 @@ def test_a_run_stops_where_another_of_its_processes_is_asked_to(
     monkeypatch.setattr(Workers, "average", average)
     events = list(train_run([data], str(tmp_path / "run"), upscaling))
     assert events[-1] == TrainFinished(tmp_path / "run", 4, events[-1].seconds, stopped=True)
-    assert read_state(tmp_path / "run" / "state.safetensors").standing.step == 4
+    assert read_state(tmp_path / "run" / "state.safetensors").state.step == 4
     assert (tmp_path / "run" / "last.safetensors").exists()
 
 
@@ -289,7 +290,7 @@ def test_a_finished_run_says_so_and_how_it_can_go_on(
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.usefixtures("quick_reading")
+@pytest.mark.usefixtures("quick_distillation")
 def test_a_run_that_lost_its_state_begins_again_as_it_did_first(tmp_path: Path, data: str) -> None:
     init = write_small_model(tmp_path / "small.safetensors")
     options = replace(settings(data, init, 2), size=32)
@@ -314,7 +315,7 @@ def test_a_teacher_that_is_gone_is_missed(tmp_path: Path, data: str) -> None:
         list(resume_run(str(tmp_path / "run")))
 
 
-@pytest.mark.usefixtures("quick_reading")
+@pytest.mark.usefixtures("quick_distillation")
 def test_a_run_that_was_broken_off_saves_the_same(tmp_path: Path, data: str) -> None:
     init = write_bold_model(tmp_path / "bold.safetensors")
     list(train_run([data], str(tmp_path / "whole"), settings(data, init, 3)))

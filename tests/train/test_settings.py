@@ -42,6 +42,10 @@ def test_options_survive() -> None:
         ({"phases": []}, "every phase needs a name"),
         ({"phases": [{"name": "a", "losses": {"adversarial": 1}}]}, "without an adversary"),
         ({"phases": [{"name": "a", "losses": {"classes": 1}}]}, "no heads for classes"),
+        (
+            {"phases": [{"name": "a", "losses": {"l1": "much"}}]},
+            r"r.phases\[0\].losses.l1: must be a number, not 'much'",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named(change: dict[str, object], message: str) -> None:

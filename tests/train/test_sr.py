@@ -17,13 +17,15 @@ from filmcolor.evaluate.enlarging import evaluate_enlarging
 from filmcolor.events import Evaluated, StepReport, TrainStarted
 from filmcolor.models.checkpoint import load_upscaler
 from filmcolor.models.resampling import enlarge, reduce
+from filmcolor.models.subpixel import SubpixelConfig, SubpixelNet
+from filmcolor.models.subpixel.train import SubpixelAdapter
+from filmcolor.models.subpixel.vgg import VggFeatures
 from filmcolor.options import TrainOptions
 from filmcolor.train.build import build_trainer
 from filmcolor.train.crops import CropSettings, CropSource, plan_crops
 from filmcolor.train.degrade import NO_DEGRADATION, SMALL_FILM, degrade_small, worn_half
-from filmcolor.train.features import VggFeatures, feature_loss, load_features
 from filmcolor.train.loop import train
-from filmcolor.train.recipes import RECIPES, SR, Losses
+from filmcolor.train.recipes import RECIPES, SR
 from filmcolor.train.run import train_run
 from filmcolor.train.schedule import Schedule
 from filmcolor.train.workers import Workers
@@ -97,8 +99,8 @@ def test_native_crops_are_the_photos_own_pixels() -> None:
 
 def test_a_recipe_that_asks_an_upscaler_for_colours() -> None:
     for phase in (
-        replace(SR.phases[0], losses=Losses(l1=1.0, stability=1.0)),
-        replace(SR.phases[0], losses=Losses(classes=1.0)),
+        replace(SR.phases[0], losses={"l1": 1.0, "stability": 1.0}),
+        replace(SR.phases[0], losses={"classes": 1.0}),
     ):
         with pytest.raises(OptionError, match="l1 or l2"):
             replace(SR, phases=(phase,))
@@ -172,20 +174,27 @@ def test_pictures_smaller_than_the_crops_are_left_out_and_named(tmp_path: Path) 
 
 def test_features_tell_texture_from_its_average(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    path = tmp_path / "vgg.safetensors"
-    save_file(VggFeatures().state_dict(), path)
-    features = load_features(path)
+    adapter = SubpixelAdapter(SubpixelNet(SubpixelConfig(width=4, layers=2)))
+    adapter.load_teacher(VggFeatures().state_dict())
+    adapter.to(torch.device("cpu"))
     truth = pictures(2, 32)[:, :1]
-    assert features(truth).shape == (2, 256, 8, 8)
-    assert float(feature_loss(features, truth, truth)) == 0.0
+    assert adapter.teacher is not None and adapter.teacher(truth).shape == (2, 256, 8, 8)
+
+    def distance(luma: torch.Tensor) -> torch.Tensor:
+        return adapter.distance_to_teacher({"luma": luma}, truth, truth)
+
+    assert float(distance(truth)) == 0.0
     near, far = truth + 0.01 * torch.rand_like(truth), truth.mean().expand_as(truth)
     near.requires_grad_(True)
-    loss = feature_loss(features, near, truth)
-    assert 0 < float(loss.detach()) < float(feature_loss(features, far, truth))
+    loss = distance(near)
+    assert 0 < float(loss.detach()) < float(distance(far))
     loss.backward()
     assert near.grad is not None and near.grad.abs().max() > 0
-    with pytest.raises(CheckpointError, match="no VGG-19 up to conv3_1"):
-        load_features(write_upscaler(tmp_path / "mine.safetensors"))
+    options = TrainOptions(device="cpu", teacher=write_upscaler(tmp_path / "mine.safetensors"))
+    with pytest.raises(CheckpointError, match=r"--teacher .*: no VGG-19 up to conv3_1"):
+        build_trainer(
+            SR.only("adversarial"), options, photographs(4), Workers(), torch.device("cpu")
+        )
 
 
 def test_the_adversarial_phase_plays_on_luma(tmp_path: Path) -> None:

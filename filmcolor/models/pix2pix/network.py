@@ -1,4 +1,4 @@
-"""The generator of `pix2pix`: a U-Net from 256 px down to 1x1 that paints ab.
+"""The generator of `pix2pix`: a U-Net from 256 px down to 1x1 that makes ab.
 
 Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial Networks". Dropout in
 the inner decoder is the noise z; it is on in training only, so that a film gets the same colours
@@ -7,7 +7,6 @@ every time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -15,27 +14,19 @@ from torch import Tensor
 
 from filmcolor.models.base import Generator, Hint
 from filmcolor.models.card import Descriptor
-from filmcolor.models.config import number_config
+from filmcolor.models.config import NetworkConfig, ranged
 from filmcolor.models.strided import StridedUNet, init_normal
 
 _AB_SCALE = 110.0
 
 
 @dataclass(frozen=True, slots=True)
-class Pix2PixConfig:
+class Pix2PixConfig(NetworkConfig):
     """Shape of the network."""
 
-    width: int = 64  # channels of the first convolution; doubled three times
-    depth: int = 8  # halvings: 8 bring 256 px down to 1x1
-    dropout: float = 0.5  # in the three innermost steps up
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, object]) -> Pix2PixConfig:
-        """From a checkpoint's header; raises `ValueError` on what does not fit."""
-        config = number_config(cls(), values)
-        if not (1 <= config.width <= 256 and 5 <= config.depth <= 10 and 0 <= config.dropout < 1):
-            raise ValueError(f"out of range: {config}")
-        return config
+    width: int = ranged(64, 1, 256)  # channels of the first convolution; doubled three times
+    depth: int = ranged(8, 5, 10)  # halvings: 8 bring 256 px down to 1x1
+    dropout: float = ranged(0.5, 0, 1)  # in the three innermost steps up
 
 
 class Pix2PixUNet(Generator):

@@ -11,7 +11,6 @@ gives exactly what the whole picture gives.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -20,30 +19,17 @@ from torch import Tensor, nn
 
 from filmcolor.models.base import Upscaler
 from filmcolor.models.card import Descriptor
-from filmcolor.models.config import number_config
+from filmcolor.models.config import NetworkConfig, ranged
 
 
 @dataclass(frozen=True, slots=True)
-class SubpixelConfig:
+class SubpixelConfig(NetworkConfig):
     """Shape of the network."""
 
-    scale: int = 2  # times as many rows and columns
-    width: int = 16  # channels
-    layers: int = 16  # 3x3 convolutions between the first and the last
-    blocks: int = 0  # residual blocks of two more each
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, object]) -> SubpixelConfig:
-        """From a checkpoint's header; raises `ValueError` on what does not fit."""
-        config = number_config(cls(), values)
-        if not (
-            2 <= config.scale <= 4
-            and 1 <= config.width <= 256
-            and 0 <= config.layers <= 32
-            and 0 <= config.blocks <= 64
-        ):
-            raise ValueError(f"out of range: {config}")
-        return config
+    scale: int = ranged(2, 2, 4)  # times as many rows and columns
+    width: int = ranged(16, 1, 256)  # channels
+    layers: int = ranged(16, 0, 32)  # 3x3 convolutions between the first and the last
+    blocks: int = ranged(0, 0, 64)  # residual blocks of two more each
 
 
 _SLOPE = 0.2

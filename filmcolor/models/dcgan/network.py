@@ -1,4 +1,4 @@
-"""The generator of `dcgan`: a strided U-Net at 64 px that paints all three channels of Lab.
+"""The generator of `dcgan`: a strided U-Net at 64 px that makes all three channels of Lab.
 
 After Radford et al. 2016, "Unsupervised Representation Learning with Deep Convolutional Generative
 Adversarial Networks": no pooling, no dense layers, batch norm everywhere but at the two ends.
@@ -6,7 +6,6 @@ Adversarial Networks": no pooling, no dense layers, batch norm everywhere but at
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -15,26 +14,18 @@ from torch import Tensor, nn
 
 from filmcolor.models.base import Generator, Hint
 from filmcolor.models.card import Descriptor
-from filmcolor.models.config import number_config
+from filmcolor.models.config import NetworkConfig, ranged
 from filmcolor.models.strided import StridedUNet, init_normal
 
 _AB_SCALE = 110.0
 
 
 @dataclass(frozen=True, slots=True)
-class DcganConfig:
+class DcganConfig(NetworkConfig):
     """Shape of the network."""
 
-    width: int = 64  # channels of the first convolution; doubled three times
-    depth: int = 5  # halvings: 5 bring 64 px down to 2x2
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, object]) -> DcganConfig:
-        """From a checkpoint's header; raises `ValueError` on what does not fit."""
-        config = number_config(cls(), values)
-        if not (1 <= config.width <= 256 and 2 <= config.depth <= 8):
-            raise ValueError(f"out of range: {config}")
-        return config
+    width: int = ranged(64, 1, 256)  # channels of the first convolution; doubled three times
+    depth: int = ranged(5, 2, 8)  # halvings: 5 bring 64 px down to 2x2
 
 
 class DcganUNet(Generator):
@@ -56,7 +47,7 @@ class DcganUNet(Generator):
         return Descriptor(native_size=max(32, 2 * side), multiple=side, returns="lab")
 
     def lab(self, lightness: Tensor) -> Tensor:
-        """Lightness (N, 1, H, W), L* 0..100, to the Lab it paints, (N, 3, H, W)."""
+        """Lightness (N, 1, H, W), L* 0..100, to Lab, (N, 3, H, W)."""
         painted = torch.tanh(self.paint(F.relu(self.unet(lightness / 50.0 - 1.0))))
         return torch.cat([(painted[:, :1] + 1) * 50.0, painted[:, 1:] * _AB_SCALE], dim=1)
 

@@ -1,4 +1,4 @@
-"""The generator of `rgb-gan`: an encoder and decoder without downsampling that paints RGB.
+"""The generator of `rgb-gan`: an encoder and decoder without downsampling that makes RGB.
 
 Three stages of unpadded 5x5, 3x3 and 3x3 convolutions (16 to 128 channels), a tanh bottleneck, and
 transposed convolutions back to the same size, each stage beside the features of its equal.
@@ -6,7 +6,6 @@ transposed convolutions back to the same size, each stage beside the features of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from filmcolor.color import rgb_to_lab
 from filmcolor.models.base import Generator, Hint
 from filmcolor.models.card import Descriptor
-from filmcolor.models.config import number_config
+from filmcolor.models.config import NetworkConfig, ranged
 
 _KERNELS = (5, 3, 3)
 _DOWN = ((1, 2, 2), (2, 4, 4), (4, 8, 8))
@@ -26,19 +25,11 @@ _LEAK = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class RgbGanConfig:
+class RgbGanConfig(NetworkConfig):
     """Shape of the network."""
 
-    width: int = 16  # channels of the first convolution; the deepest have eight times as many
-    dilation: int = 1  # of the 3x3 convolutions
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, object]) -> RgbGanConfig:
-        """From a checkpoint's header; raises `ValueError` on what does not fit."""
-        config = number_config(cls(), values)
-        if not (1 <= config.width <= 64 and 1 <= config.dilation <= 4):
-            raise ValueError(f"out of range: {config}")
-        return config
+    width: int = ranged(16, 1, 64)  # channels of the first convolution; the deepest: times eight
+    dilation: int = ranged(1, 1, 4)  # of the 3x3 convolutions
 
 
 class RgbGanNet(Generator):
@@ -78,7 +69,7 @@ class RgbGanNet(Generator):
         return Descriptor(native_size=120, multiple=4, returns="rgb")
 
     def rgb(self, lightness: Tensor) -> Tensor:
-        """Lightness (N, 1, H, W), L* 0..100, to the R'G'B' it paints, (N, 3, H, W), 0..1."""
+        """Lightness (N, 1, H, W), L* 0..100, to R'G'B', (N, 3, H, W), 0..1."""
         features, kept = lightness / 50.0 - 1.0, []
         for index, convolution in enumerate(self.down):
             features = F.leaky_relu(convolution(features), _LEAK)

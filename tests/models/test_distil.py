@@ -1,4 +1,4 @@
-"""What a run reads of the classes, fitted to what they say."""
+"""The student head, fitted to the classes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import torch
 
 from filmcolor.errors import OptionError
 from filmcolor.models.mobilenet_unet import MobileNetUNet, MobileNetUNetConfig
+from filmcolor.models.mobilenet_unet.distil import distil
 from filmcolor.options import TrainOptions
 from filmcolor.train.crops import CropSource
-from filmcolor.train.reading import fit_reading, shown_pictures
 from filmcolor.train.recipes import FILM
+from filmcolor.train.shown import shown_pictures
 from tests.helpers.scenes import photographs
 
 
@@ -31,37 +32,35 @@ def pictures(count: int = 4) -> list[torch.Tensor]:
 
 
 def distances(network: MobileNetUNet, shown: torch.Tensor) -> tuple[float, float, float]:
-    """How far what is read is from what the classes say: ab, beside how far that spreads, and
-    sureness.
-    """
+    """How far the student head is from the classes: ab, beside the spread of theirs; confidence."""
     network.eval()
     decoded = network.decoded(network.encode(shown))
-    said, sure = network.judge(network.heads(decoded)[0])
-    read, read_sure = network.read(decoded)
-    spread = (said - said.mean(dim=(0, 2, 3), keepdim=True)).norm(dim=1).mean()
-    off = (read - said).norm(dim=1).mean()
-    return float(off), float(spread), float((read_sure - sure).abs().mean())
+    ab, confidence = network.decode_classes(network.heads(decoded)[0])
+    distilled, distilled_confidence = network.distilled(decoded)
+    spread = (ab - ab.mean(dim=(0, 2, 3), keepdim=True)).norm(dim=1).mean()
+    off = (distilled - ab).norm(dim=1).mean()
+    return float(off), float(spread), float((distilled_confidence - confidence).abs().mean())
 
 
 @pytest.mark.train
-def test_a_run_reads_what_the_classes_say_on_pictures_the_fit_never_saw() -> None:
+def test_the_student_head_agrees_with_the_classes_on_pictures_the_fit_never_saw() -> None:
     network, (*shown, other) = painter(), pictures(5)
     before, spread, _ = distances(network, other)
-    stated = fit_reading(network, shown)
-    after, _, sure = distances(network, other)
+    stated = distil(network, shown)
+    after, _, confidence = distances(network, other)
     assert after < 0.15 * spread < 0.15 * before
-    assert sure < 0.03
+    assert confidence < 0.03
     assert abs(stated - after) < 0.05 * spread
 
 
 @pytest.mark.train
-def test_only_the_reading_changes_and_always_to_the_same() -> None:
+def test_only_the_student_head_changes_and_always_to_the_same() -> None:
     one, other = painter(), painter()
     untouched = {k: v.clone() for k, v in one.state_dict().items()}
-    torch.nn.init.normal_(other.reading[0].weight)  # type: ignore[arg-type]
+    torch.nn.init.normal_(other.get_parameter("reading.0.weight"))
     torch.rand(3)
     for network in (one, other):
-        fit_reading(network, pictures())
+        distil(network, pictures())
     assert not any(weight.requires_grad for weight in one.parameters())
     assert one.training and other.training
     for name, value in one.state_dict().items():

@@ -3,17 +3,16 @@ stage.
 
 Encoder: Sandler et al. 2018, "MobileNetV2: Inverted Residuals and Linear Bottlenecks", width 1.0,
 batch norm folded into the convolutions. Two heads after Zhang et al. 2016, "Colorful Image
-Colorization": a distribution over bins of ab, read out by the annealed mean, and a plain
-regression; the two are mixed. What a distribution says in the end, its mean and how sure it is, is
-distilled into three channels (Hinton et al. 2015, "Distilling the Knowledge in a Neural Network"),
-so that the distribution itself is only made in training.
+Colorization": a distribution over bins of ab, decoded by the annealed mean, and a regression; the
+two are mixed. The mean of a distribution and its confidence are distilled into three channels
+(Hinton et al. 2015, "Distilling the Knowledge in a Neural Network"), so that the distribution
+itself is only made in training.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from math import isfinite
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 
 from filmcolor.models.base import Generator, Hint
 from filmcolor.models.card import Descriptor
+from filmcolor.models.config import NetworkConfig, ranged
 
 _STAGES = (  # expansion, channels, blocks, stride (table 2 of the paper)
     (1, 16, 1, 1),
@@ -34,50 +34,29 @@ _STAGES = (  # expansion, channels, blocks, stride (table 2 of the paper)
 _TAPS = {2: 24, 5: 32, 12: 96}
 """Channels by the block whose output is the last at stride 4, 8 and 16."""
 _STEM, _DEEPEST, _HEAD = 32, 320, 1280
-_READING = 64
-"""Channels between the decoder and what is read of the classes without making them."""
-_HALF_SURE = 10.0
-"""Lab units: standard deviation of a distribution that is half as sure as one without any."""
+_STUDENT = 64
+"""Channels between the decoder and the result of the student head."""
+_HALF_CONFIDENCE = 10.0
+"""Lab units: standard deviation of a distribution whose confidence is 0.5."""
 _AB_SCALE = 110.0
 _NO_CHROMA = 1e-4
 """Squared Lab units: keeps the slope of the root finite where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
-class MobileNetUNetConfig:
-    """Shape of the network and how its two heads are read out."""
+class MobileNetUNetConfig(NetworkConfig):
+    """Shape of the network, and how its two heads are mixed."""
 
-    widths: tuple[int, int, int] = (192, 128, 96)  # decoder channels at stride 16, 8, 4
-    bins: int = 236  # ab bins of the class head
+    widths: tuple[int, int, int] = ranged((192, 128, 96), 8, 2048)
+    """Decoder channels at stride 16, 8, 4."""
+    bins: int = ranged(236, 1, 4096)  # ab bins of the class head
     bin_step: float = 10.0  # distance of neighbouring bins, Lab units
     temperature: float = 0.38  # of the annealed mean (Zhang 2016, equation 5)
     class_share: float = 0.5  # share of the class head in the result; the rest is regression
     chroma_gain: float = 1.0  # of the mixture: regression and means come out paler than the truth
-    chroma_knee: float = 0.0  # Lab chroma that gets half of that gain; paler ones get still less
-    dropout: float = 0.3  # in training, of the context; half and a third of it at stride 32 and 16
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, object]) -> MobileNetUNetConfig:
-        """From a checkpoint's header; raises `TypeError` or `ValueError` on what does not fit."""
-        wanted = asdict(cls()) | dict(values)
-        unknown = wanted.keys() - asdict(cls()).keys()
-        if unknown:
-            raise ValueError(f"unknown entries {', '.join(sorted(unknown))}")
-        widths = wanted.pop("widths")
-        if not isinstance(widths, (list, tuple)) or len(widths) != 3:
-            raise ValueError(f"widths must be three numbers, got {widths!r}")
-        for key, value in wanted.items():
-            if not isinstance(value, (int, float)) or not isfinite(value):
-                raise ValueError(f"{key} must be a number, got {value!r}")
-        wanted["bins"] = int(wanted["bins"])
-        config = cls(widths=(int(widths[0]), int(widths[1]), int(widths[2])), **wanted)
-        if not all(8 <= w <= 2048 for w in config.widths) or not 1 <= config.bins <= 4096:
-            raise ValueError(f"sizes out of range in {config}")
-        if config.chroma_knee < 0:
-            raise ValueError(f"chroma_knee must not be negative, got {config.chroma_knee}")
-        if not 0 <= config.dropout < 1:
-            raise ValueError(f"dropout must be in 0..1, got {config.dropout}")
-        return config
+    chroma_knee: float = ranged(0.0, 0)  # Lab chroma that gets half of that gain; paler: less
+    dropout: float = ranged(0.3, 0, 1)
+    """In training, of the context; half and a third of it at stride 32 and 16."""
 
 
 class _SameConv(nn.Conv2d):
@@ -228,9 +207,8 @@ class MobileNetUNet(Generator):
         self.up8 = _UpBlock(wide, _TAPS[5], middle)
         self.up4 = _UpBlock(middle, _TAPS[2], narrow)
         self.classes = nn.Conv2d(narrow, self.config.bins, 1)
-        self.reading = nn.Sequential(
-            nn.Conv2d(narrow, _READING, 1), nn.ReLU(inplace=True), nn.Conv2d(_READING, 3, 1)
-        )
+        student = nn.Conv2d(narrow, _STUDENT, 1), nn.ReLU(inplace=True), nn.Conv2d(_STUDENT, 3, 1)
+        self.add_module("reading", nn.Sequential(*student))  # its name in checkpoints
         self.regression = nn.Conv2d(narrow, 2, 1)
         nn.init.zeros_(self.regression.weight)
         nn.init.zeros_(_bias(self.regression))
@@ -263,7 +241,7 @@ class MobileNetUNet(Generator):
         return self.encode(lightness)[1:]
 
     def decoded(self, features: list[Tensor]) -> Tensor:
-        """Encoder features to what all heads read (N, C, h, w), at stride 4."""
+        """Encoder features to the input of all heads (N, C, h, w), at stride 4."""
         at4, at8, at16, at32 = features
         summary = self.encoder.summary(at32)
         if self.training and self.config.dropout:
@@ -278,33 +256,41 @@ class MobileNetUNet(Generator):
         """Class logits (N, bins, h, w) and regressed ab (N, 2, h, w)."""
         return self.classes(decoded), self.regression(decoded) * _AB_SCALE
 
-    def read(self, decoded: Tensor) -> tuple[Tensor, Tensor]:
-        """What `judge` says of the classes, without making them: ab (N, 2, h, w) and how sure they
-        are (N, 1, h, w), 0..1.
-        """
-        read = self.reading(decoded).float()
-        return read[:, :2] * _AB_SCALE, torch.sigmoid(read[:, 2:])
+    @property
+    def student_head(self) -> nn.Module:
+        """What is trained by distillation alone, to replace the class head outside training."""
+        return self.get_submodule("reading")
 
-    def judge(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """The annealed mean of the classes (N, 2, h, w), and how sure they are (N, 1, h, w), 0..1:
-        less, the further colours lie apart that are thought possible. In float32; only the mean
-        has slopes.
+    def distilled(self, decoded: Tensor) -> tuple[Tensor, Tensor]:
+        """What `decode_classes` would give, by the student head: ab (N, 2, h, w) and confidence
+        (N, 1, h, w), 0..1.
         """
+        values = self.student_head(decoded).float()
+        return values[:, :2] * _AB_SCALE, torch.sigmoid(values[:, 2:])
+
+    def annealed_mean(self, logits: Tensor) -> Tensor:
+        """The colour that logits (N, bins, h, w) mean, ab (N, 2, h, w), in float32."""
         # Bins last, as channels-last tensors lie in memory: nothing is moved for the softmax.
         by_place = logits.permute(0, 2, 3, 1).float()
         mean = torch.softmax(by_place / self.config.temperature, dim=-1) @ self.bin_centers
-        with torch.no_grad():
-            chance = torch.softmax(by_place, dim=-1)
-            squares = chance @ self.bin_centers.square().sum(dim=1, keepdim=True)
-            spread = squares - (chance @ self.bin_centers).square().sum(dim=-1, keepdim=True)
-            sure = _HALF_SURE**2 / (_HALF_SURE**2 + spread.clamp(min=0))
-        return mean.permute(0, 3, 1, 2), sure.permute(0, 3, 1, 2)
+        return mean.permute(0, 3, 1, 2)
+
+    @torch.no_grad()
+    def decode_classes(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """The annealed mean of the classes (N, 2, h, w), and its confidence (N, 1, h, w), 0..1:
+        less, the further the colours of the distribution lie apart.
+        """
+        chance = torch.softmax(logits.permute(0, 2, 3, 1).float(), dim=-1)
+        squares = chance @ self.bin_centers.square().sum(dim=1, keepdim=True)
+        spread = squares - (chance @ self.bin_centers).square().sum(dim=-1, keepdim=True)
+        confidence = _HALF_CONFIDENCE**2 / (_HALF_CONFIDENCE**2 + spread.clamp(min=0))
+        return self.annealed_mean(logits), confidence.permute(0, 3, 1, 2)
 
     def mix(self, mean: Tensor, regression: Tensor) -> Tensor:
         """Mix the annealed mean of the classes with the regression, in float32, at their gain.
 
-        With a knee the gain grows with chroma, so that what is thought to be nearly grey, as walls
-        and streets are, is not made colourful together with what is certain to have colour.
+        With a knee the gain grows with chroma: nearly grey places, such as walls and streets, stay
+        nearly grey where strong colours are raised.
         """
         share = self.config.class_share
         mixed = share * mean.float() + (1 - share) * regression.float()
@@ -320,5 +306,5 @@ class MobileNetUNet(Generator):
         self, lightness: Tensor, hint: Hint | None = None
     ) -> tuple[Tensor, Tensor | None]:
         decoded = self.decoded(self.encode(lightness, hint))
-        mean, sure = self.read(decoded)
-        return self.mix(mean, self.regression(decoded) * _AB_SCALE), sure
+        mean, confidence = self.distilled(decoded)
+        return self.mix(mean, self.regression(decoded) * _AB_SCALE), confidence
