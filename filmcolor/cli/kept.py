@@ -14,6 +14,7 @@ class Kept:
 
     def __init__(self) -> None:
         self._work, self._kind = "", "film"
+        self._works: set[str] = set()
         self._is_at_work = False
         self._films = self._pictures = 0
 
@@ -22,6 +23,7 @@ class Kept:
         match event:
             case Started():
                 self._work, self._is_at_work = event.work, False
+                self._works.add(event.work)
                 self._kind = "film" if event.unit == "frames" else "picture"
             case Analyzing() | Progress():
                 self._is_at_work = True
@@ -30,9 +32,13 @@ class Kept:
             case FilmDone(status="done"):
                 self._films += 1
 
+    def note_work(self, folder: Path) -> None:
+        """A folder in which a film is worked on, where no event names it."""
+        self._works.add(str(folder))
+
     def after_a_stop(self) -> str:
         """For people, after Ctrl-C."""
-        if self._films or self._has_parts():
+        if self._films or any(map(_has_parts, self._works)):
             return f"what is done is kept; {_AGAIN}."
         if self._pictures:
             return f"the pictures that were done are kept; {_AGAIN}."
@@ -40,14 +46,15 @@ class Kept:
 
     def after_an_error(self) -> str:
         """That a run that failed need not begin anew; empty if it has to."""
-        if self._is_at_work and self._has_parts():
+        if self._is_at_work and _has_parts(self._work):
             return f"what is done is kept in {self._work}: {_AGAIN}"
         return ""
 
-    def _has_parts(self) -> bool:
-        """Whether the work folder of the last film has something of it."""
-        if not self._work:
-            return False
-        from filmcolor.segments.unfinished import look_into
 
-        return look_into(Path(self._work)) is not None
+def _has_parts(work: str) -> bool:
+    """Whether a work folder has something of its film."""
+    if not work:
+        return False
+    from filmcolor.segments.unfinished import look_into
+
+    return look_into(Path(work)) is not None

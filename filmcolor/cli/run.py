@@ -25,7 +25,7 @@ from filmcolor.cli.arguments import (
 from filmcolor.cli.display import open_display
 from filmcolor.cli.display.base import Display
 from filmcolor.cli.film_list import list_films, table_lines
-from filmcolor.cli.run_command import running, show_all
+from filmcolor.cli.run_command import running, show_all, stopped
 from filmcolor.cli.run_options import FILM_ONLY, chosen_run, run_options
 from filmcolor.cli.verify import EXIT_FAULTS, open_verify_display, show_verification
 from filmcolor.errors import FilmcolorError, OptionError
@@ -187,8 +187,12 @@ def _run_all(
     if ray is None:
         job = color_batch(items, options)
     else:
+        from filmcolor.jobs.film import work_folder
         from filmcolor.jobs.ray_batch import color_batch_on_ray
 
+        for item in items:
+            if item.kind == "film":
+                kept.note_work(work_folder(item.target, replace(options, work=item.work)))
         job = color_batch_on_ray(items, options, ray)
     with closing(job) as events:
         for event in events:
@@ -252,7 +256,7 @@ def _verify(
 ) -> bool:
     """Compare the film that was written with its source; whether all holds."""
     display = open_verify_display(quiet=quiet, as_json=as_json)
-    with running(display, lambda: "the film is written, but not verified."):
+    with display, stopped(lambda: "the film is written, but not verified."):
         return show_verification(display, source, target, strictness)
 
 

@@ -39,16 +39,24 @@ def running(
     """
     with signals or caught(_stop, "SIGTERM", "SIGHUP"), display:
         try:
-            yield
-        except KeyboardInterrupt as stop:
-            number = stop.signal_number if isinstance(stop, Interrupted) else signal.SIGINT
-            raise Interrupted(str(stop) or left(), signal_number=number) from None
+            with stopped(left):
+                yield
         except Exception as error:
             if code := exit_code(error):
                 from filmcolor.events import Failed
 
                 display.show(Failed(str(error), code))
             raise
+
+
+@contextmanager
+def stopped(left: Callable[[], str]) -> Generator[None, None, None]:
+    """Let a stop of what is done inside say what is `left`."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        number = stop.signal_number if isinstance(stop, Interrupted) else signal.SIGINT
+        raise Interrupted(str(stop) or left(), signal_number=number) from None
 
 
 def show_all(

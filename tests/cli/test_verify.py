@@ -157,6 +157,16 @@ def test_a_film_that_fails_its_verification_is_kept(
     assert len(decode_film(target)[1]) == 24
 
 
+def test_what_ends_a_verification_is_one_event_of_the_run(
+    clip: Path, job: Job, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "bad.mkv"
+    target.write_text("not a film")
+    assert main(["run", str(clip), "-o", str(target), "--verify", "--json"]) == 3
+    events = [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()]
+    assert events.count("error") == 1
+
+
 def test_what_a_run_cannot_verify(
     job: Job, film: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
