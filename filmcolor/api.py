@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
+from itertools import chain
 from os import PathLike
 from typing import TypeVar
 
@@ -95,7 +96,7 @@ def color_frames(
         return
     height, width = first.luma.shape
     size = model.card.descriptor.model_size(height, width, chosen.size)
-    marked = assign_shots(_rejoined(first, lumas), _LAYOUT)
+    marked = assign_shots(chain([first], lumas), _LAYOUT)
     fields = infer_sparsely(marked, model, View(8, True, *size), chosen.batch_size, chosen.stride)
     composed = compose(
         smooth(fields, chosen.smooth, stability=chosen.stability, stride=chosen.stride),
@@ -170,8 +171,3 @@ def _lumas(frames: Iterable[Grey]) -> Iterator[Frame]:
         if codes.shape[:2] != shape:
             raise ValueError(f"frame {index}: is {codes.shape[:2]}, the first {shape}")
         yield Frame(index, index, luma_of(codes)[0] if is_rgb else np.ascontiguousarray(codes))
-
-
-def _rejoined(first: Frame, rest: Iterator[Frame]) -> Iterator[Frame]:
-    yield first
-    yield from rest

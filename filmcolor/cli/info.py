@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from filmcolor.cli.arguments import check_source, debug_option, default_target
+from filmcolor.cli.arguments import check_source, default_target
 from filmcolor.cli.display.terminal import write_json, write_lines
 from filmcolor.cli.models import card_fields, card_lines, fact_lines
 from filmcolor.errors import FilmcolorError
@@ -264,6 +264,3 @@ def _stream_text(stream: StreamInfo) -> str:
     kind = "cover picture" if stream.is_cover else stream.kind
     parts = [kind, stream.codec, stream.detail, stream.language, stream.title]
     return ", ".join(part for part in parts if part)
-
-
-debug_option(info_command)

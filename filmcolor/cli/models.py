@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from filmcolor.cli.arguments import debug_option
 from filmcolor.cli.display.terminal import printable, write_json, write_line, write_lines
 
 if TYPE_CHECKING:
@@ -99,6 +98,3 @@ def fact_lines(facts: Mapping[str, str], width: int = 96) -> list[str]:
             )
             lines += wrapped.splitlines()
     return lines
-
-
-debug_option(models_command)

@@ -21,9 +21,10 @@ from typing import Any
 from filmcolor.errors import FilmcolorError
 from filmcolor.events import Event, FilmDone, Finished, Progress, Started
 from filmcolor.film.plan import Segment
-from filmcolor.jobs.batch import BatchItem, check_items, check_work, color_item, make_folder
+from filmcolor.jobs.batch import BatchItem, all_finished, check_items, check_work, color_item
 from filmcolor.jobs.film import work_folder
 from filmcolor.jobs.ray_actors import ActorPool
+from filmcolor.media.partfile import make_folder
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
 from filmcolor.segments.run import make_all
@@ -99,16 +100,7 @@ def color_batch_on_ray(
                 if isinstance(event, FilmDone):
                     counts[event.status] += 1
                 yield event
-    seconds = time.monotonic() - started
-    yield Finished(
-        "",
-        counts["done"],
-        seconds,
-        {},
-        skipped=counts["skipped"],
-        failed=counts["failed"],
-        unit="films",
-    )
+    yield all_finished(counts, time.monotonic() - started)
 
 
 class _Progress:

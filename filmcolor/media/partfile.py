@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filmcolor.errors import MediaError, NameTakenError, OptionError
+from filmcolor.errors import JobError, MediaError, NameTakenError, OptionError
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +157,14 @@ def refuse_taken(
             )
     if os.path.exists(target) and not overwrite:
         raise OptionError(f"{target}: is there already; choose another name or give --overwrite")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for results, and those above it; raises `JobError` if that is refused."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise JobError(f"{folder}: cannot make this folder ({error.strerror})") from error
 
 
 def sync_folder(folder: str | os.PathLike[str]) -> None:

@@ -31,6 +31,7 @@ FILMS_ONLY = "(films only)"
 class OptionFacts:
     """What is declared of one option."""
 
+    default: Any
     help: str
     section: str
     """Heading under which the help lists it."""
@@ -54,7 +55,7 @@ class OptionFacts:
     @property
     def is_path(self) -> bool:
         """Whether it names something on the disk, and nothing else."""
-        return self.metavar in ("FILE", "FOLDER", "PICTURE")
+        return self.metavar in ("DATA", "FILE", "FILM", "FOLDER", "PICTURE")
 
 
 def option(
@@ -78,6 +79,7 @@ def option(
     where something else stands for it there, such as the content of a file.
     """
     facts = OptionFacts(
+        default,
         help,
         section,
         metavar,

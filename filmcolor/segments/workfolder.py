@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from filmcolor.errors import JobError, MediaError
 from filmcolor.film.plan import FilmPlan, Segment
@@ -28,6 +29,8 @@ from filmcolor.segments.workplace import (
     enter_place,
     own_files,
 )
+
+T = TypeVar("T")
 
 _WAIT_SECONDS = 1.0
 _TRIES = 10
@@ -57,6 +60,13 @@ class Entry:
     """What its frames depend on beside what the whole film depends on; empty for nothing."""
     plan: str = ""
     """As `WorkFolder.way`; set when it is recorded."""
+
+
+def in_turn(items: Sequence[T], shard: tuple[int, int] | None) -> list[T]:
+    """All items, in order; of several shards, each begins at another."""
+    number, count = shard or (1, 1)
+    place = len(items) * (number - 1) // count
+    return [*items[place:], *items[:place]]
 
 
 class WorkFolder:

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from filmcolor.analysis.frame_signature import frame_distance, look_at, overlap_likeness
-from filmcolor.analysis.shots import ShotFinder, ShotSettings, assign_shots, find_shots
+from filmcolor.analysis.shots import ShotFinder, ShotSettings, assign_shots
 from filmcolor.types import Frame, PixelLayout, Shot
 from tests.helpers.camera import PHOTOS, SIZE, Picture, camera
+from tests.helpers.shots import find_shots
 
 GREY = PixelLayout(8, "400")
 SCRIPTS = Path(__file__).parents[2] / "scripts"
