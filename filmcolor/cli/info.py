@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
-from fractions import Fraction
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,7 +130,7 @@ def _film(source: str) -> tuple[dict[str, Any], list[str]]:
     verdict, notices = _verdict(info)
     values = {
         "kind": "film",
-        **plain_values(info),
+        **json.loads(json.dumps(asdict(info), default=str)),
         "has_color": state,
         "run": verdict,
         "run_notices": notices,
@@ -234,17 +234,6 @@ def tags_text(tags: ColorTags) -> str:
         f"matrix {word(tags.matrix, _MATRICES)}, primaries {word(tags.primaries, _PRIMARIES)}, "
         f"transfer {word(tags.transfer, _TRANSFERS)}, range {ranges[tags.full_range]}"
     )
-
-
-def plain_values(value: Any) -> Any:
-    """A dataclass as JSON takes it: fractions become text such as "30000/1001"."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain_values(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain_values(each) for key, each in value.items()}
-    if isinstance(value, tuple | list):
-        return [plain_values(each) for each in value]
-    return str(value) if isinstance(value, Fraction) else value
 
 
 def _rate_text(info: VideoInfo) -> str:

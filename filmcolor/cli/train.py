@@ -15,6 +15,7 @@ from filmcolor.cli.arguments import (
     SectionedCommand,
     field_options,
     given_parameters,
+    output_option,
     section_option,
     show_options,
 )
@@ -68,13 +69,11 @@ _LENGTHS = ("steps", "epochs", "minutes")
     options_metavar="-o FOLDER [OPTIONS]",
 )
 @click.argument("data", nargs=-1, type=click.Path())
-@section_option(
+@output_option(
     RUN_SECTION,
-    "-o",
-    "--output",
-    type=click.Path(),
-    metavar="FOLDER",
-    help="Folder for the run: checkpoints, metrics, curves and sheets of pictures.",
+    "FOLDER",
+    "Folder for the run: checkpoints, metrics, curves and sheets of pictures.",
+    "output",
 )
 @section_option(
     RUN_SECTION,

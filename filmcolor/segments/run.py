@@ -104,12 +104,12 @@ def _color_in_segments(
             return 0, False
     context, film, looked = yield from prepare_segments(context, folder, plan)
     if shard is not None:
-        folder.release_lock()
+        folder.lock.release()
     here = partial(_make_here, context, folder, film)
     made, whole = yield from make_all(folder, film, here, is_shard=shard is not None)
     if shard is not None:
         with suppress(FileNotFoundError):
-            whole = whole and folder.take_lock() and not target.exists()
+            whole = whole and folder.lock.take() and not target.exists()
         if not (whole and folder.is_alone()):
             return made, False
     yield Progress(film.frames, film.frames, context.timer.seconds())
@@ -121,10 +121,10 @@ def _wait_for_lock(folder: WorkFolder) -> Generator[Notice, None, None]:
     """Until it is this shard's turn to see to the plan, or the film is whole, its folder gone."""
     told = False
     with suppress(FileNotFoundError):
-        while not folder.take_lock():
+        while not folder.lock.take():
             if not told:
                 told = True
-                yield Notice(f"waiting for {folder.holder()}, which looks through this film")
+                yield Notice(f"waiting for {folder.lock.holder()}, which looks through this film")
             time.sleep(_WAIT_SECONDS)
 
 

@@ -96,13 +96,16 @@ class WorkFolder:
         """Whether the plan is worth keeping by itself, having taken long."""
         self._shard = shard
         self._ledger = Ledger(path / LEDGER, Entry)
-        self._lock = Lease(path / LOCK)
-        self._presence = self._lock
+        self.lock = Lease(path / LOCK)
+        """Of the run, or for a shard of whichever plans or joins; `take` raises `FileNotFoundError`
+        where the folder is gone, since the film is whole.
+        """
+        self._presence = self.lock
         if shard is not None:
             self._presence = Lease(path / f"shard-{shard:05}.lease", self.way)
         if claim is not None:
             self._presence = Lease(path / claim.name, key=claim.key)
-            self._lock = self._presence if claim.name == LOCK else self._lock
+            self.lock = self._presence if claim.name == LOCK else self.lock
         self._taken: list[Lease] = []
         self._stored = StoredPlan(path / PLAN)
 
@@ -158,17 +161,7 @@ class WorkFolder:
             self.remove()
         self._presence.release()
         if self._shard is not None:
-            self._lock.release()
-
-    def take_lock(self) -> bool:
-        """For a shard: whether it alone may plan now, or join. `FileNotFoundError` if the folder is
-        gone, since the film is whole.
-        """
-        return self._lock.take()
-
-    def release_lock(self) -> None:
-        """For a shard: let others plan or join."""
-        self._lock.release()
+            self.lock.release()
 
     def is_gone(self) -> bool:
         """Whether another has put the film together and removed the folder, or all of ours in it
@@ -178,7 +171,7 @@ class WorkFolder:
 
     def is_alone(self) -> bool:
         """Whether the lock is held still: one that seemed dead has lost it."""
-        return self._lock.is_mine()
+        return self.lock.is_mine()
 
     def is_held(self) -> bool:
         """Whether this run is inside still, and the plan its own: it may have seemed dead, and
@@ -199,13 +192,9 @@ class WorkFolder:
             raise self._lost()
 
     def _lost(self) -> JobError:
-        other = self.holder()
+        other = self.lock.holder()
         then = f"{other} is at work on it now; wait for it" if other else "run it again"
         return JobError(f"{self.path}: this run was silent for long and has lost the film: {then}")
-
-    def holder(self) -> str | None:
-        """Who plans or joins, or does everything, for people."""
-        return self._lock.holder()
 
     def others(self) -> list[Lease]:
         """Presence of the shards at work here, but for this one."""
