@@ -79,9 +79,7 @@ class ShotFinder:
             yield self._settle()
 
     def shots(self) -> list[Shot]:
-        """The shots so far, in frames counted from 0; the last reaches to the last frame that is
-        settled.
-        """
+        """The shots so far, in frames from 0; the last one ends with the last settled frame."""
         if not self._next:
             return []
         return [*self._shots, Shot(self._start, self._next, "end")]

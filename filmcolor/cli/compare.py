@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, get_args
+from typing import Any
 
 import click
 
-from filmcolor import options as words
 from filmcolor.cli.arguments import (
     SectionedCommand,
     check_two_films,
-    choices,
+    field_option,
     output_option,
     overwrite_option,
     parse_time,
@@ -65,15 +64,7 @@ filmcolor, 130 Ctrl-C.
     metavar="QUALITY",
     help="Quality of the film (x264): lower is better and larger.",
 )
-@section_option(
-    _HOW,
-    "--mode",
-    type=choices(get_args(words.CompareMode)),
-    default=_DEFAULTS.mode,
-    show_default=True,
-    help="split divides the picture in the middle; wipe moves the line over it and back, "
-    "beginning with the first film; side lays the whole pictures side by side.",
-)
+@field_option(CompareOptions, "mode")
 @section_option(
     _HOW,
     "--period",

@@ -58,6 +58,7 @@ def card_fields(path: Path, card: ModelCard) -> dict[str, Any]:
 def card_lines(path: Path, card: ModelCard, title: str) -> list[str]:
     """A model's card for people: its name, then one indented line a fact."""
     native, upscales = card.descriptor.native_size, card.descriptor.is_upscaler
+    figures = (f"{name.replace('_', ' ')} {value:g}" for name, value in card.metrics.items())
     facts = {
         "name": card.name,
         "what": card.description,
@@ -65,7 +66,7 @@ def card_lines(path: Path, card: ModelCard, title: str) -> list[str]:
         "looks at": "" if upscales else f"{native}x{native} pixels' worth of each frame",
         "makes": f"{card.descriptor.scale} times as many rows and columns" if upscales else "",
         "hints": "follows given colours" if card.descriptor.accepts_hints else "",
-        "figures": figures_text(card.metrics),
+        "figures": ", ".join(figures),
         "weak at": card.weaknesses,
         "licence": card.license,
         "trained on": card.training_data,
@@ -79,11 +80,6 @@ def parameters_text(count: int) -> str:
     """How many parameters a network has."""
     size = f"{count / 1e6:.1f} M" if count >= 50_000 else f"{count / 1e3:.0f} k"
     return f"{size} parameters"
-
-
-def figures_text(metrics: Mapping[str, float]) -> str:
-    """Measured figures in one line."""
-    return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in metrics.items())
 
 
 def fact_lines(facts: Mapping[str, str], width: int = 96) -> list[str]:

@@ -41,9 +41,7 @@ class PickedFrame:
     shot: int
     """Counted from 0 in the part of the film that was read."""
     index: int = 0
-    """Number of the frame in the film, from 0; where only a part of a film of varying rate is
-    read, an estimate.
-    """
+    """Number in the film, from 0; an estimate for a part of a film of varying rate."""
 
 
 def pick_frames(
@@ -68,9 +66,7 @@ def pick_frames(
 
 
 def film_reader() -> Callable[[Path], Iterator[PickedFrame]]:
-    """Reads the frames worth training on of one film after another, none like one of an earlier
-    film.
-    """
+    """Reads the frames worth training on of films in turn, none like one of an earlier film."""
     seen = Fingerprints()
 
     def read(path: Path) -> Iterator[PickedFrame]:

@@ -139,10 +139,8 @@ class _Target:
         """Write one frame, unless it is there."""
         path = self.folder / f"{self.stem}-{picked.index:06}.{self.format}"
         place = (source, str(path), picked.index, picked.seconds, picked.shot)
-        if not self.overwrite and os.path.lexists(path):
-            self.skipped += 1
-            return FrameWritten(*place, status="skipped")
-        if not write_frame(path, picked.rgb, self.format, overwrite=self.overwrite):
+        is_there = not self.overwrite and os.path.lexists(path)
+        if is_there or not write_frame(path, picked.rgb, self.format, overwrite=self.overwrite):
             self.skipped += 1
             return FrameWritten(*place, status="skipped")
         return FrameWritten(*place)

@@ -221,11 +221,9 @@ class PlannedFrames:
 
     def _frames(self, start: int, stop: int, next_start: int) -> Generator[Frame, None, None]:
         kept = {frame.index: frame for frame in self._kept}
-        overlap, _ = (
-            self._film.needed(Segment(0, next_start, next_start + 1))
-            if (next_start < self._film.frames)
-            else (stop, stop)
-        )
+        overlap = stop
+        if next_start < self._film.frames:
+            overlap, _ = self._film.needed(Segment(0, next_start, next_start + 1))
         self._kept.clear()
         for index in range(start, stop):
             frame = kept.get(index) or self._at(index)

@@ -11,6 +11,8 @@ It must not know films.
 from __future__ import annotations
 
 import datetime
+import json
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path

@@ -36,7 +36,7 @@ from filmcolor.jobs.sidecar import check_sidecar, model_label, sidecar_path
 from filmcolor.media.open import PIPE
 from filmcolor.media.write.film_writer import FilmWriter, plan_output
 from filmcolor.media.write.output_plan import OutputPlan
-from filmcolor.options import ColorOptions, RunOptions
+from filmcolor.options import RunOptions
 from filmcolor.prefetch import prefetch
 from filmcolor.segments.lease import Claim
 from filmcolor.segments.processes import FilmTask
@@ -190,7 +190,8 @@ def _color_at_once(context: FilmContext) -> Generator[Event, None, int]:
     film: FilmPlan | None = None
     seen, looked, done = len(reader.notices), 0.0, 0
     total = reader.info.expected_frames(options.start_seconds, options.duration_seconds)
-    if _looks_ahead(options.color) and not reader.info.is_pipe:
+    is_steadied = options.color.smooth == "flow" and options.color.stability > 0
+    if is_steadied and not reader.info.is_pipe:  # only a look at the whole film tells its drift
         begun = time.perf_counter()
         film = yield from analyze_film(
             context.source, context.model, context.view, options, context.stride
@@ -203,11 +204,6 @@ def _color_at_once(context: FilmContext) -> Generator[Event, None, int]:
     if film is None:
         yield from reader.notices[seen:]
     return done
-
-
-def _looks_ahead(options: ColorOptions) -> bool:
-    """Whether colours are steadied by what only a look at the whole film can tell."""
-    return options.smooth == "flow" and options.stability > 0
 
 
 def _every(stride: int) -> str:

@@ -14,12 +14,8 @@ from filmcolor.options.run import RunOptions
 CompareMode = Literal["split", "wipe", "side"]
 
 _FILMS, _BOTH = "Films, frame by frame", "For both"
-RUN_SECTION, _WHAT, _HOW, _CHECK = (
-    "The run",
-    "What is trained",
-    "How it is trained",
-    "How it is checked",
-)
+RUN_SECTION, _WHAT = "The run", "What is trained"
+_HOW, _CHECK = "How it is trained", "How it is checked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,6 @@ class TrainOptions:
         "Length of the whole run in steps, each of one batch.",
         section=RUN_SECTION,
         metavar="NUMBER",
-        shown_default="",
         range=(1, None),
     )
     epochs: float | None = option(
@@ -70,7 +65,6 @@ class TrainOptions:
         "Length of the whole run in minutes of training.",
         section=RUN_SECTION,
         metavar="NUMBER",
-        shown_default="",
         more_than=0,
     )
     recipe: str = option(
@@ -109,7 +103,6 @@ class TrainOptions:
         "encoder is one.",
         section=_WHAT,
         metavar="PATTERN",
-        shown_default="",
     )
     exclude: tuple[str, ...] = option(
         (),
@@ -117,7 +110,6 @@ class TrainOptions:
         "'cats/*'; may be given more than once.",
         section=_WHAT,
         metavar="PATTERN",
-        shown_default="",
     )
     card: str | None = option(
         None,
@@ -125,7 +117,6 @@ class TrainOptions:
         "provenance, weaknesses.",
         section=_WHAT,
         metavar="FILE",
-        shown_default="",
     )
     size: int | None = option(
         None,
@@ -240,7 +231,12 @@ class ReportOptions:
 class CompareOptions:
     """How two films are shown together."""
 
-    mode: CompareMode = "split"  # divided in the middle, by a line that moves, or side by side
+    mode: CompareMode = option(
+        "split",
+        "split divides the picture in the middle; wipe moves the line over it and back, beginning "
+        "with the first film; side lays the whole pictures side by side.",
+        section="How the two are shown",
+    )
     period_seconds: Fraction = Fraction(8)  # a wipe goes over and back in so long
     run: RunOptions = field(default_factory=RunOptions)  # the part, and how the film is written
 
@@ -255,7 +251,7 @@ class FilmMeasureOptions:
     """Which films are measured, and what they are compared with."""
 
     truth: str | None = option(
-        None, "The film in colour, as it was.", section=_FILMS, metavar="FILM", shown_default=""
+        None, "The film in colour, as it was.", section=_FILMS, metavar="FILM"
     )
     results: tuple[str, ...] = option(
         (),
@@ -263,7 +259,6 @@ class FilmMeasureOptions:
         "--truth there is no PSNR. It may be a grey film, to compare models on it.",
         section=_FILMS,
         metavar="FILM",
-        shown_default="",
     )
     files_only: bool = option(
         False,

@@ -187,9 +187,7 @@ def _this_run(pid: int) -> str:
 
 
 def this_machine() -> str:
-    """What tells where numbers of processes mean the same, and since when: host, start of the
-    system, and container.
-    """
+    """Host, start of the system and container: within them a process number means the same."""
     facts = [socket.gethostname()]
     with contextlib.suppress(OSError):
         facts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())

@@ -138,9 +138,7 @@ class WorkFolder:
         return self
 
     def _enter(self) -> bool:
-        """Whether the folder is there and this run inside of it; the one before may remove it in
-        this very moment.
-        """
+        """Whether the folder is there and this run inside; another may remove it meanwhile."""
         for tries_left in reversed(range(_TRIES)):
             try:
                 enter_place(self.path)
@@ -335,9 +333,7 @@ class WorkFolder:
         return self.path / f"{self._stem(entry.segment, entry.settings)}.seg"
 
     def place(self, entry: Entry, file: Path) -> None:
-        """Give a finished segment its name and its line in the ledger; on the disk when this
-        returns.
-        """
+        """Name a finished segment and enter it in the ledger; on the disk when this returns."""
         try:
             os.replace(file, self._file(entry))
         except OSError as error:
