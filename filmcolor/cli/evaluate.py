@@ -154,12 +154,7 @@ def evaluate_command(
     of models that colour the same luma with smoothing and without.
     """
     from filmcolor.cli.evaluate_films import run_films
-    from filmcolor.cli.evaluate_photos import (
-        PhotoChoices,
-        are_upscalers,
-        run_photos,
-        run_upscalers,
-    )
+    from filmcolor.cli.evaluate_photos import PhotoChoices, are_upscalers, run_photos, run_upscalers
     from filmcolor.cli.run_table import MEASURED
 
     is_film = chosen["truth"] is not None or bool(chosen["results"])

@@ -17,13 +17,7 @@ from filmcolor.errors import CheckpointError, OptionError
 from filmcolor.files_read import FilesRead
 from filmcolor.film.plan import FilmPlan
 from filmcolor.guide.match import reference_for
-from filmcolor.guide.plan_file import (
-    COLOR_KEYS,
-    GIVEN_KEYS,
-    UPSCALE_KEYS,
-    Choices,
-    PlanFile,
-)
+from filmcolor.guide.plan_file import COLOR_KEYS, GIVEN_KEYS, UPSCALE_KEYS, Choices, PlanFile
 from filmcolor.guide.strokes import read_strokes
 from filmcolor.guide.times import FilmTimes
 from filmcolor.guide.user_hints import Hints, ShotOverrides, named
