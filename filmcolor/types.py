@@ -211,7 +211,7 @@ class AbMap:
     """Shape (H, W), L* 0..100: what the network was shown; guides flow and upsampling."""
     confidence: FloatPlane | None = None
     """Shape (h, w), 0..1, where the model states it."""
-    known: FloatPlane | None = None
+    hint_map: FloatPlane | None = None
     """Shape (h, w), 0..1: how much of ab somebody has said; None where nobody has."""
 
 

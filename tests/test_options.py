@@ -17,7 +17,7 @@ from filmcolor.errors import (
     MediaError,
     OptionError,
 )
-from filmcolor.guide.plan_file import COLOR_KEYS, GIVEN_KEYS, UPSCALE_KEYS
+from filmcolor.guide.plan_file import COLOR_KEYS, HINT_KEYS, UPSCALE_KEYS
 from filmcolor.jobs.sidecar import _LEFT_OUT
 from filmcolor.media.watchdog import FILE_SECONDS, PIPE_SECONDS
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
@@ -145,7 +145,7 @@ def test_what_no_sidecar_names() -> None:
 
 def test_what_a_plan_may_hold() -> None:
     assert set(COLOR_KEYS) == {"look", "saturation", "hue_shift", "stability", "model"}
-    assert GIVEN_KEYS == ("stills", "strokes", "reference")
+    assert HINT_KEYS == ("stills", "strokes", "reference")
     assert UPSCALE_KEYS == ("upscale", "upscale_for", "upscale_model")
 
 

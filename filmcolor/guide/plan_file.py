@@ -80,11 +80,11 @@ class Choices:
 
 COLOR_KEYS = names_of(ColorOptions, lambda facts: facts.in_plan)
 """Choices that are options of `ColorOptions`."""
-GIVEN_KEYS = names_of(RunOptions, lambda facts: facts.in_plan == "shot")
+HINT_KEYS = names_of(RunOptions, lambda facts: facts.in_plan == "shot")
 """Choices that are things given to guide the colours."""
 UPSCALE_KEYS = names_of(RunOptions, lambda facts: facts.in_plan == "film")
 """Choices of how the film is enlarged; shots have none of their own."""
-FILM_KEYS = COLOR_KEYS + GIVEN_KEYS + UPSCALE_KEYS
+FILM_KEYS = COLOR_KEYS + HINT_KEYS + UPSCALE_KEYS
 """Choices that are options of a run."""
 
 

@@ -45,7 +45,7 @@ def color_batch(items: Sequence[BatchItem], options: RunOptions) -> Generator[Ev
     """Colour every item; what is there already is skipped unless `options.overwrite`.
 
     Yields the events of every film and folder, a `FilmDone` after each, and at the end a `Finished`
-    whose counts are films (and folders). A film that cannot be coloured is told by its `FilmDone`.
+    whose counts are films (and folders). The `FilmDone` of a film that cannot be coloured says so.
     Raises `FilmcolorError` for what would stop every one of them: model, device, and as
     `check_items` and `check_work`. Of each film, what is done is kept when the generator is closed,
     for the next call.

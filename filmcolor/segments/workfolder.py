@@ -17,7 +17,7 @@ from typing import TypeVar
 from filmcolor.errors import JobError, MediaError
 from filmcolor.film.plan import FilmPlan, Segment
 from filmcolor.hashing import file_digest
-from filmcolor.segments.lease import Claim, Lease, Watch
+from filmcolor.segments.lease import Lease, LeaseKey, Watch
 from filmcolor.segments.ledger import Ledger, checksum
 from filmcolor.segments.stored_plan import StoredPlan
 from filmcolor.segments.workplace import (
@@ -38,7 +38,7 @@ _TRIES = 10
 
 
 def default_folder(target: str) -> Path:
-    """Where the work on a target is kept unless told otherwise: hidden, beside it."""
+    """The default work folder of a target: hidden, beside it."""
     path = Path(os.path.realpath(target))
     return path.with_name(f".{path.name}.work")
 
@@ -81,11 +81,11 @@ class WorkFolder:
         path: Path,
         fingerprint: Mapping[str, str],
         shard: int | None = None,
-        claim: Claim | None = None,
+        lease_key: LeaseKey | None = None,
     ) -> None:
         """`fingerprint` says by name what the work depends on: input, model, options. `shard` is
-        the number of one that works beside others; it takes the lock only now and then. `claim` is
-        that of the run which this process works for; then it does not enter the folder itself.
+        the number of one that works beside others; it takes the lock only now and then.
+        `lease_key` is that of the run which this process works for, and which is in the folder.
         """
         self.path = path
         self.fingerprint = dict(fingerprint)
@@ -103,9 +103,9 @@ class WorkFolder:
         self._presence = self.lock
         if shard is not None:
             self._presence = Lease(path / f"shard-{shard:05}.lease", self.way)
-        if claim is not None:
-            self._presence = Lease(path / claim.name, key=claim.key)
-            self.lock = self._presence if claim.name == LOCK else self.lock
+        if lease_key is not None:
+            self._presence = Lease(path / lease_key.name, key=lease_key.key)
+            self.lock = self._presence if lease_key.name == LOCK else self.lock
         self._taken: list[Lease] = []
         self._stored = StoredPlan(path / PLAN)
 
@@ -115,9 +115,9 @@ class WorkFolder:
         return checksum(self.fingerprint)
 
     @property
-    def claim(self) -> Claim:
+    def lease_key(self) -> LeaseKey:
         """What those need who work for this run."""
-        return self._presence.claim
+        return self._presence.lease_key
 
     def __enter__(self) -> WorkFolder:
         try:

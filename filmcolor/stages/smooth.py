@@ -99,7 +99,7 @@ def _evened(
         if drift is not None and share > 0 and isinstance(colors, AbMap):
             offset = share * drift.at(frame.shot, frame.place)
             if offset.any():
-                guessed = np.float32(1) if colors.known is None else 1 - colors.known
+                guessed = np.float32(1) if colors.hint_map is None else 1 - colors.hint_map
                 colors = replace(colors, ab=colors.ab - offset[:, None, None] * guessed)
         yield frame, colors
 
