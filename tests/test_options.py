@@ -20,7 +20,7 @@ from filmcolor.errors import (
 from filmcolor.guide.plan_file import COLOR_KEYS, HINT_KEYS, UPSCALE_KEYS
 from filmcolor.jobs.sidecar import _LEFT_OUT
 from filmcolor.media.watchdog import FILE_SECONDS, PIPE_SECONDS
-from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
+from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, TrainOptions
 from filmcolor.options.facts import facts_of, names_of
 from filmcolor.options.run import SECTIONS
 
@@ -117,6 +117,12 @@ def test_every_field_is_declared_as_an_option(kind: type) -> None:
         assert field.name in facts, f"{field.name}: declare it with `option`"
         assert facts[field.name].section in SECTIONS, field.name
         assert facts[field.name].help or field.name == "explicit_options", field.name
+
+
+def test_train_takes_every_field_of_its_options() -> None:
+    assert names_of(TrainOptions, lambda facts: facts.help) == tuple(
+        field.name for field in fields(TrainOptions)
+    )
 
 
 def test_what_pictures_make_no_use_of() -> None:
