@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
+from itertools import chain
 from os import PathLike
 from typing import TypeVar
 
@@ -55,7 +56,7 @@ def color_film(
     `Progress` (frames, a few times a second). The target appears when it is whole; a call that was
     broken off goes on where it was when it is made again. Raises `FilmcolorError`.
     """
-    names = _name(source, "source"), _name(target, "target")
+    names = convert(str, source, "source"), convert(str, target, "target")
     return _finish(film_events(*names, _chosen(RunOptions, options)), on_event)
 
 
@@ -68,7 +69,7 @@ def color_picture(
     skipped unless `options.overwrite`; `Finished` counts done, skipped and failed ones, and
     `on_event` is told of each (`PictureDone`). Raises `FilmcolorError`.
     """
-    names = _name(source, "source"), _name(target, "target")
+    names = convert(str, source, "source"), convert(str, target, "target")
     return _finish(picture_events(*names, _chosen(RunOptions, options)), on_event)
 
 
@@ -95,7 +96,7 @@ def color_frames(
         return
     height, width = first.luma.shape
     size = model.card.descriptor.model_size(height, width, chosen.size)
-    marked = assign_shots(_rejoined(first, lumas), _LAYOUT)
+    marked = assign_shots(chain([first], lumas), _LAYOUT)
     fields = infer_sparsely(marked, model, View(8, True, *size), chosen.batch_size, chosen.stride)
     composed = compose(
         smooth(fields, chosen.smooth, stability=chosen.stability, stride=chosen.stride),
@@ -122,7 +123,7 @@ def verify_film(source: Path, result: Path, options: VerifyOptions | None = None
     `holds` of what is returned says whether; `findings` says what does not, and where. Raises
     `FilmcolorError` where one of the two cannot be read.
     """
-    names = _name(source, "source"), _name(result, "result")
+    names = convert(str, source, "source"), convert(str, result, "result")
     events = verify_events(*names, _chosen(VerifyOptions, options))
     while True:
         try:
@@ -130,12 +131,6 @@ def verify_film(source: Path, result: Path, options: VerifyOptions | None = None
         except StopIteration as end:
             report: VerifyReport = end.value
             return report
-
-
-def _name(path: Path, what: str) -> str:
-    """A path as text; `OptionError` if it is something else."""
-    name: str = convert(str, path, what)
-    return name
 
 
 def _chosen(kind: type[T], options: T | None) -> T:
@@ -170,8 +165,3 @@ def _lumas(frames: Iterable[Grey]) -> Iterator[Frame]:
         if codes.shape[:2] != shape:
             raise ValueError(f"frame {index}: is {codes.shape[:2]}, the first {shape}")
         yield Frame(index, index, luma_of(codes)[0] if is_rgb else np.ascontiguousarray(codes))
-
-
-def _rejoined(first: Frame, rest: Iterator[Frame]) -> Iterator[Frame]:
-    yield first
-    yield from rest

@@ -34,6 +34,16 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted(Event):
+    """How many frames, pictures or films are done, of how many; children say of what."""
+
+    is_frequent = True
+    done: int
+    total: int | None
+    """Expected, if known; an estimate."""
+
+
+@dataclass(frozen=True, slots=True)
 class Notice(Event):
     """Something the user should know; not an error."""
 
@@ -52,15 +62,10 @@ class Failed(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Analyzing(Event):
+class Analyzing(Counted):
     """The film is being analysed before it is coloured."""
 
     json_name = "looking"
-    is_frequent = True
-    done: int
-    """Frames."""
-    total: int | None
-    """Expected, if known; an estimate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,26 +87,19 @@ class Started(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Progress(Event):
+class Progress(Counted):
     """So far."""
 
     json_name = "progress"
-    is_frequent = True
-    done: int
-    total: int | None
     stage_seconds: Mapping[str, float]
     """Working seconds of each stage, waiting left out."""
 
 
 @dataclass(frozen=True, slots=True)
-class Joining(Event):
+class Joining(Counted):
     """The finished parts are being put together."""
 
     json_name = "joining"
-    is_frequent = True
-    done: int
-    """Frames."""
-    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +153,10 @@ class Comparing(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Compared(Event):
+class Compared(Counted):
     """Frames that have been compared."""
 
     json_name = "progress"
-    is_frequent = True
-    done: int
-    total: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,13 +212,10 @@ class FilmOpened(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class FilmAdvanced(Event):
+class FilmAdvanced(Counted):
     """So far in the film that is being read."""
 
     json_name = "progress"
-    is_frequent = True
-    done: int
-    total: int | None
     kept: int
 
 

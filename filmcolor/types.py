@@ -86,9 +86,7 @@ class ColorTags:
     transfer: int = 2
     """TransferCharacteristics: 1 BT.709, 13 sRGB, 16 PQ, 18 HLG."""
     full_range: bool | None = None
-    """True: codes 0..2^n-1. False: 16..235 and 16..240 at 8 bit. None: untagged, read as
-    limited.
-    """
+    """True: codes 0..2^n-1. False: 16..235, 16..240 at 8 bit. None: untagged, read as limited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +121,7 @@ class VideoInfo:
     layout: PixelLayout
     """What `film_reader` delivers: the nearest layout that loses no depth and no luma detail."""
     tags: ColorTags
-    """As they go out again: after a conversion (see `conversion`), those of the converted
-    planes.
-    """
+    """As they go out again: after a conversion (`conversion`), those of the converted planes."""
     time_base: Fraction
     """Seconds per pts tick."""
     rate: Fraction | None
@@ -140,9 +136,7 @@ class VideoInfo:
     interlaced: bool = False
     top_field_first: bool = True
     frames_state_fields: bool = False
-    """Whether its decoder says of each frame whether it is interlaced; if not, all of an
-    interlaced film's are.
-    """
+    """Whether its decoder marks interlaced frames; if not, all of an interlaced film are."""
     conversion: str | None = None
     """One line for people when the planes are not the decoder's own, else None."""
     streams: tuple[StreamInfo, ...] = ()
@@ -217,7 +211,7 @@ class AbMap:
     """Shape (H, W), L* 0..100: what the network was shown; guides flow and upsampling."""
     confidence: FloatPlane | None = None
     """Shape (h, w), 0..1, where the model states it."""
-    known: FloatPlane | None = None
+    hint_map: FloatPlane | None = None
     """Shape (h, w), 0..1: how much of ab somebody has said; None where nobody has."""
 
 
@@ -278,9 +272,7 @@ class ColorFrame:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """The part of the frame that holds picture: rows top..bottom, columns left..right,
-    half-open.
-    """
+    """The picture inside a frame: rows top..bottom, columns left..right, half-open."""
 
     top: int
     left: int

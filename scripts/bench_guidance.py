@@ -118,7 +118,7 @@ class Guided:
             carried.add(field.lightness)
         write_hint_file(path, carried.found(), start=0, grid=self.screen.grid, whole=whole)
         known, frames = HintFiles({0: path}), film.frames[: self.count]
-        fields = infer_sparsely(frames, film.model, film.view, known=known)
+        fields = infer_sparsely(frames, film.model, film.view, hint_source=known)
         return self._pictures(smooth(fields, "flow", drift=film.drift()))
 
     def lightness(self, place: int) -> FloatPlane:

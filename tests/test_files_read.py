@@ -147,8 +147,8 @@ def test_a_worker_refuses_another_model(
     color = ColorOptions(device="cpu", size=64, smooth="none", model=str(given["model"]))
     options, target = RunOptions(color=color), tmp_path / "out.mkv"
     with WorkFolder(default_folder(str(target)), {}) as work:
-        claim = work.claim
-        steps = prepare_film(str(given["film"]), str(target), options, ModelCache(), claim)
+        lease_key = work.lease_key
+        steps = prepare_film(str(given["film"]), str(target), options, ModelCache(), lease_key)
         while True:
             try:
                 next(steps)

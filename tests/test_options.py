@@ -17,10 +17,10 @@ from filmcolor.errors import (
     MediaError,
     OptionError,
 )
-from filmcolor.guide.plan_file import COLOR_KEYS, GIVEN_KEYS, UPSCALE_KEYS
+from filmcolor.guide.plan_file import COLOR_KEYS, HINT_KEYS, UPSCALE_KEYS
 from filmcolor.jobs.sidecar import _LEFT_OUT
 from filmcolor.media.watchdog import FILE_SECONDS, PIPE_SECONDS
-from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
+from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, TrainOptions
 from filmcolor.options.facts import facts_of, names_of
 from filmcolor.options.run import SECTIONS
 
@@ -119,6 +119,12 @@ def test_every_field_is_declared_as_an_option(kind: type) -> None:
         assert facts[field.name].help or field.name == "explicit_options", field.name
 
 
+def test_train_takes_every_field_of_its_options() -> None:
+    assert names_of(TrainOptions, lambda facts: facts.help) == tuple(
+        field.name for field in fields(TrainOptions)
+    )
+
+
 def test_what_pictures_make_no_use_of() -> None:
     assert set(FILM_ONLY) == {
         *("plan", "stills", "strokes", "work", "keep_work", "workers", "stability", "stride"),
@@ -145,7 +151,7 @@ def test_what_no_sidecar_names() -> None:
 
 def test_what_a_plan_may_hold() -> None:
     assert set(COLOR_KEYS) == {"look", "saturation", "hue_shift", "stability", "model"}
-    assert GIVEN_KEYS == ("stills", "strokes", "reference")
+    assert HINT_KEYS == ("stills", "strokes", "reference")
     assert UPSCALE_KEYS == ("upscale", "upscale_for", "upscale_model")
 
 

@@ -23,8 +23,7 @@ _REACH = 4
 _COARSE = 4
 """Small px to one coarse px, in which mixtures of pictures are looked for."""
 _CONTRAST_FLOOR = 8.0
-"""Standard deviation (8-bit codes) below which contrast is not stretched: else grain would be
-picture."""
+"""Standard deviation (8-bit codes) below which grain would be stretched: contrast is left alone."""
 _STEPS = 32.0
 """Steps of the 8-bit small luma to one standard deviation."""
 _LEVEL_JUMP = 64.0

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from filmcolor.types import Box, Frame, PixelLayout
 
 _BAR_TOLERANCE = 10.0
-"""Codes (8-bit) above black that a bar may reach, averaged over a few px: noise and raised
-blacks."""
+"""Codes (8-bit) above black that a bar may reach on average, for noise and raised blacks."""
 _EDGE_STEP = 12.0
 """Codes (8-bit) by which picture must rise out of a bar."""
 _EDGE_SHARE = 0.4

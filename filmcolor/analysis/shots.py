@@ -79,9 +79,7 @@ class ShotFinder:
             yield self._settle()
 
     def shots(self) -> list[Shot]:
-        """The shots so far, in frames counted from 0; the last reaches to the last frame that is
-        settled.
-        """
+        """The shots so far, in frames from 0; the last one ends with the last settled frame."""
         if not self._next:
             return []
         return [*self._shots, Shot(self._start, self._next, "end")]
@@ -159,19 +157,3 @@ def assign_shots(
             yield replace(waiting.popleft(), shot=found[0], place=found[1])
     for shot, place in finder.finish():
         yield replace(waiting.popleft(), shot=shot, place=place)
-
-
-def find_shots(
-    frames: Iterable[Frame], layout: PixelLayout, settings: ShotSettings | None = None
-) -> list[Shot]:
-    """The shots of a film, in the frames' own indices; decided exactly as by `assign_shots`."""
-    finder = ShotFinder(layout.bit_depth, settings)
-    indices = []
-    for frame in frames:
-        indices.append(frame.index)
-        finder.add(frame.luma)
-    deque(finder.finish(), maxlen=0)
-    if not indices:
-        return []
-    indices.append(indices[-1] + 1)
-    return [Shot(indices[s.start], indices[s.stop], s.ends_by) for s in finder.shots()]

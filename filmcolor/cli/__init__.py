@@ -19,7 +19,7 @@ from typing import Any
 import click
 
 from filmcolor._version import __version__
-from filmcolor.cli.arguments import EXIT_BUG, exit_code, wants_debug
+from filmcolor.cli.arguments import EXIT_BUG, debug_option, exit_code, wants_debug
 from filmcolor.cli.compare import compare_command
 from filmcolor.cli.completion import completion_command
 from filmcolor.cli.display.terminal import show_all_text, write_lines
@@ -100,20 +100,23 @@ def commands(ctx: click.Context, /) -> None:
         click.echo(ctx.get_help())
 
 
-commands.add_command(run_command)
-commands.add_command(preview_command)
-commands.add_command(stills_command)
-commands.add_command(plan_command)
-commands.add_command(verify_command)
-commands.add_command(report_command)
-commands.add_command(compare_command)
-commands.add_command(extract_command)
-commands.add_command(train_command)
-commands.add_command(evaluate_command)
-commands.add_command(info_command)
-commands.add_command(jobs_command)
-commands.add_command(models_command)
-commands.add_command(completion_command)
+for _command in (
+    run_command,
+    preview_command,
+    stills_command,
+    plan_command,
+    verify_command,
+    report_command,
+    compare_command,
+    extract_command,
+    train_command,
+    evaluate_command,
+    info_command,
+    jobs_command,
+    models_command,
+    completion_command,
+):
+    commands.add_command(debug_option(_command))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

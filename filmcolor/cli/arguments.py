@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from filmcolor.errors import FilmcolorError, MediaError, OptionError
 from filmcolor.options import Codec, RunOptions
-from filmcolor.options.facts import FILMS_ONLY, OptionFacts, facts_of, option_name
+from filmcolor.options.facts import FILMS_ONLY, OptionFacts, facts_of, names_of, option_name
 from filmcolor.timecode import parse_seconds
 from filmcolor.typed import type_of
 
@@ -24,6 +24,8 @@ Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 """Adds an option to a command."""
 
 _DEBUG = "filmcolor.debug"
+SHOWN = "What is shown"
+"""Section of the options by which the events of a command are shown."""
 
 
 def exit_code(error: BaseException) -> int:
@@ -80,25 +82,29 @@ def section_option(section: str, *declarations: str, **settings: Any) -> Decorat
     return click.option(*declarations, cls=SectionOption, section=section, **settings)
 
 
-def field_option(kind: type, name: str, section: str = "", help: str = "") -> Decorator:
+def field_option(
+    kind: type, name: str, section: str = "", help: str = "", flag: str = ""
+) -> Decorator:
     """The option that a field of a dataclass of `filmcolor.options` declares.
 
-    `section` and `help` are given where a command has others than `filmcolor run`.
+    `section`, `help` and `flag` (what it is called) are given where a command has others.
     """
     facts, hint = facts_of(kind)[name], type_of(kind, name)
-    settings: dict[str, Any] = {"default": getattr(kind(), name)}
+    settings: dict[str, Any] = {"default": facts.default}
     if hint is bool:
         settings["is_flag"] = True
     else:
         settings |= {"show_default": True, "metavar": facts.metavar}
-        if settings["default"] is None:
-            settings["show_default"] = facts.shown_default
+        if facts.default in (None, ()):
+            settings["show_default"] = facts.shown_default or False
+        if hint == tuple[str, ...]:
+            settings["multiple"], hint = True, str
         settings["type"] = click.Path() if facts.is_path else _click_type(hint, facts)
     if not help:
         is_said = FILMS_ONLY in facts.section or not facts.films_only
         help = facts.help if is_said else f"{facts.help.removesuffix('.')} {FILMS_ONLY}."
     section = section or facts.section
-    return section_option(section, option_name(name), name, help=help, **settings)
+    return section_option(section, flag or option_name(name), name, help=help, **settings)
 
 
 def _click_type(hint: Any, facts: OptionFacts) -> Any:
@@ -124,6 +130,12 @@ def together(*options: Decorator) -> Decorator:
     return add
 
 
+def field_options(kind: type, **flags: str) -> Decorator:
+    """All options that a dataclass declares with a help; `flags` as `field_option`, by field."""
+    names = names_of(kind, lambda facts: facts.help)
+    return together(*(field_option(kind, name, flag=flags.get(name, "")) for name in names))
+
+
 class SectionedCommand(click.Command):
     """A command whose help lists its options by section, in the order they were declared."""
 
@@ -142,18 +154,6 @@ class SectionedCommand(click.Command):
         for title, records in (*sections.items(), ("Other options", others)):
             with formatter.section(title):
                 formatter.write_dl(records)
-
-
-def device_option(section: str, default: str, what: str) -> Decorator:
-    """Add `--device`."""
-    return section_option(
-        section,
-        "--device",
-        default=default,
-        show_default=True,
-        metavar="auto|cpu|cuda[:N]|mps",
-        help=f"{what}; auto takes a graphics card if one can be used.",
-    )
 
 
 def output_option(
@@ -192,18 +192,23 @@ def upscale_options(section: str) -> Decorator:
     return together(*(field_option(RunOptions, name, section) for name in names))
 
 
-def quiet_option(section: str) -> Decorator:
+def quiet_option() -> Decorator:
     """Add `--quiet`."""
     return section_option(
-        section, "--quiet", "-q", is_flag=True, help="Show only warnings and errors."
+        SHOWN, "--quiet", "-q", is_flag=True, help="Show only warnings and errors."
     )
 
 
 def json_option(
-    section: str, help: str = "Show events as JSON, one object a line, on standard output."
+    help: str = "Show events as JSON, one object a line, on standard output.",
 ) -> Decorator:
     """Add `--json`, the parameter `as_json`."""
-    return section_option(section, "--json", "as_json", is_flag=True, help=help)
+    return section_option(SHOWN, "--json", "as_json", is_flag=True, help=help)
+
+
+def show_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add `--quiet` and `--json`."""
+    return together(quiet_option(), json_option())(command)
 
 
 def debug_option(command: click.Command) -> click.Command:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import get_args
+from typing import Any
 
 import click
 
-from filmcolor import options as words
 from filmcolor.cli.arguments import (
     SectionedCommand,
     check_two_films,
-    choices,
-    debug_option,
-    json_option,
+    field_option,
     output_option,
     overwrite_option,
     parse_time,
     part_options,
-    quiet_option,
     section_option,
+    show_options,
 )
 from filmcolor.cli.display import open_display
 from filmcolor.cli.run_command import running, show_all
@@ -27,11 +24,10 @@ from filmcolor.options import CompareMode, CompareOptions, EncodeOptions, RunOpt
 
 _DEFAULTS = CompareOptions()
 
-_FILM, _HOW, _PART, _SHOW = (
+_FILM, _HOW, _PART = (
     "The film that is written",
     "How the two are shown",
     "Which part",
-    "What is shown",
 )
 
 _EPILOG = """\b
@@ -68,15 +64,7 @@ filmcolor, 130 Ctrl-C.
     metavar="QUALITY",
     help="Quality of the film (x264): lower is better and larger.",
 )
-@section_option(
-    _HOW,
-    "--mode",
-    type=choices(get_args(words.CompareMode)),
-    default=_DEFAULTS.mode,
-    show_default=True,
-    help="split divides the picture in the middle; wipe moves the line over it and back, "
-    "beginning with the first film; side lays the whole pictures side by side.",
-)
+@field_option(CompareOptions, "mode")
 @section_option(
     _HOW,
     "--period",
@@ -88,20 +76,17 @@ filmcolor, 130 Ctrl-C.
     help="How long a wipe takes to go over and back.",
 )
 @part_options(_PART, "Where to begin, in both films", "How much to show")
-@quiet_option(_SHOW)
-@json_option(_SHOW)
+@show_options
 def compare_command(
     first: str,
     second: str,
     target: str,
-    overwrite: bool,
     crf: float | None,
     mode: CompareMode,
     period_seconds: Fraction,
-    start_seconds: Fraction | None,
-    duration_seconds: Fraction | None,
     quiet: bool,
     as_json: bool,
+    **chosen: Any,
 ) -> None:
     """Write a film that shows FIRST on the left and SECOND on the right, frame by frame.
 
@@ -113,16 +98,8 @@ def compare_command(
     display = open_display(RUN, quiet=quiet, as_json=as_json)
     with running(display):
         check_two_films(first, second, "compare needs two files")
-        run = RunOptions(
-            encode=EncodeOptions(crf=crf),
-            start_seconds=start_seconds,
-            duration_seconds=duration_seconds,
-            overwrite=overwrite,
-        )
+        run = RunOptions(encode=EncodeOptions(crf=crf), **chosen)
         options = CompareOptions(mode, period_seconds, run)
         from filmcolor.visual.compare import compare_films
 
         show_all(display, compare_films(first, second, target, options))
-
-
-debug_option(compare_command)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from filmcolor.cli.arguments import debug_option
-
 _VARIABLE = "_FILMCOLOR_COMPLETE"
 
 _EPILOG = """\b
@@ -34,6 +32,3 @@ def completion_command(ctx: click.Context, /, shell: str) -> None:
     root = ctx.find_root().command
     script = kind(root, {}, "filmcolor", _VARIABLE)
     click.echo(script.source_template % script.source_vars())
-
-
-debug_option(completion_command)

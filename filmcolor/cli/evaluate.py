@@ -4,27 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 
 from filmcolor.cli.arguments import (
     SectionedCommand,
-    choices,
-    debug_option,
-    device_option,
+    field_option,
     given_options,
     json_option,
     part_options,
     quiet_option,
     section_option,
+    together,
 )
 from filmcolor.cli.display import open_display
 from filmcolor.cli.run_command import running
 from filmcolor.errors import OptionError
-from filmcolor.options import FilmMeasureOptions, Look, Precision
-
-_FILMS = FilmMeasureOptions(truth="film")
+from filmcolor.options import FilmMeasureOptions
 
 _EPILOG = """\b
 Examples:
@@ -55,14 +52,12 @@ How to read it:
   smoothing does is the difference between the two rows of a model.
 """
 
-_PHOTOS, _FILM, _BOTH, _SHOW = (
+_PHOTOS, _FILM = (
     "Photographs, made grey and coloured again",
     "Films, frame by frame",
-    "For both",
-    "What is shown",
 )
-_OF_PHOTOS = ("models", "look", "precision", "short_side", "device")
-"""Options that photographs share with films."""
+_OF_PHOTOS = ("look", "precision", "short_side", "device")
+"""Options that photographs share with films, beside the models."""
 _PHOTO_ONLY = ("limit", "sheet", "sheet_pictures")
 _FILM_ONLY = ("files_only", "start_seconds", "duration_seconds", "plot", "by_shot")
 
@@ -108,31 +103,9 @@ _FILM_ONLY = ("files_only", "start_seconds", "duration_seconds", "plot", "by_sho
     metavar="NUMBER",
     help="Rows of that sheet.",
 )
-@section_option(
-    _FILM,
-    "--truth",
-    type=click.Path(),
-    metavar="FILM",
-    help="The film in colour, as it was.",
-)
-@section_option(
-    _FILM,
-    "--result",
-    "results",
-    multiple=True,
-    type=click.Path(),
-    metavar="FILM",
-    help="A coloured film: the same frames, in the same size; may be given more than once. Without "
-    "--truth there is no PSNR. It may be a grey film, to compare models on it.",
-)
-@section_option(
-    _FILM,
-    "--files-only",
-    is_flag=True,
-    help="Measure these files alone. Without it every model colours the luma of the truth, or else "
-    "of the first result, once as `filmcolor run` does (slow drift of a shot's colours "
-    "stays in) and once with --smooth none; that takes as long as a run.",
-)
+@field_option(FilmMeasureOptions, "truth")
+@field_option(FilmMeasureOptions, "results", flag="--result")
+@field_option(FilmMeasureOptions, "files_only")
 @part_options(_FILM, "Where to begin", "How much to measure")
 @section_option(
     _FILM,
@@ -147,45 +120,10 @@ _FILM_ONLY = ("files_only", "start_seconds", "duration_seconds", "plot", "by_sho
     metavar="FILE.png",
     help="Draw PSNR, colourfulness, CDC and warp error over time, with the cuts.",
 )
-@section_option(
-    _BOTH,
-    "--model",
-    "models",
-    multiple=True,
-    default=_FILMS.models,
-    show_default=True,
-    metavar="NAME|FILE",
-    help="A model that `filmcolor models` lists, or a checkpoint; may be given more than once.",
-)
-@section_option(
-    _BOTH,
-    "--look",
-    type=choices(get_args(Look)),
-    default=_FILMS.look,
-    show_default=True,
-    help="Colour strength of the models: restrained, natural or vivid, as of `filmcolor run`.",
-)
-@section_option(
-    _BOTH,
-    "--precision",
-    type=choices(get_args(Precision)),
-    default=_FILMS.precision,
-    show_default=True,
-    help="Precision of the models: fp32 gives the same figures on every machine, bf16 what "
-    "`filmcolor run` gives where bf16 is quicker; auto takes bf16 there.",
-)
-@section_option(
-    _BOTH,
-    "--short-side",
-    type=click.IntRange(min=32),
-    default=_FILMS.short_side,
-    show_default=True,
-    metavar="PIXELS",
-    help="Larger pictures are reduced to this before they are measured.",
-)
-@device_option(_BOTH, _FILMS.device, "What the models run on")
-@quiet_option(_SHOW)
-@json_option(_SHOW, "Write all figures as JSON on standard output, in place of the table.")
+@field_option(FilmMeasureOptions, "models", flag="--model")
+@together(*(field_option(FilmMeasureOptions, name) for name in _OF_PHOTOS))
+@quiet_option()
+@json_option("Write all figures as JSON on standard output, in place of the table.")
 @click.pass_context
 def evaluate_command(
     ctx: click.Context,
@@ -219,8 +157,7 @@ def evaluate_command(
     without.
     """
     from filmcolor.cli.evaluate_films import run_films
-    from filmcolor.cli.evaluate_photos import PhotoChoices, run_photos
-    from filmcolor.cli.evaluate_upscalers import are_upscalers, run_upscalers
+    from filmcolor.cli.evaluate_photos import PhotoChoices, are_upscalers, run_photos, run_upscalers
     from filmcolor.cli.run_table import MEASURED
 
     is_film = chosen["truth"] is not None or bool(chosen["results"])
@@ -232,7 +169,7 @@ def evaluate_command(
         if is_film:
             run_films(FilmMeasureOptions(**chosen), plot, display, by_shot=by_shot, as_json=as_json)
             return
-        measured = {name: chosen[name] for name in _OF_PHOTOS}
+        measured = {name: chosen[name] for name in ("models", *_OF_PHOTOS)}
         photos = PhotoChoices(val, limit, sheet, sheet_pictures, **measured)
         measure = run_upscalers if are_upscalers(photos.models) else run_photos
         measure(photos, display, as_json=as_json)
@@ -260,6 +197,3 @@ def _check(ctx: click.Context, *, is_photo: bool, is_film: bool) -> None:
         refuse(_FILM_ONLY, "for films (--truth, --result), not for --val")
     else:
         refuse(_PHOTO_ONLY, "for photographs (--val), not for films")
-
-
-debug_option(evaluate_command)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
@@ -12,24 +11,23 @@ from filmcolor.cli.arguments import (
     SectionedCommand,
     check_source,
     choices,
-    debug_option,
-    json_option,
+    field_option,
     output_option,
     overwrite_option,
     part_options,
-    quiet_option,
     section_option,
+    show_options,
+    together,
 )
 from filmcolor.cli.display import open_display
 from filmcolor.cli.run_command import running, show_all
 from filmcolor.errors import MediaError, OptionError
-from filmcolor.extract.settings import LARGEST_PER_SHOT, ExtractSettings, FrameFormat
+from filmcolor.extract.settings import ExtractSettings, FrameFormat
 
 if TYPE_CHECKING:
     from filmcolor.events import Event
 
-_DEFAULT = ExtractSettings()
-_FULL_SIZE = 0
+_CHOSEN = ("per_shot", "every_seconds", "max_frames", "min_distance")
 _GOES_ON = "; the same command goes on from there."
 
 _EPILOG = """\b
@@ -49,11 +47,10 @@ Exit codes: 0 done, 1 some films failed (each is named), 2 wrong options,
 written, 70 a bug in filmcolor, 130 Ctrl-C.
 """
 
-_RESULT, _CHOICE, _READING, _SHOW = (
+_RESULT, _CHOICE, _READING = (
     "Where the frames go",
     "Which frames are kept",
     "How the films are read",
-    "What is shown",
 )
 
 
@@ -80,62 +77,15 @@ _RESULT, _CHOICE, _READING, _SHOW = (
     show_default=True,
     help="png loses nothing; webp (quality 95) takes about a fifth of the space.",
 )
-@section_option(
-    _RESULT,
-    "--short-side",
-    type=int,
-    default=_DEFAULT.short_side,
-    show_default=True,
-    metavar="PIXELS",
-    help="Larger frames are reduced to this, none is enlarged. Training crops are 64 to 256 pixels "
-    "unless asked otherwise, so the default leaves room; 0 keeps the film's size.",
-)
+@field_option(ExtractSettings, "short_side", _RESULT)
 @overwrite_option(
     _RESULT,
     "Replace files that are there already. Without it they are left as they are, so that the "
     "same command goes on where it stopped.",
 )
-@section_option(
-    _CHOICE,
-    "--per-shot",
-    type=int,
-    default=_DEFAULT.per_shot,
-    show_default=True,
-    metavar="FRAMES",
-    help=f"Frames of each shot, at most: the sharpest, spread over it (1 to {LARGEST_PER_SHOT}).",
-)
-@section_option(
-    _CHOICE,
-    "--every",
-    "every_seconds",
-    type=float,
-    default=_DEFAULT.every_seconds,
-    show_default=True,
-    metavar="SECONDS",
-    help="A longer shot is split into shots of this length.",
-)
-@section_option(
-    _CHOICE,
-    "--max-frames",
-    type=int,
-    default=_DEFAULT.max_frames,
-    show_default="no limit",
-    metavar="FRAMES",
-    help="Frames of each film, at most, spread over it.",
-)
-@section_option(
-    _CHOICE,
-    "--min-distance",
-    type=int,
-    default=_DEFAULT.min_distance,
-    show_default=True,
-    metavar="BITS",
-    help="Least difference between any two kept frames, in bits of a 64-bit difference hash, over "
-    "all films of the command; 0 keeps frames that are alike.",
-)
+@together(*(field_option(ExtractSettings, name, _CHOICE) for name in _CHOSEN))
 @part_options(_READING, "Where to begin in each film", "How much of each film to look at")
-@quiet_option(_SHOW)
-@json_option(_SHOW)
+@show_options
 @click.pass_context
 def extract_command(
     ctx: click.Context,
@@ -169,7 +119,7 @@ def extract_command(
     display = open_display(EXTRACT, quiet=quiet, as_json=as_json)
     with running(display, left):
         place = _check(films, folder)
-        settings = _settings(chosen)
+        settings = ExtractSettings(**chosen | {"short_side": chosen["short_side"] or None})
         from filmcolor.extract.job import extract_films
 
         events = extract_films(films, place, settings, format=format, overwrite=overwrite)
@@ -199,14 +149,3 @@ def _check(films: Sequence[str], folder: str | None) -> str:
         if len(films) == 1 or film in ("", "-"):
             check_source(film)
     return folder
-
-
-def _settings(chosen: Mapping[str, Any]) -> ExtractSettings:
-    """The options as chosen; every field of the dataclass is a parameter of the same name."""
-    values = {field.name: chosen[field.name] for field in fields(ExtractSettings)}
-    if values["short_side"] == _FULL_SIZE:
-        values["short_side"] = None
-    return ExtractSettings(**values)
-
-
-debug_option(extract_command)

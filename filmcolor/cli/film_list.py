@@ -68,9 +68,7 @@ def _by_name(source: str, target: str | None, options: RunOptions, *, is_film: b
 def _in_folder(
     folder: Path, target: str | None, options: RunOptions, display: Display, *, alone: bool
 ) -> list[BatchItem]:
-    """Films of a folder and its subfolders, and the folder itself if it has pictures; the results
-    mirror it.
-    """
+    """Films of a folder and its subfolders, and itself if it has pictures; results mirror it."""
     from filmcolor.events import Notice
     from filmcolor.jobs.batch import BatchItem
     from filmcolor.media.folders import film_target, look_into_folder

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
-from fractions import Fraction
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from filmcolor.cli.arguments import check_source, debug_option, default_target
+from filmcolor.cli.arguments import check_source, default_target
 from filmcolor.cli.display.terminal import write_json, write_lines
 from filmcolor.cli.models import card_fields, card_lines, fact_lines
 from filmcolor.errors import FilmcolorError
@@ -130,7 +130,7 @@ def _film(source: str) -> tuple[dict[str, Any], list[str]]:
     verdict, notices = _verdict(info)
     values = {
         "kind": "film",
-        **plain_values(info),
+        **json.loads(json.dumps(asdict(info), default=str)),
         "has_color": state,
         "run": verdict,
         "run_notices": notices,
@@ -236,17 +236,6 @@ def tags_text(tags: ColorTags) -> str:
     )
 
 
-def plain_values(value: Any) -> Any:
-    """A dataclass as JSON takes it: fractions become text such as "30000/1001"."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain_values(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain_values(each) for key, each in value.items()}
-    if isinstance(value, tuple | list):
-        return [plain_values(each) for each in value]
-    return str(value) if isinstance(value, Fraction) else value
-
-
 def _rate_text(info: VideoInfo) -> str:
     if info.rate is None:
         return "not stated"
@@ -264,6 +253,3 @@ def _stream_text(stream: StreamInfo) -> str:
     kind = "cover picture" if stream.is_cover else stream.kind
     parts = [kind, stream.codec, stream.detail, stream.language, stream.title]
     return ", ".join(part for part in parts if part)
-
-
-debug_option(info_command)

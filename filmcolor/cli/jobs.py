@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from filmcolor.cli.arguments import debug_option
 from filmcolor.cli.display.terminal import write_json, write_line
 from filmcolor.errors import JobError
 
@@ -79,6 +78,3 @@ def _line(state: WorkState, *, removed: bool) -> str:
     age = f"{hours / 24:.0f} days" if hours >= 48 else f"{hours:.1f} hours"
     who = f"{state.holder} is at work" if state.holder else f"stopped {age} ago"
     return f"{name}: {state.title}: {state.done} of {state.segments} parts, {size}, {who}"
-
-
-debug_option(jobs_command)

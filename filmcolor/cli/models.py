@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from filmcolor.cli.arguments import debug_option
 from filmcolor.cli.display.terminal import printable, write_json, write_line, write_lines
 
 if TYPE_CHECKING:
@@ -59,6 +58,7 @@ def card_fields(path: Path, card: ModelCard) -> dict[str, Any]:
 def card_lines(path: Path, card: ModelCard, title: str) -> list[str]:
     """A model's card for people: its name, then one indented line a fact."""
     native, upscales = card.descriptor.native_size, card.descriptor.is_upscaler
+    figures = (f"{name.replace('_', ' ')} {value:g}" for name, value in card.metrics.items())
     facts = {
         "name": card.name,
         "what": card.description,
@@ -66,7 +66,7 @@ def card_lines(path: Path, card: ModelCard, title: str) -> list[str]:
         "looks at": "" if upscales else f"{native}x{native} pixels' worth of each frame",
         "makes": f"{card.descriptor.scale} times as many rows and columns" if upscales else "",
         "hints": "follows given colours" if card.descriptor.accepts_hints else "",
-        "figures": figures_text(card.metrics),
+        "figures": ", ".join(figures),
         "weak at": card.weaknesses,
         "licence": card.license,
         "trained on": card.training_data,
@@ -82,11 +82,6 @@ def parameters_text(count: int) -> str:
     return f"{size} parameters"
 
 
-def figures_text(metrics: Mapping[str, float]) -> str:
-    """Measured figures in one line."""
-    return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in metrics.items())
-
-
 def fact_lines(facts: Mapping[str, str], width: int = 96) -> list[str]:
     """One indented, wrapped paragraph a fact; facts without text are left out."""
     label = max(len(name) for name in facts) + 2
@@ -99,6 +94,3 @@ def fact_lines(facts: Mapping[str, str], width: int = 96) -> list[str]:
             )
             lines += wrapped.splitlines()
     return lines
-
-
-debug_option(models_command)

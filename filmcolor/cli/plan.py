@@ -10,19 +10,17 @@ import click
 from filmcolor.cli.arguments import (
     SectionedCommand,
     check_source,
-    debug_option,
-    json_option,
     output_option,
     overwrite_option,
-    quiet_option,
     section_option,
+    show_options,
 )
 from filmcolor.cli.display import open_display
 from filmcolor.cli.run_command import running, show_all
 from filmcolor.cli.stills import chosen_options, shot_options
 from filmcolor.errors import OptionError
 
-_RESULT, _SHOW = "Where the plan goes", "What is shown"
+_RESULT = "Where the plan goes"
 
 _EPILOG = """\b
 Examples:
@@ -57,8 +55,7 @@ Examples:
     _RESULT, "Replace a plan that is there already, with all changes that were made to it."
 )
 @shot_options
-@quiet_option(_SHOW)
-@json_option(_SHOW)
+@show_options
 def plan_command(film: str, target: str | None, quiet: bool, as_json: bool, **chosen: Any) -> None:
     """Find the shots of FILM and write them as a plan: a TOML file with explanations.
 
@@ -79,6 +76,3 @@ def plan_command(film: str, target: str | None, quiet: bool, as_json: bool, **ch
         from filmcolor.jobs.plan_file import plan_film
 
         show_all(display, plan_film(film, place, options))
-
-
-debug_option(plan_command)

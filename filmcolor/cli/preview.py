@@ -10,13 +10,10 @@ import click
 from filmcolor.cli.arguments import (
     SectionedCommand,
     check_source,
-    debug_option,
     field_option,
-    json_option,
     output_option,
     overwrite_option,
-    quiet_option,
-    section_option,
+    show_options,
     upscale_options,
 )
 from filmcolor.cli.display import open_display
@@ -24,13 +21,7 @@ from filmcolor.cli.run_command import running, show_all
 from filmcolor.errors import OptionError
 from filmcolor.options import ColorOptions, PreviewOptions, RunOptions
 
-_PREVIEW = PreviewOptions()
-
-_SHEET, _LARGER, _SHOW = (
-    "The sheet",
-    "How small films are made larger",
-    "What is shown",
-)
+_SHEET, _LARGER = "The sheet", "How small films are made larger"
 
 _EPILOG = """\b
 Examples:
@@ -50,33 +41,23 @@ Examples:
 )
 @click.argument("film", type=click.Path())
 @output_option(_SHEET, "FILE.png", "Without it: NAME.preview.png, beside the film.")
-@section_option(
-    _SHEET,
-    "--shots",
-    type=int,
-    default=_PREVIEW.shots,
-    show_default=True,
-    metavar="NUMBER",
-    help="Shots to show, spread over the film.",
-)
+@field_option(PreviewOptions, "shots")
 @overwrite_option(_SHEET, "Replace a sheet that is there already.")
 @field_option(ColorOptions, "model")
 @field_option(ColorOptions, "size")
 @field_option(ColorOptions, "device")
 @upscale_options(_LARGER)
-@quiet_option(_SHOW)
-@json_option(_SHOW, "Show events as JSON, one object a line, on standard output.")
+@show_options
 def preview_command(
     film: str,
     target: str | None,
     shots: int,
-    overwrite: bool,
     model: str,
     size: int | None,
     device: str,
     quiet: bool,
     as_json: bool,
-    **upscaling: Any,
+    **chosen: Any,
 ) -> None:
     """Write a sheet (PNG) of shots from all over FILM: as it is, and in every look of the model.
 
@@ -94,10 +75,7 @@ def preview_command(
             raise OptionError("-o is missing: give -o FILE.png")
         place = target or str(Path(film).with_name(f"{Path(film).stem}.preview.png"))
         color = ColorOptions(model=model, device=device, size=size)
-        run = RunOptions(color=color, overwrite=overwrite, **upscaling)
+        run = RunOptions(color=color, **chosen)
         from filmcolor.jobs.preview import preview_film
 
         show_all(display, preview_film(film, place, PreviewOptions(run, shots)))
-
-
-debug_option(preview_command)

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import click
 
 from filmcolor.cli.arguments import (
     SectionedCommand,
     check_two_films,
-    debug_option,
-    json_option,
+    field_option,
     output_option,
     overwrite_option,
     part_options,
-    quiet_option,
-    section_option,
+    show_options,
 )
 from filmcolor.cli.display import open_display
 from filmcolor.cli.run_command import running, show_all
 from filmcolor.options import ReportOptions, VerifyOptions
 
-_COMPARED = VerifyOptions()
-
-_PAGE, _PART, _SHOW = "The page", "Which part was coloured, and how", "What is shown"
+_PAGE, _PART = "The page", "Which part was coloured, and how"
 
 _EPILOG = """\b
 Examples:
@@ -58,25 +54,16 @@ options, 3 one of the two cannot be read, or they have nothing in common, 70 a b
 @output_option(_PAGE, "FILE.html", "Without it: NAME.report.html, beside the result.")
 @overwrite_option(_PAGE, "Replace a page that is there already.")
 @part_options(_PART, "Where the part begins, as given to `run`", "How long it is")
-@section_option(
-    _PART,
-    "--deinterlace",
-    is_flag=True,
-    default=_COMPARED.deinterlace,
-    help="The result was made with --deinterlace.",
-)
-@quiet_option(_SHOW)
-@json_option(_SHOW)
+@field_option(VerifyOptions, "deinterlace", _PART, "The result was made with --deinterlace.")
+@show_options
 def report_command(
     film: str,
     result: str,
     target: str | None,
     overwrite: bool,
-    start_seconds: Fraction | None,
-    duration_seconds: Fraction | None,
-    deinterlace: bool,
     quiet: bool,
     as_json: bool,
+    **part: Any,
 ) -> None:
     """Write a page (HTML) on FILM and the RESULT that was coloured from it: before and after.
 
@@ -88,11 +75,8 @@ def report_command(
     display = open_display(RUN, quiet=quiet, as_json=as_json)
     with running(display):
         check_two_films(film, result, "report needs the film and its result")
-        compared = VerifyOptions(start_seconds, duration_seconds, deinterlace)
+        compared = VerifyOptions(**part)
         place = target or str(Path(result).with_name(f"{Path(result).stem}.report.html"))
         from filmcolor.report.make import write_report
 
         show_all(display, write_report(film, result, place, ReportOptions(compared, overwrite)))
-
-
-debug_option(report_command)

@@ -16,7 +16,6 @@ import click
 from filmcolor.cli.arguments import (
     SectionedCommand,
     check_source,
-    debug_option,
     default_target,
     exit_code,
     given_options,
@@ -288,6 +287,3 @@ def _check_target(source: str, target: str | None, options: RunOptions, *, is_fi
     if is_film and source != "-" and Path(target).is_dir():
         return str(Path(target, Path(default_target(source, options.encode.codec)).name))
     return target
-
-
-debug_option(run_command)

@@ -36,7 +36,6 @@ _RAY = section_option(
     "(HOST:PORT), or that of this machine. One worker for each graphics card or for a few "
     "processor cores, --workers of them if that is given. docs/clusters.md tells more.",
 )
-_SHOW = "What is shown"
 
 
 def run_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -52,9 +51,8 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         *(field_option(kind, name) for kind, name in declared),
         _RAY,
-        quiet_option(_SHOW),
+        quiet_option(),
         json_option(
-            _SHOW,
             "Show events as JSON, one object a line, on standard output (on standard error when "
             "the film goes to standard output).",
         ),

@@ -10,13 +10,11 @@ import click
 
 from filmcolor.cli.arguments import (
     SectionedCommand,
-    debug_option,
     field_option,
-    json_option,
     output_option,
     overwrite_option,
     part_options,
-    quiet_option,
+    show_options,
     together,
     upscale_options,
 )
@@ -26,12 +24,11 @@ from filmcolor.cli.run_command import running, show_all
 from filmcolor.errors import OptionError
 from filmcolor.options import ColorOptions, RunOptions
 
-_RESULT, _COLOUR, _LARGER, _READING, _SHOW = (
+_RESULT, _COLOUR, _LARGER, _READING = (
     "Where the stills go",
     "How the colour is made (as in run)",
     "How small films are made larger (as in run)",
     "How the film is read",
-    "What is shown",
 )
 
 _EPILOG = """\b
@@ -88,8 +85,7 @@ def chosen_options(chosen: Mapping[str, Any]) -> RunOptions:
     "Replace stills that are there already, corrected ones too. Without it they are kept.",
 )
 @shot_options
-@quiet_option(_SHOW)
-@json_option(_SHOW)
+@show_options
 def stills_command(
     film: str,
     folder: str | None,
@@ -121,6 +117,3 @@ def _left(display: Display) -> str:
     written = display.last(Progress)
     some = written is not None and written.done > 0
     return "the stills that were written are kept." if some else "no still was written."
-
-
-debug_option(stills_command)

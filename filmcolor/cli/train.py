@@ -7,31 +7,26 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Generator
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
-from filmcolor import options as words
 from filmcolor.cli.arguments import (
     SectionedCommand,
-    choices,
-    debug_option,
-    device_option,
-    json_option,
-    quiet_option,
+    field_options,
+    given_parameters,
+    output_option,
     section_option,
+    show_options,
 )
 from filmcolor.cli.display import open_display
 from filmcolor.cli.run_command import Interrupted, caught, running, show_all
 from filmcolor.errors import OptionError
 from filmcolor.options import TrainOptions
+from filmcolor.options.commands import RUN_SECTION
 
 if TYPE_CHECKING:
     from filmcolor.events import Event
-
-_DEFAULT = TrainOptions()
 
 _EPILOG = """\b
 Recipes:
@@ -63,13 +58,6 @@ Examples:
       two processes, each with half of every batch
 """
 
-_RUN, _WHAT, _HOW, _CHECK, _SHOW = (
-    "The run",
-    "What is trained",
-    "How it is trained",
-    "How it is checked",
-    "What is shown",
-)
 _LENGTHS = ("steps", "epochs", "minutes")
 
 
@@ -81,16 +69,14 @@ _LENGTHS = ("steps", "epochs", "minutes")
     options_metavar="-o FOLDER [OPTIONS]",
 )
 @click.argument("data", nargs=-1, type=click.Path())
-@section_option(
-    _RUN,
-    "-o",
-    "--output",
-    type=click.Path(),
-    metavar="FOLDER",
-    help="Folder for the run: checkpoints, metrics, curves and sheets of pictures.",
+@output_option(
+    RUN_SECTION,
+    "FOLDER",
+    "Folder for the run: checkpoints, metrics, curves and sheets of pictures.",
+    "output",
 )
 @section_option(
-    _RUN,
+    RUN_SECTION,
     "--resume",
     type=click.Path(),
     metavar="FOLDER",
@@ -100,191 +86,14 @@ _LENGTHS = ("steps", "epochs", "minutes")
     "it; after its end, the last phase goes on.",
 )
 @section_option(
-    _RUN,
+    RUN_SECTION,
     "--data-changed",
     is_flag=True,
     help="With --resume: go on although pictures have been added, removed or changed. Pictures "
     "that were trained on are not held out then, and held-out ones are not trained on.",
 )
-@section_option(
-    _RUN,
-    "--steps",
-    type=int,
-    metavar="NUMBER",
-    default=_DEFAULT.steps,
-    help="Length of the whole run in steps, each of one batch.",
-)
-@section_option(
-    _RUN,
-    "--epochs",
-    type=float,
-    metavar="NUMBER",
-    default=_DEFAULT.epochs,
-    show_default="the recipe's",
-    help="Length of the whole run: how often every picture is seen.",
-)
-@section_option(
-    _RUN,
-    "--minutes",
-    type=float,
-    metavar="NUMBER",
-    default=_DEFAULT.minutes,
-    help="Length of the whole run in minutes of training.",
-)
-@section_option(
-    _WHAT,
-    "--recipe",
-    default=_DEFAULT.recipe,
-    show_default=True,
-    metavar="NAME|FILE",
-    help="The training method: one of those listed below, or a file.",
-)
-@section_option(
-    _WHAT,
-    "--phase",
-    default=_DEFAULT.phase,
-    show_default="the whole recipe",
-    metavar="NAME",
-    help="Train only this phase of the recipe.",
-)
-@section_option(
-    _WHAT,
-    "--init",
-    default=_DEFAULT.init,
-    show_default="fresh weights",
-    metavar="NAME|FILE",
-    help="Weights to start from: a model that `filmcolor models` lists, a checkpoint, or (recipe "
-    "film) MobileNetV2 weights for the encoder. From a trained model recipe film learns at a "
-    "quarter of its rates.",
-)
-@section_option(
-    _WHAT,
-    "--teacher",
-    type=click.Path(),
-    default=_DEFAULT.teacher,
-    show_default="those of --init, if it names such",
-    metavar="FILE",
-    help="MobileNetV2 weights (recipe film): the encoder's features of a grey picture are kept "
-    "near those that this network has of the colour picture, so that it still recognises things.",
-)
-@section_option(
-    _WHAT,
-    "--freeze",
-    multiple=True,
-    default=_DEFAULT.freeze,
-    metavar="PATTERN",
-    help="Layers that keep their weights, by name, with * and ?; may be given more than once. "
-    "encoder is one.",
-)
-@section_option(
-    _WHAT,
-    "--exclude",
-    multiple=True,
-    default=_DEFAULT.exclude,
-    metavar="PATTERN",
-    help="Pictures to leave out, by their names within the folder or shard, with * and ?, such as "
-    "'cats/*'; may be given more than once.",
-)
-@section_option(
-    _WHAT,
-    "--card",
-    type=click.Path(),
-    default=_DEFAULT.card,
-    metavar="FILE",
-    help="TOML file with texts for the checkpoints: name, description, license, training_data, "
-    "provenance, weaknesses.",
-)
-@section_option(
-    _HOW,
-    "--size",
-    type=int,
-    default=_DEFAULT.size,
-    show_default="the recipe's",
-    metavar="PIXELS",
-    help="Side of the crops that are trained on.",
-)
-@section_option(
-    _HOW,
-    "--batch-size",
-    type=int,
-    default=_DEFAULT.batch_size,
-    show_default="the recipe's",
-    metavar="NUMBER",
-    help="Crops a step, of all processes together.",
-)
-@section_option(
-    _HOW,
-    "--short-side",
-    type=int,
-    default=_DEFAULT.short_side,
-    show_default=True,
-    metavar="PIXELS",
-    help="Larger pictures are reduced to this before crops are cut.",
-)
-@section_option(
-    _HOW,
-    "--precision",
-    type=choices(get_args(words.Precision)),
-    default=_DEFAULT.precision,
-    show_default=True,
-    help="auto is bf16 on a GPU, and on a CPU only where it is known to be quicker.",
-)
-@device_option(_HOW, _DEFAULT.device, "What is trained on")
-@section_option(
-    _HOW,
-    "--compile",
-    "compiled",
-    is_flag=True,
-    default=_DEFAULT.compiled,
-    help="Compile the networks first (torch.compile): a slow start, then quicker steps on a GPU.",
-)
-@section_option(
-    _HOW,
-    "--seed",
-    type=int,
-    default=_DEFAULT.seed,
-    show_default=True,
-    metavar="NUMBER",
-    help="Crops and their order follow from it alone.",
-)
-@section_option(
-    _CHECK,
-    "--val",
-    multiple=True,
-    type=click.Path(),
-    default=_DEFAULT.val,
-    show_default="a part of DATA is held out",
-    metavar="DATA",
-    help="Pictures to evaluate on; may be given more than once.",
-)
-@section_option(
-    _CHECK,
-    "--val-pictures",
-    type=int,
-    default=_DEFAULT.val_pictures,
-    show_default=True,
-    metavar="NUMBER",
-    help="Evaluate on at most so many of them.",
-)
-@section_option(
-    _CHECK,
-    "--evaluations",
-    type=int,
-    default=_DEFAULT.evaluations,
-    show_default=True,
-    metavar="NUMBER",
-    help="Evaluations in the whole run, and again as many in what a new length adds to it. Each "
-    "writes checkpoints, sheets and curves.",
-)
-@section_option(
-    _CHECK,
-    "--tensorboard",
-    is_flag=True,
-    default=_DEFAULT.tensorboard,
-    help="Write the losses for TensorBoard as well (needs filmcolor[tensorboard]).",
-)
-@quiet_option(_SHOW)
-@json_option(_SHOW)
+@field_options(TrainOptions, compiled="--compile")
+@show_options
 @click.pass_context
 def train_command(
     ctx: click.Context,
@@ -334,10 +143,8 @@ def _events(
     """Begin or go on, as asked for; `OptionError` for a mixture."""
     from filmcolor.train.run import resume_run, train_run
 
-    given = [
-        name for name in chosen if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    ]
-    options = TrainOptions(**{field.name: chosen[field.name] for field in fields(TrainOptions)})
+    given = given_parameters(ctx, chosen)
+    options = TrainOptions(**chosen)
     if resume is not None:
         allowed = (*_LENGTHS, "device", "recipe")
         extra = [f"--{name.replace('_', '-')}" for name in given if name not in allowed]
@@ -377,6 +184,3 @@ class _Stop:
         if self.number:
             raise Interrupted("nothing was saved since the last report.", signal_number=number)
         self.number = number
-
-
-debug_option(train_command)

@@ -19,9 +19,7 @@ _NAMED = 3
 def left_out_lines(
     unreadable: Sequence[str], grey: Sequence[str], small: Sequence[str] = ()
 ) -> list[str]:
-    """One line for damaged, one for grey and one for small pictures among the data, where there
-    are any.
-    """
+    """One line each for damaged, grey and small pictures among the data, where there are any."""
     texts = []
     for why, names in (("damaged", unreadable), ("grey", grey), ("too small", small)):
         if names:

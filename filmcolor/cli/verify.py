@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from filmcolor.cli.arguments import (
     SectionedCommand,
     check_two_films,
-    debug_option,
-    json_option,
+    field_option,
     part_options,
-    quiet_option,
-    section_option,
+    show_options,
 )
 from filmcolor.cli.display import open_display
 from filmcolor.cli.display.base import Display
@@ -27,8 +24,6 @@ if TYPE_CHECKING:
 
 EXIT_FAULTS = 1
 """The process's exit code when something does not hold."""
-
-_DEFAULTS = VerifyOptions()
 
 _EPILOG = """\b
 Examples:
@@ -54,11 +49,7 @@ Exit codes: 0 all of it holds, 1 something does not (each kind in a line), 2 wro
 3 one of the two cannot be read, 70 a bug in filmcolor, 130 Ctrl-C.
 """
 
-_PART, _HOW, _SHOW = (
-    "Which part was coloured",
-    "How strictly it is compared",
-    "What is shown",
-)
+_PART = "Which part was coloured"
 
 
 @click.command(
@@ -71,35 +62,18 @@ _PART, _HOW, _SHOW = (
 @click.argument("source", type=click.Path())
 @click.argument("result", type=click.Path())
 @part_options(_PART, "Where the part begins, as given to `run`", "How long it is")
-@section_option(
-    _HOW,
-    "--lossless",
-    is_flag=True,
-    default=_DEFAULTS.lossless,
-    help="Every code of luma must be equal. Without it this is required of ffv1 and of other "
-    "lossless films; in a lossy one, no block may differ by more than its codec explains.",
-)
-@section_option(
-    _HOW,
-    "--deinterlace",
-    is_flag=True,
-    default=_DEFAULTS.deinterlace,
-    help="The result was made with --deinterlace: compare with the whole frames that this makes.",
-)
-@quiet_option(_SHOW)
-@json_option(_SHOW)
+@field_option(VerifyOptions, "lossless")
+@field_option(VerifyOptions, "deinterlace")
+@show_options
 @click.pass_context
 def verify_command(
     ctx: click.Context,
     /,
     source: str,
     result: str,
-    start_seconds: Fraction | None,
-    duration_seconds: Fraction | None,
-    lossless: bool,
-    deinterlace: bool,
     quiet: bool,
     as_json: bool,
+    **chosen: Any,
 ) -> None:
     """Prove that the film RESULT is the film SOURCE, with nothing but colour added.
 
@@ -107,12 +81,7 @@ def verify_command(
     frame and its time. Nothing is written.
     """
     with running(display := open_verify_display(quiet=quiet, as_json=as_json)):
-        options = VerifyOptions(
-            start_seconds=start_seconds,
-            duration_seconds=duration_seconds,
-            deinterlace=deinterlace,
-            lossless=lossless,
-        )
+        options = VerifyOptions(**chosen)
         check_two_films(source, result, "verify compares two files; a pipe cannot be read twice")
         holds = show_verification(display, source, result, options)
     if not holds:
@@ -139,6 +108,3 @@ def show_verification(display: Display, source: str, result: str, options: Verif
     report = show_all(display, events())
     assert isinstance(report, VerifyReport)
     return report.holds
-
-
-debug_option(verify_command)

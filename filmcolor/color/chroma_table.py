@@ -195,9 +195,7 @@ class ChromaTable:
         return ChromaTable(self.values.to(device))
 
     def __call__(self, luma: Tensor, ab: Tensor) -> Tensor:
-        """Look up (Cb, Cr): luma (N, 1, H, W) 0..1, ab (N, 2, H, W) to (N, 2, H, W) in
-        -0.5..0.5.
-        """
+        """(Cb, Cr), (N, 2, H, W) in -0.5..0.5, of luma (N, 1, H, W) 0..1 and ab (N, 2, H, W)."""
         if ab.shape[1] != 2 or luma.shape[1] != 1 or luma.shape[-2:] != ab.shape[-2:]:
             raise ValueError(f"got luma {tuple(luma.shape)} and ab {tuple(ab.shape)}")
         largest = ab.abs().amax(dim=1, keepdim=True)
@@ -219,9 +217,7 @@ class ChromaTable:
         return found.reshape(2, count, height, width).transpose(0, 1)
 
     def _read(self, where: Tensor) -> Tensor:
-        """Where (1, h, w, 2) is in the planes of all Y' nodes, as `grid_sample` counts: to
-        (1, 2, h, w).
-        """
+        """Values (1, 2, h, w) at `grid_sample` places (1, h, w, 2) in the planes of all nodes."""
         return F.grid_sample(
             self.values.flatten(2, 3),
             where,

@@ -34,9 +34,7 @@ def _code_range(bit_depth: int, *, full_range: bool) -> tuple[float, float]:
 def normalize_luma(
     codes: Tensor, bit_depth: int, full_range: bool, *, clamped: bool = True
 ) -> Tensor:
-    """Luma codes to Y' in 0..1, any shape, float32; codes outside the range are clamped to it, or
-    go beyond.
-    """
+    """Luma codes to Y' in 0..1, any shape, float32; `clamped` to it, or beyond where codes are."""
     black, span = _code_range(bit_depth, full_range=full_range)
     luma = (codes.to(torch.float32) - black) / span
     return luma.clamp_(0.0, 1.0) if clamped else luma
@@ -144,9 +142,7 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
 
 
 def chroma_to_rgb(luma: Tensor, chroma: Tensor, matrix: int = 6) -> Tensor:
-    """(Y', Cb, Cr) to R'G'B': luma (N, 1, H, W) and chroma (N, 2, H, W) to (N, 3, H, W), not
-    clamped.
-    """
+    """Unclamped R'G'B' (N, 3, H, W) of luma (N, 1, H, W) and chroma (Cb, Cr) (N, 2, H, W)."""
     kr, kb = LUMA_WEIGHTS[matrix]
     cb, cr = chroma[:, :1], chroma[:, 1:]
     red = luma + 2 * (1 - kr) * cr

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from filmcolor.analysis.shots import assign_shots
 from filmcolor.analysis.survey import FilmSurvey, survey_film
-from filmcolor.events import FrameCounts, Notice, Reason
+from filmcolor.events import FilmAdvanced, FrameCounts, Notice, Reason
 from filmcolor.extract.frame_checks import Fingerprints, FrameJudge, FrameLook
 from filmcolor.extract.picks import Candidate, ShotPicks
 from filmcolor.extract.settings import ExtractSettings
@@ -24,15 +24,6 @@ from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.prefetch import prefetch
 from filmcolor.types import Frame, VideoInfo
 from filmcolor.visual.rgb import PictureMaker, Rgb
-
-__all__ = [
-    "ExtractSettings",
-    "FilmProgress",
-    "FrameCounts",
-    "PickedFrame",
-    "examine",
-    "pick_frames",
-]
 
 _LEAST_SECONDS = 0.5
 """Two frames of a shot are at least so far apart: a pan changes the hash, but not the picture."""
@@ -50,17 +41,7 @@ class PickedFrame:
     shot: int
     """Counted from 0 in the part of the film that was read."""
     index: int = 0
-    """Number of the frame in the film, from 0; where only a part of a film of varying rate is
-    read, an estimate.
-    """
-
-
-@dataclass(frozen=True, slots=True)
-class FilmProgress:
-    """So many frames of a film were judged, of so many expected (an estimate)."""
-
-    done: int
-    total: int | None
+    """Number in the film, from 0; an estimate for a part of a film of varying rate."""
 
 
 def pick_frames(
@@ -85,9 +66,7 @@ def pick_frames(
 
 
 def film_reader() -> Callable[[Path], Iterator[PickedFrame]]:
-    """Reads the frames worth training on of one film after another, none like one of an earlier
-    film.
-    """
+    """Reads the frames worth training on of films in turn, none like one of an earlier film."""
     seen = Fingerprints()
 
     def read(path: Path) -> Iterator[PickedFrame]:
@@ -101,8 +80,8 @@ def examine(
     settings: ExtractSettings,
     counts: FrameCounts,
     seen: Fingerprints | None = None,
-) -> Generator[PickedFrame | FilmProgress | Notice, None, None]:
-    """As `pick_frames`, for an open film, with what there is to say and a sign of life a frame."""
+) -> Generator[PickedFrame | FilmAdvanced | Notice, None, None]:
+    """As `pick_frames`, for an open film, with its notices and a `FilmAdvanced` a frame."""
     info = reader.info
     survey = survey_film(reader)
     tags, box = survey.tags, survey.box
@@ -131,7 +110,7 @@ def examine(
                 if selection.is_full:
                     break
             selection.add(frame, judge.look(frame))
-            yield FilmProgress(done, total)
+            yield FilmAdvanced(done, total, counts.kept)
         for candidate in selection.settle():
             yield selection.picked(candidate, maker.picture(candidate.frame))
 

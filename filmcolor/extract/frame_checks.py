@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from filmcolor.color import chroma_to_rgb, normalize_luma, rgb_to_lab
 from filmcolor.media.read.probe import has_color
 from filmcolor.types import Box, ColorTags, FloatPlane, Frame, Luma, PixelLayout
+from filmcolor.visual.rgb import resized
 
 Flaw = Literal["black", "blank", "grey", "tinted", "blurred"]
 
@@ -101,9 +102,7 @@ class FrameJudge:
 
     def _coarse_chroma(self, plane: Luma, size: tuple[int, ...]) -> FloatPlane:
         inside = self._inside(plane, self._layout.subsampling)
-        shrinks = inside.shape[0] >= size[0] and inside.shape[1] >= size[1]
-        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        codes = cv2.resize(inside, (size[1], size[0]), interpolation=how).astype(np.float32)
+        codes = resized(inside, (size[0], size[1])).astype(np.float32)
         codes *= 1.0 / (1 << (self._layout.bit_depth - 8))
         return codes
 

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -24,18 +24,13 @@ from filmcolor.events import (
     FilmFailed,
     FilmOpened,
     FilmRead,
+    FrameCounts,
     FrameWritten,
     Notice,
 )
-from filmcolor.extract.film import (
-    ExtractSettings,
-    FilmProgress,
-    FrameCounts,
-    PickedFrame,
-    examine,
-)
+from filmcolor.extract.film import PickedFrame, examine
 from filmcolor.extract.frame_checks import Fingerprints
-from filmcolor.extract.settings import FrameFormat
+from filmcolor.extract.settings import ExtractSettings, FrameFormat
 from filmcolor.media.folders import is_picture
 from filmcolor.media.open import PIPE
 from filmcolor.media.partfile import PartFile, write_bytes, write_if_free
@@ -144,10 +139,8 @@ class _Target:
         """Write one frame, unless it is there."""
         path = self.folder / f"{self.stem}-{picked.index:06}.{self.format}"
         place = (source, str(path), picked.index, picked.seconds, picked.shot)
-        if not self.overwrite and os.path.lexists(path):
-            self.skipped += 1
-            return FrameWritten(*place, status="skipped")
-        if not write_frame(path, picked.rgb, self.format, overwrite=self.overwrite):
+        is_there = not self.overwrite and os.path.lexists(path)
+        if is_there or not write_frame(path, picked.rgb, self.format, overwrite=self.overwrite):
             self.skipped += 1
             return FrameWritten(*place, status="skipped")
         return FrameWritten(*place)
@@ -155,24 +148,24 @@ class _Target:
 
 def _write_found(
     source: str,
-    found: Iterator[PickedFrame | FilmProgress | Notice],
+    found: Iterator[PickedFrame | FilmAdvanced | Notice],
     target: _Target,
     counts: FrameCounts,
 ) -> Iterator[Event]:
     is_due = Throttle()
-    last: FilmProgress | None = None
+    last: FilmAdvanced | None = None
     for item in found:
         match item:
-            case Notice():
-                yield item
             case PickedFrame():
                 yield target.write(source, item)
-            case FilmProgress():
+            case Notice():
+                yield item
+            case FilmAdvanced():
                 last = item
                 if is_due():
-                    yield FilmAdvanced(item.done, item.total, counts.kept)
+                    yield item
     if last is not None:
-        yield FilmAdvanced(last.done, last.total, counts.kept)
+        yield replace(last, kept=counts.kept)
 
 
 def write_frame(path: Path, rgb: Rgb, format: FrameFormat, *, overwrite: bool = False) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from filmcolor.errors import OptionError
+from filmcolor.options.facts import check_options, option
 
 FrameFormat = Literal["png", "webp"]
 
@@ -18,26 +18,41 @@ LARGEST_PER_SHOT = 50
 class ExtractSettings:
     """Which frames of a film are worth training on, and how they are handed over."""
 
-    per_shot: int = 3  # frames of each shot, at most
-    every_seconds: float = 30.0  # a longer shot counts as another one after this time
-    max_frames: int | None = None  # of each film, spread over it; None: no limit
-    short_side: int | None = 512  # larger pictures are reduced to this, px; None: full size
-    min_distance: int = 10  # bits in which two kept pictures differ at least, of 64
-    start_seconds: Fraction | None = None  # first moment looked at; None: the beginning
-    duration_seconds: Fraction | None = None  # how much is looked at; None: to the end
+    per_shot: int = option(
+        3,
+        f"Frames of each shot, at most: the sharpest, spread over it (1 to {LARGEST_PER_SHOT}).",
+        metavar="FRAMES",
+        range=(1, LARGEST_PER_SHOT),
+    )
+    every_seconds: float = option(
+        30.0,
+        "A longer shot is split into shots of this length.",
+        metavar="SECONDS",
+        more_than=0,
+    )
+    max_frames: int | None = option(
+        None,
+        "Frames of each film, at most, spread over it.",
+        metavar="FRAMES",
+        shown_default="no limit",
+        range=(1, None),
+    )
+    short_side: int | None = option(
+        512,
+        "Larger frames are reduced to this, none is enlarged. Training crops are 64 to 256 pixels "
+        "unless asked otherwise, so the default leaves room; 0 keeps the film's size.",
+        metavar="PIXELS",
+        range=(32, 16_384),
+    )
+    min_distance: int = option(
+        10,
+        "Least difference between any two kept frames, in bits of a 64-bit difference hash, over "
+        "all films of the command; 0 keeps frames that are alike.",
+        metavar="BITS",
+        range=(0, 64),
+    )
+    start_seconds: Fraction | None = option(None, range=(0, None))  # None: the beginning
+    duration_seconds: Fraction | None = option(None, more_than=0)  # None: to the end
 
     def __post_init__(self) -> None:
-        if not 1 <= self.per_shot <= LARGEST_PER_SHOT:
-            raise OptionError(f"--per-shot {self.per_shot}: must be 1 to {LARGEST_PER_SHOT}")
-        if not 0 < self.every_seconds < float("inf"):
-            raise OptionError(f"--every {self.every_seconds:g}: must be greater than zero")
-        if self.max_frames is not None and self.max_frames < 1:
-            raise OptionError(f"--max-frames {self.max_frames}: must be at least 1")
-        if self.short_side is not None and not 32 <= self.short_side <= 16_384:
-            raise OptionError(f"--short-side {self.short_side}: must be 32 to 16384")
-        if not 0 <= self.min_distance <= 64:
-            raise OptionError(f"--min-distance {self.min_distance}: must be 0 to 64")
-        if self.start_seconds is not None and self.start_seconds < 0:
-            raise OptionError("--start: must not be negative")
-        if self.duration_seconds is not None and self.duration_seconds <= 0:
-            raise OptionError("--duration: must be greater than zero")
+        check_options(self)

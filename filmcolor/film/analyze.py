@@ -48,7 +48,7 @@ def analyze_film(
     """
     steadied = _is_steadied(options.color)
     with FilmReader(source, options.on_error) as reader:
-        info, told = reader.info, len(reader.notices)
+        info, seen_notices = reader.info, len(reader.notices)
         total = info.expected_frames(options.start_seconds, options.duration_seconds)
         frames = reader.frames(
             start_seconds=options.start_seconds,
@@ -81,7 +81,7 @@ def analyze_film(
         for known in finder.finish():
             settle(*known)
         yield Analyzing(done, done)
-        yield from reader.notices[told:]
+        yield from reader.notices[seen_notices:]
     pts = np.array(times, np.int64)
     shots = tuple(finder.shots())
     return FilmPlan(shots, pts, info.time_base, last, stride, meter.found())

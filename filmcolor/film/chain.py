@@ -26,7 +26,7 @@ from filmcolor.film.plan import FilmPlan, Segment
 from filmcolor.prefetch import prefetch
 from filmcolor.stages.chroma_drift import Drift
 from filmcolor.stages.compose import compose
-from filmcolor.stages.infer import KnownSource, View, infer_sparsely, show_lightness
+from filmcolor.stages.infer import HintSource, View, infer_sparsely, show_lightness
 from filmcolor.stages.interlace import (
     FieldSplitter,
     field_drift,
@@ -73,25 +73,25 @@ def color_frames(
 
 
 class Releasable(Protocol):
-    """A claim on a segment, which can be given up."""
+    """A lease on a segment."""
 
     def release(self) -> None:
         """Let others make the segment."""
 
 
-Claimed = TypeVar("Claimed", bound=Releasable)
+Held = TypeVar("Held", bound=Releasable)
 
 
 def color_segments(
     context: FilmContext,
     film: FilmPlan,
-    segments: Iterable[tuple[Segment, Claimed]],
+    segments: Iterable[tuple[Segment, Held]],
     source: PlannedFrames,
-) -> Generator[tuple[Segment, Claimed, ColorFrame], None, None]:
+) -> Generator[tuple[Segment, Held, ColorFrame], None, None]:
     """The frames of one segment after another, in order, each with its segment.
 
     A segment is taken from `segments` only when the one before it has been coloured; its lease is
-    given up if it cannot be. `source` has the frames, and stays open.
+    released if it cannot be. `source` has the frames, and stays open.
     """
     for segment, lease in segments:
         try:
@@ -148,18 +148,21 @@ def _steadied(
         return
     drift = None if film is None else film.drift
     if not keeps_fields(info, context.options):
-        yield from _pictures_steadied(context, frames, drift, context.known)
+        yield from _pictures_steadied(context, frames, drift, context.hint_source)
         return
     splitter = FieldSplitter(top_first=info.top_field_first)
     fields = splitter.split(frames)
     drift = None if drift is None else field_drift(drift)
-    known = context.known
-    told = None if known is None else lambda field: known(frame_of(field))
-    yield from splitter.join(_pictures_steadied(context, fields, drift, told))
+    hint_source = context.hint_source
+    of_field = None if hint_source is None else lambda field: hint_source(frame_of(field))
+    yield from splitter.join(_pictures_steadied(context, fields, drift, of_field))
 
 
 def _pictures_steadied(
-    context: FilmContext, pictures: Iterable[Frame], drift: Drift | None, known: KnownSource | None
+    context: FilmContext,
+    pictures: Iterable[Frame],
+    drift: Drift | None,
+    hint_source: HintSource | None,
 ) -> Generator[tuple[Frame, AbMap], None, None]:
     """Every picture, be it a frame or a field, with its colour: shots that are painted alike in one
     go; the network runs ahead in a thread of its own.
@@ -173,7 +176,7 @@ def _pictures_steadied(
             yield from _left_grey(alike, view, model.device)
             continue
         fields = infer_sparsely(
-            alike, model, view, color.batch_size, context.stride, known, context.threads
+            alike, model, view, color.batch_size, context.stride, hint_source, context.threads
         )
         inferred = timer.watch("infer", fields, "shots")
         with closing(prefetch(inferred, context.reader.info.queue_depth)) as ahead:
@@ -221,11 +224,9 @@ class PlannedFrames:
 
     def _frames(self, start: int, stop: int, next_start: int) -> Generator[Frame, None, None]:
         kept = {frame.index: frame for frame in self._kept}
-        overlap, _ = (
-            self._film.needed(Segment(0, next_start, next_start + 1))
-            if (next_start < self._film.frames)
-            else (stop, stop)
-        )
+        overlap = stop
+        if next_start < self._film.frames:
+            overlap, _ = self._film.needed(Segment(0, next_start, next_start + 1))
         self._kept.clear()
         for index in range(start, stop):
             frame = kept.get(index) or self._at(index)

@@ -15,7 +15,7 @@ from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.media.write.output_plan import OutputPlan
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.options import ColorOptions, RunOptions
-from filmcolor.stages.infer import KnownSource, View
+from filmcolor.stages.infer import HintSource, View
 from filmcolor.stages.upscale import Enlarger
 from filmcolor.stages.view import film_view
 from filmcolor.types import VideoInfo
@@ -34,7 +34,7 @@ class FilmSettings:
     stride: int
     options: RunOptions
     """With the precision that the model computes in."""
-    known: KnownSource | None = None
+    hint_source: HintSource | None = None
     own: Mapping[int, ColorOptions] = field(default_factory=dict)
     """By number: how shots are coloured that are not coloured as `options` say."""
     files: FilesRead = field(default_factory=FilesRead)

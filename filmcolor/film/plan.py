@@ -85,10 +85,8 @@ class FilmPlan:
 
     def needed(self, segment: Segment) -> tuple[int, int]:
         """Start and stop (half-open) of the frames that a segment's colours depend on."""
-        before, after = (
-            self.shots[self.shot_at(segment.start)],
-            self.shots[self.shot_at(segment.stop - 1)],
-        )
+        first, last = self.shot_at(segment.start), self.shot_at(segment.stop - 1)
+        before, after = self.shots[first], self.shots[last]
         start = max(before.start, segment.start - REACH)
         # Colour is carried from the frames that the model saw, counted from the shot's start.
         start -= (start - before.start) % self.stride

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from filmcolor.color import rgb_to_lab
 from filmcolor.options import Stroke
+from filmcolor.stages.flow_average import reduced
 from filmcolor.stages.infer import View
 from filmcolor.types import Box, FloatPlane, VideoInfo
 
@@ -59,7 +60,7 @@ class Screen:
             inside = small.astype(np.uint8, copy=False)
         pixels = torch.from_numpy(np.ascontiguousarray(inside.transpose(2, 0, 1)))
         ab = rgb_to_lab(pixels[None].float() / 255)[0, 1:].numpy()
-        return np.stack([self._on_grid(plane) for plane in ab]).astype(np.float32, copy=False)
+        return np.stack([reduced(plane, self.grid) for plane in ab]).astype(np.float32, copy=False)
 
     def seeds(self, stroke: Stroke) -> NDArray[np.bool_]:
         """The places of the grid (h, w) that a stroke touches; raises `ValueError` if there are
@@ -97,10 +98,6 @@ class Screen:
         rows = slice(round(box.top * down), max(1, round(box.bottom * down)))
         columns = slice(round(box.left * across), max(1, round(box.right * across)))
         return np.ascontiguousarray(turned[rows, columns])
-
-    def _on_grid(self, plane: FloatPlane) -> FloatPlane:
-        height, width = self.grid
-        return cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
 def displayed_size(info: VideoInfo) -> tuple[int, int]:

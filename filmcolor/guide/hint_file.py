@@ -76,9 +76,7 @@ def _packed(anchor: Anchor) -> bytes:
 
 
 class HintFile:
-    """The known colours of one shot, by the frame's index in the film. Holds where each frame's
-    are, not what.
-    """
+    """The known colours of a shot by the frame's index; only their places are held in memory."""
 
     def __init__(self, path: Path) -> None:
         """Raises `JobError` if the file is not whole."""
@@ -101,9 +99,7 @@ class HintFile:
             raise self._damaged() from error
 
     def at(self, index: int) -> KnownColors | None:
-        """What is known of a frame of the shot, None for nothing; `JobError` if the file is gone
-        or has changed.
-        """
+        """Known colours of a frame, None for nothing; `JobError` if the file is gone or changed."""
         begin, end = self._ends[index - self._start : index - self._start + 2]
         if begin == end:
             return None

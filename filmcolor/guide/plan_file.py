@@ -22,7 +22,7 @@ from typing import Any, Literal, get_origin
 
 from filmcolor.errors import OptionError
 from filmcolor.files_read import FilesRead
-from filmcolor.guide.strokes import parse_stroke, parse_time
+from filmcolor.guide.strokes import parse_strokes, parse_time, parsed, read_text
 from filmcolor.options import ColorOptions, Look, RunOptions, Stroke, UpscaleFor
 from filmcolor.options.facts import facts_of, is_within, names_of
 from filmcolor.timecode import time_text
@@ -80,11 +80,11 @@ class Choices:
 
 COLOR_KEYS = names_of(ColorOptions, lambda facts: facts.in_plan)
 """Choices that are options of `ColorOptions`."""
-GIVEN_KEYS = names_of(RunOptions, lambda facts: facts.in_plan == "shot")
+HINT_KEYS = names_of(RunOptions, lambda facts: facts.in_plan == "shot")
 """Choices that are things given to guide the colours."""
 UPSCALE_KEYS = names_of(RunOptions, lambda facts: facts.in_plan == "film")
 """Choices of how the film is enlarged; shots have none of their own."""
-FILM_KEYS = COLOR_KEYS + GIVEN_KEYS + UPSCALE_KEYS
+FILM_KEYS = COLOR_KEYS + HINT_KEYS + UPSCALE_KEYS
 """Choices that are options of a run."""
 
 
@@ -134,15 +134,10 @@ def read_plan(path: str | Path, files: FilesRead | None = None) -> PlanFile:
 
     Raises `OptionError` with the file, the line as far as it is known, the shot and the key.
     """
-    text = _text(path, files)
-    try:
-        values = tomllib.loads(text)
-    except ValueError as error:
-        raise OptionError(f"{path}: {error}; correct it there, it must be TOML") from error
-    except RecursionError as error:
-        raise OptionError(f"{path}: nested too deeply") from error
-    unknown = values.keys() - {"film", "shot"}
-    if unknown:
+    way_out = "`filmcolor plan` writes plans"
+    text = read_text(path, _LARGEST_FILE, "a plan", way_out, files)
+    values = parsed(path, text, tomllib.loads, "; correct it there, it must be TOML")
+    if unknown := values.keys() - {"film", "shot"}:
         raise OptionError(
             f"{path}: {min(unknown)}: no such key; a plan has [film], and a [[shot]] for each shot"
         )
@@ -154,23 +149,6 @@ def read_plan(path: str | Path, files: FilesRead | None = None) -> PlanFile:
             f"{path}: no shots in it; begin each with [[shot]], or let `filmcolor plan` write them"
         )
     return _Reader(str(path), _lines(text, len(entries))).plan(film, entries)
-
-
-def _text(path: str | Path, files: FilesRead | None) -> str:
-    try:
-        with open(path, "rb") as file:
-            content = file.read(_LARGEST_FILE + 1)
-        if len(content) > _LARGEST_FILE:
-            raise OptionError(f"{path}: too large for a plan")
-        if files is not None:
-            files.note(path, content)
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise OptionError(f"{path}: not a text file; `filmcolor plan` writes plans") from error
-    except OSError as error:
-        raise OptionError(
-            f"{path}: cannot be read ({error.strerror}); `filmcolor plan` writes plans"
-        ) from error
 
 
 def _lines(text: str, shots: int) -> dict[tuple[int, str], int]:
@@ -282,7 +260,7 @@ def _value(key: str, value: object, folder: Path, *, is_film: bool) -> object:
         entries = value if isinstance(value, list) else [value]
         return tuple(_still(entry, folder) for entry in entries)
     if key == "strokes" and isinstance(value, list):
-        return tuple(_strokes(value))
+        return parse_strokes(value)
     if key == "reference" and value == "":
         return value
     what = {"stills": "a folder", "strokes": "a file, or strokes", "reference": "a picture"}[key]
@@ -302,13 +280,3 @@ def _still(entry: object, folder: Path) -> PlanStill:
             raise ValueError(f"must be {what}")
         return PlanStill(str(folder / _name(entry["file"], what)), parse_time("at", entry["at"]))
     return PlanStill(str(folder / _name(entry, what)))
-
-
-def _strokes(entries: Sequence[object]) -> list[Stroke]:
-    found = []
-    for number, entry in enumerate(entries, 1):
-        try:
-            found.append(parse_stroke(entry))
-        except (OptionError, ValueError, OverflowError) as error:
-            raise ValueError(f"stroke {number}: {error}") from error
-    return found

@@ -29,8 +29,8 @@ _HEAD = """\
 # command line count more than [film] and less than a [[shot]]. What stands behind a # does nothing.
 #
 #   skip = true            leave it grey
-#   look = "vivid"         how boldly it is painted: restrained, natural or vivid
-#   saturation = 1.2       strength of the colours: 0 grey, 1 as they are painted, 4 at most
+#   look = "vivid"         colour strength: restrained, natural or vivid
+#   saturation = 1.2       strength of the colours: 0 grey, 1 as the model makes them, 4 at most
 #   hue_shift = 10         turn all hues by so many degrees, -180 to 180: red towards yellow, yellow
 #                          towards green, green towards blue; below 0 the other way
 #   stability = 0.9        how much colour is kept steady from frame to frame, 0 to 1

@@ -53,8 +53,7 @@ class CarrySettings:
     lost: float = 0.15  # what is left of the confidence where the forward-backward test fails
     trust: tuple[float, float] = (0.02, 0.12)  # of one step: fails below, holds above
     enough: tuple[float, float] = (0.35, 0.6)
-    """Share of the picture that must be found again for the rest to be filled: not at all below,
-    wholly above."""
+    """Share of the picture found again from which the rest begins to be filled, and wholly is."""
     flow: FlowSettings = field(default_factory=FlowSettings)
 
 

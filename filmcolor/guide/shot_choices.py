@@ -17,13 +17,7 @@ from filmcolor.errors import CheckpointError, OptionError
 from filmcolor.files_read import FilesRead
 from filmcolor.film.plan import FilmPlan
 from filmcolor.guide.match import reference_for
-from filmcolor.guide.plan_file import (
-    COLOR_KEYS,
-    GIVEN_KEYS,
-    UPSCALE_KEYS,
-    Choices,
-    PlanFile,
-)
+from filmcolor.guide.plan_file import COLOR_KEYS, HINT_KEYS, UPSCALE_KEYS, Choices, PlanFile
 from filmcolor.guide.strokes import read_strokes
 from filmcolor.guide.times import FilmTimes
 from filmcolor.guide.user_hints import Hints, ShotOverrides, named
@@ -51,7 +45,7 @@ def with_film(options: RunOptions, plan: PlanFile) -> RunOptions:
         }
 
     color = replace(options.color, **chosen(COLOR_KEYS, options.color, ColorOptions()))
-    return replace(options, color=color, **chosen(GIVEN_KEYS + UPSCALE_KEYS, options, RunOptions()))
+    return replace(options, color=color, **chosen(HINT_KEYS + UPSCALE_KEYS, options, RunOptions()))
 
 
 def leaves_pale(plan: PlanFile, options: RunOptions, least: float) -> bool:
@@ -103,7 +97,7 @@ class Chosen:
 
     shots: tuple[Shot, ...]
     colors: Mapping[int, ColorOptions] = field(default_factory=dict)
-    given: Mapping[int, ShotOverrides] = field(default_factory=dict)
+    overrides: Mapping[int, ShotOverrides] = field(default_factory=dict)
     digests: Mapping[int, str] = field(default_factory=dict)
     """Of what makes the colours of a shot others than if it had been found and nothing chosen."""
 
@@ -126,7 +120,7 @@ def choose(
     placed = _placed(plan, film, times, is_part=is_part)
     found = {(shot.start, shot.stop) for shot in film.shots}
     colors: dict[int, ColorOptions] = {}
-    given: dict[int, ShotOverrides] = {}
+    overrides: dict[int, ShotOverrides] = {}
     digests: dict[int, str] = {}
     models = _Models(files)
     for number, (entry, shot) in enumerate(placed):
@@ -136,14 +130,14 @@ def choose(
         if color != options.color:
             colors[number] = color
             parts += _differences(color, options.color, models, where)
-        if any(getattr(choices, key) is not None for key in GIVEN_KEYS):
-            given[number] = _own(choices, shot, where)
+        if any(getattr(choices, key) is not None for key in HINT_KEYS):
+            overrides[number] = _own(choices, shot, where)
         if parts:
             digests[number] = ", ".join(parts)
-    return Chosen(tuple(shot for _, shot in placed), colors, given, digests)
+    return Chosen(tuple(shot for _, shot in placed), colors, overrides, digests)
 
 
-def segment_settings(film: FilmPlan, chosen: Chosen | None, given: Hints) -> dict[int, str]:
+def segment_settings(film: FilmPlan, chosen: Chosen | None, hints: Hints) -> dict[int, str]:
     """By number of the segment: what its frames depend on beside the film and its options, shot by
     shot; nothing for segments whose shots were found and have nothing of their own.
     """
@@ -153,7 +147,7 @@ def segment_settings(film: FilmPlan, chosen: Chosen | None, given: Hints) -> dic
         parts = []
         for number in range(film.shot_at(segment.start), film.shot_at(segment.stop - 1) + 1):
             texts = [own[number]] if number in own else []
-            texts += [given.shots[number].digest] if number in given.shots else []
+            texts += [hints.shots[number].digest] if number in hints.shots else []
             if texts:
                 parts.append(f"{film.shots[number].start}: {', '.join(texts)}")
         if parts:

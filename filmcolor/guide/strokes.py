@@ -13,9 +13,10 @@ from __future__ import annotations
 import datetime
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from filmcolor.errors import OptionError
 from filmcolor.files_read import FilesRead
@@ -35,37 +36,60 @@ def read_strokes(path: str | Path, files: FilesRead | None = None) -> tuple[Stro
 
     Raises `OptionError` with the file, and the line or the number of the stroke and its key.
     """
-    try:
-        with open(path, "rb") as file:
-            content = file.read(_LARGEST_FILE + 1)
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise OptionError(f"{path}: not a text file; write strokes as TOML or JSON") from error
-    except OSError as error:
-        raise OptionError(f"{path}: cannot be read ({error.strerror})") from error
-    if len(text) > _LARGEST_FILE:
-        raise OptionError(f"{path}: too large for a file of strokes")
-    if files is not None:
-        files.note(path, content)
-    try:
-        is_json = text.lstrip().startswith("{")
-        values = json.loads(text) if is_json else tomllib.loads(text)
-    except ValueError as error:
-        raise OptionError(f"{path}: {error}") from error
-    except RecursionError as error:
-        raise OptionError(f"{path}: nested too deeply") from error
-    unknown = values.keys() - {"stroke"}
-    if unknown:
+    way_out = "write strokes as TOML or JSON"
+    text = read_text(path, _LARGEST_FILE, "a file of strokes", way_out, files)
+    values = parsed(path, text, json.loads if text.lstrip().startswith("{") else tomllib.loads)
+    if unknown := values.keys() - {"stroke"}:
         raise OptionError(f"{path}: {min(unknown)}: no such key; a file of strokes has 'stroke'")
     entries = values.get("stroke")
     if not isinstance(entries, list) or not entries:
         raise OptionError(f"{path}: no strokes in it; begin each with [[stroke]]")
+    try:
+        return parse_strokes(entries)
+    except ValueError as error:
+        raise OptionError(f"{path}: {error}") from error
+
+
+def read_text(
+    path: str | Path, largest: int, what: str, way_out: str, files: FilesRead | None
+) -> str:
+    """The text of a file of at most `largest` bytes, which `files` takes note of; `OptionError` in
+    the words of `what` it should be and the `way_out`.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = file.read(largest + 1)
+        if len(content) > largest:
+            raise OptionError(f"{path}: too large for {what}")
+        if files is not None:
+            files.note(path, content)
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise OptionError(f"{path}: not a text file; {way_out}") from error
+    except OSError as error:
+        raise OptionError(f"{path}: cannot be read ({error.strerror}); {way_out}") from error
+
+
+def parsed(
+    path: str | Path, text: str, loads: Callable[[str], dict[str, Any]], way_out: str = ""
+) -> dict[str, Any]:
+    """What `loads` makes of the text of a file; `OptionError` where that is not of its format."""
+    try:
+        return loads(text)
+    except ValueError as error:
+        raise OptionError(f"{path}: {error}{way_out}") from error
+    except RecursionError as error:
+        raise OptionError(f"{path}: nested too deeply") from error
+
+
+def parse_strokes(entries: Sequence[object]) -> tuple[Stroke, ...]:
+    """The entries of a file; raises `ValueError` with the number of the stroke and its key."""
     found = []
     for number, entry in enumerate(entries, 1):
         try:
             found.append(parse_stroke(entry))
-        except (OptionError, ValueError) as error:
-            raise OptionError(f"{path}: stroke {number}: {error}") from error
+        except (OptionError, ValueError, OverflowError) as error:
+            raise ValueError(f"stroke {number}: {error}") from error
     return tuple(found)
 
 

@@ -20,9 +20,7 @@ class FilmTimes:
     """The frames of a film, or of a part of it, by their times."""
 
     def __init__(self, film: FilmPlan, origin: int, length: Fraction | None) -> None:
-        """`origin` is the pts of the film's very first frame, `length` its length in seconds if
-        known.
-        """
+        """`origin` is the pts of the film's first frame, `length` its seconds if known."""
         self._film, self._origin = film, origin
         self._start, self._last = int(film.pts[0]), max(1, _last_ticks(film))
         self._end = int(film.pts[-1]) + self._last

@@ -6,22 +6,23 @@ What one film takes is the business of `jobs.film`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from filmcolor.errors import CheckpointError, FilmcolorError, JobError, OptionError
+from filmcolor.errors import CheckpointError, FilmcolorError, OptionError
 from filmcolor.events import Event, FilmDone, Finished
 from filmcolor.jobs import film as pipeline
 from filmcolor.jobs.pictures import color_pictures
 from filmcolor.media.folders import find_pictures, mirror_target
-from filmcolor.media.partfile import place_key, refuse_sources
+from filmcolor.media.partfile import make_folder, place_key, refuse_sources
 from filmcolor.models.device import resolve_device
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
+from filmcolor.segments.workfolder import in_turn
 from filmcolor.segments.workplace import check_apart
 from filmcolor.timecode import clock_text
 
@@ -44,7 +45,7 @@ def color_batch(items: Sequence[BatchItem], options: RunOptions) -> Generator[Ev
     """Colour every item; what is there already is skipped unless `options.overwrite`.
 
     Yields the events of every film and folder, a `FilmDone` after each, and at the end a `Finished`
-    whose counts are films (and folders). A film that cannot be coloured is told by its `FilmDone`.
+    whose counts are films (and folders). The `FilmDone` of a film that cannot be coloured says so.
     Raises `FilmcolorError` for what would stop every one of them: model, device, and as
     `check_items` and `check_work`. Of each film, what is done is kept when the generator is closed,
     for the next call.
@@ -55,22 +56,19 @@ def color_batch(items: Sequence[BatchItem], options: RunOptions) -> Generator[Ev
     resolve_device(options.color.device)
     find_checkpoint(options.color.model)
     count = {"done": 0, "skipped": 0, "left": 0, "failed": 0}
-    for item in _in_turn(items, options.shard):
+    for item in in_turn(items, options.shard):
         with closing(color_item(item, options)) as events:
             for event in events:
                 if isinstance(event, FilmDone):
                     count[event.status] += 1
                 yield event
-    yield Finished(
-        "",
-        count["done"],
-        time.monotonic() - started,
-        {},
-        skipped=count["skipped"],
-        failed=count["failed"],
-        left=count["left"],
-        unit="films",
-    )
+    yield all_finished(count, time.monotonic() - started)
+
+
+def all_finished(count: Mapping[str, int], seconds: float) -> Finished:
+    """The end of several films, of which `count` says how many ended in each way."""
+    numbers = {name: count[name] for name in ("skipped", "failed", "left")}
+    return Finished("", count["done"], seconds, {}, unit="films", **numbers)  # type: ignore[arg-type]
 
 
 def check_work(items: Sequence[BatchItem], options: RunOptions) -> None:
@@ -107,13 +105,6 @@ def _files_of(item: BatchItem) -> list[tuple[Path, Path]]:
     if item.kind == "film" or not source.is_dir():
         return [(source, target)]
     return [(picture, mirror_target(picture, source, target)) for picture in find_pictures(source)]
-
-
-def _in_turn(items: Sequence[BatchItem], shard: tuple[int, int] | None) -> list[BatchItem]:
-    """All items; of several shards, each begins at another."""
-    number, count = shard or (1, 1)
-    place = len(items) * (number - 1) // count
-    return [*items[place:], *items[:place]]
 
 
 def color_item(
@@ -166,11 +157,3 @@ def _ended(item: BatchItem, end: Finished | None) -> FilmDone:
 
 def _is_there(item: BatchItem) -> bool:
     return item.kind == "film" and Path(item.target).exists()
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder for results; raises `JobError` if that is refused."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise JobError(f"{folder}: cannot make this folder ({error.strerror})") from error

@@ -36,9 +36,9 @@ from filmcolor.jobs.sidecar import check_sidecar, model_label, sidecar_path
 from filmcolor.media.open import PIPE
 from filmcolor.media.write.film_writer import FilmWriter, plan_output
 from filmcolor.media.write.output_plan import OutputPlan
-from filmcolor.options import ColorOptions, RunOptions
+from filmcolor.options import RunOptions
 from filmcolor.prefetch import prefetch
-from filmcolor.segments.lease import Claim
+from filmcolor.segments.lease import LeaseKey
 from filmcolor.segments.processes import FilmTask
 from filmcolor.segments.run import color_in_segments, fingerprint, prepare_segments
 from filmcolor.segments.source_fingerprint import source_fingerprint
@@ -75,17 +75,19 @@ def color_film(source: str, target: str, options: RunOptions) -> Generator[Event
 
 
 def prepare_film(
-    source: str, target: str, options: RunOptions, model_cache: ModelCache, claim: Claim
+    source: str, target: str, options: RunOptions, model_cache: ModelCache, lease_key: LeaseKey
 ) -> Generator[Event, None, FilmTask]:
-    """Look through a film whose work folder another process has entered, which `claim` is of, and
-    make ready what its segments are made from, wherever that will be.
+    """Analyse a film whose work folder the process with `lease_key` has entered, and make ready
+    what its segments are made from, wherever that will be.
 
     Yields `Notice`s, a `Started` and `Analyzing`. Raises `FilmcolorError`.
     """
     with one_thread_each() as threads:
         context, plan = yield from _open_for_run(source, target, options, model_cache, threads)
         with context:
-            folder = WorkFolder(work_folder(target, options), fingerprint(context), claim=claim)
+            folder = WorkFolder(
+                work_folder(target, options), fingerprint(context), lease_key=lease_key
+            )
             context, film, _ = yield from prepare_segments(context, folder, plan)
             return FilmTask.of(context, folder, film)
 
@@ -190,7 +192,8 @@ def _color_at_once(context: FilmContext) -> Generator[Event, None, int]:
     film: FilmPlan | None = None
     seen, looked, done = len(reader.notices), 0.0, 0
     total = reader.info.expected_frames(options.start_seconds, options.duration_seconds)
-    if _looks_ahead(options.color) and not reader.info.is_pipe:
+    is_steadied = options.color.smooth == "flow" and options.color.stability > 0
+    if is_steadied and not reader.info.is_pipe:  # only a look at the whole film tells its drift
         begun = time.perf_counter()
         film = yield from analyze_film(
             context.source, context.model, context.view, options, context.stride
@@ -205,11 +208,6 @@ def _color_at_once(context: FilmContext) -> Generator[Event, None, int]:
     return done
 
 
-def _looks_ahead(options: ColorOptions) -> bool:
-    """Whether colours are steadied by what only a look at the whole film can tell."""
-    return options.smooth == "flow" and options.stability > 0
-
-
 def _every(stride: int) -> str:
     return {1: "every", 2: "every second", 3: "every third"}.get(stride, f"every {stride}th")
 
@@ -219,10 +217,9 @@ def _write_frames(
 ) -> Generator[int, None, None]:
     """Write the film while its frames are made ahead; yields the count now and then."""
     done, is_due = 0, Throttle()
+    label = model_label(context.model.card, context.options)
     with (
-        FilmWriter(
-            context.output, label=model_label(context.model.card, context.options)
-        ) as writer,
+        FilmWriter(context.output, label=label) as writer,
         closing(prefetch(frames, context.queue_depth)) as ready,
     ):
         for frame in ready:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from filmcolor.color import ChromaTable
-from filmcolor.errors import FilmcolorError, JobError, MediaError, OptionError
+from filmcolor.errors import FilmcolorError, MediaError, OptionError
 from filmcolor.events import Event, Finished, Notice, PictureDone, Progress, Started
 from filmcolor.film.stage_timer import StageTimer
 from filmcolor.guide.match import Reference, reference_for
@@ -21,7 +21,7 @@ from filmcolor.jobs.sidecar import model_label
 from filmcolor.media.folders import find_pictures, mirror_target
 from filmcolor.media.images.reader import read_picture
 from filmcolor.media.images.writer import write_picture
-from filmcolor.media.partfile import refuse_sources, refuse_taken
+from filmcolor.media.partfile import make_folder, refuse_sources, refuse_taken
 from filmcolor.models.checkpoint import LoadedModel, load_generator, load_upscaler
 from filmcolor.models.device import resolve_device
 from filmcolor.options import RunOptions
@@ -157,12 +157,7 @@ class _Painter:
         timer.add("compose", time.perf_counter() - begun)
         begun = time.perf_counter()
         if not target.parent.is_dir():
-            try:
-                target.parent.mkdir(parents=True)
-            except OSError as error:
-                raise JobError(
-                    f"{target.parent}: cannot make this folder ({error.strerror})"
-                ) from error
+            make_folder(target.parent)
         label = model_label(self._model.card, self._options)
         for notice in write_picture(
             picture, cb, cr, target, label=label, overwrite=self._options.overwrite

@@ -30,7 +30,7 @@ from filmcolor.film.shot_models import ModelCache
 from filmcolor.jobs.ending import end_film
 from filmcolor.jobs.film import prepare_film
 from filmcolor.options import RunOptions
-from filmcolor.segments.lease import Claim
+from filmcolor.segments.lease import LeaseKey
 from filmcolor.segments.make import make_segments
 from filmcolor.segments.processes import FilmTask
 
@@ -70,12 +70,12 @@ class FilmActor:
         return socket.gethostname(), [path for path in seen if not os.path.exists(path)]
 
     def prepare(
-        self, source: str, target: str, options: RunOptions, claim: Claim
+        self, source: str, target: str, options: RunOptions, lease_key: LeaseKey
     ) -> tuple[list[Notice], FilmTask] | FilmcolorError:
         """Look through a film; what there is to say of it, and what its segments are made from."""
         self._let_go()
         notices: list[Notice] = []
-        steps = prepare_film(source, target, options, self._models, claim)
+        steps = prepare_film(source, target, options, self._models, lease_key)
         try:
             while True:
                 event = next(steps)
@@ -167,9 +167,9 @@ class ActorPool:
         self._closed = False
         cards, cores, count = sizes(self._ray.nodes(), options)
         self.count = count
-        hand = self._ray.remote(FilmActor)
+        remote = self._ray.remote(FilmActor)
         self._new = partial(
-            hand.options(
+            remote.options(
                 num_cpus=cores, num_gpus=cards, scheduling_strategy="SPREAD", max_restarts=0
             ).remote,
             max(1, int(cores)),

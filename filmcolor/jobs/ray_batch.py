@@ -21,9 +21,10 @@ from typing import Any
 from filmcolor.errors import FilmcolorError
 from filmcolor.events import Event, FilmDone, Finished, Progress, Started
 from filmcolor.film.plan import Segment
-from filmcolor.jobs.batch import BatchItem, check_items, check_work, color_item, make_folder
+from filmcolor.jobs.batch import BatchItem, all_finished, check_items, check_work, color_item
 from filmcolor.jobs.film import work_folder
 from filmcolor.jobs.ray_actors import ActorPool
+from filmcolor.media.partfile import make_folder
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
 from filmcolor.segments.run import make_all
@@ -58,24 +59,26 @@ def color_batch_on_ray(
     items = [_absolute(item) for item in items]
     films = [item for item in items if item.kind == "film"]
     seen = [item.source for item in films[:1]]
-    told: queue.Queue[Event] = queue.Queue()
+    outbox: queue.Queue[Event] = queue.Queue()
     counts = {"done": 0, "skipped": 0, "left": 0, "failed": 0}
     with ExitStack() as stack:
         for place in sorted({str(Path(item.target).parent) for item in films}):
             mark = stack.enter_context(NamedTemporaryFile(prefix=".filmcolor-", dir=place))
             seen.append(mark.name)
-        with ActorPool(address, options, seen, told.put) as pool:
+        with ActorPool(address, options, seen, outbox.put) as pool:
             name, place = options.color.model, f"Ray ({address})"
             count = f"{len(films)} film" + ("" if len(films) == 1 else "s")
-            hands = f"{pool.count} worker" + ("" if pool.count == 1 else "s")
-            yield Started(count, hands, name, place, "parts of several at a time", None)
+            workers = f"{pool.count} worker" + ("" if pool.count == 1 else "s")
+            yield Started(count, workers, name, place, "parts of several at a time", None)
             progress = _Progress()
             waiting: queue.Queue[BatchItem] = queue.Queue()
             for item in films:
                 waiting.put(item)
             threads = [
                 threading.Thread(
-                    target=_serve_films, args=(waiting, options, pool, progress, told), daemon=True
+                    target=_serve_films,
+                    args=(waiting, options, pool, progress, outbox),
+                    daemon=True,
                 )
                 for _ in range(min(len(films), _OPEN_FILMS * pool.count))
             ]
@@ -85,7 +88,7 @@ def color_batch_on_ray(
             while ends < len(films):
                 pool.check()
                 try:
-                    event = told.get(timeout=_POLL_SECONDS)
+                    event = outbox.get(timeout=_POLL_SECONDS)
                 except queue.Empty:
                     yield Progress(progress.done, progress.total or None, {})
                     continue
@@ -99,16 +102,7 @@ def color_batch_on_ray(
                 if isinstance(event, FilmDone):
                     counts[event.status] += 1
                 yield event
-    seconds = time.monotonic() - started
-    yield Finished(
-        "",
-        counts["done"],
-        seconds,
-        {},
-        skipped=counts["skipped"],
-        failed=counts["failed"],
-        unit="films",
-    )
+    yield all_finished(counts, time.monotonic() - started)
 
 
 class _Progress:
@@ -129,7 +123,7 @@ def _serve_films(
     options: RunOptions,
     pool: ActorPool,
     progress: _Progress,
-    told: queue.Queue[Event],
+    outbox: queue.Queue[Event],
 ) -> None:
     """Films, one after another, until none is left."""
     while True:
@@ -140,9 +134,9 @@ def _serve_films(
         try:
             for event in color_item(item, options, partial(_color_film, pool, progress)):
                 if not isinstance(event, Finished):
-                    told.put(event)
+                    outbox.put(event)
         except FilmcolorError as error:  # a model that this machine has, and another has not
-            told.put(FilmDone(item.source, item.target, "failed", str(error)))
+            outbox.put(FilmDone(item.source, item.target, "failed", str(error)))
 
 
 def _color_film(
@@ -151,15 +145,15 @@ def _color_film(
     """As `pipeline.color_film`, by a pool's actors; only this process is inside the folder."""
     started = time.monotonic()
     with WorkFolder(work_folder(target, options), {}) as folder:
-        claim = folder.claim
-        notices, task = pool.call("prepare", source, target, options, claim).result()
+        lease_key = folder.lease_key
+        notices, task = pool.call("prepare", source, target, options, lease_key).result()
         yield from notices
         folder.fingerprint, folder.settings = dict(task.fingerprint), task.segment_settings
         film = task.open_folder()[1]
         before = sum(entry.frames for entry in folder.entries().values())
         progress.add(done=before, total=film.frames)
-        crew = partial(_make, pool, progress, folder, pool.share(task))
-        yield from make_all(folder, film, crew)
+        runner = partial(_make, pool, progress, folder, pool.share(task))
+        yield from make_all(folder, film, runner)
         frames = pool.call("join", task).result()
     yield Finished(target, frames, time.monotonic() - started, {})
 

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from filmcolor.color import chroma_to_rgb, normalize_chroma, normalize_luma, resolve_tags
-from filmcolor.errors import JobError, OptionError
+from filmcolor.errors import OptionError
 from filmcolor.events import Event, Finished, PictureDone, Progress, Started
 from filmcolor.film.analyze import analyze_film
 from filmcolor.film.chain import color_frames
@@ -28,6 +28,7 @@ from filmcolor.film.setup import open_film, plan_pictures
 from filmcolor.guide.geometry import displayed_size
 from filmcolor.media.images.still_file import write_still
 from filmcolor.media.open import PIPE
+from filmcolor.media.partfile import make_folder
 from filmcolor.options import RunOptions
 from filmcolor.stages.infer import one_thread_each
 from filmcolor.timecode import name_of
@@ -126,10 +127,7 @@ def still_folder(folder: str) -> Path:
     path = Path(folder)
     if path.exists() and not path.is_dir():
         raise OptionError(f"{folder}: is no folder; name one for the stills")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise JobError(f"{folder}: cannot make this folder ({error.strerror})") from error
+    make_folder(path)
     return path
 
 

@@ -15,7 +15,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filmcolor.errors import MediaError, NameTakenError, OptionError
+from filmcolor.errors import JobError, MediaError, NameTakenError, OptionError
+
+Name = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,25 +126,13 @@ def _rename_if_free(path: str, place: str) -> None:
         os.remove(path)
 
 
-def check_target(
-    target: str | os.PathLike[str],
-    *,
-    overwrite: bool,
-    sources: Iterable[str | os.PathLike[str]] = (),
-) -> None:
-    """Raise, before any work, `OptionError` as `refuse_taken` and `MediaError` as
-    `PartFile.check`.
-    """
+def check_target(target: Name, *, overwrite: bool, sources: Iterable[Name] = ()) -> None:
+    """Raise `OptionError` as `refuse_taken`, `MediaError` as `PartFile.check`; before any work."""
     refuse_taken(target, overwrite=overwrite, sources=sources)
     PartFile(os.fspath(target)).check()
 
 
-def refuse_taken(
-    target: str | os.PathLike[str],
-    *,
-    overwrite: bool,
-    sources: Iterable[str | os.PathLike[str]] = (),
-) -> None:
+def refuse_taken(target: Name, *, overwrite: bool, sources: Iterable[Name] = ()) -> None:
     """Raise `OptionError` for what must not be written: a folder, one of the `sources` by whatever
     name, a file that is there already unless `overwrite`.
     """
@@ -159,7 +149,15 @@ def refuse_taken(
         raise OptionError(f"{target}: is there already; choose another name or give --overwrite")
 
 
-def sync_folder(folder: str | os.PathLike[str]) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder for results, and those above it; raises `JobError` if that is refused."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise JobError(f"{folder}: cannot make this folder ({error.strerror})") from error
+
+
+def sync_folder(folder: Name) -> None:
     """Make the names in a folder durable, where the system lets it be opened."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
@@ -169,17 +167,15 @@ def sync_folder(folder: str | os.PathLike[str]) -> None:
             os.close(handle)
 
 
-def write_bytes(path: str | os.PathLike[str], content: bytes, *, overwrite: bool = False) -> None:
+def write_bytes(path: Name, content: bytes, *, overwrite: bool = False) -> None:
     """Write a file that gets its name only when it is whole; `MediaError` if it cannot be, and
     `NameTakenError` as `PartFile.commit`.
     """
     _write(PartFile(os.fspath(path), overwrite), content)
 
 
-def write_if_free(path: str | os.PathLike[str], content: bytes) -> bool:
-    """As `write_bytes`, but nothing is written where there is a file of that name; returns whether
-    it was.
-    """
+def write_if_free(path: Name, content: bytes) -> bool:
+    """As `write_bytes`, but never over a file of that name; returns whether it was written."""
     try:
         _write(PartFile(os.fspath(path), keep=False), content)
     except NameTakenError:
@@ -202,7 +198,7 @@ def _write(part: PartFile, content: bytes) -> None:
         raise
 
 
-def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+def is_same_file(one: Name, other: Name) -> bool:
     """Whether two names are those of one file, which is there."""
     try:
         return os.path.samefile(one, other)
@@ -210,7 +206,7 @@ def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> 
         return False
 
 
-def file_key(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+def file_key(path: Name) -> tuple[int, int] | None:
     """What all names of one file have in common; None for a name of none."""
     try:
         found = Path(path).stat()
@@ -220,9 +216,7 @@ def file_key(path: str | os.PathLike[str]) -> tuple[int, int] | None:
 
 
 def refuse_sources(pairs: Sequence[tuple[Path, Path]]) -> None:
-    """Raise `OptionError` if one of these (source, target) would be written onto any source, by
-    whatever name.
-    """
+    """Raise `OptionError` if a target of these (source, target) is any source, by whatever name."""
     sources = {file_key(source): source for source, _ in pairs}
     for source, target in pairs:
         hit = sources.get(file_key(target)) if target.exists() else None
@@ -233,7 +227,7 @@ def refuse_sources(pairs: Sequence[tuple[Path, Path]]) -> None:
             )
 
 
-def place_key(path: str | os.PathLike[str]) -> str:
+def place_key(path: Name) -> str:
     """What two names have in common that would be written to one place, there or not."""
     place = os.path.realpath(path)
     if _ignores_case(Path(place).parent):

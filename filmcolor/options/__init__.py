@@ -4,50 +4,22 @@ Words only: imports nothing heavy, so that `filmcolor --help` stays quick. Readi
 (how an option is declared), `color`, `run`, `commands`.
 """
 
-from filmcolor.options.color import (
-    LONGEST_STRIDE,
-    ColorOptions,
-    Look,
-    Precision,
-    Smoothing,
-    Stroke,
-)
-from filmcolor.options.commands import (
-    CompareMode,
-    CompareOptions,
-    FilmMeasureOptions,
-    PreviewOptions,
-    ReportOptions,
-    TrainOptions,
-    VerifyOptions,
-)
-from filmcolor.options.run import (
-    Codec,
-    EncodeOptions,
-    OnError,
-    RunOptions,
-    SitingChoice,
-    UpscaleFor,
-)
-
-__all__ = [
-    "LONGEST_STRIDE",
-    "Codec",
-    "ColorOptions",
-    "CompareMode",
-    "CompareOptions",
-    "EncodeOptions",
-    "FilmMeasureOptions",
-    "Look",
-    "OnError",
-    "Precision",
-    "PreviewOptions",
-    "ReportOptions",
-    "RunOptions",
-    "SitingChoice",
-    "Smoothing",
-    "Stroke",
-    "TrainOptions",
-    "UpscaleFor",
-    "VerifyOptions",
-]
+from filmcolor.options.color import LONGEST_STRIDE as LONGEST_STRIDE
+from filmcolor.options.color import ColorOptions as ColorOptions
+from filmcolor.options.color import Look as Look
+from filmcolor.options.color import Precision as Precision
+from filmcolor.options.color import Smoothing as Smoothing
+from filmcolor.options.color import Stroke as Stroke
+from filmcolor.options.commands import CompareMode as CompareMode
+from filmcolor.options.commands import CompareOptions as CompareOptions
+from filmcolor.options.commands import FilmMeasureOptions as FilmMeasureOptions
+from filmcolor.options.commands import PreviewOptions as PreviewOptions
+from filmcolor.options.commands import ReportOptions as ReportOptions
+from filmcolor.options.commands import TrainOptions as TrainOptions
+from filmcolor.options.commands import VerifyOptions as VerifyOptions
+from filmcolor.options.run import Codec as Codec
+from filmcolor.options.run import EncodeOptions as EncodeOptions
+from filmcolor.options.run import OnError as OnError
+from filmcolor.options.run import RunOptions as RunOptions
+from filmcolor.options.run import SitingChoice as SitingChoice
+from filmcolor.options.run import UpscaleFor as UpscaleFor

@@ -40,8 +40,8 @@ class ColorOptions:
     )
     size: int | None = option(
         None,
-        "Size at which the model looks at a frame: the area of a square with this side. Larger "
-        "finds smaller things and is slower; the size of the result does not depend on it.",
+        "Working size of the model: the area of a square with this side. Larger finds smaller "
+        "things and is slower; the size of the result does not depend on it.",
         metavar="PIXELS",
         shown_default="the model's own",
         range=(64, 2048),
@@ -61,8 +61,7 @@ class ColorOptions:
     )
     look: Look = option(
         "natural",
-        "How boldly the model paints where it is not sure: restrained is paler and errs least, "
-        "vivid is richest in colour.",
+        "Colour strength: restrained, natural or vivid; restrained errs least, vivid is richest.",
         in_plan="shot",
     )
     saturation: float = option(

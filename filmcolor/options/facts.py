@@ -31,66 +31,43 @@ FILMS_ONLY = "(films only)"
 class OptionFacts:
     """What is declared of one option."""
 
-    help: str
-    section: str
+    default: Any
+    help: str = ""
+    section: str = COLOUR
     """Heading under which the help lists it."""
-    metavar: str | None
-    shown_default: str
+    metavar: str | None = None
+    shown_default: str = ""
     """What the help says in place of None."""
-    range: tuple[float, float | None] | None
+    range: tuple[float, float | None] | None = None
     """Least and greatest value."""
-    more_than: float | None
-    choices: tuple[object, ...]
+    more_than: float | None = None
+    choices: tuple[object, ...] = ()
     """Values that may be taken, beside those within `range`."""
-    films_only: bool
+    films_only: bool = False
     """It means nothing to pictures."""
-    in_plan: Literal["shot", "film"] | None
+    in_plan: Literal["shot", "film"] | None = None
     """Whether a plan may set it for single shots, or for the whole film alone."""
-    changes_frames: bool
+    changes_frames: bool = True
     """It counts for the result, and is named in its sidecar."""
-    in_fingerprint: bool
-    """Work that was begun with another value is not gone on with."""
+    in_fingerprint: bool = True
+    """Work that was begun with another value is not gone on with; what changes no frames, and what
+    something else stands for there, such as the content of a file, is in no fingerprint.
+    """
+
+    def __post_init__(self) -> None:
+        films_only = self.films_only or FILMS_ONLY in self.section
+        object.__setattr__(self, "films_only", films_only)
+        object.__setattr__(self, "in_fingerprint", self.changes_frames and self.in_fingerprint)
 
     @property
     def is_path(self) -> bool:
         """Whether it names something on the disk, and nothing else."""
-        return self.metavar in ("FILE", "FOLDER", "PICTURE")
+        return self.metavar in ("DATA", "FILE", "FILM", "FOLDER", "PICTURE")
 
 
-def option(
-    default: T,
-    help: str = "",
-    *,
-    section: str = COLOUR,
-    metavar: str | None = None,
-    shown_default: str = "none",
-    range: tuple[float, float | None] | None = None,
-    more_than: float | None = None,
-    choices: tuple[object, ...] = (),
-    films_only: bool = False,
-    in_plan: Literal["shot", "film"] | None = None,
-    changes_frames: bool = True,
-    in_fingerprint: bool = True,
-) -> T:
-    """A field of a dataclass of options, with its facts; see `OptionFacts`.
-
-    What changes no frames is in no fingerprint of the work. Nor is what has `in_fingerprint` False,
-    where something else stands for it there, such as the content of a file.
-    """
-    facts = OptionFacts(
-        help,
-        section,
-        metavar,
-        shown_default,
-        range,
-        more_than,
-        choices,
-        films_only or FILMS_ONLY in section,
-        in_plan,
-        changes_frames,
-        changes_frames and in_fingerprint,
-    )
-    made: T = field(default=default, metadata={_KEY: facts})
+def option(default: T, help: str = "", **facts: Any) -> T:
+    """A field of a dataclass of options, with its `facts`: the fields of `OptionFacts`."""
+    made: T = field(default=default, metadata={_KEY: OptionFacts(default, help, **facts)})
     return made
 
 

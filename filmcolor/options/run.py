@@ -173,6 +173,7 @@ class RunOptions:
         "Stills with the right colours, named by their times, as `filmcolor stills` writes them: "
         "each shot follows its own. Those that nobody has changed are left out.",
         metavar="FOLDER",
+        shown_default="none",
         films_only=True,
         in_plan="shot",
         in_fingerprint=False,  # it counts for the segments of its shots alone, as the next three
@@ -182,6 +183,7 @@ class RunOptions:
         "Points and boxes with the right colours, as TOML or JSON: the things they touch follow "
         "them through their shot.",
         metavar="FILE",
+        shown_default="none",
         films_only=True,
         in_plan="shot",
         in_fingerprint=False,
@@ -221,6 +223,7 @@ class RunOptions:
         "automatic. Stills and strokes come before it. Example: filmcolor run old.mp4 --reference "
         "uniform.jpg --start 1:20 --duration 15.",
         metavar="PICTURE",
+        shown_default="none",
         in_plan="shot",
         in_fingerprint=False,
     )
@@ -230,6 +233,7 @@ class RunOptions:
         "What stands under a [[shot]] wins over the options given here, and these win over what "
         "stands under [film].",
         metavar="FILE",
+        shown_default="none",
         films_only=True,
         in_fingerprint=False,
     )

@@ -23,8 +23,7 @@ _MOST_LOOKS = 400
 """Looks at a film, beside one a shot."""
 _LOOK_FRAMES = 3
 _LEAST_STEP = 12
-"""Frames from one look to the next, at least: a look takes as long as decoding some dozen frames.
-"""
+"""Least frames from one look to the next: a look takes as long as decoding some dozen frames."""
 _FIRST_PLACE = 1
 """Place in its shot of the first look's first frame: the very first frame may be half a cut."""
 _UNKNOWN_STEP = 24
@@ -42,9 +41,7 @@ class Look:
     colorfulness: float
     """Hasler and Süsstrunk's, mean of the three."""
     flicker: float
-    """ab units by which the middle frame is off its neighbours' mean; NaN if nothing is seen in all
-    three.
-    """
+    """ab units by which the middle frame is off its neighbours' mean; NaN if any shows nothing."""
     level: float
     """Mean luma, 8-bit codes."""
     blank: bool

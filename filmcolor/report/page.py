@@ -55,7 +55,11 @@ def make_page(contents: Contents) -> bytes:
         undefined=StrictUndefined,
         finalize=_printable,
     )
-    environment.filters.update(clock=partial(clock_text, digits=1), fixed=_fixed, base64=_base64)
+    environment.filters.update(
+        clock=partial(clock_text, digits=1),
+        fixed=_fixed,
+        base64=lambda content: base64.b64encode(content).decode(),
+    )
     environment.tests["nan"] = math.isnan
     page = environment.from_string(_asset("template.html")).render(
         version=__version__,
@@ -101,10 +105,6 @@ def _printable(value: object) -> object:
 
 def _fixed(value: float, places: int = 1) -> str:
     return f"{value:.{places}f}"
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode()
 
 
 def _marks(length: float) -> list[str]:

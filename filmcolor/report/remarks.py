@@ -90,11 +90,11 @@ def find_remarks(
                 unsteady,
             )
         )
-    remarks += _film_remarks(shots, films)
+    remarks += _film_remarks(films)
     return remarks + [Remark("While reading", notice, "") for notice in notices]
 
 
-def _film_remarks(shots: Sequence[ShotFacts], films: Films) -> list[Remark]:
+def _film_remarks(films: Films) -> list[Remark]:
     remarks = []
     if films.film.interlaced and films.result.interlaced:
         remarks.append(

@@ -26,7 +26,7 @@ _STALE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class LeaseKey:
     """Name and key of a lease that is held, for the processes that work for its owner."""
 
     name: str
@@ -37,17 +37,17 @@ class Lease:
     """A lock file, renewed by a thread until its process ends or releases it; then it is stale."""
 
     def __init__(self, path: Path, note: str = "", key: str = "") -> None:
-        """`note` is what its holder has to say to others; `key` that of a claim which another
-        process holds, for those that work for it.
+        """`note` is text of its holder for others; `key` that of a lease which another process
+        holds, for those that work for it.
         """
         self.path = path
         self._note = note
         self.key = key
-        """Tells this claim from every other on the same file; empty while it is not held."""
+        """Tells this lease from every other on the same file; empty while it is not held."""
         self._over = threading.Event()
 
     def take(self) -> bool:
-        """Whether the claim is this process's now; `OSError` if its file cannot be made."""
+        """Whether the lease is this process's now; `OSError` if its file cannot be made."""
         for _ in range(2):
             try:
                 handle = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
@@ -69,7 +69,7 @@ class Lease:
         return False
 
     def release(self) -> None:
-        """Give the claim up, if it is still this one's."""
+        """Remove the lock file, if the lease is still this one's."""
         self._over.set()
         if self.is_mine():
             with contextlib.suppress(OSError):
@@ -77,9 +77,9 @@ class Lease:
         self.key = ""
 
     @property
-    def claim(self) -> Claim:
+    def lease_key(self) -> LeaseKey:
         """What others need to look whether it is held still."""
-        return Claim(self.path.name, self.key)
+        return LeaseKey(self.path.name, self.key)
 
     def is_mine(self) -> bool:
         """Whether it is still held: another takes it over from a process that seemed dead. What
@@ -187,9 +187,7 @@ def _this_run(pid: int) -> str:
 
 
 def this_machine() -> str:
-    """What tells where numbers of processes mean the same, and since when: host, start of the
-    system, and container.
-    """
+    """Host, start of the system and container: within them a process number means the same."""
     facts = [socket.gethostname()]
     with contextlib.suppress(OSError):
         facts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())

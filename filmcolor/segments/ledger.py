@@ -55,9 +55,8 @@ class Ledger(Generic[T]):
 
     def append(self, values: Mapping[str, Any]) -> None:
         """Add a line; on the disk when this returns. Raises `OSError`."""
-        lock = Lease(
-            self._path.with_suffix(".lock")
-        )  # file servers do not append for several at once
+        # File servers do not append for several at once.
+        lock = Lease(self._path.with_suffix(".lock"))
         while not lock.take():
             time.sleep(_POLL_SECONDS)
         try:

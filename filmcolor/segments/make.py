@@ -21,7 +21,7 @@ from filmcolor.memory import release_free_memory
 from filmcolor.prefetch import prefetch
 from filmcolor.segments.lease import Lease
 from filmcolor.segments.source_fingerprint import SourceWatch
-from filmcolor.segments.workfolder import Entry, WorkFolder
+from filmcolor.segments.workfolder import Entry, WorkFolder, in_turn
 from filmcolor.throttle import Throttle
 from filmcolor.types import ColorFrame
 
@@ -46,7 +46,7 @@ def make_segments(
     done, is_due = 0, Throttle()
     opened = PlannedFrames(context, film) if source is None else source
     watch = SourceWatch(context.source, context.source_print)
-    taken = folder.take(_in_turn(segments, context.options.shard))
+    taken = folder.take(in_turn(segments, context.options.shard))
     frames = color_segments(context, film, taken, opened)
     is_whole = False
     current: _OpenSegment | None = None
@@ -71,13 +71,6 @@ def make_segments(
             current.give_up()
         folder.leave_segments()
     yield done
-
-
-def _in_turn(segments: Sequence[Segment], shard: tuple[int, int] | None) -> list[Segment]:
-    """All segments, from a shard's place in the film on."""
-    number, count = shard or (1, 1)
-    place = len(segments) * (number - 1) // count
-    return [*segments[place:], *segments[:place]]
 
 
 class _OpenSegment:

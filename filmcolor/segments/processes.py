@@ -26,7 +26,7 @@ from filmcolor.film.context import FilmContext, FilmSettings
 from filmcolor.film.plan import FilmPlan, Segment
 from filmcolor.film.setup import reopen_film
 from filmcolor.film.shot_models import ModelCache
-from filmcolor.segments.lease import Claim
+from filmcolor.segments.lease import LeaseKey
 from filmcolor.segments.lifeline import end_with_parent
 from filmcolor.segments.make import make_segments
 from filmcolor.segments.workfolder import WorkFolder
@@ -40,12 +40,12 @@ _ROUNDS = 3
 
 @dataclass(frozen=True, slots=True)
 class FilmTask:
-    """What a process is told of a film that it is to colour a part of, wherever it runs."""
+    """What a process needs to colour a part of a film, wherever it runs."""
 
     settings: FilmSettings
     folder: Path
     fingerprint: dict[str, str]
-    claim: Claim
+    lease_key: LeaseKey
     """Of the run that is inside of the folder."""
     segment_settings: Mapping[int, str]
     """As `WorkFolder.settings`."""
@@ -59,7 +59,7 @@ class FilmTask:
             context.settings,
             folder.path,
             folder.fingerprint,
-            folder.claim,
+            folder.lease_key,
             folder.settings or {},
             film.shots,
             film.drift,
@@ -67,7 +67,7 @@ class FilmTask:
 
     def open_folder(self) -> tuple[WorkFolder, FilmPlan]:
         """The folder, which is not entered, and the film's plan; raises `JobError` without one."""
-        folder = WorkFolder(self.folder, self.fingerprint, claim=self.claim)
+        folder = WorkFolder(self.folder, self.fingerprint, lease_key=self.lease_key)
         folder.settings = self.segment_settings
         film, changed = folder.plan()
         if film is None:
@@ -124,37 +124,37 @@ def _round(
 ) -> Generator[Progress, None, None]:
     """One process each, until all have ended."""
     spawning = multiprocessing.get_context("spawn")
-    told: Queue[_Report] = spawning.Queue()
+    reports: Queue[_Report] = spawning.Queue()
     before = sum(entry.frames for entry in folder.entries().values())
     latest: dict[int, _Report] = {}
     workers: list[BaseProcess] = [
-        spawning.Process(target=_work, args=(number, task, threads, told), daemon=True)
+        spawning.Process(target=_work, args=(number, task, threads, reports), daemon=True)
         for number in range(count)
     ]
     try:
         for worker in workers:
             worker.start()
         while any(worker.is_alive() for worker in workers):
-            _listen(told, latest)
+            _listen(reports, latest)
             done = before + sum(report.done for report in latest.values())
             yield Progress(min(done, film.frames), film.frames, _sums(context, latest))
-        _listen(told, latest)
+        _listen(reports, latest)
     finally:
         for worker in workers:
             if worker.pid is not None:
                 worker.terminate()
                 worker.join()
-        told.close()
+        reports.close()
     for name, seconds in _sums(None, latest).items():
         context.timer.add(name, seconds)
 
 
-def _listen(told: Queue[_Report], latest: dict[int, _Report]) -> None:
-    """Take what has been told; raises the error that a process ended with."""
+def _listen(reports: Queue[_Report], latest: dict[int, _Report]) -> None:
+    """Take the reports that have come; raises the error that a process ended with."""
     until = time.monotonic() + _POLL_SECONDS
     with suppress(queue.Empty):
         while True:
-            report = told.get(timeout=max(0.01, until - time.monotonic()))
+            report = reports.get(timeout=max(0.01, until - time.monotonic()))
             if report.error is not None:
                 raise report.error
             latest[report.worker] = report
@@ -168,7 +168,7 @@ def _sums(context: FilmContext | None, latest: Mapping[int, _Report]) -> dict[st
     return sums
 
 
-def _work(number: int, task: FilmTask, threads: int, told: Queue[_Report]) -> None:
+def _work(number: int, task: FilmTask, threads: int, reports: Queue[_Report]) -> None:
     """What a process does: segments, until none is left, or the process that began it has gone."""
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process decides
@@ -177,6 +177,6 @@ def _work(number: int, task: FilmTask, threads: int, told: Queue[_Report]) -> No
         folder, film = task.open_folder()
         with reopen_film(task.settings, ModelCache(), threads) as context:
             for done in make_segments(context, folder, film, film.segments()):
-                told.put(_Report(number, done, context.timer.seconds()))
+                reports.put(_Report(number, done, context.timer.seconds()))
     except FilmcolorError as error:
-        told.put(_Report(number, error=error))
+        reports.put(_Report(number, error=error))

@@ -39,16 +39,16 @@ from filmcolor.segments.source_fingerprint import SourceWatch
 from filmcolor.segments.workfolder import WorkFolder
 
 SegmentRunner = Callable[[Sequence[Segment]], Generator[Event, None, int]]
-"""Whoever makes segments: it is told which are not done, yields how it goes, and returns the number
-of frames that it has made. What somebody else is at work on it passes over."""
+"""Makes the segments that are not done, yields events, and returns the number of frames made.
+Segments that another process has leased are passed over."""
 
 FilmEnd = Callable[[FilmContext, FilmPlan], Generator[Event, None, int]]
 """Puts a film together whose segments are all done; returns the number of its frames."""
 
 _LONG_LOOK_SECONDS = 60.0
-"""What a look through a film has to take to be kept, should nothing else be done of the work."""
+"""An analysis of the film that took so long is kept even if no segment was finished."""
 _WAIT_SECONDS = 1.0
-"""Between two looks at what others are doing."""
+"""Between two checks of the segments that other processes have leased."""
 _ROUNDS = 3
 """How often segments are taken anew that nobody is at work on and that are still not done."""
 
@@ -104,12 +104,12 @@ def _color_in_segments(
             return 0, False
     context, film, looked = yield from prepare_segments(context, folder, plan)
     if shard is not None:
-        folder.release_lock()
+        folder.lock.release()
     here = partial(_make_here, context, folder, film)
     made, whole = yield from make_all(folder, film, here, is_shard=shard is not None)
     if shard is not None:
         with suppress(FileNotFoundError):
-            whole = whole and folder.take_lock() and not target.exists()
+            whole = whole and folder.lock.take() and not target.exists()
         if not (whole and folder.is_alone()):
             return made, False
     yield Progress(film.frames, film.frames, context.timer.seconds())
@@ -119,12 +119,12 @@ def _color_in_segments(
 
 def _wait_for_lock(folder: WorkFolder) -> Generator[Notice, None, None]:
     """Until it is this shard's turn to see to the plan, or the film is whole, its folder gone."""
-    told = False
+    is_noticed = False
     with suppress(FileNotFoundError):
-        while not folder.take_lock():
-            if not told:
-                told = True
-                yield Notice(f"waiting for {folder.holder()}, which looks through this film")
+        while not folder.lock.take():
+            if not is_noticed:
+                is_noticed = True
+                yield Notice(f"waiting for {folder.lock.holder()}, which looks through this film")
             time.sleep(_WAIT_SECONDS)
 
 
@@ -198,11 +198,11 @@ def _make_here(
     if context.options.workers > 1 and len(missing) > 1:
         yield from make_with_workers(context, folder, film, missing, context.options.workers)
         return max(0, sum(entry.frames for entry in folder.entries().values()) - before)
-    made, told = 0, False
+    made, is_noticed = 0, False
     for made in make_segments(context, folder, film, missing):
         yield Progress(before + made, film.frames, context.timer.seconds())
-        if not told and (warning := _room_warning(context, folder, film)) is not None:
-            told = True
+        if not is_noticed and (warning := _room_warning(context, folder, film)) is not None:
+            is_noticed = True
             yield warning
     return made
 
@@ -247,12 +247,12 @@ def _guided(
         context = replace(context, own=chosen.colors)
         drift = yield from settle_drift(context, film, chosen.shots, folder.path)
         film = film.revised(chosen.shots, drift)
-    own = None if chosen is None else chosen.given
-    given = find_hints(options, film, times, screen, own, context.files)
-    yield from given.notices
-    paths = yield from make_hint_files(context, film, given, screen, folder.path)
-    folder.settings = segment_settings(film, chosen, given)
-    return replace(context, known=HintFiles(paths, context.shots.tone)), film
+    own = None if chosen is None else chosen.overrides
+    hints = find_hints(options, film, times, screen, own, context.files)
+    yield from hints.notices
+    paths = yield from make_hint_files(context, film, hints, screen, folder.path)
+    folder.settings = segment_settings(film, chosen, hints)
+    return replace(context, hint_source=HintFiles(paths, context.shots.tone)), film
 
 
 def _check_room(context: FilmContext, folder: WorkFolder, film: FilmPlan, done: int) -> None:

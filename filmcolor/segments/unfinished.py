@@ -43,7 +43,7 @@ def look_into(path: Path) -> WorkState | None:
         files = [each.stat() for each in own_files(path)]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    holders = [lease.holder() for lease in _claims(path) if not lease.is_stale()]
+    holders = [lease.holder() for lease in _leases_on(path) if not lease.is_stale()]
     return WorkState(
         path=path,
         title=title,
@@ -72,7 +72,7 @@ def clear(path: Path) -> bool:
     if not lock.take():
         return False
     try:
-        if any(not lease.is_stale() for lease in _claims(path) if lease.path != lock.path):
+        if any(not lease.is_stale() for lease in _leases_on(path) if lease.path != lock.path):
             return False
         empty_place(path)
     finally:
@@ -80,6 +80,6 @@ def clear(path: Path) -> bool:
     return True
 
 
-def _claims(path: Path) -> list[Lease]:
+def _leases_on(path: Path) -> list[Lease]:
     """Those of who may be inside: a plain run, or shards."""
     return [Lease(path / LOCK), *map(Lease, sorted(path.glob("shard-*.lease")))]

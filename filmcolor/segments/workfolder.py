@@ -12,11 +12,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from filmcolor.errors import JobError, MediaError
 from filmcolor.film.plan import FilmPlan, Segment
 from filmcolor.hashing import file_digest
-from filmcolor.segments.lease import Claim, Lease, Watch
+from filmcolor.segments.lease import Lease, LeaseKey, Watch
 from filmcolor.segments.ledger import Ledger, checksum
 from filmcolor.segments.stored_plan import StoredPlan
 from filmcolor.segments.workplace import (
@@ -29,13 +30,15 @@ from filmcolor.segments.workplace import (
     own_files,
 )
 
+T = TypeVar("T")
+
 _WAIT_SECONDS = 1.0
 _TRIES = 10
 """How often a folder is made anew that is removed in the moment in which it is entered."""
 
 
 def default_folder(target: str) -> Path:
-    """Where the work on a target is kept unless told otherwise: hidden, beside it."""
+    """The default work folder of a target: hidden, beside it."""
     path = Path(os.path.realpath(target))
     return path.with_name(f".{path.name}.work")
 
@@ -59,6 +62,13 @@ class Entry:
     """As `WorkFolder.way`; set when it is recorded."""
 
 
+def in_turn(items: Sequence[T], shard: tuple[int, int] | None) -> list[T]:
+    """All items, in order; of several shards, each begins at another."""
+    number, count = shard or (1, 1)
+    place = len(items) * (number - 1) // count
+    return [*items[place:], *items[:place]]
+
+
 class WorkFolder:
     """One film's work; a context manager that one process at a time can be inside of, and beside it
     any number of shards.
@@ -71,11 +81,11 @@ class WorkFolder:
         path: Path,
         fingerprint: Mapping[str, str],
         shard: int | None = None,
-        claim: Claim | None = None,
+        lease_key: LeaseKey | None = None,
     ) -> None:
         """`fingerprint` says by name what the work depends on: input, model, options. `shard` is
-        the number of one that works beside others; it takes the lock only now and then. `claim` is
-        that of the run which this process works for; then it does not enter the folder itself.
+        the number of one that works beside others; it takes the lock only now and then.
+        `lease_key` is that of the run which this process works for, and which is in the folder.
         """
         self.path = path
         self.fingerprint = dict(fingerprint)
@@ -86,13 +96,16 @@ class WorkFolder:
         """Whether the plan is worth keeping by itself, having taken long."""
         self._shard = shard
         self._ledger = Ledger(path / LEDGER, Entry)
-        self._lock = Lease(path / LOCK)
-        self._presence = self._lock
+        self.lock = Lease(path / LOCK)
+        """Of the run, or for a shard of whichever plans or joins; `take` raises `FileNotFoundError`
+        where the folder is gone, since the film is whole.
+        """
+        self._presence = self.lock
         if shard is not None:
             self._presence = Lease(path / f"shard-{shard:05}.lease", self.way)
-        if claim is not None:
-            self._presence = Lease(path / claim.name, key=claim.key)
-            self._lock = self._presence if claim.name == LOCK else self._lock
+        if lease_key is not None:
+            self._presence = Lease(path / lease_key.name, key=lease_key.key)
+            self.lock = self._presence if lease_key.name == LOCK else self.lock
         self._taken: list[Lease] = []
         self._stored = StoredPlan(path / PLAN)
 
@@ -102,9 +115,9 @@ class WorkFolder:
         return checksum(self.fingerprint)
 
     @property
-    def claim(self) -> Claim:
+    def lease_key(self) -> LeaseKey:
         """What those need who work for this run."""
-        return self._presence.claim
+        return self._presence.lease_key
 
     def __enter__(self) -> WorkFolder:
         try:
@@ -125,9 +138,7 @@ class WorkFolder:
         return self
 
     def _enter(self) -> bool:
-        """Whether the folder is there and this run inside of it; the one before may remove it in
-        this very moment.
-        """
+        """Whether the folder is there and this run inside; another may remove it meanwhile."""
         for tries_left in reversed(range(_TRIES)):
             try:
                 enter_place(self.path)
@@ -148,17 +159,7 @@ class WorkFolder:
             self.remove()
         self._presence.release()
         if self._shard is not None:
-            self._lock.release()
-
-    def take_lock(self) -> bool:
-        """For a shard: whether it alone may plan now, or join. `FileNotFoundError` if the folder is
-        gone, since the film is whole.
-        """
-        return self._lock.take()
-
-    def release_lock(self) -> None:
-        """For a shard: let others plan or join."""
-        self._lock.release()
+            self.lock.release()
 
     def is_gone(self) -> bool:
         """Whether another has put the film together and removed the folder, or all of ours in it
@@ -168,7 +169,7 @@ class WorkFolder:
 
     def is_alone(self) -> bool:
         """Whether the lock is held still: one that seemed dead has lost it."""
-        return self._lock.is_mine()
+        return self.lock.is_mine()
 
     def is_held(self) -> bool:
         """Whether this run is inside still, and the plan its own: it may have seemed dead, and
@@ -189,13 +190,9 @@ class WorkFolder:
             raise self._lost()
 
     def _lost(self) -> JobError:
-        other = self.holder()
+        other = self.lock.holder()
         then = f"{other} is at work on it now; wait for it" if other else "run it again"
         return JobError(f"{self.path}: this run was silent for long and has lost the film: {then}")
-
-    def holder(self) -> str | None:
-        """Who plans or joins, or does everything, for people."""
-        return self._lock.holder()
 
     def others(self) -> list[Lease]:
         """Presence of the shards at work here, but for this one."""
@@ -336,9 +333,7 @@ class WorkFolder:
         return self.path / f"{self._stem(entry.segment, entry.settings)}.seg"
 
     def place(self, entry: Entry, file: Path) -> None:
-        """Give a finished segment its name and its line in the ledger; on the disk when this
-        returns.
-        """
+        """Name a finished segment and enter it in the ledger; on the disk when this returns."""
         try:
             os.replace(file, self._file(entry))
         except OSError as error:

@@ -32,7 +32,7 @@ _FILES = (
 )
 _HIDDEN = re.compile(r"\..+\.work")
 """What a folder is called that stands beside its target."""
-_CLAIM = re.compile(r"\.(lock|lease)$")
+_LOCK_FILE = re.compile(r"\.(lock|lease)$")
 _OWN = re.compile(
     rf"{re.escape(MARK)}|{_FILES}|\.({_FILES})\.part"
     rf"|{_LEASE}(\.[0-9a-f]{{8}}\.stale)?|\.clock-\w+"
@@ -100,8 +100,10 @@ def is_own(path: Path) -> bool:
     try:
         if PLAN in names:
             return "filmcolor's version" in json.loads((path / PLAN).read_bytes())["fingerprint"]
-        claims = [json.loads((path / name).read_bytes()) for name in names if _CLAIM.search(name)]
-        return bool(claims) and all({"host", "pid", "machine"} <= {*each} for each in claims)
+        holders = [
+            json.loads((path / name).read_bytes()) for name in names if _LOCK_FILE.search(name)
+        ]
+        return bool(holders) and all({"host", "pid", "machine"} <= {*each} for each in holders)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

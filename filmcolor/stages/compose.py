@@ -170,9 +170,7 @@ class _Composer:
                 yield lines, slice(top, min(top + step, height), apart)
 
     def _look_up(self, sums: Tensor, divisor: int) -> tuple[Tensor, Tensor]:
-        """Y' 0..1 and L* (1, 1, h, w) of sums of codes (h, w), read from tables of all that a sum
-        can be.
-        """
+        """Y' 0..1 and L* (1, 1, h, w) of sums of codes (h, w), read from tables of all sums."""
         if divisor not in self._tables:
             depth = self._source_layout.bit_depth
             codes = torch.arange(((1 << depth) - 1) * divisor + 1, dtype=torch.float32) / divisor
@@ -230,6 +228,7 @@ def compose(
     the box chroma is exactly neutral. `tone_of` tells the tone of each shot. The first frame of
     each shot is marked as a key frame. Raises `ValueError` if the frames' size changes.
     """
+    settings = source_layout, layout, tags, siting, box, table, device, tone_of
     composer: _Composer | None = None
     waiting: deque[_Started] = deque()
     allowed = _IN_FLIGHT if device.type == "cuda" else 0
@@ -237,17 +236,7 @@ def compose(
     for frame, colors in fields:
         if composer is None:
             height, width = frame.luma.shape
-            composer = _Composer(
-                (height, width),
-                source_layout,
-                layout,
-                tags,
-                siting,
-                box,
-                table,
-                device,
-                tone_of,
-            )
+            composer = _Composer((height, width), *settings)
         waiting.append(composer.start(frame, colors, key=frame.shot != shot))
         shot = frame.shot
         while len(waiting) > allowed:

@@ -28,9 +28,7 @@ class FlowSettings:
     finest_scale: int = 1  # halvings at which DIS stops; its FAST preset stops one earlier
     descent_steps: int = 8  # gradient steps of a patch
     refinement_steps: int = 3  # variational refinement, steps at each scale
-    disagreement: float = (
-        0.5  # ab px: forward and backward flow that differ so much are half trusted
-    )
+    disagreement: float = 0.5  # ab px: flows both ways that differ so much are half trusted
     disagreement_share: float = 0.1  # and this share of the movement
 
 
@@ -69,8 +67,7 @@ class FlowEstimator:
     def __init__(
         self, lightness_size: tuple[int, int], grid: tuple[int, int], settings: FlowSettings
     ) -> None:
-        """Sizes are (height, width): of the lightness that comes in, of the ab grid that goes
-        out."""
+        """Sizes are (height, width): of the lightness that comes in, of the ab grid for results."""
         scale = min(1.0, settings.long_side / max(lightness_size))
         height, width = (max(_SMALLEST_SIDE, round(side * scale)) for side in lightness_size)
         self._size = (width, height)
@@ -84,8 +81,7 @@ class FlowEstimator:
         self._dis.setVariationalRefinementIterations(settings.refinement_steps)
 
     def prepare(self, lightness: FloatPlane) -> NDArray[np.uint8]:
-        """Lightness (H, W) 0..100 as the 8-bit picture that is matched: small, softened, of
-        standard contrast."""
+        """Lightness (H, W) 0..100 as an 8-bit picture to match: small, soft, standard contrast."""
         small = cv2.resize(lightness, self._size, interpolation=cv2.INTER_AREA)
         if self._settings.blur > 0:
             small = cv2.GaussianBlur(small, (0, 0), self._settings.blur)

@@ -28,8 +28,7 @@ class WeightedFrame:
     lightness: FloatPlane
     """(h, w) on the ab grid."""
     color: FloatPlane | None
-    """(h, w, 4): a, b, confidence and lightness; None for a frame that the network was not
-    shown."""
+    """(h, w, 4): a, b, confidence and lightness; None for a frame the network did not see."""
     picture: NDArray[np.uint8]
     """What flow is estimated on."""
     onward: Motion | None = None

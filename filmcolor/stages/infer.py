@@ -31,7 +31,7 @@ _THREAD_BATCH = 2
 _FRAMES_AT_ONCE = 8
 """Frames that all of them together hold, at most, where a thread needs no more by itself."""
 
-KnownSource = Callable[[Frame], KnownColors | None]
+HintSource = Callable[[Frame], KnownColors | None]
 """What people have said of the colours of a frame, None for nothing."""
 
 
@@ -70,9 +70,9 @@ def infer(
     model: LoadedModel,
     view: View,
     batch_size: int | None = None,
-    known: KnownSource | None = None,
+    hint_source: HintSource | None = None,
 ) -> Generator[tuple[Frame, AbMap], None, None]:
-    """Give every frame its ab field, in order; exactly one for each. `known` is as below.
+    """Give every frame its ab field, in order; exactly one for each. `hint_source` is as below.
 
     When memory runs out the batch is halved and the same frames are tried again; with a single
     frame that does not fit, `JobError`. A field that is not finite is a `JobError` too: no frame is
@@ -81,7 +81,7 @@ def infer(
     batches = _Batches(model, view, batch_size)
     source = iter(frames)
     while waiting := list(islice(source, batches.size)):
-        yield from zip(waiting, batches.guided(waiting, known), strict=True)
+        yield from zip(waiting, batches.guided(waiting, hint_source), strict=True)
 
 
 def infer_sparsely(
@@ -90,15 +90,15 @@ def infer_sparsely(
     view: View,
     batch_size: int | None = None,
     stride: int = 1,
-    known: KnownSource | None = None,
+    hint_source: HintSource | None = None,
     threads: int = 1,
 ) -> Generator[tuple[Frame, AbMap | Uncolored], None, None]:
     """As `infer`, but only for every `stride`-th frame of a shot, its first one included.
 
     The others come as `Uncolored`, for `smooth` to carry colour to. Every batch is filled up, so
-    that a field is the same, bit for bit, whichever frames come before and after. `known` tells
-    what people have said of a frame's colours; a frame of which it knows nothing is coloured
-    exactly as without it. On a CPU up to `threads` batches are worked on at the same time, each in
+    that a field is the same, bit for bit, whichever frames come before and after. `hint_source`
+    gives the colours that people have stated for a frame; a frame without them is coloured exactly
+    as without it. On a CPU up to `threads` batches are worked on at the same time, each in
     one thread: with `one_thread_each` around it, a field is the same whatever their number.
     """
     on_cpu = model.device.type == "cpu"
@@ -112,7 +112,7 @@ def infer_sparsely(
     with _Batches(model, view, size, filled=True, threads=threads) as batches:
         while waiting := list(islice(source, size * stride * threads)):
             keys = [frame for frame in waiting if frame.place % stride == 0]
-            fields = {field.index: field for field in batches.guided(keys, known)}
+            fields = {field.index: field for field in batches.guided(keys, hint_source)}
             for frame in waiting:
                 if field := fields.get(frame.index):
                     grid = (field.ab.shape[1], field.ab.shape[2])
@@ -175,22 +175,24 @@ class _Batches:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def guided(self, frames: list[Frame], known: KnownSource | None) -> list[AbMap]:
+    def guided(self, frames: list[Frame], hint_source: HintSource | None) -> list[AbMap]:
         """A field for every frame, with what is known of it.
 
         Known colours stand where they are certain. Where a whole picture was given, a model that
         takes hints sees them too and paints the rest to go with them; else that is automatic.
         """
-        if known is None:
+        if hint_source is None:
             return self.run(frames)
-        given = {frame.index: colors for frame in frames if (colors := known(frame)) is not None}
+        hinted = {
+            frame.index: colors for frame in frames if (colors := hint_source(frame)) is not None
+        }
         takes = self.model.card.descriptor.accepts_hints
-        shown = {index: colors for index, colors in given.items() if colors.whole and takes}
+        shown = {index: colors for index, colors in hinted.items() if colors.whole and takes}
         plain = [frame for frame in frames if frame.index not in shown]
         asked = [frame for frame in frames if frame.index in shown]
         found = self.run(plain) + self.run(asked, [shown[frame.index] for frame in asked])
         fields = {field.index: field for field in found}
-        for index, colors in given.items():
+        for index, colors in hinted.items():
             fields[index] = _with_known(fields[index], colors)
         return [fields[frame.index] for frame in frames]
 
@@ -223,8 +225,8 @@ class _Batches:
 
         def batch(start: int) -> list[AbMap]:
             part = slice(start, start + self.size)
-            given = None if hints is None else hints[part]
-            return _run(frames[part], self.model, self.view, least, given)
+            part_hints = None if hints is None else hints[part]
+            return _run(frames[part], self.model, self.view, least, part_hints)
 
         return self._pool.map(batch, starts) if len(starts) > 1 else map(batch, starts)
 
@@ -299,5 +301,5 @@ def _with_known(field: AbMap, known: KnownColors) -> AbMap:
     own = field.confidence
     trust = None if own is None else own + confidence * (1 - own)
     return replace(
-        field, ab=field.ab + confidence * (ab - field.ab), confidence=trust, known=confidence
+        field, ab=field.ab + confidence * (ab - field.ab), confidence=trust, hint_map=confidence
     )

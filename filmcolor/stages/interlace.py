@@ -32,12 +32,8 @@ def field_view(view: View) -> View:
 
 def field_drift(drift: Drift) -> Drift:
     """Drift by the fields' places in their shot instead of the frames'."""
-    return Drift(
-        {
-            shot: tuple((2 * place, a, b) for place, a, b in path)
-            for shot, path in drift.paths.items()
-        }
-    )
+    paths = drift.paths.items()
+    return Drift({shot: tuple((2 * place, a, b) for place, a, b in path) for shot, path in paths})
 
 
 def fields_of(frame: Frame, *, top_first: bool) -> tuple[Frame, Frame]:

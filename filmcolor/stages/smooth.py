@@ -71,20 +71,13 @@ def smooth(
     uncoloured frame with a method other than "flow" or too far from colour.
     """
     settings = settings or SmoothSettings()
-    checked = _evened(_checked(fields), drift, stability)
+    checked = _evened(fields, drift, stability)
     if method == "none" or (stability == 0 and stride == 1):
         yield from map(_colored, checked)
     elif method == "ema":
         yield from _moving_averages(map(_colored, checked), stability, settings)
     else:
         yield from _flow_averages(checked, stability, stride, settings)
-
-
-def _checked(fields: Iterable[Source]) -> Generator[Source, None, None]:
-    for frame, colors in fields:
-        if frame.index != colors.index:
-            raise ValueError(f"frame {frame.index} came with the colour of frame {colors.index}")
-        yield frame, colors
 
 
 def _colored(source: Source) -> tuple[Frame, AbMap]:
@@ -97,12 +90,16 @@ def _colored(source: Source) -> tuple[Frame, AbMap]:
 def _evened(
     fields: Iterable[Source], drift: Drift | None, share: float
 ) -> Generator[Source, None, None]:
-    """The fields without the slow drift of their shot's palette, which known colours have not."""
+    """The fields without the slow drift of their shot's palette, which known colours have not;
+    `ValueError` for the field of another frame.
+    """
     for frame, colors in fields:
+        if frame.index != colors.index:
+            raise ValueError(f"frame {frame.index} came with the colour of frame {colors.index}")
         if drift is not None and share > 0 and isinstance(colors, AbMap):
             offset = share * drift.at(frame.shot, frame.place)
             if offset.any():
-                guessed = np.float32(1) if colors.known is None else 1 - colors.known
+                guessed = np.float32(1) if colors.hint_map is None else 1 - colors.hint_map
                 colors = replace(colors, ab=colors.ab - offset[:, None, None] * guessed)
         yield frame, colors
 

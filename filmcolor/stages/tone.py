@@ -39,9 +39,7 @@ class Tone:
         return ab if self.saturation == 1.0 else ab * self.saturation
 
     def undone(self, ab: FloatPlane) -> FloatPlane:
-        """The ab (2, h, w) that this one comes from; at saturation 0, where all do, but turned
-        back.
-        """
+        """The ab (2, h, w) before this tone; at saturation 0 only the turn is undone."""
         if self.saturation not in (0.0, 1.0):
             ab = ab / np.float32(self.saturation)
         if self.hue_shift:

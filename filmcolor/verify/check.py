@@ -23,13 +23,14 @@ from filmcolor.media.write.plan_output import enlarged_tags
 from filmcolor.media.write.streams import plan_streams, survey_streams
 from filmcolor.options import VerifyOptions
 from filmcolor.throttle import Throttle
-from filmcolor.types import ColorTags, VideoInfo
+from filmcolor.types import VideoInfo
 from filmcolor.verify.film import FilmComparison, FilmSpan, Watcher
 from filmcolor.verify.findings import Findings, VerifyReport
 from filmcolor.verify.packets import Part, compare_packets
 from filmcolor.verify.streams import LABEL_GREY, HeaderComparison
 from filmcolor.verify.tally import whole_factor
 
+_CODES = ("matrix", "primaries", "transfer")
 _LARGEST = 4
 """Times as many rows and columns that `filmcolor run --upscale` makes at most."""
 
@@ -119,9 +120,10 @@ def _compare_pictures(
             "rotation",
             f"the rotation of {before.rotation} degrees has become {after.rotation} degrees",
         )
-    for name, code, other in _tag_pairs(
-        enlarged_tags(before.tags, before.height, after.height), after.tags
-    ):
+    tags = enlarged_tags(before.tags, before.height, after.height)
+    pairs = [(name, getattr(tags, name), getattr(after.tags, name)) for name in _CODES]
+    ranges = ("full" if each.full_range else "limited" for each in (tags, after.tags))
+    for name, code, other in (*pairs, ("range", *ranges)):
         if code != other:
             findings.fault("colour tags", f"the colour tag {name} {code} has become {other}")
     is_woven = before.interlaced and not options.deinterlace
@@ -136,17 +138,6 @@ def _compare_pictures(
         findings.note(
             f"the luma is rounded from {before.layout.bit_depth} to {after.layout.bit_depth} bits"
         )
-
-
-def _tag_pairs(before: ColorTags, after: ColorTags) -> list[tuple[str, object, object]]:
-    """(name, code of the source, code of the result); an untagged range is a limited one."""
-    ranges = {True: "full", False: "limited", None: "limited"}
-    return [
-        ("matrix", before.matrix, after.matrix),
-        ("primaries", before.primaries, after.primaries),
-        ("transfer", before.transfer, after.transfer),
-        ("range", ranges[before.full_range], ranges[after.full_range]),
-    ]
 
 
 def _compare_rest(

@@ -30,9 +30,9 @@ class Place:
 
     def __str__(self) -> str:
         time = "" if self.seconds is None else f"{float(self.seconds):.3f} s"
-        if self.frame is None:
-            return "; ".join(part for part in (time, self.detail) if part)
         inside = "; ".join(part for part in (time, self.detail) if part)
+        if self.frame is None:
+            return inside
         return f"frame {self.frame} ({inside})" if inside else f"frame {self.frame}"
 
 

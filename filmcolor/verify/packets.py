@@ -125,7 +125,7 @@ class _Reader:
             return
         yield from self._still_shown()
         if self._part is not None:
-            decoded = _decode_seconds(packet, seconds)
+            decoded = seconds if packet.dts is None else packet.dts * packet.time_base
             span = self._within(self._part, seconds, seconds + lasts, decoded)
             if span is None:
                 return
@@ -190,10 +190,6 @@ class _Reader:
 
 def _item(seconds: Fraction, lasts: Fraction, content: bytes) -> _Item:
     return _Item(seconds, lasts, blake2b(content, digest_size=16).digest())
-
-
-def _decode_seconds(packet: Packet[Stream], shown: Fraction) -> Fraction:
-    return shown if packet.dts is None else packet.dts * packet.time_base
 
 
 def _pcm_pieces(stream: Stream) -> _Pieces | None:

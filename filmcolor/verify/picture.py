@@ -29,9 +29,7 @@ blocks of the frames around have. Defaults reach 2.7 codes and crf 28 reaches 6.
 the others reaches 4.4 times (svtav1 at crf 63; at better settings 2.4).
 """
 _MEAN_BASE, _MEAN_RMS = 12.0, 10.0
-"""And, for a change that lasts, so many times the error of the whole frames around; 8.6 was
-reached.
-"""
+"""For a lasting change also so many times the error of whole frames around; 8.6 was reached."""
 _SQUARE, _SQUARE_TIMES = 400.0, 12.0
 """The same for a block's mean squared difference: defaults reach 64 (30 dB); 8.9 times."""
 _SQUARE_BASE, _SQUARE_RMS = 650.0, 300.0

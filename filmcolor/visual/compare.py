@@ -215,11 +215,8 @@ def _converter(info: VideoInfo, first: VideoInfo) -> Callable[[Frame], Planes]:
     layout, tags = first.layout.colored, resolve_tags(first.tags, first.height)
     its_tags = resolve_tags(info.tags, info.height)
     same_size = (info.width, info.height) == (first.width, first.height)
-    same_codes = (its_tags.matrix, bool(its_tags.full_range)) == (
-        tags.matrix,
-        bool(tags.full_range),
-    )
-    if same_size and same_codes and info.layout.colored == layout:
+    codes, its_codes = ((each.matrix, bool(each.full_range)) for each in (tags, its_tags))
+    if same_size and codes == its_codes and info.layout.colored == layout:
 
         def keep(frame: Frame) -> Planes:
             colored = with_neutral_chroma(frame, info.layout)
@@ -247,7 +244,7 @@ def _converter(info: VideoInfo, first: VideoInfo) -> Callable[[Frame], Planes]:
         size = layout.chroma_size(first.height, first.width)
         planes = [resized(plane[0, 0].numpy(), size, cv2.INTER_CUBIC) for plane in (blue, red)]
         chroma = quantize_chroma(torch.from_numpy(np.stack(planes))[None], depth, full)[0]
-        codes = [quantize_luma(luma[0, 0], depth, full), *chroma]
-        return cast("Planes", tuple(plane.numpy().astype(layout.dtype) for plane in codes))
+        quantized = [quantize_luma(luma[0, 0], depth, full), *chroma]
+        return cast("Planes", tuple(plane.numpy().astype(layout.dtype) for plane in quantized))
 
     return convert

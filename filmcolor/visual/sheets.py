@@ -73,9 +73,7 @@ def make_sheet(
 
 
 def distinct_names(paths: Sequence[str]) -> list[str]:
-    """For every path its last parts, as few as tell it from the others; equal paths get equal
-    names.
-    """
+    """The fewest last parts of each path that tell it from the others; equal paths are alike."""
     parts = [PurePath(path).parts for path in paths]
 
     def name(own_parts: tuple[str, ...]) -> str:

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from filmcolor.cli import main
-from filmcolor.cli.display.base import Display
-from filmcolor.cli.display.lines import LineDisplay
+from filmcolor.cli.display.base import Display, LineDisplay
 from filmcolor.cli.extract_table import EXTRACT
 from filmcolor.events import Extracted, FilmAdvanced, FilmFailed, FilmOpened, FrameCounts, Notice
 from filmcolor.media.partfile import PartFile

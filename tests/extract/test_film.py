@@ -10,16 +10,10 @@ import numpy as np
 import pytest
 
 from filmcolor.errors import MediaError, OptionError
-from filmcolor.events import Notice
-from filmcolor.extract.film import (
-    ExtractSettings,
-    FilmProgress,
-    FrameCounts,
-    PickedFrame,
-    examine,
-    pick_frames,
-)
+from filmcolor.events import FilmAdvanced, FrameCounts, Notice
+from filmcolor.extract.film import PickedFrame, examine, pick_frames
 from filmcolor.extract.frame_checks import Fingerprints
+from filmcolor.extract.settings import ExtractSettings
 from filmcolor.media.read.film_reader import FilmReader
 from tests.helpers.clips import make_clip
 from tests.helpers.color_films import (
@@ -218,7 +212,7 @@ def test_signs_of_life(tmp_path: Path) -> None:
     film = write_film(tmp_path / "a.mkv", pan(1, 20))
     with FilmReader(str(film)) as reader:
         items = list(examine(reader, ExtractSettings(), FrameCounts()))
-    progress = [item for item in items if isinstance(item, FilmProgress)]
+    progress = [item for item in items if isinstance(item, FilmAdvanced)]
     assert [item.done for item in progress] == list(range(1, 21))
     assert {item.total for item in progress} == {20}
     assert not [item for item in items if isinstance(item, Notice)]
@@ -233,7 +227,7 @@ def test_an_interlaced_film_is_made_whole(tmp_path: Path) -> None:
         items = list(examine(reader, ExtractSettings(per_shot=1), FrameCounts()))
     texts = [item.text for item in items if isinstance(item, Notice)]
     assert any("interlaced" in text for text in texts)
-    assert sum(isinstance(item, FilmProgress) for item in items) == 12
+    assert sum(isinstance(item, FilmAdvanced) for item in items) == 12
     (picked,) = (item for item in items if isinstance(item, PickedFrame))
     assert picked.rgb.shape == (64, 96, 3)
 

@@ -19,11 +19,12 @@ from filmcolor.events import (
     FilmFailed,
     FilmOpened,
     FilmRead,
+    FrameCounts,
     FrameWritten,
 )
-from filmcolor.extract.film import ExtractSettings, FrameCounts, pick_frames
+from filmcolor.extract.film import pick_frames
 from filmcolor.extract.job import extract_films, film_stems, write_frame
-from filmcolor.extract.settings import FrameFormat
+from filmcolor.extract.settings import ExtractSettings, FrameFormat
 from filmcolor.media.partfile import PartFile
 from filmcolor.visual.rgb import Rgb
 from tests.helpers.color_films import grey, pan, scene, write_film

@@ -13,7 +13,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from filmcolor.analysis.shots import find_shots
 from filmcolor.events import Analyzing
 from filmcolor.film import analyze as planning
 from filmcolor.film.analyze import analyze_film, settle_stride
@@ -29,6 +28,7 @@ from filmcolor.stages.infer import View
 from filmcolor.stages.view import film_view
 from filmcolor.types import Frame
 from tests.helpers.clips import make_clip
+from tests.helpers.shots import find_shots
 
 
 class Wanderer(Network):

@@ -83,7 +83,7 @@ def test_an_actor_keeps_the_film_open(tmp_path: Path, decoded: list[int]) -> Non
     options = RunOptions(color=color, encode=EncodeOptions(codec="ffv1"))
     hand = FilmActor(1)
     with WorkFolder(default_folder(str(target)), {}) as work:
-        prepared = hand.prepare(str(source), str(target), options, work.claim)
+        prepared = hand.prepare(str(source), str(target), options, work.lease_key)
         assert isinstance(prepared, tuple), prepared
         _, task = prepared
         _, film = task.open_folder()

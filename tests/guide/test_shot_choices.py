@@ -64,7 +64,7 @@ def test_times_mean_the_nearest_frame() -> None:
     chosen = choose(plan, PLAIN, film, times_of(film), is_part=False)
     assert [(each.start, each.stop) for each in chosen.shots] == [(0, 101), (101, 300), (300, 500)]
     assert chosen.digests == {0: "to 101", 1: "to 300"}
-    assert not chosen.colors and not chosen.given
+    assert not chosen.colors and not chosen.overrides
 
 
 def test_a_part_of_a_film_takes_its_shots() -> None:
@@ -210,7 +210,7 @@ def test_what_a_shot_is_given_must_be_its_own(choices: dict[str, object], said: 
     plan = planned(shot(0), shot(4, **choices), shot(12))
     chosen = choose(plan, PLAIN, film, times_of(film), is_part=False)
     with pytest.raises(OptionError) as caught:
-        find_hints(PLAIN, film, times_of(film), SCREEN, chosen.given)
+        find_hints(PLAIN, film, times_of(film), SCREEN, chosen.overrides)
     assert f"film.toml: shot 2 (start 00:00:04.000): {said}" in str(caught.value)
 
 
@@ -221,7 +221,7 @@ def test_a_shots_own_strokes_take_the_place_of_the_films() -> None:
     plan = planned(shot(0), shot(4, strokes=(own,)), shot(12, strokes=()))
     options = RunOptions(strokes=everywhere)
     chosen = choose(plan, options, film, times_of(film), is_part=False)
-    given = find_hints(options, film, times_of(film), SCREEN, chosen.given)
+    given = find_hints(options, film, times_of(film), SCREEN, chosen.overrides)
     assert {n: told.strokes for n, told in given.shots.items()} == {
         0: ((25, everywhere[0]),),
         1: ((150, own),),
@@ -238,11 +238,11 @@ def test_a_shots_own_reference_takes_the_place_of_the_films(tmp_path: Path) -> N
     )
     options = with_film(PLAIN, plan)
     chosen = choose(plan, options, film, times_of(film), is_part=False)
-    given = find_hints(options, film, times_of(film), SCREEN, chosen.given)
+    given = find_hints(options, film, times_of(film), SCREEN, chosen.overrides)
     assert {n: str(told.reference) for n, told in given.shots.items()} == {0: whole, 1: own}
     digests = {told.digest for told in given.shots.values()}
     assert len(digests) == 2
-    plain = find_hints(PLAIN, film, times_of(film), SCREEN, chosen.given)
+    plain = find_hints(PLAIN, film, times_of(film), SCREEN, chosen.overrides)
     assert {n: str(told.reference) for n, told in plain.shots.items()} == {1: own}
 
 

@@ -183,7 +183,7 @@ def test_a_folder_that_is_gone_has_nothing_to_take(tmp_path: Path) -> None:
         shutil.rmtree(folder.path)
         assert list(folder.take([])) == []
         with pytest.raises(FileNotFoundError):
-            folder.take_lock()
+            folder.lock.take()
 
 
 @pytest.mark.parametrize(

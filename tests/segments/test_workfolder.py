@@ -176,7 +176,7 @@ def test_the_lock_of_a_dead_process_is_taken_over(tmp_path: Path) -> None:
 def test_a_segment_is_taken_by_one_alone(tmp_path: Path) -> None:
     with WorkFolder(tmp_path / "work", PRINT) as folder:
         folder.begin(PLAN)
-        other = WorkFolder(tmp_path / "work", PRINT, claim=folder.claim)
+        other = WorkFolder(tmp_path / "work", PRINT, lease_key=folder.lease_key)
         mine = folder.take(PLAN.segments())
         theirs = other.take(PLAN.segments())
         assert [next(mine)[0].number, next(theirs)[0].number] == [0, 1]
@@ -220,7 +220,7 @@ def test_parts_of_another_plan_never_count(tmp_path: Path) -> None:
     path = tmp_path / "work"
     with WorkFolder(path, PRINT) as before:
         before.begin(PLAN)
-        left = WorkFolder(path, PRINT, claim=before.claim)
+        left = WorkFolder(path, PRINT, lease_key=before.lease_key)
         ((segment, lease), *_) = left.take(PLAN.segments())
         (path / "late").write_bytes(b"natural")
         late = Entry(segment.number, 200, 7, 2, "planes", file_digest(path / "late"))
@@ -243,7 +243,7 @@ def test_workers_look_for_their_run(tmp_path: Path) -> None:
     with WorkFolder(path, PRINT) as folder:
         folder.begin(PLAN)
         finished(folder, 0)
-        worker = WorkFolder(path, PRINT, claim=folder.claim)
+        worker = WorkFolder(path, PRINT, lease_key=folder.lease_key)
         assert worker.is_held()
         lock = (path / "run.lock").read_text()
         (path / "run.lock").write_text(json.dumps({**json.loads(lock), "pid": dead_pid()}))

@@ -230,17 +230,19 @@ def test_known_colors_stand_and_other_frames_are_as_without_them(
     model = LoadedModel(generator, card, torch.device("cpu"))
     known = known_at(2, 3, 6, whole=whole)
     plain = list(infer_sparsely(two_shots(5, 4), model, view, 4))
-    guided = list(infer_sparsely(two_shots(5, 4), model, view, 4, known=known))
+    guided = list(infer_sparsely(two_shots(5, 4), model, view, 4, hint_source=known))
     for (_, before), (frame, after) in zip(plain, guided, strict=True):
         assert isinstance(before, AbMap) and isinstance(after, AbMap)
         if frame.index not in (2, 3, 6):
-            assert np.array_equal(before.ab, after.ab) and after.known is None
+            assert np.array_equal(before.ab, after.ab) and after.hint_map is None
             continue
         unknown = np.full_like(before.ab, 33.0) if whole and accepts else before.ab
         assert (after.ab[:, 4:8, 4:8] == -50).all()
         assert np.array_equal(after.ab[:, :4], unknown[:, :4])
         assert np.allclose(after.ab[:, 8:], (unknown[:, 8:] - 50) / 2)
-        assert after.known is not None and after.known[0, 0] == 0 and after.known[5, 5] == 1
+        assert (
+            after.hint_map is not None and after.hint_map[0, 0] == 0 and after.hint_map[5, 5] == 1
+        )
     assert len(generator.hints) == (2 if whole and accepts else 0)
     for hint in generator.hints:  # filled up as every batch is
         assert hint.ab.shape == (4, 2, 64, 96)
@@ -252,7 +254,7 @@ def test_a_hint_is_turned_as_the_picture_is(rotation: int) -> None:
     generator, view = Following(), View(8, True, 96, 64, rotation)
     card = ModelCard(name="t", architecture="none", descriptor=Descriptor(accepts_hints=True))
     model = LoadedModel(generator, card, torch.device("cpu"))
-    list(infer_sparsely(frames(1), model, view, 1, known=known_at(0, whole=True)))
+    list(infer_sparsely(frames(1), model, view, 1, hint_source=known_at(0, whole=True)))
     (hint,) = generator.hints
     upright = hint.confidence[0, 0].numpy()
     assert upright.shape == (96, 64)

@@ -308,7 +308,7 @@ def test_known_colors_do_not_drift() -> None:
     pairs, truth = moving_film(20, speed=0.0)
     known = np.zeros(truth[0].shape[1:], np.float32)
     known[:, :10] = 1
-    told = [(frame, replace(field, known=known)) for frame, field in pairs]
+    told = [(frame, replace(field, hint_map=known)) for frame, field in pairs]
     drift = Drift({0: ((0, -2.0, -2.0), (20, 2.0, 2.0))})
     steady = smooth(told, "none", stability=1.0, drift=drift)
     change = next(steady)[1].ab - truth[0]

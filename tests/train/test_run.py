@@ -13,7 +13,7 @@ import tomli_w
 import torch
 from safetensors.torch import load_file
 
-from filmcolor.cli.display.lines import LineDisplay
+from filmcolor.cli.display.base import LineDisplay
 from filmcolor.cli.train_table import TRAIN
 from filmcolor.errors import CheckpointError, OptionError
 from filmcolor.evaluate.report import PhotoReport

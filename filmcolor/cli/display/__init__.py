@@ -3,7 +3,7 @@
 Which texts an event becomes stands in the tables of `filmcolor/cli/*_table.py`. Everything goes to
 standard error, but for JSON, which goes to standard output unless a film does.
 
-Reading order: `terminal`, `base`, `lines`, `bar`, `json`.
+Reading order: `terminal`, `base`, `bar`, `json`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def open_display(
     if quiet:
         return Display(*tables)
     from filmcolor.cli.display.bar import BarDisplay, terminal
-    from filmcolor.cli.display.lines import LineDisplay
+    from filmcolor.cli.display.base import LineDisplay
 
     console = terminal()
     return LineDisplay(*tables) if console is None else BarDisplay(*tables, console=console)

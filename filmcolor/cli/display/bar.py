@@ -10,8 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from filmcolor.cli.display.base import PACE_SECONDS, Step, Table
-from filmcolor.cli.display.lines import LineDisplay
+from filmcolor.cli.display.base import PACE_SECONDS, LineDisplay, Step, Table
 from filmcolor.cli.display.terminal import printable
 
 _WIDEST = 10_000

@@ -9,10 +9,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar
 
 from filmcolor.cli.display.terminal import write_line
+from filmcolor.throttle import Throttle
 from filmcolor.timecode import clock_text
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ Table: TypeAlias = "Mapping[type[Event], Callable[[Display, Any], None]]"
 
 PACE_SECONDS = 30.0
 """The stretch of time over which frames a second are measured."""
+_LINE_SECONDS = 5.0
 _FIRST_SECONDS = 1.0
 """No pace is stated before this much of it has been seen."""
 
@@ -122,12 +123,7 @@ class Display:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def show(self, event: Event) -> None:
@@ -173,3 +169,26 @@ class Display:
         held, self.held = self.held, []
         for text in held:
             self.warn(text)
+
+
+class LineDisplay(Display):
+    """Every line, and at most one about progress in five seconds."""
+
+    def __init__(self, *tables: Table, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(*tables, clock=clock)
+        self._pace = Pace(clock)
+        self._is_due = Throttle(_LINE_SECONDS, clock)
+
+    def say(self, text: str) -> None:
+        """One line."""
+        self.warn(text)
+
+    def begin(self, step: Step, *, seconds: float = PACE_SECONDS) -> None:
+        """Measure the pace anew."""
+        self._pace = Pace(self._clock, seconds=seconds)
+
+    def move(self, step: Step) -> None:
+        """One line now and then."""
+        texts = [step.label, *self._pace.texts(step), *step.more]
+        if step.in_log == "always" or (step.in_log == "seldom" and self._is_due()):
+            self.say(", ".join(texts))
