@@ -143,6 +143,8 @@ class VideoInfo:
     """Whether its decoder says of each frame whether it is interlaced; if not, all of an
     interlaced film's are.
     """
+    fields_contradict: bool = False
+    """Whether the file's header says another order of fields than its frames, which is taken."""
     conversion: str | None = None
     """One line for people when the planes are not the decoder's own, else None."""
     streams: tuple[StreamInfo, ...] = ()

@@ -8,6 +8,7 @@ film.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from typing import Literal
@@ -53,9 +54,12 @@ _TRANSFERS_HDR = {16: "PQ", 18: "HLG"}
 _LIMITED_BY_STANDARD = {"h264", "hevc", "vvc", "av1", "vp9", "mpeg2video"}
 
 _UNTAGGED = 2  # "unspecified" in H.273
-_UNKNOWN_ORDER = 0
-_TOP_SHOWN_FIRST = {2, 5}  # AVFieldOrder: TT, BT
-_BOTTOM_SHOWN_FIRST = {3, 4}  # AVFieldOrder: BB, TB
+# AVFieldOrder: TT and BB are fields stored one after the other, TB and BT woven ones, whose first
+# letter is the first in time: FFmpeg says so of QuickTime's and Matroska's 9 and 14. What Apple's
+# old text says of them (9: bottom first) is wrong, and nobody writes files by it.
+_TOP_SHOWN_FIRST = {2, 4}  # TT, TB
+_BOTTOM_SHOWN_FIRST = {3, 5}  # BB, BT
+_WOVEN = {4, 5}
 
 _CELL = 8  # side of the squares over which chroma is averaged, in chroma samples
 _CELLS_ACROSS = 16  # at least as many squares on the shorter side, before they shrink
@@ -101,8 +105,7 @@ def describe(
     layout, _, conversion = working_format(source_format)
     duration = _duration(container, stream)
     rate = _rate(stream)
-    order = context.field_order
-    states_fields = any(frame.interlaced_frame for frame in frames)
+    fields = _fields(stream, frames)
     matrix = display_matrix(first) if first else None
     return VideoInfo(
         path=path,
@@ -121,13 +124,10 @@ def describe(
         sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
         rotation=round(first.rotation / 90) * 90 % 360 if first else 0,
         display_matrix=matrix,
-        interlaced=order in _TOP_SHOWN_FIRST | _BOTTOM_SHOWN_FIRST or states_fields,
-        top_field_first=(
-            not any(_shows_bottom_first(frame) for frame in frames)
-            if order == _UNKNOWN_ORDER and states_fields
-            else order not in _BOTTOM_SHOWN_FIRST and context.name != "dvvideo"
-        ),
-        frames_state_fields=states_fields,
+        interlaced=fields.interlaced,
+        top_field_first=fields.top_first,
+        frames_state_fields=fields.frames_say,
+        fields_contradict=fields.contradict,
         conversion=conversion,
         streams=tuple(_stream_info(each) for each in container.streams),
         metadata=dict(container.metadata),
@@ -135,12 +135,36 @@ def describe(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """What a film says of its fields."""
+
+    interlaced: bool
+    top_first: bool
+    frames_say: bool
+    contradict: bool
+    """Whether the file says another order than the frames, which are believed."""
+
+
+def _fields(stream: VideoStream, frames: Sequence[VideoFrame]) -> _Fields:
+    """The order of fields: what most of the frames say, else what the file says, else top first."""
+    order = stream.codec_context.field_order
+    stated = order in _TOP_SHOWN_FIRST | _BOTTOM_SHOWN_FIRST
+    by_file = order not in _BOTTOM_SHOWN_FIRST
+    woven = [frame for frame in frames if frame.interlaced_frame]
+    if not woven:
+        return _Fields(stated, by_file, frames_say=False, contradict=False)
+    tops = len(woven) - sum(map(_shows_bottom_first, woven))
+    top_first = by_file if 2 * tops == len(woven) else 2 * tops > len(woven)
+    # Of H.264 FFmpeg guesses TT or BB by itself where the file says nothing.
+    stated = stated and (order in _WOVEN or stream.codec.canonical_name != "h264")
+    return _Fields(True, top_first, frames_say=True, contradict=stated and top_first != by_file)
+
+
 def _shows_bottom_first(frame: VideoFrame) -> bool:
     """Whether an interlaced frame says that its bottom field comes first; PyAV hides that, so a
     filter is asked.
     """
-    if not frame.interlaced_frame:
-        return False
     time_base = frame.time_base or Fraction(1, av.time_base)
     graph = filter_graph(frame, time_base, ("select", "eq(interlace_type\\,BOTTOMFIRST)"))
     return any(True for _ in filtered(graph, frame))
