@@ -17,7 +17,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
-from filmcolor.media.matroska import with_room, write_display_shape
+from filmcolor.media.matroska import with_room, write_display_shape, write_sound_formats
 from filmcolor.media.partfile import PartFile
 from filmcolor.media.timebase import Chapter, Clock, DecodeClock, fit_chapters, lift_to_zero
 from filmcolor.media.write.containers import labelled
@@ -128,6 +128,8 @@ class FilmMuxer:
                 else:
                     self._copier.copy_until(None)
             self._container.close()
+            if self._copier is not None and self._copier.wave_formats:
+                write_sound_formats(self.part.path, self._copier.wave_formats)
             if self._shape_is_patched:
                 plan = self._plan
                 write_display_shape(
