@@ -145,6 +145,8 @@ class VideoInfo:
     """
     fields_contradict: bool = False
     """Whether the file's header says another order of fields than its frames, which is taken."""
+    times_disordered: bool = False
+    """Whether its pictures, in the order they are shown, do not have their times in order."""
     conversion: str | None = None
     """One line for people when the planes are not the decoder's own, else None."""
     streams: tuple[StreamInfo, ...] = ()

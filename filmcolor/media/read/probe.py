@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Literal
 
 import av
@@ -48,6 +48,8 @@ ColorState = Literal["grey", "tinted", "color"]
 """No colour; one colour for each brightness (sepia, toned, tinted film); real colour."""
 
 _LOOKED_AT = 4  # frames decoded by `probe`: enough to see fields, few enough for big pictures
+_LOOKED_AT_REORDERED = 6  # where frames are reordered: their times may be in another order
+_DISORDER_SECONDS = 1
 _HIGHEST_RATE = 1000  # frames a second; a "rate" above this is a tick rate
 _TRANSFERS_HDR = {16: "PQ", 18: "HLG"}
 # Codecs whose standard reads an untagged range as limited, in grey formats too.
@@ -76,13 +78,14 @@ def first_frames(
     heartbeat = heartbeat or Heartbeat()
     frames: list[VideoFrame] = []
     packets = container.demux(stream)
-    while len(frames) < _LOOKED_AT:
+    wanted = _LOOKED_AT_REORDERED if stream.codec_context.has_b_frames else _LOOKED_AT
+    while len(frames) < wanted:
         heartbeat.beat()
         try:
             packet = next(packets, None)
             if packet is None:
                 break
-            frames.extend(islice(packet.decode(), _LOOKED_AT - len(frames)))
+            frames.extend(islice(packet.decode(), wanted - len(frames)))
         except av.error.FFmpegError:
             continue  # a stream may begin between two key frames
     return frames
@@ -105,7 +108,7 @@ def describe(
     layout, _, conversion = working_format(source_format)
     duration = _duration(container, stream)
     rate = _rate(stream)
-    fields = _fields(stream, frames)
+    fields = _fields(stream, frames[:_LOOKED_AT])
     matrix = display_matrix(first) if first else None
     return VideoInfo(
         path=path,
@@ -128,11 +131,25 @@ def describe(
         top_field_first=fields.top_first,
         frames_state_fields=fields.frames_say,
         fields_contradict=fields.contradict,
+        times_disordered=_has_disorder(frames),
         conversion=conversion,
         streams=tuple(_stream_info(each) for each in container.streams),
         metadata=dict(container.metadata),
         chapter_count=len(container.chapters()),
     )
+
+
+def _has_disorder(frames: Sequence[VideoFrame]) -> bool:
+    """Whether the times of frames, in the order they are shown, go back a little.
+
+    Recordings strung together go back far, and a single time may be wrong.
+    """
+    steps = [
+        (after.pts - before.pts) * after.time_base
+        for before, after in pairwise(frames)
+        if before.pts is not None and after.pts is not None and after.time_base
+    ]
+    return any(-_DISORDER_SECONDS < step < 0 for step in steps)
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,8 +204,8 @@ class FilmMuxer:
             clock.offset_seconds = -first_pts * plan.source_time_base
         else:
             # Seldom: a first frame earlier than the packets at the head of the file promised.
-            needed = lift_to_zero(first_pts * plan.source_time_base, plan.time_base)
-            clock.offset_seconds = max(clock.offset_seconds, needed)
+            first_shown = first_pts * plan.source_time_base + clock.offset_seconds
+            clock.offset_seconds += lift_to_zero(first_shown, plan.time_base)
         first = first_pts * plan.source_time_base if plan.starts_at_zero else None
         last = None
         if plan.duration_seconds is not None:

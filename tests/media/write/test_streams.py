@@ -38,6 +38,65 @@ def verdict(source: Path, target: Path, choice: VerifyOptions | None = None) -> 
             return [] if end.value.holds else [finding.line for finding in end.value.findings]
 
 
+def with_clock(path: Path, target: Path, seconds: Fraction) -> None:
+    """The film anew, its clock standing at so many seconds when it begins."""
+    with av.open(str(path)) as film, av.open(str(target), "w") as other:
+        copies = {
+            stream.index: other.add_stream_from_template(stream, opaque=True)
+            for stream in film.streams
+        }
+        for packet in film.demux():
+            if packet.size and packet.pts is not None and packet.dts is not None:
+                shift = int(seconds / packet.time_base)
+                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                packet.stream = copies[packet.stream_index]
+                other.mux_one(packet)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+@pytest.mark.parametrize("name", ["in.ts", "in.mkv"])
+def test_a_broadcasts_clock_is_brought_to_zero_for_all_streams_alike(
+    tmp_path: Path, name: str, suffix: str
+) -> None:
+    plain, source, target = tmp_path / "plain.mp4", tmp_path / name, tmp_path / f"out{suffix}"
+    make_clip(plain, codec="libx264", frames=24, sound=1)
+    with_clock(plain, source, Fraction(24549))
+    plan = color(source, target, RunOptions() if suffix == ".mp4" else options("ffv1"))
+    told = [each.text for each in plan.notices]
+    assert any(text.startswith("its clock begins at 6:49:") for text in told)
+    before, after = decoded_times(source), decoded_times(target)
+    apart = packets_of(source, "audio")[0].seconds - before[0]
+    assert packets_of(source, "audio")[0].seconds > 24548
+    assert abs(packets_of(target, "audio")[0].seconds - after[0] - apart) <= Fraction(1, 1000)
+    assert 0 <= after[0] < Fraction(1, 10)
+    assert after[-1] - after[0] == pytest.approx(23 / 24, abs=0.002)
+    assert verdict(source, target) == []
+
+
+def test_a_start_within_a_second_stays(tmp_path: Path) -> None:
+    plain, source, target = tmp_path / "plain.mp4", tmp_path / "in.mkv", tmp_path / "out.mkv"
+    make_clip(plain, codec="libx264", frames=12, sound=1)
+    with_clock(plain, source, Fraction(3, 4))
+    color(source, target, options("ffv1"))
+    assert decoded_times(target)[0] == decoded_times(source)[0] >= Fraction(3, 4)
+
+
+def test_verify_tells_of_a_result_that_keeps_a_broadcasts_clock(tmp_path: Path) -> None:
+    plain, source, wrong = tmp_path / "plain.mp4", tmp_path / "in.mkv", tmp_path / "wrong.mkv"
+    make_clip(plain, codec="libx264", frames=12)
+    with_clock(plain, source, Fraction(100))
+    color(plain, tmp_path / "right.mkv", options("ffv1"))
+    with_clock(tmp_path / "right.mkv", wrong, Fraction(100))
+    events = verify_film(str(source), str(wrong), VerifyOptions())
+    while True:
+        try:
+            next(events)
+        except StopIteration as end:
+            lines = [finding.line for finding in end.value.findings]
+            break
+    assert "the result begins at 100 s, as the source does: players wait" in lines
+
+
 def home_video(path: Path, codec: str, rate: int) -> None:
     """A film with mono sound of a capture card's codec, its track called "Aunt Ida"."""
     with av.open(str(path), "w") as film:
