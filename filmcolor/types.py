@@ -137,6 +137,10 @@ class VideoInfo:
     top_field_first: bool = True
     frames_state_fields: bool = False
     """Whether its decoder marks interlaced frames; if not, all of an interlaced film are."""
+    fields_contradict: bool = False
+    """Whether the file's header says another order of fields than its frames, which is taken."""
+    times_disordered: bool = False
+    """Whether its pictures, in the order they are shown, do not have their times in order."""
     conversion: str | None = None
     """One line for people when the planes are not the decoder's own, else None."""
     streams: tuple[StreamInfo, ...] = ()

@@ -1,9 +1,12 @@
-"""Writes into a finished Matroska file what FFmpeg's muxer was not told: the shape of the pixels;
-and looks where the first of several films in one file ends.
+"""Writes into a finished Matroska file what FFmpeg's muxer was not told: the shape of the pixels,
+and what sound is that only Windows' headers describe; and looks where the first of several films in
+one file ends.
 
 PyAV gives no way to set a stream's sample aspect ratio, and the muxer takes it from nowhere else;
 FFV1, ProRes and AV1 in Matroska would lose it. The track's name is written with room behind it
 (`with_room`); afterwards `write_display_shape` puts the display elements into that room, in place.
+PyAV likewise refuses to add WMA, ADPCM, mu-law and their like to Matroska, which holds them as
+A_MS/ACM: they are written as PCM, and `write_sound_formats` states afterwards what they are.
 EBML is RFC 8794, the elements are RFC 9559.
 """
 
@@ -11,7 +14,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import BinaryIO
@@ -23,6 +26,12 @@ _CLUSTER = 0x1F43B675
 _TRACK_ENTRY = 0xAE
 _NAME = 0x536E
 _VIDEO = 0xE0
+_AUDIO = 0xE1
+_NUMBER = 0xD7
+_CODEC = 0x86
+_CODEC_PRIVATE = 0x63A2
+_BIT_DEPTH = 0x6264
+_BITS_AT = slice(14, 16)  # wBitsPerSample of a WAVEFORMATEX
 _DISPLAY_WIDTH = 0x54B0
 _DISPLAY_HEIGHT = 0x54BA
 _DISPLAY_UNIT = 0x54B2
@@ -32,8 +41,10 @@ _VOID = 0xEC
 
 _UNKNOWN_SIZES = {(1 << 7 * length) - 1 for length in range(1, 9)}
 
-_ROOM = " " * 40
-"""Larger than what the display elements add; never seen, since it is replaced."""
+_ROOM = 40
+"""Bytes, more than what the display elements add."""
+_SOUND_ROOM = 16
+"""And what is written of a sound's codec besides its format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +53,15 @@ class _Element:
     content: bytes
 
 
-def with_room(name: str) -> str:
-    """A track's name with the room that `write_display_shape` uses up."""
-    return name + _ROOM
+def with_room(name: str, wave_format: bytes = b"") -> str:
+    """A track's name with the room that `write_display_shape` uses up, or, for sound of this
+    format, `write_sound_formats`; never seen, since it is replaced.
+    """
+    return name + " " * _room(wave_format)
+
+
+def _room(wave_format: bytes) -> int:
+    return _SOUND_ROOM + len(wave_format) if wave_format else _ROOM
 
 
 def write_display_shape(path: str, width: int, height: int, aspect: Fraction) -> bool:
@@ -52,15 +69,49 @@ def write_display_shape(path: str, width: int, height: int, aspect: Fraction) ->
 
     The file keeps its length; the name gets back what it was.
     """
+    shape = Fraction(width, height) * aspect
+
+    def reshaped(parts: list[_Element]) -> list[_Element] | None:
+        if all(part.identity != _VIDEO for part in parts):
+            return None
+        named = _without_room(parts, _ROOM)
+        return named and [_reshape(part, shape) for part in named]
+
+    return _patch(path, reshaped)
+
+
+def write_sound_formats(path: str, formats: Mapping[int, bytes]) -> bool:
+    """State what the sound of these tracks is, by number, each with room for it: a WAVEFORMATEX.
+
+    False if there is no such track. The file keeps its length; names get back what they were.
+    """
+
+    def described(parts: list[_Element]) -> list[_Element] | None:
+        number = next((each.content for each in parts if each.identity == _NUMBER), b"")
+        wave_format = formats.get(int.from_bytes(number, "big"))
+        named = wave_format and _without_room(parts, _room(wave_format))
+        if not wave_format or not named:
+            return None
+        codec = [_Element(_CODEC, b"A_MS/ACM"), _Element(_CODEC_PRIVATE, wave_format)]
+        kept = [each for each in named if each.identity not in (_CODEC, _CODEC_PRIVATE)]
+        return [_with_depth(part, wave_format) for part in kept] + codec
+
+    return _patch(path, described)
+
+
+_Edit = Callable[[list[_Element]], list[_Element] | None]
+"""The parts of a track as they should be; None: as they are."""
+
+
+def _patch(path: str, edit: _Edit) -> bool:
+    """Write the file's tracks anew, in place; whether any was changed."""
     with open(path, "rb+") as file:
         found = _find_tracks(file)
         if found is None:
             return False
         position, size = found
         file.seek(position)
-        tracks = file.read(size)
-        shape = Fraction(width, height) * aspect
-        patched = _patch_tracks(tracks, shape)
+        patched = _patch_tracks(file.read(size), edit)
         if patched is None:
             return False
         file.seek(position)
@@ -154,19 +205,19 @@ def _unsigned(identity: int, number: int) -> _Element:
     return _Element(identity, number.to_bytes(max(1, (number.bit_length() + 7) // 8), "big"))
 
 
-def _patch_tracks(tracks: bytes, shape: Fraction) -> bytes | None:
-    """The content of Tracks with the shape written in, of the same length."""
+def _patch_tracks(tracks: bytes, edit: _Edit) -> bytes | None:
+    """The content of Tracks as `edit` wants it, of the same length; None if nothing changes."""
     entries = [entry for entry in _elements(tracks) if entry.identity != _CRC]
-    place = next((at for at, entry in enumerate(entries) if _has_room(entry)), None)
-    if place is None:
-        return None
-    parts = [_reshape(part, shape) for part in _elements(entries[place].content)]
-    reshaped = b"".join(_encode(part) for part in parts if part is not None)
-    entries[place] = _Element(_TRACK_ENTRY, reshaped)
+    is_changed = False
+    for at, entry in enumerate(entries):
+        parts = edit(list(_elements(entry.content))) if entry.identity == _TRACK_ENTRY else None
+        if parts is not None:
+            entries[at] = _Element(_TRACK_ENTRY, b"".join(map(_encode, parts)))
+            is_changed = True
     body = b"".join(_encode(entry) for entry in entries)
     checksum = len(_encode(_Element(_CRC, bytes(4)))) if tracks[0] == _CRC else 0
     left = len(tracks) - checksum - len(body)
-    if left < 2:
+    if not is_changed or left < 2:
         return None
     body += _void(left)
     if not checksum:
@@ -174,18 +225,29 @@ def _patch_tracks(tracks: bytes, shape: Fraction) -> bytes | None:
     return _encode(_Element(_CRC, zlib.crc32(body).to_bytes(4, "little"))) + body
 
 
-def _has_room(entry: _Element) -> bool:
-    room = _ROOM.encode()
-    return entry.identity == _TRACK_ENTRY and any(
-        part.identity == _NAME and part.content.endswith(room) for part in _elements(entry.content)
-    )
+def _without_room(parts: list[_Element], room: int) -> list[_Element] | None:
+    """The parts with the room taken out of the track's name, an empty one left out; None if it has
+    no room.
+    """
+    name = next((part.content for part in parts if part.identity == _NAME), b"")
+    if not name.endswith(b" " * room):
+        return None
+    named = [_Element(_NAME, name[:-room])] if len(name) > room else []
+    return [part for part in parts if part.identity != _NAME] + named
 
 
-def _reshape(part: _Element, shape: Fraction) -> _Element | None:
-    """The entry's part with the shape in it (Video), or without the room (Name, if any is left)."""
-    if part.identity == _NAME:
-        name = part.content.removesuffix(_ROOM.encode())
-        return _Element(_NAME, name) if name else None
+def _with_depth(part: _Element, wave_format: bytes) -> _Element:
+    """The part; that of the sound with the format's bits a sample instead of PCM's."""
+    if part.identity != _AUDIO:
+        return part
+    kept = [each for each in _elements(part.content) if each.identity != _BIT_DEPTH]
+    if bits := int.from_bytes(wave_format[_BITS_AT], "little"):
+        kept.append(_unsigned(_BIT_DEPTH, bits))
+    return _Element(_AUDIO, b"".join(map(_encode, kept)))
+
+
+def _reshape(part: _Element, shape: Fraction) -> _Element:
+    """The entry's part, that of the picture with the shape in it."""
     if part.identity != _VIDEO:
         return part
     display = (_DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT)

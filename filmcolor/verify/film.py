@@ -26,6 +26,7 @@ from filmcolor.verify.tally import PictureTally, PictureVerdict
 Watcher = Callable[[Frame, Frame], None]
 """Is shown a frame of the source and that of the result which belongs to it, with their chroma."""
 
+_LATE_SECONDS = 1
 _AHEAD = 5
 """Frames of each film that are looked at to find out which one is missing or added."""
 _CONFIRMED = 3
@@ -167,6 +168,9 @@ class FilmComparison:
         if offset != promised:
             seconds = float(offset - promised)
             self._findings.note(f"all times are shifted by {seconds:+.6g} s, the same for all")
+        elif at > _LATE_SECONDS:
+            text = f"the result begins at {float(at):.6g} s, as the source does: players wait"
+            self._findings.note(text)
 
     def _seconds(self, frame: Frame) -> Fraction:
         return frame.pts * self._result.time_base

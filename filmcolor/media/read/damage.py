@@ -46,6 +46,8 @@ class Step:
     """From frame to frame, on average."""
     is_plain: bool
     """Every packet has a pts and gives one picture."""
+    is_disordered: bool = False
+    """Pictures do not come in the order of their times."""
 
 
 @dataclass(slots=True)

@@ -54,6 +54,15 @@ class FilmReader:
         (self._passes,) = self._timed_out(opened())
         if self.info.conversion:
             self._notices.append(Notice(self.info.conversion))
+        if self.info.fields_contradict:
+            first = "top" if self.info.top_field_first else "bottom"
+            self._notices.append(
+                Notice(
+                    f"its frames say that their {first} field comes first, the file's header says "
+                    "the other: the frames are believed",
+                    warning=True,
+                )
+            )
 
     def _timed_out(self, items: Generator[T, None, None]) -> Generator[T, None, None]:
         """The same items, or `MediaError` when reading hangs."""

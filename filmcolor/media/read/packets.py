@@ -110,7 +110,8 @@ def repeating(
                 yield damage.repeat(shown, packet.dts, packet.duration or 0)
         for picture in pictures:
             decoded = Decoded.of(picture)
-            insort(pending, (_order(decoded, pending), decoded), key=itemgetter(0))
+            place = -inf if step.is_disordered else _order(decoded, pending)
+            insort(pending, (place, decoded), key=itemgetter(0))
         for decoded in _released(pending, packet, awaited):
             if decoded.time is not None and decoded.time in damage.taken:
                 continue  # it comes too late

@@ -70,7 +70,7 @@ class Passes:
             stream = film_stream(container, path, self._threads)
             firsts = [] if path == PIPE else first_frames(container, stream, heartbeat)
             self.info = describe(path, container, stream, firsts)
-            self.can_seek = path != PIPE and can_seek(container)
+            self.can_seek = path != PIPE and can_seek(container) and not self.info.times_disordered
             """Whether a place is found without decoding all before it."""
             self.states_length = bool(stream.duration)
             """Whether the header says how long the picture lasts."""
@@ -122,7 +122,8 @@ class Passes:
         ticks = frame_ticks(info.rate, info.time_base)
         is_timed = info.container.startswith(_TRUE_PTS) and info.container not in UNTIMED
         is_plain = info.rate is not None and info.codec in _ONE_A_PACKET and not info.interlaced
-        return Step(ticks, is_timed and is_plain)
+        is_disordered = info.times_disordered
+        return Step(ticks, is_timed and is_plain and not is_disordered, is_disordered)
 
     @property
     def _threads(self) -> ThreadType:

@@ -8,8 +8,9 @@ film.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Literal
 
 import av
@@ -47,15 +48,20 @@ ColorState = Literal["grey", "tinted", "color"]
 """No colour; one colour for each brightness (sepia, toned, tinted film); real colour."""
 
 _LOOKED_AT = 4  # frames decoded by `probe`: enough to see fields, few enough for big pictures
+_LOOKED_AT_REORDERED = 6  # where frames are reordered: their times may be in another order
+_DISORDER_SECONDS = 1
 _HIGHEST_RATE = 1000  # frames a second; a "rate" above this is a tick rate
 _TRANSFERS_HDR = {16: "PQ", 18: "HLG"}
 # Codecs whose standard reads an untagged range as limited, in grey formats too.
 _LIMITED_BY_STANDARD = {"h264", "hevc", "vvc", "av1", "vp9", "mpeg2video"}
 
 _UNTAGGED = 2  # "unspecified" in H.273
-_UNKNOWN_ORDER = 0
-_TOP_SHOWN_FIRST = {2, 5}  # AVFieldOrder: TT, BT
-_BOTTOM_SHOWN_FIRST = {3, 4}  # AVFieldOrder: BB, TB
+# AVFieldOrder: TT and BB are fields stored one after the other, TB and BT woven ones, whose first
+# letter is the first in time: FFmpeg says so of QuickTime's and Matroska's 9 and 14. What Apple's
+# old text says of them (9: bottom first) is wrong, and nobody writes files by it.
+_TOP_SHOWN_FIRST = {2, 4}  # TT, TB
+_BOTTOM_SHOWN_FIRST = {3, 5}  # BB, BT
+_WOVEN = {4, 5}
 
 _CELL = 8  # side of the squares over which chroma is averaged, in chroma samples
 _CELLS_ACROSS = 16  # at least as many squares on the shorter side, before they shrink
@@ -72,13 +78,14 @@ def first_frames(
     heartbeat = heartbeat or Heartbeat()
     frames: list[VideoFrame] = []
     packets = container.demux(stream)
-    while len(frames) < _LOOKED_AT:
+    wanted = _LOOKED_AT_REORDERED if stream.codec_context.has_b_frames else _LOOKED_AT
+    while len(frames) < wanted:
         heartbeat.beat()
         try:
             packet = next(packets, None)
             if packet is None:
                 break
-            frames.extend(islice(packet.decode(), _LOOKED_AT - len(frames)))
+            frames.extend(islice(packet.decode(), wanted - len(frames)))
         except av.error.FFmpegError:
             continue  # a stream may begin between two key frames
     return frames
@@ -101,8 +108,7 @@ def describe(
     layout, _, conversion = working_format(source_format)
     duration = _duration(container, stream)
     rate = _rate(stream)
-    order = context.field_order
-    states_fields = any(frame.interlaced_frame for frame in frames)
+    fields = _fields(stream, frames[:_LOOKED_AT])
     matrix = display_matrix(first) if first else None
     return VideoInfo(
         path=path,
@@ -121,13 +127,11 @@ def describe(
         sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
         rotation=round(first.rotation / 90) * 90 % 360 if first else 0,
         display_matrix=matrix,
-        interlaced=order in _TOP_SHOWN_FIRST | _BOTTOM_SHOWN_FIRST or states_fields,
-        top_field_first=(
-            not any(_shows_bottom_first(frame) for frame in frames)
-            if order == _UNKNOWN_ORDER and states_fields
-            else order not in _BOTTOM_SHOWN_FIRST and context.name != "dvvideo"
-        ),
-        frames_state_fields=states_fields,
+        interlaced=fields.interlaced,
+        top_field_first=fields.top_first,
+        frames_state_fields=fields.frames_say,
+        fields_contradict=fields.contradict,
+        times_disordered=_has_disorder(frames),
         conversion=conversion,
         streams=tuple(_stream_info(each) for each in container.streams),
         metadata=dict(container.metadata),
@@ -135,12 +139,49 @@ def describe(
     )
 
 
+def _has_disorder(frames: Sequence[VideoFrame]) -> bool:
+    """Whether the times of frames, in the order they are shown, go back a little.
+
+    Recordings strung together go back far, and a single time may be wrong.
+    """
+    steps = [
+        (after.pts - before.pts) * after.time_base
+        for before, after in pairwise(frames)
+        if before.pts is not None and after.pts is not None and after.time_base
+    ]
+    return any(-_DISORDER_SECONDS < step < 0 for step in steps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """What a film says of its fields."""
+
+    interlaced: bool
+    top_first: bool
+    frames_say: bool
+    contradict: bool
+    """Whether the file says another order than the frames, which are believed."""
+
+
+def _fields(stream: VideoStream, frames: Sequence[VideoFrame]) -> _Fields:
+    """The order of fields: what most of the frames say, else what the file says, else top first."""
+    order = stream.codec_context.field_order
+    stated = order in _TOP_SHOWN_FIRST | _BOTTOM_SHOWN_FIRST
+    by_file = order not in _BOTTOM_SHOWN_FIRST
+    woven = [frame for frame in frames if frame.interlaced_frame]
+    if not woven:
+        return _Fields(stated, by_file, frames_say=False, contradict=False)
+    tops = len(woven) - sum(map(_shows_bottom_first, woven))
+    top_first = by_file if 2 * tops == len(woven) else 2 * tops > len(woven)
+    # Of H.264 FFmpeg guesses TT or BB by itself where the file says nothing.
+    stated = stated and (order in _WOVEN or stream.codec.canonical_name != "h264")
+    return _Fields(True, top_first, frames_say=True, contradict=stated and top_first != by_file)
+
+
 def _shows_bottom_first(frame: VideoFrame) -> bool:
     """Whether an interlaced frame says that its bottom field comes first; PyAV hides that, so a
     filter is asked.
     """
-    if not frame.interlaced_frame:
-        return False
     time_base = frame.time_base or Fraction(1, av.time_base)
     graph = filter_graph(frame, time_base, ("select", "eq(interlace_type\\,BOTTOMFIRST)"))
     return any(True for _ in filtered(graph, frame))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import insort
+from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 
 from av.video.frame import VideoFrame
@@ -40,26 +42,56 @@ def stamp(
     """Give every picture its pts: the container's, else its dts, else counted on at the rate.
 
     Pictures before the first known time (raw streams have none at all) are counted back from it. A
-    single time far from those around it is not believed. Any other that does not advance is moved
-    one tick after the one before, since no container can hold it. `notify` is told once of each.
+    single time far from those around it is not believed. Where a film's times are those of another
+    order than its pictures' (`info.times_disordered`), its pictures get them sorted. Any other that
+    does not advance is moved one tick after the one before, since no container can hold it.
+    `notify` is told once of each, of the last at the end.
     (Where times begin anew, the packets' are carried on before: see `splices`.)
     """
     clock = _Clock(info, notify)
     held: list[Decoded] = []
     is_untimed = info.container in UNTIMED
-    for decoded, after in pairwise(chain(pictures, (None,))):
-        assert decoded is not None  # only the last one is
-        following = None if after is None else after.time
-        pts = None if is_untimed else clock.place(decoded.time, following)
-        if pts is None and clock.last is None and len(held) < _MOST_HELD:
-            held.append(decoded)
-            continue
-        if pts is None:
-            pts = clock.counted_on(held)
-        yield from clock.before(held, pts)
-        held.clear()
-        yield clock.timed(decoded, pts)
-    yield from clock.before(held, clock.lasting(held))
+    if info.times_disordered:
+        pictures = with_sorted_times(pictures)
+    try:
+        for decoded, after in pairwise(chain(pictures, (None,))):
+            assert decoded is not None  # only the last one is
+            following = None if after is None else after.time
+            pts = None if is_untimed else clock.place(decoded.time, following)
+            if pts is None and clock.last is None and len(held) < _MOST_HELD:
+                held.append(decoded)
+                continue
+            if pts is None:
+                pts = clock.counted_on(held)
+            yield from clock.before(held, pts)
+            held.clear()
+            yield clock.timed(decoded, pts)
+        yield from clock.before(held, clock.lasting(held))
+    finally:
+        clock.tell_pushed()
+
+
+def with_sorted_times(pictures: Iterable[Decoded]) -> Generator[Decoded, None, None]:
+    """The same pictures in their order, the times of a window of them in order too.
+
+    Some files give a picture the time of its packet's turn (VC-1 and RealVideo with B-frames: 0,
+    84, 42, 167 ms). All times are right but one picture's place; unknown ones stay unknown.
+    """
+    waiting: deque[Decoded] = deque()
+    times: list[int] = []
+
+    def first() -> Decoded:
+        decoded = waiting.popleft()
+        return decoded if decoded.time is None else replace(decoded, time=times.pop(0))
+
+    for decoded in pictures:
+        waiting.append(decoded)
+        if decoded.time is not None:
+            insort(times, decoded.time)
+        if len(waiting) > _MOST_HELD:
+            yield first()
+    while waiting:
+        yield first()
 
 
 class _Clock:
@@ -71,6 +103,7 @@ class _Clock:
         self._notify = notify
         self._noticed: set[str] = set()
         self._own_step = self._step
+        self._pushed = 0
         self.last: int | None = None
 
     def place(self, time: int | None, following: int | None) -> int | None:
@@ -84,8 +117,14 @@ class _Clock:
             return None
         if time > self.last:
             return time
-        self._notice("frame times that did not advance were moved by a tick")
+        self._pushed += 1
         return self.last + 1
+
+    def tell_pushed(self) -> None:
+        """Tell how many times did not advance."""
+        if self._pushed:
+            what = "1 frame time" if self._pushed == 1 else f"{self._pushed} frame times"
+            self._notice(f"{what} that did not advance: moved by a tick")
 
     def counted_on(self, held: list[Decoded]) -> int:
         """The time of a picture that has none of its own."""

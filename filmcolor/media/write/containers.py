@@ -70,6 +70,9 @@ _USUAL_LAYOUTS = {
     "8 channels": "7.1",
 }
 
+_STAND_IN = "pcm_s16le"
+_WAVE_FORMAT_BYTES = 18
+
 CONTAINERS = (
     Container("mp4", "MP4", (".mp4", ".m4v"), "mov_text"),
     Container("mov", "QuickTime", (".mov",), "mov_text", has_covers=False),
@@ -107,7 +110,7 @@ def holds_stream(container: Container, template: Stream, sample: Packet[Stream] 
     try:
         trial = av.open(io.BytesIO(), "w", format=container.muxer)
         try:
-            stream = add_copy(trial, template)
+            stream = add_copy(trial, template, wave_format(container, template))
             trial.start_encoding()
             if sample is not None:
                 trial.mux_one(_at_zero(sample, stream))
@@ -118,13 +121,46 @@ def holds_stream(container: Container, template: Stream, sample: Packet[Stream] 
     return True
 
 
-def add_copy(output: OutputContainer, template: Stream) -> Stream:
+def wave_format(container: Container, template: Stream) -> bytes:
+    """The WAVEFORMATEX of sound that Matroska holds by this alone, as A_MS/ACM (WMA, ADPCM, mu-law,
+    Speex); else nothing.
+
+    FFmpeg's muxer writes them so, but PyAV asks its list of other codecs and refuses them. FFmpeg's
+    WAV has the same bytes.
+    """
+    if container.muxer != "matroska" or not isinstance(template, AudioStream):
+        return b""
+    file = io.BytesIO()
+    try:
+        with av.open(io.BytesIO(), "w", format=container.muxer) as trial:
+            if template.codec_context.codec.name in trial.supported_codecs:
+                return b""
+        with av.open(file, "w", format="wav") as trial:
+            add_copy(trial, template)
+            trial.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return b""
+    written = file.getvalue()
+    at = written.index(b"fmt ") + 8
+    size = int.from_bytes(written[at - 4 : at], "little")
+    return written[at : at + size] if size >= _WAVE_FORMAT_BYTES else b""
+
+
+def add_copy(output: OutputContainer, template: Stream, wave_format: bytes = b"") -> Stream:
     """A stream of `output` for the packets of `template`.
+
+    One that needs a `wave_format` stands as PCM until `write_sound_formats` says what it is.
 
     Sound that states a number of channels but not which (PCM in Matroska) gets their usual layout,
     without which mp4 refuses it.
     """
-    stream: Stream = output.add_stream_from_template(template, opaque=True)
+    stream: Stream
+    if wave_format and isinstance(template, AudioStream):
+        context = template.codec_context
+        stream = output.add_stream(_STAND_IN, rate=context.sample_rate, layout=context.layout)
+        stream.time_base = template.time_base
+    else:
+        stream = output.add_stream_from_template(template, opaque=True)
     if isinstance(stream, AudioStream):
         usual = _USUAL_LAYOUTS.get(stream.codec_context.layout.name)
         if usual is not None:

@@ -17,7 +17,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
-from filmcolor.media.matroska import with_room, write_display_shape
+from filmcolor.media.matroska import with_room, write_display_shape, write_sound_formats
 from filmcolor.media.partfile import PartFile
 from filmcolor.media.timebase import Chapter, Clock, DecodeClock, fit_chapters, lift_to_zero
 from filmcolor.media.write.containers import labelled
@@ -128,6 +128,8 @@ class FilmMuxer:
                 else:
                     self._copier.copy_until(None)
             self._container.close()
+            if self._copier is not None and self._copier.wave_formats:
+                write_sound_formats(self.part.path, self._copier.wave_formats)
             if self._shape_is_patched:
                 plan = self._plan
                 write_display_shape(
@@ -202,8 +204,8 @@ class FilmMuxer:
             clock.offset_seconds = -first_pts * plan.source_time_base
         else:
             # Seldom: a first frame earlier than the packets at the head of the file promised.
-            needed = lift_to_zero(first_pts * plan.source_time_base, plan.time_base)
-            clock.offset_seconds = max(clock.offset_seconds, needed)
+            first_shown = first_pts * plan.source_time_base + clock.offset_seconds
+            clock.offset_seconds += lift_to_zero(first_shown, plan.time_base)
         first = first_pts * plan.source_time_base if plan.starts_at_zero else None
         last = None
         if plan.duration_seconds is not None:

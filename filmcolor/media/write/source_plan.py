@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from math import gcd, lcm
 
 from av.container import InputContainer
 
@@ -37,6 +38,9 @@ from filmcolor.media.write.streams import (
 )
 from filmcolor.media.write.subtitles import try_conversion
 from filmcolor.types import VideoInfo
+
+_LATE_SECONDS = 1
+"""A film that begins later does not begin at zero because of a clock, not of a pause."""
 
 
 def mux_options(
@@ -90,7 +94,9 @@ def plan_source(
         offset = Fraction(0)
         if not plan.starts_at_zero:
             earliest = _earliest(survey, streams, source, info, container)
-            offset = lift_to_zero(earliest, plan.time_base)
+            offset = lift_to_zero(earliest, plan.time_base) or -_late_start(
+                survey, streams, source, plan.time_base
+            )
         return replace(
             plan,
             streams=streams.kept,
@@ -134,12 +140,34 @@ def _earliest(
     return min([film, *others])
 
 
+def _late_start(
+    survey: Survey, streams: StreamsPlan, source: InputContainer, time_base: Fraction
+) -> Fraction:
+    """Seconds by which all streams are brought forward, since the first of them begins so late: 0
+    up to a second. A recorded broadcast begins where the broadcaster's clock stands.
+
+    It is a whole number of ticks in every clock, so that nothing moves against anything else.
+    """
+    kept = [each.index for each in streams.kept if each.index in survey.times]
+    earliest = min((survey.times[index] for index in kept), default=Fraction(0))
+    if earliest <= _LATE_SECONDS:
+        return Fraction(0)
+    clocks = [time_base, *(base for index in kept if (base := source.streams[index].time_base))]
+    step = Fraction(
+        lcm(*(clock.numerator for clock in clocks)), gcd(*(clock.denominator for clock in clocks))
+    )
+    return earliest // step * step
+
+
 def _source_notices(
     container: Container, converted: Iterable[str], dropped: Sequence[str], offset: Fraction
 ) -> list[Notice]:
     """What is shifted (seconds), converted, and left out."""
     notices = []
-    if offset:
+    if offset < 0:
+        text = f"its clock begins at {_clock_words(-offset)}: all streams are brought to zero alike"
+        notices.append(Notice(text))
+    elif offset:
         text = f"some times are negative: all streams are shifted by {float(offset):.6g} s"
         notices.append(Notice(text))
     notices += [Notice(text) for text in converted]
@@ -150,6 +178,13 @@ def _source_notices(
             Notice(f"{container.title} cannot hold: {names}; left out{way_out}", warning=True)
         )
     return notices
+
+
+def _clock_words(seconds: Fraction) -> str:
+    """Hours, minutes and seconds: "6:49:09.80"."""
+    minutes, rest = divmod(round(seconds, 2), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{float(rest):05.2f}"
 
 
 def _legacy_notices(names: Sequence[str]) -> list[Notice]:

@@ -16,10 +16,11 @@ from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
 from filmcolor.errors import MediaError
+from filmcolor.media.matroska import with_room
 from filmcolor.media.open import CAPTION_SECONDS, film_stream, open_before, open_source
 from filmcolor.media.straight_packets import MOST_RETRIES, StraightPackets
 from filmcolor.media.timebase import round_half_up
-from filmcolor.media.write.containers import Container, add_copy, stream_metadata
+from filmcolor.media.write.containers import Container, add_copy, stream_metadata, wave_format
 from filmcolor.media.write.streams import (
     StreamPlan,
     is_attached_picture,
@@ -69,6 +70,8 @@ class StreamCopier:
         ]
         self._covers = read_covers(self._templates, covers)
         self._outputs: dict[int, Stream] = {}
+        self.wave_formats: dict[int, bytes] = {}
+        """Of sound that stands as PCM, by the number of its track (see `write_sound_formats`)."""
         self._cover_outputs: dict[int, Stream] = {}
         self._converters: dict[int, SubtitleConverter] = {}
         self._last_dts: dict[int, int] = {}
@@ -85,12 +88,16 @@ class StreamCopier:
         container = self._container
         source = self._templates.streams[plan.index]
         output: Stream
+        wave = b""
         if plan.action == "attach":
             if plan.index in self._covers:
                 container.add_attachment(plan.filename, plan.mimetype, self._covers[plan.index])
             return
         if plan.action == "copy":
-            output = add_copy(container, source)
+            wave = wave_format(self._format, source)
+            output = add_copy(container, source, wave)
+            if wave:
+                self.wave_formats[output.index + 1] = wave
         else:
             output = container.add_stream(plan.action)
             if not isinstance(source, SubtitleStream) or not isinstance(output, SubtitleStream):
@@ -99,6 +106,9 @@ class StreamCopier:
             self._converters[plan.index] = SubtitleConverter(source, output)
         changed = self._trimmed or plan.action != "copy"
         output.metadata.update(stream_metadata(source.metadata, self._format, changed=changed))
+        if wave:
+            key = next((key for key in output.metadata if key.lower() == "title"), "title")
+            output.metadata[key] = with_room(output.metadata.get(key, ""), wave)
         output.disposition = source.disposition
         if is_attached_picture(source):
             self._cover_outputs[plan.index] = output

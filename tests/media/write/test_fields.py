@@ -11,11 +11,23 @@ import pytest
 
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.media.write.plan_output import plan_output
-from filmcolor.options import Codec, EncodeOptions, RunOptions
+from filmcolor.options import Codec, EncodeOptions, RunOptions, VerifyOptions
+from filmcolor.verify.check import verify_film
+from filmcolor.verify.findings import VerifyReport
 from tests.helpers.clips import decode_film, make_clip, probe
 from tests.helpers.coloring import color, options
 from tests.helpers.segments import cut_film, described, segment_and_join, write_direct
 from tests.helpers.woven import FRAMES, WHOLE, marks, woven_film
+
+
+def verified(source: Path, result: Path) -> VerifyReport:
+    events = verify_film(str(source), str(result), VerifyOptions())
+    while True:
+        try:
+            next(events)
+        except StopIteration as end:
+            report: VerifyReport = end.value
+            return report
 
 
 @pytest.mark.parametrize("top_first", [True, False])
@@ -52,6 +64,52 @@ def test_frames_say_which_field_comes_first_where_the_file_does_not(tmp_path: Pa
         assert marks(film)[0] == 0
         info = probe(str(film))
         assert info.interlaced and info.top_field_first is top_first
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mov"])
+@pytest.mark.parametrize(("order", "top_first"), [(2, True), (3, False), (4, True), (5, False)])
+def test_woven_orders_name_the_earlier_field_first(
+    tmp_path: Path, suffix: str, order: int, top_first: bool
+) -> None:
+    """QuickTime's 9 and Matroska's 9 (FFmpeg's 4) are top first, 14 (5) bottom first."""
+    film = tmp_path / f"in{suffix}"
+    # The frames of MJPEG say nothing of fields.
+    woven_film(film, codec="mjpeg", pix_fmt="yuvj420p", order=order, top_first=top_first)
+    info = probe(str(film))
+    assert marks(film)[0] == order
+    assert info.interlaced and not info.frames_state_fields
+    assert info.top_field_first is top_first
+    target = tmp_path / "out.mkv"
+    color(film, target, options("ffv1"))
+    assert probe(str(target)).top_field_first is top_first
+
+
+@pytest.mark.parametrize("top_first", [True, False])
+def test_frames_are_believed_where_the_file_says_the_other_order(
+    tmp_path: Path, top_first: bool
+) -> None:
+    film = tmp_path / "in.mkv"
+    woven_film(film, top_first=top_first, order=5 if top_first else 4)
+    with FilmReader(str(film)) as reader:
+        assert reader.info.top_field_first is top_first
+        (notice,) = reader.notices
+    first = "top" if top_first else "bottom"
+    assert notice.warning and f"their {first} field comes first" in notice.text
+    woven_film(film, top_first=top_first, order=4 if top_first else 5)
+    with FilmReader(str(film)) as reader:
+        assert reader.info.top_field_first is top_first and not reader.notices
+
+
+def test_the_fields_of_a_result_that_are_the_wrong_way_round_are_named(tmp_path: Path) -> None:
+    source, wrong = tmp_path / "in.mkv", tmp_path / "wrong.mkv"
+    woven_film(source, codec="mjpeg", pix_fmt="yuvj420p", order=4)
+    woven_film(wrong, codec="mjpeg", pix_fmt="yuvj420p", order=5)
+    swapped = "the order of the fields is not the source's"
+    for result, expected in ((wrong, True), (tmp_path / "right.mkv", False)):
+        if result != wrong:
+            color(source, result, options("ffv1"))
+        report = verified(source, result)
+        assert any(each.line == swapped for each in report.findings) is expected
 
 
 def test_deinterlaced_frames_are_the_same_wherever_a_pass_begins(

@@ -18,7 +18,7 @@ from filmcolor.media.write.containers import container_for, settle_tags
 from filmcolor.media.write.subtitles import try_conversion
 from filmcolor.options import RunOptions, VerifyOptions
 from filmcolor.verify.check import verify_film
-from tests.helpers.clips import jpeg_bytes, make_clip
+from tests.helpers.clips import jpeg_bytes, luma_picture, make_clip, make_frame, tone_frames
 from tests.helpers.coloring import LABEL, color, decoded_times, options, packets_of
 
 FONT = ("Old Type.ttf", "application/x-truetype-font", b"\x00\x01\x00\x00not really a font")
@@ -36,6 +36,133 @@ def verdict(source: Path, target: Path, choice: VerifyOptions | None = None) -> 
             next(events)
         except StopIteration as end:
             return [] if end.value.holds else [finding.line for finding in end.value.findings]
+
+
+def with_clock(path: Path, target: Path, seconds: Fraction) -> None:
+    """The film anew, its clock standing at so many seconds when it begins."""
+    with av.open(str(path)) as film, av.open(str(target), "w") as other:
+        copies = {
+            stream.index: other.add_stream_from_template(stream, opaque=True)
+            for stream in film.streams
+        }
+        for packet in film.demux():
+            if packet.size and packet.pts is not None and packet.dts is not None:
+                shift = int(seconds / packet.time_base)
+                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                packet.stream = copies[packet.stream_index]
+                other.mux_one(packet)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+@pytest.mark.parametrize("name", ["in.ts", "in.mkv"])
+def test_a_broadcasts_clock_is_brought_to_zero_for_all_streams_alike(
+    tmp_path: Path, name: str, suffix: str
+) -> None:
+    plain, source, target = tmp_path / "plain.mp4", tmp_path / name, tmp_path / f"out{suffix}"
+    make_clip(plain, codec="libx264", frames=24, sound=1)
+    with_clock(plain, source, Fraction(24549))
+    plan = color(source, target, RunOptions() if suffix == ".mp4" else options("ffv1"))
+    told = [each.text for each in plan.notices]
+    assert any(text.startswith("its clock begins at 6:49:") for text in told)
+    before, after = decoded_times(source), decoded_times(target)
+    apart = packets_of(source, "audio")[0].seconds - before[0]
+    assert packets_of(source, "audio")[0].seconds > 24548
+    assert abs(packets_of(target, "audio")[0].seconds - after[0] - apart) <= Fraction(1, 1000)
+    assert 0 <= after[0] < Fraction(1, 10)
+    assert after[-1] - after[0] == pytest.approx(23 / 24, abs=0.002)
+    assert verdict(source, target) == []
+
+
+def test_a_start_within_a_second_stays(tmp_path: Path) -> None:
+    plain, source, target = tmp_path / "plain.mp4", tmp_path / "in.mkv", tmp_path / "out.mkv"
+    make_clip(plain, codec="libx264", frames=12, sound=1)
+    with_clock(plain, source, Fraction(3, 4))
+    color(source, target, options("ffv1"))
+    assert decoded_times(target)[0] == decoded_times(source)[0] >= Fraction(3, 4)
+
+
+def test_verify_tells_of_a_result_that_keeps_a_broadcasts_clock(tmp_path: Path) -> None:
+    plain, source, wrong = tmp_path / "plain.mp4", tmp_path / "in.mkv", tmp_path / "wrong.mkv"
+    make_clip(plain, codec="libx264", frames=12)
+    with_clock(plain, source, Fraction(100))
+    color(plain, tmp_path / "right.mkv", options("ffv1"))
+    with_clock(tmp_path / "right.mkv", wrong, Fraction(100))
+    events = verify_film(str(source), str(wrong), VerifyOptions())
+    while True:
+        try:
+            next(events)
+        except StopIteration as end:
+            lines = [finding.line for finding in end.value.findings]
+            break
+    assert "the result begins at 100 s, as the source does: players wait" in lines
+
+
+def home_video(path: Path, codec: str, rate: int) -> None:
+    """A film with mono sound of a capture card's codec, its track called "Aunt Ida"."""
+    with av.open(str(path), "w") as film:
+        picture = film.add_stream("mpeg4", rate=25)
+        picture.width, picture.height = 64, 48
+        sound = film.add_stream(codec, rate=rate, layout="mono")
+        assert isinstance(sound, av.AudioStream)
+        sound.metadata["title"] = "Aunt Ida"
+        if codec.startswith("wma"):
+            sound.bit_rate = 64_000
+        resampler = av.AudioResampler(sound.format, "mono", rate, sound.frame_size or None)
+        for index in range(12):
+            frame = make_frame(luma_picture(index, 48, 64), "yuv420p")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            film.mux(picture.encode(frame))
+        for tone in tone_frames(0.48, 440.0):
+            for frame in resampler.resample(tone):
+                film.mux(sound.encode(frame))
+        for stream in (picture, sound):
+            film.mux(stream.encode(None))
+
+
+def samples(path: Path) -> bytes:
+    with av.open(str(path)) as film:
+        return b"".join(bytes(frame.planes[0]) for frame in film.decode(audio=0))
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "rate"),
+    [
+        ("in.wmv", "wmav2", 44100),
+        ("in.asf", "wmav1", 44100),
+        ("in.avi", "adpcm_ms", 22050),
+        ("in.avi", "adpcm_ima_wav", 44100),
+        ("in.avi", "pcm_mulaw", 8000),
+        ("in.mov", "pcm_alaw", 8000),
+        ("in.avi", "g726", 8000),
+    ],
+)
+def test_matroska_holds_sound_by_the_header_of_windows(
+    tmp_path: Path, name: str, codec: str, rate: int
+) -> None:
+    source, target = tmp_path / name, tmp_path / "out.mkv"
+    home_video(source, codec, rate)
+    plan = color(source, target, options("ffv1"))
+    assert not any("cannot hold" in text for text in warnings(plan.notices))
+    with av.open(str(source)) as before, av.open(str(target)) as after:
+        old, new = before.streams.audio[0], after.streams.audio[0]
+        assert new.codec_context.name == old.codec_context.name
+        assert (new.sample_rate, new.channels) == (rate, 1)
+        assert new.metadata.get("title") == old.metadata.get("title")
+    assert b"A_MS/ACM" in target.read_bytes()
+    assert samples(source) == samples(target)
+    before_packets, after_packets = packets_of(source, "audio"), packets_of(target, "audio")
+    assert [each.content for each in after_packets] == [each.content for each in before_packets]
+    assert verdict(source, target) == []
+    written = target.read_bytes()
+    target.write_bytes(written.replace(b"A_MS/ACM", b"A_AC3\0\0\0", 1))
+    assert "is missing from the result" in " ".join(verdict(source, target))
+
+
+def test_sound_that_no_matroska_holds_is_named(tmp_path: Path) -> None:
+    source = tmp_path / "in.mov"
+    home_video(source, "pcm_s8", 8000)
+    plan = color(source, tmp_path / "out.mkv", options("ffv1"))
+    assert any("Matroska cannot hold: audio stream 1 (pcm_s8" in t for t in warnings(plan.notices))
 
 
 @pytest.mark.parametrize("sound_codec", ["aac", "pcm_s16le", "flac", "ac3"])
