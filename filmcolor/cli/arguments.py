@@ -290,9 +290,9 @@ def default_target(source: str, codec: Codec, *, is_film: bool = True) -> str:
         fitting = film_suffixes(codec)
         suffix = suffix.lower() if suffix.lower() in fitting else fitting[0]
     else:
-        from filmcolor.media.images.formats import format_of_suffix
+        from filmcolor.media.images.formats import written_suffix
 
-        suffix = suffix if format_of_suffix(path) else ".png"
+        suffix = written_suffix(path)
     return str(path.with_name(f"{path.stem}.color{suffix}"))
 
 

@@ -104,7 +104,7 @@ def _picture_pairs(source: Path, target: Path, *, single: bool) -> list[tuple[Pa
         raise OptionError(f"{target}: the results must not go into the folder they are made from")
     pictures = find_pictures(source)
     if not pictures:
-        raise MediaError(f"{source}: no pictures in this folder (JPEG, PNG, WebP, TIFF, BMP)")
+        raise MediaError(f"{source}: no pictures in this folder")
     return [(picture, mirror_target(picture, source, target)) for picture in pictures]
 
 

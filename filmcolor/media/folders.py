@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filmcolor.errors import MediaError
-from filmcolor.media.images.formats import MAGIC_BYTES, format_of_suffix, picture_format
+from filmcolor.media.images.formats import (
+    MAGIC_BYTES,
+    format_of_file,
+    format_of_suffix,
+    written_suffix,
+)
 from filmcolor.media.open import film_stream, open_source
 
 _FILM_SUFFIXES = (
@@ -84,7 +89,7 @@ def is_picture(path: Path | str) -> bool:
         if not path.is_file():
             return False
         with path.open("rb") as file:
-            return picture_format(file.read(MAGIC_BYTES)) is not None
+            return format_of_file(path, file.read(MAGIC_BYTES)) is not None
     except (OSError, ValueError):
         return False
 
@@ -121,11 +126,15 @@ def files_in(folder: Path | str) -> list[Path]:
 
 
 def mirror_target(source: Path, folder: Path, output: Path) -> Path:
-    """Where the result of `source`, which lies in `folder`, goes in `output`: same place and name.
+    """Where the result of the picture `source`, which lies in `folder`, goes in `output`: same
+    place and name.
 
-    The suffix is kept, so that no two sources share a target.
+    Where its kind cannot be written, the suffix of another is added to the whole name, so that no
+    two sources share a target.
     """
-    return output / source.relative_to(folder)
+    target = output / source.relative_to(folder)
+    suffix = written_suffix(source)
+    return target if target.suffix == suffix else target.with_name(target.name + suffix)
 
 
 def _refuse(error: OSError) -> None:

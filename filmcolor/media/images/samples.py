@@ -16,7 +16,7 @@ from PIL import Image
 
 from filmcolor.errors import MediaError
 from filmcolor.media.images.icc import srgb_of
-from filmcolor.media.images.picture import Codes, as_stored
+from filmcolor.media.images.picture import Codes, as_stored, rescaled
 
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLES = 258, 262, 277
 _TIFF_PLANAR, _TIFF_EXTRA = 284, 338
@@ -45,6 +45,8 @@ class SampleDecoder:
         self._path, self._content, self._kind, self._image = path, content, kind, image
         self._orientation = orientation
         self._tiff: dict[int, object] = dict(getattr(image, "tag_v2", {}))
+        self.bits = _avif_bits(content) if kind == "AVIF" else None
+        """Bits a sample of an AVIF file of more than 8."""
 
     def decode(self) -> Samples:
         """The samples of the picture's first page."""
@@ -73,7 +75,7 @@ class SampleDecoder:
         image = self._image
         if image.mode.startswith("I;16"):
             return self._grey16()
-        if self._bits() == 16:
+        if self._bits() == 16 or self.bits is not None:
             return self._color16()
         if image.mode == "CMYK":
             return Samples(np.asarray(srgb_of(image, image.info.get("icc_profile"))))
@@ -124,7 +126,7 @@ class SampleDecoder:
                 f"{self._path}: damaged, or a 16-bit {self._kind} of a rare kind; "
                 "copy it from the original again, or save it as RGB or grey"
             )
-        codes = decoded.astype(np.uint16, copy=False)
+        codes = rescaled(decoded.astype(np.uint16, copy=False), self.bits or 16, 16)
         if codes.ndim == 2:
             return Samples(codes)
         rgb: Codes = codes[..., 2::-1]
@@ -137,3 +139,16 @@ class SampleDecoder:
             straight = np.rint(rgb.astype(np.float64) * 65535 / divisor)
             rgb = np.minimum(straight, 65535).astype(np.uint16)
         return Samples(rgb, alpha)
+
+
+def _avif_bits(content: bytes) -> int | None:
+    """10 or 12 where an AVIF file says so in its av1C box (AV1-ISOBMFF); None of 8."""
+    at = content.find(b"av1C") + 6
+    flags = content[at] if 6 <= at < len(content) else 0
+    return None if not flags & 0x40 else 12 if flags & 0x20 else 10
+
+
+def avif_is_hdr(content: bytes) -> bool:
+    """Whether an AVIF file states PQ or HLG (ISO/IEC 23091-2) in its colour box."""
+    at = content.find(b"colrnclx") + 10
+    return at >= 10 and int.from_bytes(content[at : at + 2], "big") in (16, 18)

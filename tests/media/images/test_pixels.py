@@ -38,7 +38,8 @@ GREY_FILES = (".png", ".jpg", ".tif", ".webp", ".bmp")
 
 
 def test_every_format_is_tried() -> None:
-    assert {format_of_suffix(Path(f"x{suffix}")) for suffix in GREY_FILES} == set(HOLDS)
+    rarer = {"HEIC", "AVIF", "JPEG 2000", "PNM", "TGA", "PCX", "SGI", "DPX"}  # in `test_kinds`
+    assert {format_of_suffix(Path(f"x{suffix}")) for suffix in GREY_FILES} == set(HOLDS) - rarer
 
 
 def written(picture: Picture, target: Path, seed: int = 0) -> Picture:
@@ -335,7 +336,7 @@ def test_errors_say_what_is_wrong(tmp_path: Path) -> None:
     assert "folder" in error_of(tmp_path)
     text = tmp_path / "text.jpg"
     text.write_text("BM is how this text begins, but it is no bitmap")
-    assert "not a JPEG, PNG, WebP, TIFF or BMP" in error_of(text)
+    assert "not a picture of a known kind" in error_of(text)
     (tmp_path / "empty.png").write_bytes(b"")
     assert "empty (0 bytes)" in error_of(tmp_path / "empty.png")
 
