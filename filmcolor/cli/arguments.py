@@ -293,7 +293,9 @@ def default_target(source: str, codec: Codec, *, is_film: bool = True) -> str:
         from filmcolor.media.images.formats import written_suffix
 
         suffix = written_suffix(path)
-    return str(path.with_name(f"{path.stem}.color{suffix}"))
+    from filmcolor.media.partfile import long_name
+
+    return str(path.with_name(long_name(path.stem, f".color{suffix}")))
 
 
 def film_suffixes(codec: Codec) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from filmcolor.errors import JobError, MediaError
 from filmcolor.film.plan import FilmPlan, Segment
 from filmcolor.hashing import file_digest
+from filmcolor.media.partfile import long_name
 from filmcolor.segments.lease import Claim, Lease, Watch
 from filmcolor.segments.ledger import Ledger, checksum
 from filmcolor.segments.stored_plan import StoredPlan
@@ -37,7 +38,7 @@ _TRIES = 10
 def default_folder(target: str) -> Path:
     """Where the work on a target is kept unless told otherwise: hidden, beside it."""
     path = Path(os.path.realpath(target))
-    return path.with_name(f".{path.name}.work")
+    return path.with_name(long_name(f".{path.name}", ".work"))
 
 
 @dataclass(frozen=True, slots=True)

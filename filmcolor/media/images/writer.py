@@ -50,13 +50,15 @@ def write_picture(
     *,
     label: str,
     overwrite: bool = False,
+    keep: bool = True,
 ) -> tuple[Notice, ...]:
     """Write `picture` in colour; the target's suffix decides the format.
 
     `cb` and `cr` have the picture's shape (H, W) and lie in -0.5..0.5. `label` says who made the
     colours. The file appears under its name only when it is whole, and replaces what is there only
-    with `overwrite`. Returns what the format could not hold. Raises `OptionError` for an unknown
-    suffix, `MediaError` when the file cannot be written, `NameTakenError` as `write_bytes`.
+    with `overwrite`; `keep` as `write_bytes`. Returns what the format could not hold. Raises
+    `OptionError` for an unknown suffix, `MediaError` when the file cannot be written,
+    `NameTakenError` as `write_bytes`.
     """
     if not cb.shape == cr.shape == picture.luma.shape:
         raise ValueError(f"chroma {cb.shape}, {cr.shape} for a picture of {picture.luma.shape}")
@@ -92,7 +94,7 @@ def write_picture(
     except (OSError, ValueError, struct.error, cv2.error) as error:
         why = " ".join(str(error).split())[:80]
         raise MediaError(f"{target}: cannot be made ({why}); choose another format") from error
-    write_bytes(Path(target), content, overwrite=overwrite)
+    write_bytes(Path(target), content, overwrite=overwrite, keep=keep)
     return (*notices, *encoding.notices)
 
 
