@@ -46,15 +46,20 @@ class Holds:
     text: tuple[str, ...] | None
     """Keywords; None: any."""
     text_bytes: int = _ANY
+    iptc: int = 0
+    """Bytes at most."""
 
 
 _IN_EXIF = (1e-4, 4e9)
 _NO_DPI = (1.0, 0.0)
+_COMMENTS = (COMMENT,)
 HOLDS = {
-    "JPEG": Holds("JPEG", 8, False, LIMIT, True, (0.5, 65535), True, 65504, (COMMENT,), _MARKER),
-    "PNG": Holds("PNG", 16, True, _ANY, True, (0.02, 1e8), True, _ANY, None),
+    "JPEG": Holds(
+        "JPEG", 8, False, LIMIT, True, (0.5, 65535), True, 65504, (COMMENT,), _MARKER, 65519
+    ),
+    "PNG": Holds("PNG", 16, True, _ANY, True, (0.02, 1e8), True, _ANY, None, iptc=_ANY),
     "WEBP": Holds("WebP", 8, True, _ANY, True, _IN_EXIF, True, _ANY, ()),
-    "TIFF": Holds("TIFF", 16, True, _ANY, True, _IN_EXIF, True, _ANY, ()),
+    "TIFF": Holds("TIFF", 16, True, _ANY, True, _IN_EXIF, True, _ANY, (), iptc=_ANY),
     "BMP": Holds("BMP", 8, False, 0, False, (0.02, 5e7), False, 0, ()),
     "HEIC": Holds("HEIC", 10, True, _ANY, True, _IN_EXIF, False, _ANY, ()),
     "AVIF": Holds("AVIF", 8, True, _ANY, True, _IN_EXIF, True, _ANY, ()),
@@ -113,6 +118,10 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, tuple[Notice, ...]]:
     if xmp is not None and len(xmp) > holds.xmp:
         lost.append(f"XMP of {len(xmp)} bytes")
         xmp = None
+    iptc = picture.iptc
+    if len(iptc) > holds.iptc:
+        iptc = b""
+        lost.append("IPTC captions")
     if rest:
         lost.append(f"text ({', '.join(rest)})")
     if lost:
@@ -122,7 +131,7 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, tuple[Notice, ...]]:
         )
     if exif and not holds.orientation and ORIENTATION in ExifBlock.parse(exif).entries:
         exif = ExifBlock.parse(exif).with_values({ORIENTATION: 1})
-    fit = replace(picture, alpha=alpha, exif=exif, icc=icc, dpi=dpi, xmp=xmp, text=kept)
+    fit = replace(picture, alpha=alpha, exif=exif, icc=icc, dpi=dpi, xmp=xmp, iptc=iptc, text=kept)
     return fit, tuple(notices)
 
 

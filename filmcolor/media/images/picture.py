@@ -58,6 +58,8 @@ class Picture:
     had_color: bool = False
     """Whether the source had colours, of which only the luma is used."""
     xmp: bytes | None = None
+    iptc: bytes = b""
+    """Captions (IPTC-IIM) as Photoshop's image resources; see `iptc`."""
     text: tuple[tuple[str, str], ...] = ()
     """Keyword and text of PNG text chunks; a JPEG comment as "Comment"."""
     stored_bits: int | None = None

@@ -17,6 +17,7 @@ from filmcolor.events import Notice
 from filmcolor.media.images.decoded import Decoded, decoded, read_heic
 from filmcolor.media.images.exif import ORIENTATION, ExifBlock
 from filmcolor.media.images.icc import srgb_of
+from filmcolor.media.images.iptc import captions, resources
 
 RARE = frozenset({"HEIC", "JPEG 2000", "PNM", "PSD", "EXR", "SGI", "DPX"})
 
@@ -39,6 +40,7 @@ class RarePicture:
     exif: bytes = b""
     icc: bytes | None = None
     xmp: bytes | None = None
+    iptc: bytes = b""
     dpi: tuple[float, float] | None = None
     orientation: int = 1
     lossless: bool = True
@@ -108,7 +110,7 @@ def _jpeg2000(content: bytes) -> RarePicture:
             icc = next((each[3:] for each in colors if each[:1] == b"\x02"), None)
     if exif:
         exif = ExifBlock.parse(exif).block
-    return RarePicture(pixels, exif, icc, xmp, dpi, lossless=False)
+    return RarePicture(pixels, exif, icc, xmp, dpi=dpi, lossless=False)
 
 
 def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -160,18 +162,5 @@ def _psd(content: bytes) -> RarePicture:
     exif = said.get(_PSD_EXIF, b"")
     if exif:
         exif = ExifBlock.parse(exif).with_values({ORIENTATION: 1})
-    return RarePicture(pixels, exif, icc, said.get(_PSD_XMP), dpi, notices=notices)
-
-
-def resources(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """Numbers and contents of Photoshop's image resources, as they stand in a PSD or a JPEG."""
-    at = 0
-    while content[at : at + 4] == b"8BIM" and at + 12 <= len(content):
-        (number,) = struct.unpack_from(">H", content, at + 4)
-        name = content[at + 6] + 1
-        start = at + 6 + name + name % 2
-        if start + 4 > len(content):
-            return
-        (size,) = struct.unpack_from(">I", content, start)
-        yield number, content[start + 4 : start + 4 + size]
-        at = start + 4 + size + size % 2
+    iptc = captions(content[at + 4 : at + 4 + length])
+    return RarePicture(pixels, exif, icc, said.get(_PSD_XMP), iptc, dpi, notices=notices)

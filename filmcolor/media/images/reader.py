@@ -17,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from filmcolor.errors import MediaError
 from filmcolor.events import Notice
+from filmcolor.media.images import iptc
 from filmcolor.media.images.exif import METADATA, ORIENTATION, X_RESOLUTION, ExifBlock
 from filmcolor.media.images.exif_directory import rebuilt
 from filmcolor.media.images.fields import COMMENT
@@ -122,6 +123,7 @@ def _of_rare(path: Path, content: bytes, kind: str) -> Picture:
         lossless=found.lossless,
         had_color=had_color,
         xmp=found.xmp,
+        iptc=found.iptc,
         stored_bits=pixels.bits,
         notices=tuple(notice for notice in all_notices if notice is not None),
     )
@@ -190,6 +192,7 @@ class _Reading:
             else self._kind not in ("JPEG", "AVIF"),
             had_color=had_color,
             xmp=xmp.encode() if isinstance(xmp, str) else xmp,
+            iptc=self._iptc(),
             stored_bits=decoder.bits,
             text=self._text(),
             notices=tuple(self._notices),
@@ -237,6 +240,18 @@ class _Reading:
         text = self._image.info.get(_EXIF_IN_TEXT, "")
         return bytes.fromhex("".join(str(text).split("\n")[3:]))
 
+    def _iptc(self) -> bytes:
+        """The file's captions, or none when they are damaged."""
+        try:
+            if self._kind == "JPEG":
+                return iptc.of_jpeg(getattr(self._image, "applist", []))
+            if self._kind == "TIFF":
+                return iptc.of_tiff(self._content)
+            return iptc.of_png(str(getattr(self._image, "text", {}).get(iptc.PNG_KEYWORD, "")))
+        except _DAMAGE:
+            self._add_notice("its IPTC captions are damaged: left out", warning=True)
+            return b""
+
     def _icc(self) -> bytes | None:
         profile = self._image.info.get("icc_profile")
         if self._image.mode == "CMYK":
@@ -267,7 +282,7 @@ class _Reading:
             found[COMMENT], is_legacy = decoded(self._image.info["comment"])
             if is_legacy:
                 self._add_notice(f"its comment is not UTF-8: read as {CODE_PAGE}", warning=True)
-        kept_elsewhere = (_EXIF_IN_TEXT, "XML:com.adobe.xmp")
+        kept_elsewhere = (_EXIF_IN_TEXT, iptc.PNG_KEYWORD, "XML:com.adobe.xmp")
         return tuple((k, str(v)) for k, v in found.items() if k not in kept_elsewhere)
 
 

@@ -22,7 +22,7 @@ from PIL import Image
 
 from filmcolor.errors import MediaError, OptionError
 from filmcolor.events import Notice
-from filmcolor.media.images import exif
+from filmcolor.media.images import exif, iptc
 from filmcolor.media.images.exif_directory import BYTE, UNDEFINED, Entry, Order
 from filmcolor.media.images.fields import COMMENT, HOLDS, fitted
 from filmcolor.media.images.formats import format_of_suffix, written_suffix
@@ -119,6 +119,8 @@ class _Encoding:
             extra["dpi"] = tuple(round(value) for value in picture.dpi)
         if picture.xmp:
             extra["xmp"] = picture.xmp
+        if picture.iptc:
+            extra["extra"] = iptc.jpeg_segment(picture.iptc)
         if comment := dict(picture.text).get(COMMENT):
             extra["comment"] = comment.encode()
         out = io.BytesIO()
@@ -177,6 +179,9 @@ class _Encoding:
             chunks += _text_chunk(keyword, words.encode())
         if picture.xmp:
             chunks += _text_chunk("XML:com.adobe.xmp", picture.xmp)
+        if picture.iptc:
+            profile = iptc.png_profile(picture.iptc).encode()
+            chunks += _chunk(b"zTXt", iptc.PNG_KEYWORD.encode() + bytes(2) + zlib.compress(profile))
         return chunks
 
     def tiff(self) -> bytes:
@@ -213,6 +218,10 @@ class _Encoding:
             entries.update(exif.resolution(picture.dpi))
         if picture.xmp:
             entries[700] = Entry(BYTE, len(picture.xmp), picture.xmp)
+        if picture.iptc:
+            entries[iptc.TIFF_RESOURCES] = Entry(BYTE, len(picture.iptc), picture.iptc)
+            if iim := dict(iptc.resources(picture.iptc)).get(iptc.IIM):
+                entries[iptc.TIFF_IIM] = Entry(UNDEFINED, len(iim), iim)
         if picture.icc is not None:
             entries[34675] = Entry(UNDEFINED, len(picture.icc), picture.icc)
         start = len(block.with_values(entries, exif.METADATA))
