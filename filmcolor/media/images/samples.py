@@ -6,7 +6,8 @@ to 8; that goes to OpenCV, after Pillow has found the file whole.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,7 +119,7 @@ class SampleDecoder:
                 "save it interleaved"
             )
         decoded = None
-        with suppress(cv2.error):
+        with suppress(cv2.error), _silent_opencv():
             decoded = cv2.imdecode(np.frombuffer(self._content, np.uint8), cv2.IMREAD_UNCHANGED)
         shape = (self._image.height, self._image.width)
         if decoded is None or decoded.dtype != np.uint16 or decoded.shape[:2] != shape:
@@ -139,6 +140,17 @@ class SampleDecoder:
             straight = np.rint(rgb.astype(np.float64) * 65535 / divisor)
             rgb = np.minimum(straight, 65535).astype(np.uint16)
         return Samples(rgb, alpha)
+
+
+@contextmanager
+def _silent_opencv() -> Iterator[None]:
+    """OpenCV's own lines about a file stay off the terminal: what is wrong is told in ours."""
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(0)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
 
 
 def _avif_bits(content: bytes) -> int | None:

@@ -409,3 +409,14 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
         write_picture(picture, *neutral(picture), target, label=LABEL, overwrite=True)
     assert target.read_bytes() == b"old"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.png", "out.png"]
+
+
+def test_other_libraries_write_no_lines_of_their_own(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tiff(tmp_path / "separated.tif", colors(bits=16, channels=4), {262: (5,), 338: ()})
+    with pytest.raises(
+        MediaError, match=r"separated\.tif: damaged, or a 16-bit TIFF of a rare kind"
+    ):
+        read_picture(path)
+    assert capfd.readouterr() == ("", "")
