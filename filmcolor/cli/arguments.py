@@ -290,10 +290,12 @@ def default_target(source: str, codec: Codec, *, is_film: bool = True) -> str:
         fitting = film_suffixes(codec)
         suffix = suffix.lower() if suffix.lower() in fitting else fitting[0]
     else:
-        from filmcolor.media.images.formats import format_of_suffix
+        from filmcolor.media.images.formats import written_suffix
 
-        suffix = suffix if format_of_suffix(path) else ".png"
-    return str(path.with_name(f"{path.stem}.color{suffix}"))
+        suffix = written_suffix(path)
+    from filmcolor.media.partfile import long_name
+
+    return str(path.with_name(long_name(path.stem, f".color{suffix}")))
 
 
 def film_suffixes(codec: Codec) -> tuple[str, ...]:

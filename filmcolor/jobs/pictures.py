@@ -5,6 +5,7 @@ read -> infer -> [superres] -> compose -> write
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Generator, Iterator
 from functools import partial
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from filmcolor.color import ChromaTable
-from filmcolor.errors import FilmcolorError, MediaError, OptionError
+from filmcolor.errors import FilmcolorError, MediaError, NameTakenError, OptionError
 from filmcolor.events import Event, Finished, Notice, PictureDone, Progress, Started
 from filmcolor.film.stage_timer import StageTimer
 from filmcolor.guide.match import Reference, reference_for
@@ -72,10 +73,16 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
             yield PictureDone(str(picture), str(place), "skipped", "is there already")
         else:
             try:
-                refuse_taken(place, overwrite=options.overwrite)
-                yield from painter.paint(picture, place)
+                if options.overwrite or single:
+                    refuse_taken(place, overwrite=options.overwrite)
+                yield from painter.paint(picture, place, keep=single)
                 count["done"] += 1
                 yield PictureDone(str(picture), str(place), "done")
+            except NameTakenError:  # another run was faster
+                if single:
+                    raise
+                count["skipped"] += 1
+                yield PictureDone(str(picture), str(place), "skipped", "is there by now")
             except FilmcolorError as error:
                 if single:
                     raise
@@ -104,7 +111,11 @@ def _picture_pairs(source: Path, target: Path, *, single: bool) -> list[tuple[Pa
         raise OptionError(f"{target}: the results must not go into the folder they are made from")
     pictures = find_pictures(source)
     if not pictures:
-        raise MediaError(f"{source}: no pictures in this folder (JPEG, PNG, WebP, TIFF, BMP)")
+        raise MediaError(f"{source}: no pictures in this folder")
+    own, output = source.resolve(), target.resolve()
+    places = (Path(os.path.realpath(picture)) for picture in pictures)
+    if any(p.is_relative_to(output) and not p.is_relative_to(own) for p in places):
+        raise OptionError(f"{target}: a link in {source} leads to it; choose another -o")
     return [(picture, mirror_target(picture, source, target)) for picture in pictures]
 
 
@@ -121,8 +132,10 @@ class _Painter:
         )
         self.timer = StageTimer()
 
-    def paint(self, source: Path, target: Path) -> Iterator[Notice]:
-        """Colour one picture file; yields what its reader and its writer have to say."""
+    def paint(self, source: Path, target: Path, *, keep: bool) -> Iterator[Notice]:
+        """Colour one picture file; yields what its reader and its writer have to say. `keep` as
+        `write_picture`.
+        """
         color, timer, device = self._options.color, self.timer, self._model.device
         begun = time.perf_counter()
         picture = read_picture(source)
@@ -160,7 +173,7 @@ class _Painter:
             make_folder(target.parent)
         label = model_label(self._model.card, self._options)
         for notice in write_picture(
-            picture, cb, cr, target, label=label, overwrite=self._options.overwrite
+            picture, cb, cr, target, label=label, overwrite=self._options.overwrite, keep=keep
         ):
             yield Notice(f"{target}: {notice.text}", notice.warning)
         timer.add("write", time.perf_counter() - begun)

@@ -20,7 +20,7 @@ from filmcolor.errors import MediaError, OptionError
 from filmcolor.files_read import FileFacts
 from filmcolor.hashing import file_sha256
 from filmcolor.media.open import PIPE
-from filmcolor.media.partfile import check_target, write_bytes
+from filmcolor.media.partfile import check_target, long_name, write_bytes
 from filmcolor.models.card import ModelCard
 from filmcolor.options import RunOptions
 from filmcolor.options.facts import names_of
@@ -41,7 +41,7 @@ def model_label(card: ModelCard, options: RunOptions) -> str:
 
 def sidecar_path(result: str | Path) -> Path:
     """Where it stands: `color.mkv.json` beside `color.mkv`."""
-    return Path(f"{result}.json")
+    return Path(result).with_name(long_name(Path(result).name, ".json"))
 
 
 def check_sidecar(source: str, result: str, *, overwrite: bool) -> None:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from filmcolor.errors import MediaError
-from filmcolor.media.images.formats import MAGIC_BYTES, format_of_suffix, picture_format
+from filmcolor.media.images.formats import (
+    MAGIC_BYTES,
+    format_of_file,
+    format_of_suffix,
+    written_suffix,
+)
 from filmcolor.media.open import film_stream, open_source
+from filmcolor.media.partfile import file_key, long_name
 
 _FILM_SUFFIXES = (
     *(".3gp", ".asf", ".avi", ".dv", ".flv", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4"),
@@ -67,7 +74,7 @@ def film_target(source: Path, folder: Path, output: Path, suffixes: tuple[str, .
     target = output / source.relative_to(folder)
     if target.suffix.lower() in suffixes:
         return target
-    return target.with_name(target.name + suffixes[0])
+    return target.with_name(long_name(target.name, suffixes[0]))
 
 
 def is_picture(path: Path | str) -> bool:
@@ -84,7 +91,7 @@ def is_picture(path: Path | str) -> bool:
         if not path.is_file():
             return False
         with path.open("rb") as file:
-            return picture_format(file.read(MAGIC_BYTES)) is not None
+            return format_of_file(path, file.read(MAGIC_BYTES)) is not None
     except (OSError, ValueError):
         return False
 
@@ -100,32 +107,48 @@ def find_pictures(folder: Path | str) -> list[Path]:
 def files_in(folder: Path | str) -> list[Path]:
     """Files in a folder and its subfolders, in the order people count.
 
-    Hidden files and folders are left out, as are links to folders, links that lead out of the
-    folder, and what is no file at all (named pipes, devices). Raises `MediaError` for a folder that
-    cannot be listed.
+    Links are followed, to files and to folders; a folder that has been seen by any name is not
+    looked into again, so that loops end. Left out are hidden files and folders, and what is no
+    file at all (named pipes, devices). Raises `MediaError` for a folder that cannot be listed.
     """
     folder = Path(folder)
-    root = folder.resolve()
-    found = []
-    for place, below, names in os.walk(folder, onerror=_refuse):
-        below[:] = [name for name in below if not name.startswith(".")]
-        for name in names:
-            path = Path(place, name)
-            if name.startswith("."):
-                continue
-            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
-                continue
-            if path.is_file() or path.is_symlink():  # a broken link is reported when it is read
-                found.append(path)
+    seen: set[tuple[int, int] | None] = set()
+    found: list[Path] = []
+    linked = [folder]
+    while linked:  # links come after what is there by its own name
+        for start in linked.copy():
+            linked.remove(start)
+            for path in _walked(start, seen, linked):
+                if path.is_file() or path.is_symlink():  # broken links are told when they are read
+                    found.append(path)
     return sorted(found, key=lambda path: _natural(path.relative_to(folder)))
 
 
-def mirror_target(source: Path, folder: Path, output: Path) -> Path:
-    """Where the result of `source`, which lies in `folder`, goes in `output`: same place and name.
-
-    The suffix is kept, so that no two sources share a target.
+def _walked(start: Path, seen: set[tuple[int, int] | None], linked: list[Path]) -> Iterator[Path]:
+    """What is in a folder and below, but for folders, and links to folders: these are added to
+    `linked`.
     """
-    return output / source.relative_to(folder)
+    if file_key(start) in seen:
+        return
+    for place, below, names in os.walk(start, onerror=_refuse):
+        seen.add(file_key(place))
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        linked += [path for name in below if (path := Path(place, name)).is_symlink()]
+        yield from (Path(place, name) for name in names if not name.startswith("."))
+
+
+def mirror_target(source: Path, folder: Path, output: Path) -> Path:
+    """Where the result of the picture `source`, which lies in `folder`, goes in `output`: same
+    place and name.
+
+    Where its kind cannot be written, the suffix of another is added to the whole name, so that no
+    two sources share a target.
+    """
+    target = output / source.relative_to(folder)
+    suffix = written_suffix(source)
+    if target.suffix == suffix:
+        return target
+    return target.with_name(long_name(target.name, suffix))
 
 
 def _refuse(error: OSError) -> None:

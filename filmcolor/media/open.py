@@ -49,6 +49,9 @@ _DECODER_OPTIONS = {"max_pixels": str(LARGEST_FRAME)}
 _OPTIONS = {"protocol_whitelist": "file,crypto,data", **_DECODER_OPTIONS}
 # Demuxers that make a "film" of any text.
 _NOT_FILMS = {"tty"}
+_SINGLE_PICTURES = {"image2", "ico", "fits"}
+_PICTURE_BRANDS = {"heic", "heix", "heim", "heis", "mif1", "avif", "crx", "jxl"}
+"""Beginnings of files like mp4 that hold single pictures, those of Canon's cameras too."""
 
 
 @contextmanager
@@ -83,7 +86,24 @@ def open_source(
     if container.format.name in _NOT_FILMS:
         container.close()
         raise MediaError(f"{path}: a text file, not a film: give a video file")
+    if (kind := _picture_kind(container)) is not None:
+        container.close()
+        raise MediaError(
+            f"{path}: a picture ({kind}), not a film: pictures of this kind are not coloured; save "
+            "it as PNG or TIFF"
+        )
     return container
+
+
+def _picture_kind(container: InputContainer) -> str | None:
+    """The kind of still picture that FFmpeg would show as a film of one frame."""
+    name = container.format.name
+    if name in _SINGLE_PICTURES or name.endswith("_pipe"):
+        videos = container.streams.video
+        codec = None if not videos else videos[0].codec_context
+        return name.removesuffix("_pipe") if codec is None else codec.name
+    brand = container.metadata.get("major_brand", "").strip()
+    return brand if brand in _PICTURE_BRANDS else None
 
 
 def open_before(

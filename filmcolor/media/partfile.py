@@ -11,13 +11,30 @@ import contextlib
 import itertools
 import os
 import unicodedata
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from filmcolor.errors import JobError, MediaError, NameTakenError, OptionError
+from filmcolor.hashing import digest
 
 Name = str | os.PathLike[str]
+
+_LONGEST_NAME = 255
+"""Bytes of a file's name, in the file systems that people have."""
+
+
+def long_name(stem: str, ending: str) -> str:
+    """A file's name of these two; of a stem that is too long for that, its beginning and a digest
+    of it all.
+    """
+    whole = stem + ending
+    if len(os.fsencode(whole)) <= _LONGEST_NAME:
+        return whole
+    mark = f"~{digest(os.fsencode(stem), 4)}{ending}"
+    room = _LONGEST_NAME - len(os.fsencode(mark))
+    return os.fsencode(stem)[:room].decode(errors="ignore") + mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +47,8 @@ class PartFile:
     """Whether what stands under the target's name is replaced."""
     keep: bool = True
     """Whether a file whose name is taken by another stays, under another name."""
+    key: str = ""
+    """Makes the part file's name its own, where several may write to one target at once."""
     place: str = field(init=False)
     """Where the target is, links followed as they are now; absolute, so never a protocol."""
 
@@ -38,9 +57,10 @@ class PartFile:
 
     @property
     def path(self) -> str:
-        """Where to write: ".NAME.part" in the target's folder."""
+        """Where to write: ".NAME.part", or ".NAME.KEY.part", in the target's folder."""
         folder, name = os.path.split(self.place)
-        return os.path.join(folder, f".{name}.part")
+        key = f".{self.key}" if self.key else ""
+        return os.path.join(folder, long_name(f".{name}", f"{key}.part"))
 
     def check(self) -> None:
         """Raise `MediaError` unless the part file can be created (it is removed again)."""
@@ -93,9 +113,10 @@ class PartFile:
 
     def _renamed(self) -> str:
         """Give it the first name beside its own that is free, NAME~2.SUFFIX and on; returns it."""
-        stem, suffix = os.path.splitext(self.place)
+        folder, own = os.path.split(self.place)
+        stem, suffix = os.path.splitext(own)
         for number in itertools.count(2):
-            name = f"{stem}~{number}{suffix}"
+            name = os.path.join(folder, long_name(stem, f"~{number}{suffix}"))
             try:
                 _rename_if_free(self.path, name)
             except FileExistsError:
@@ -167,20 +188,24 @@ def sync_folder(folder: Name) -> None:
             os.close(handle)
 
 
-def write_bytes(path: Name, content: bytes, *, overwrite: bool = False) -> None:
+def write_bytes(path: Name, content: bytes, *, overwrite: bool = False, keep: bool = True) -> None:
     """Write a file that gets its name only when it is whole; `MediaError` if it cannot be, and
-    `NameTakenError` as `PartFile.commit`.
+    `NameTakenError` as `PartFile.commit`; `keep` as there.
     """
-    _write(PartFile(os.fspath(path), overwrite), content)
+    _write(PartFile(os.fspath(path), overwrite, keep, _new_key()), content)
 
 
 def write_if_free(path: Name, content: bytes) -> bool:
     """As `write_bytes`, but never over a file of that name; returns whether it was written."""
     try:
-        _write(PartFile(os.fspath(path), keep=False), content)
+        _write(PartFile(os.fspath(path), keep=False, key=_new_key()), content)
     except NameTakenError:
         return False
     return True
+
+
+def _new_key() -> str:
+    return uuid.uuid4().hex[:16]
 
 
 def _write(part: PartFile, content: bytes) -> None:

@@ -17,6 +17,7 @@ from typing import TypeVar
 from filmcolor.errors import JobError, MediaError
 from filmcolor.film.plan import FilmPlan, Segment
 from filmcolor.hashing import file_digest
+from filmcolor.media.partfile import long_name
 from filmcolor.segments.lease import Lease, LeaseKey, Watch
 from filmcolor.segments.ledger import Ledger, checksum
 from filmcolor.segments.stored_plan import StoredPlan
@@ -40,7 +41,7 @@ _TRIES = 10
 def default_folder(target: str) -> Path:
     """The default work folder of a target: hidden, beside it."""
     path = Path(os.path.realpath(target))
-    return path.with_name(f".{path.name}.work")
+    return path.with_name(long_name(f".{path.name}", ".work"))
 
 
 @dataclass(frozen=True, slots=True)

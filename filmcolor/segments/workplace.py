@@ -34,7 +34,7 @@ _HIDDEN = re.compile(r"\..+\.work")
 """What a folder is called that stands beside its target."""
 _LOCK_FILE = re.compile(r"\.(lock|lease)$")
 _OWN = re.compile(
-    rf"{re.escape(MARK)}|{_FILES}|\.({_FILES})\.part"
+    rf"{re.escape(MARK)}|{_FILES}|\.({_FILES})(\.[0-9a-f]{{16}})?\.part"
     rf"|{_LEASE}(\.[0-9a-f]{{8}}\.stale)?|\.clock-\w+"
 )
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from filmcolor.analysis.frame_signature import frame_distance, overlap_likeness
+from filmcolor.analysis.frame_signature import frame_distance, frame_signature, overlap_likeness
 from filmcolor.analysis.shots import ShotFinder, ShotSettings, assign_shots
 from filmcolor.types import Frame, PixelLayout, Shot
 from tests.helpers.camera import PHOTOS, SIZE, Picture, camera

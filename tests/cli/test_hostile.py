@@ -86,29 +86,32 @@ def test_errors_about_odd_names_are_one_line(
 # --- links ---------------------------------------------------------------------------------
 
 
-def test_links_do_not_lead_out_of_a_folder_of_pictures(
+def test_links_are_followed_and_loops_end(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outside, tree = tmp_path / "outside", tmp_path / "tree"
     for folder in (outside / "deep", tree / "sub"):
         folder.mkdir(parents=True)
-    for place in (outside / "secret.png", outside / "deep" / "secret.png", tree / "sub" / "a.png"):
+    for place in (outside / "o.png", outside / "deep" / "d.png", tree / "sub" / "a.png"):
         Image.fromarray(ramp()).save(place)
-    (tree / "file.png").symlink_to(outside / "secret.png")
-    (tree / "relative.png").symlink_to("../outside/secret.png")
+    (tree / "file.png").symlink_to("../outside/o.png")
     (tree / "hop.png").symlink_to(tree / "file.png")
     (tree / "folder").symlink_to(outside)
+    (outside / "back").symlink_to(tree)
     (tree / "loop").symlink_to(tree)
     (tree / "self.png").symlink_to(tree / "self.png")
-    (tree / "inside.png").symlink_to(tree / "sub" / "a.png")
+    (tree / "again").symlink_to(tree / "sub")
+    expected = {"sub/a.png", "file.png", "hop.png", "folder/o.png", "folder/deep/d.png"}
     found = {str(path.relative_to(tree)) for path in find_pictures(tree)}
-    assert found == {"sub/a.png", "inside.png", "self.png"}
+    assert found == {*expected, "self.png"}
     code = main(["run", *QUICK, "-q", "tree", "-o", "done"])
     err = capsys.readouterr().err
     assert code == 1 and err.count("\n") == 1 and "self.png: cannot be read" in err
-    assert "secret" not in err
     written = {str(p.relative_to(tmp_path / "done")) for p in (tmp_path / "done").rglob("*.png")}
-    assert written == {"sub/a.png", "inside.png"}
+    assert written == expected
+    (tree / "results").symlink_to(tmp_path / "done")
+    assert main(["run", *QUICK, "-q", "tree", "-o", "done"]) == 2
+    assert "a link in tree leads to it" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_a_link_itself_is_followed(tmp_path: Path) -> None:

@@ -195,3 +195,31 @@ def test_a_folder_under_the_name_of_a_picture_is_told_before_the_work(tmp_path: 
     (told,) = [event for event in events if isinstance(event, PictureDone)]
     assert told.status == "failed" and "a.png: is a folder" in told.reason
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
+
+
+def test_two_runs_over_one_folder_both_end_well(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in "abc":
+        cv2.imwrite(str(tmp_path / "in" / f"{name}.png"), luma_picture(0, 32, 40))
+    source, target = str(tmp_path / "in"), str(tmp_path / "out")
+    first = color_pictures(source, target, QUICK)
+    told: list[object] = [next(first), next(first)]  # its first picture is written
+    told += [*color_pictures(source, target, QUICK), *first]
+    ends = [event.status for event in told if isinstance(event, PictureDone)]
+    assert sorted(ends) == ["done"] * 3 + ["skipped"] * 3
+    assert {path.name for path in Path(target).iterdir()} == {"a.png", "b.png", "c.png"}
+
+
+def test_a_picture_of_a_folder_that_another_run_has_made_meanwhile_is_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in").mkdir()
+    cv2.imwrite(str(tmp_path / "in" / "a.png"), luma_picture(0, 32, 40))
+    monkeypatch.setattr(Path, "exists", lambda path: path.suffix != ".png")  # a moment ago
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.png").write_bytes(MINE)
+    told = color_pictures(str(tmp_path / "in"), str(tmp_path / "out"), QUICK)
+    ends = [event.status for event in told if isinstance(event, PictureDone)]
+    assert ends == ["skipped"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
+    assert (tmp_path / "out" / "a.png").read_bytes() == MINE

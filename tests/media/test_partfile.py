@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from filmcolor.errors import MediaError, NameTakenError, OptionError
-from filmcolor.media.partfile import PartFile, check_target, write_bytes, write_if_free
+from filmcolor.media.partfile import PartFile, check_target, long_name, write_bytes, write_if_free
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -83,6 +83,44 @@ def test_what_is_worth_nothing_beside_what_is_there_is_dropped(folder: Path) -> 
     assert write_if_free(folder / "a.png", b"first")
     assert not write_if_free(folder / "a.png", b"second")
     assert contents(folder) == {"a.png": b"first"}
+
+
+@pytest.mark.parametrize("size", [230, 248, 249, 250, 254, 255])
+def test_names_as_long_as_file_systems_take_them(folder: Path, size: int) -> None:
+    body = ("ж" * 125).encode()[: size - 4].decode(errors="ignore")
+    name = body + "x" * (size - 4 - len(body.encode())) + ".tif"
+    assert len(os.fsencode(name)) == size
+    write_bytes(folder / name, b"new")
+    part = PartFile(str(folder / name))
+    part.check()
+    Path(part.path).write_bytes(b"second")
+    with pytest.raises(NameTakenError):
+        part.commit()
+    first, second = sorted(contents(folder).items(), key=lambda item: item[1])
+    assert first == (name, b"new")
+    assert second[0].endswith("~2.tif") and len(os.fsencode(second[0])) <= 255
+
+
+def test_long_names_that_differ_at_their_end_stay_apart() -> None:
+    assert long_name("a", ".part") == "a.part"
+    one, other = (long_name("ж" * 125 + end, ".color.mp4") for end in "12")
+    assert one != other and one.endswith(".color.mp4") and len(os.fsencode(one)) <= 255
+
+
+def test_two_who_write_one_file_at_once_do_not_meet(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = PartFile.commit
+
+    def slow(part: PartFile) -> None:
+        monkeypatch.setattr(PartFile, "commit", commit)
+        assert write_if_free(folder / "a.png", b"the other's")
+        commit(part)
+
+    monkeypatch.setattr(PartFile, "commit", slow)
+    with pytest.raises(NameTakenError):
+        write_bytes(folder / "a.png", b"first begun", keep=False)
+    assert contents(folder) == {"a.png": b"the other's"}
 
 
 def test_a_run_that_ended_while_it_named_its_film_does_not_endanger_it(tmp_path: Path) -> None:

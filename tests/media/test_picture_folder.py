@@ -36,16 +36,19 @@ def test_pictures_are_found_in_the_order_people_count(tmp_path: Path) -> None:
     ]
 
 
-def test_links_are_not_followed_out_of_the_folder(tmp_path: Path) -> None:
+def test_links_are_followed_and_loops_end(tmp_path: Path) -> None:
     inside, outside = tmp_path / "in", tmp_path / "out"
     touch(inside, "a.jpg", "sub/b.jpg")
-    touch(outside, "secret.jpg")
+    touch(outside, "other.jpg")
     os.symlink(outside, inside / "away")
-    os.symlink(outside / "secret.jpg", inside / "c.jpg")
+    os.symlink(outside, inside / "sub" / "away too")  # seen already
+    os.symlink(outside / "other.jpg", inside / "c.jpg")
     os.symlink(inside / "a.jpg", inside / "d.jpg")
     os.symlink(inside, inside / "sub" / "loop")
+    os.symlink(inside, outside / "back")
+    os.symlink(inside / "sub", inside / "0")  # its own name comes first
     found = [path.relative_to(inside).as_posix() for path in find_pictures(inside)]
-    assert found == ["a.jpg", "d.jpg", "sub/b.jpg"]
+    assert found == ["a.jpg", "away/other.jpg", "c.jpg", "d.jpg", "sub/b.jpg"]
 
 
 def test_a_folder_may_itself_be_a_link_or_have_a_strange_name(tmp_path: Path) -> None:

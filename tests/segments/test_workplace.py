@@ -120,6 +120,7 @@ def test_a_folder_is_itself_under_whatever_name(
         ("known-00001-22-50-0123456789abcdef.colors", True),
         (f"drift-0-50-None-{'0' * 32}.json", True),
         (".plan.json.part", True),
+        (".plan.json.0123456789abcdef.part", True),
         ("my plan.json", False),
         ("plan.json.bak", False),
         ("segment-00001.mkv", False),

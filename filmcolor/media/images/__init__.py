@@ -1,4 +1,5 @@
 """Still pictures in and out. Pixels stay as stored: the EXIF orientation is kept with them.
 
-Reading order: `formats`, `picture`, `reader`, `samples`, `writer`, `fields`.
+Reading order: `formats`, `picture`, `reader`, `samples`, `rare`, `decoded`, `writer`,
+`rare_writer`, `fields`.
 """

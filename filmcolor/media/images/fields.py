@@ -9,7 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from filmcolor.events import Notice
-from filmcolor.media.images.exif import ARTIST, COPYRIGHT, DESCRIPTION, LIMIT, ExifBlock
+from filmcolor.media.images.exif import (
+    ARTIST,
+    COPYRIGHT,
+    DESCRIPTION,
+    LIMIT,
+    ORIENTATION,
+    ExifBlock,
+)
 from filmcolor.media.images.picture import Picture
 
 _ANY = 1 << 32
@@ -39,15 +46,29 @@ class Holds:
     text: tuple[str, ...] | None
     """Keywords; None: any."""
     text_bytes: int = _ANY
+    iptc: int = 0
+    """Bytes at most."""
 
 
 _IN_EXIF = (1e-4, 4e9)
+_NO_DPI = (1.0, 0.0)
+_COMMENTS = (COMMENT,)
 HOLDS = {
-    "JPEG": Holds("JPEG", 8, False, LIMIT, True, (0.5, 65535), True, 65504, (COMMENT,), _MARKER),
-    "PNG": Holds("PNG", 16, True, _ANY, True, (0.02, 1e8), True, _ANY, None),
+    "JPEG": Holds(
+        "JPEG", 8, False, LIMIT, True, (0.5, 65535), True, 65504, (COMMENT,), _MARKER, 65519
+    ),
+    "PNG": Holds("PNG", 16, True, _ANY, True, (0.02, 1e8), True, _ANY, None, iptc=_ANY),
     "WEBP": Holds("WebP", 8, True, _ANY, True, _IN_EXIF, True, _ANY, ()),
-    "TIFF": Holds("TIFF", 16, True, _ANY, True, _IN_EXIF, True, _ANY, ()),
+    "TIFF": Holds("TIFF", 16, True, _ANY, True, _IN_EXIF, True, _ANY, (), iptc=_ANY),
     "BMP": Holds("BMP", 8, False, 0, False, (0.02, 5e7), False, 0, ()),
+    "HEIC": Holds("HEIC", 10, True, _ANY, True, _IN_EXIF, False, _ANY, ()),
+    "AVIF": Holds("AVIF", 8, True, _ANY, True, _IN_EXIF, True, _ANY, ()),
+    "JPEG 2000": Holds("JPEG 2000", 16, False, _ANY, False, _IN_EXIF, False, _ANY, ()),
+    "PNM": Holds("PPM", 16, False, 0, False, _NO_DPI, False, 0, ()),
+    "TGA": Holds("TGA", 8, True, 0, False, _NO_DPI, False, 0, ()),
+    "PCX": Holds("PCX", 8, False, 0, False, _NO_DPI, False, 0, ()),
+    "SGI": Holds("SGI", 16, True, 0, False, _NO_DPI, False, 0, ()),
+    "DPX": Holds("DPX", 16, False, 0, False, _NO_DPI, False, 0, ()),
 }
 """By format. What of a block too long for JPEG can stay, `exif.fitting` knows."""
 
@@ -68,9 +89,11 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, tuple[Notice, ...]]:
     """
     holds = HOLDS[kind]
     notices, lost = [], []
-    if picture.layout.bit_depth > holds.layout:
-        depth = picture.layout.bit_depth
-        text = f"{holds.name} holds {holds.layout} bits of its {depth}: choose .png or .tif"
+    if picture.format not in HOLDS:
+        text = f"{picture.format} is not written: it became a {holds.name} of {picture.bits} bits"
+        notices.append(Notice(text))
+    if picture.bits > holds.layout:
+        text = f"{holds.name} holds {holds.layout} bits of its {picture.bits}: choose .png or .tif"
         notices.append(Notice(text, warning=True))
     alpha = picture.alpha
     if alpha is not None and not holds.alpha:
@@ -95,6 +118,10 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, tuple[Notice, ...]]:
     if xmp is not None and len(xmp) > holds.xmp:
         lost.append(f"XMP of {len(xmp)} bytes")
         xmp = None
+    iptc = picture.iptc
+    if len(iptc) > holds.iptc:
+        iptc = b""
+        lost.append("IPTC captions")
     if rest:
         lost.append(f"text ({', '.join(rest)})")
     if lost:
@@ -102,7 +129,9 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, tuple[Notice, ...]]:
         notices.append(
             Notice(f"{holds.name} cannot hold: {', '.join(lost)}; left out{way_out}", warning=True)
         )
-    fit = replace(picture, alpha=alpha, exif=exif, icc=icc, dpi=dpi, xmp=xmp, text=kept)
+    if exif and not holds.orientation and ORIENTATION in ExifBlock.parse(exif).entries:
+        exif = ExifBlock.parse(exif).with_values({ORIENTATION: 1})
+    fit = replace(picture, alpha=alpha, exif=exif, icc=icc, dpi=dpi, xmp=xmp, iptc=iptc, text=kept)
     return fit, tuple(notices)
 
 

@@ -41,7 +41,7 @@ class Picture:
     layout: PixelLayout
     """8 or 16 bit, 4:4:4."""
     format: str
-    """What the file is, whatever its name: JPEG, PNG, WEBP, TIFF or BMP."""
+    """What the file is, whatever its name, as `formats` has it."""
     tags: ColorTags = TAGS
     alpha: Codes | None = None
     """Shape (H, W), straight (not multiplied into the colours), of luma's type."""
@@ -58,9 +58,18 @@ class Picture:
     had_color: bool = False
     """Whether the source had colours, of which only the luma is used."""
     xmp: bytes | None = None
+    iptc: bytes = b""
+    """Captions (IPTC-IIM) as Photoshop's image resources; see `iptc`."""
     text: tuple[tuple[str, str], ...] = ()
     """Keyword and text of PNG text chunks; a JPEG comment as "Comment"."""
+    stored_bits: int | None = None
+    """Bits a sample in the file, where they are fewer than those of `layout`."""
     notices: tuple[Notice, ...] = ()
+
+    @property
+    def bits(self) -> int:
+        """Bits a sample in the file."""
+        return self.stored_bits or self.layout.bit_depth
 
     @property
     def rotation(self) -> int:
@@ -116,14 +125,8 @@ def luma_of(rgb: Codes) -> tuple[Luma, bool]:
 
 
 def scaled(codes: Codes, bit_depth: int) -> Codes:
-    """Full-range codes (H, W) at another depth, 8 or 16 bit, rounded."""
-    peak, wanted = int(np.iinfo(codes.dtype).max), (1 << bit_depth) - 1
-    if peak == wanted:
-        return codes
-    other = _empty(codes.shape, bit_depth)
-    for rows in _bands(*codes.shape):
-        other[rows] = np.rint(codes[rows] * (wanted / peak))
-    return other
+    """Full-range codes at another depth, 8 or 16 bit, rounded."""
+    return rescaled(codes, 8 if codes.dtype == np.uint8 else 16, bit_depth)
 
 
 def rgb_of(luma: Luma, cb: FloatPlane, cr: FloatPlane, bit_depth: int) -> Codes:
@@ -152,3 +155,14 @@ def chroma_codes(chroma: FloatPlane) -> NDArray[np.uint8]:
     for rows in _bands(*chroma.shape):
         codes[rows] = np.rint(np.clip(chroma[rows] * 255 + 128, 0, 255))
     return codes
+
+
+def rescaled(codes: Codes, bits: int, wanted: int) -> Codes:
+    """Full-range codes of any shape at another depth, rounded; above 8 bits they are 16-bit."""
+    if bits == wanted:
+        return codes
+    factor = ((1 << wanted) - 1) / ((1 << bits) - 1)
+    other = _empty(codes.shape, 8 if wanted <= 8 else 16)
+    for top in range(0, len(codes), rows := max(1, _BAND // codes.shape[1])):
+        other[top : top + rows] = np.rint(codes[top : top + rows] * factor)
+    return other

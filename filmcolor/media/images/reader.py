@@ -1,4 +1,4 @@
-"""Picture files in: JPEG, PNG, WebP, TIFF and BMP become `Picture`s, with all they say besides.
+"""Picture files in: they become `Picture`s, with all they say besides.
 
 Pixels are kept as stored, however they are to be turned to be looked at.
 """
@@ -17,20 +17,21 @@ from PIL import Image, UnidentifiedImageError
 
 from filmcolor.errors import MediaError
 from filmcolor.events import Notice
+from filmcolor.media.images import iptc
 from filmcolor.media.images.exif import METADATA, ORIENTATION, X_RESOLUTION, ExifBlock
 from filmcolor.media.images.exif_directory import rebuilt
 from filmcolor.media.images.fields import COMMENT
-from filmcolor.media.images.formats import MAGIC_BYTES, format_of_suffix, picture_format
+from filmcolor.media.images.formats import MAGIC_BYTES, format_of_file, format_of_suffix
 from filmcolor.media.images.icc import profile_for_rgb
-from filmcolor.media.images.picture import Picture, luma_of
-from filmcolor.media.images.samples import SampleDecoder
+from filmcolor.media.images.picture import Codes, Picture, luma_of
+from filmcolor.media.images.rare import RARE, read_rare
+from filmcolor.media.images.samples import SampleDecoder, avif_is_hdr
 from filmcolor.media.legacy_text import CODE_PAGE, decoded
 from filmcolor.types import Luma, PixelLayout
 
 LARGEST_FILE = 4 << 30
 """Bytes of a picture file, which is read as a whole."""
 
-_KINDS = "JPEG, PNG, WebP, TIFF or BMP"
 # What Pillow's decoders raise over damaged files.
 _DAMAGE = (
     *(OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError),
@@ -48,12 +49,14 @@ def read_picture(path: Path | str) -> Picture:
     """
     path = Path(path)
     content = _content(path)
-    kind = picture_format(content[:MAGIC_BYTES])
+    kind = format_of_file(path, content[:MAGIC_BYTES])
     if kind is None:
-        raise MediaError(f"{path}: not a {_KINDS} picture; convert it to one of these first")
+        raise MediaError(f"{path}: not a picture of a known kind; convert it to PNG or TIFF first")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of what is answered for here
+            if kind in RARE:
+                return _of_rare(path, content, kind)
             with Image.open(io.BytesIO(content), formats=(kind,)) as image:
                 return _Reading(path, content, kind, image).picture()
     except MediaError:
@@ -80,7 +83,7 @@ def _content(path: Path) -> bytes:
             raise MediaError(f"{path}: not a regular file; give a picture file")
         with path.open("rb") as file:
             head = content = file.read(MAGIC_BYTES)
-            if picture_format(head):  # a film named by mistake is not read to its end
+            if format_of_file(path, head):  # a film named by mistake is not read to its end
                 if os.fstat(file.fileno()).st_size > LARGEST_FILE:
                     most = LARGEST_FILE >> 30
                     raise MediaError(
@@ -98,6 +101,47 @@ def _content(path: Path) -> bytes:
     if not content:
         raise MediaError(f"{path}: empty (0 bytes); copy it from the original again")
     return content
+
+
+def _of_rare(path: Path, content: bytes, kind: str) -> Picture:
+    try:
+        found = read_rare(content, kind)
+    except MediaError as error:
+        raise MediaError(f"{path}: {error}") from error
+    pixels = found.pixels
+    luma, had_color, notices = _luma(pixels.codes)
+    icc, of_profile = (None, None) if not found.icc else profile_for_rgb(found.icc)
+    all_notices = (_misnamed(path, kind), *found.notices, *notices, of_profile)
+    return Picture(
+        luma=luma,
+        layout=PixelLayout(8 if luma.dtype == np.uint8 else 16, "444"),
+        format=kind,
+        alpha=pixels.alpha,
+        exif=found.exif,
+        icc=icc,
+        dpi=found.dpi or ExifBlock.parse(found.exif).dpi(),
+        lossless=found.lossless,
+        had_color=had_color,
+        xmp=found.xmp,
+        iptc=found.iptc,
+        stored_bits=pixels.bits,
+        notices=tuple(notice for notice in all_notices if notice is not None),
+    )
+
+
+def _luma(codes: Codes) -> tuple[Luma, bool, list[Notice]]:
+    """Luma of grey or R'G'B' codes, whether they have colour, and what to say of that."""
+    if codes.ndim == 2:
+        return codes.copy(), False, []
+    luma, had_color = luma_of(codes)
+    return luma, had_color, [Notice("has colour already: only its luma is used")] * had_color
+
+
+def _misnamed(path: Path, kind: str) -> Notice | None:
+    named = format_of_suffix(path)
+    if named is None or named == kind:
+        return None
+    return Notice(f"is a {kind} picture, whatever its name says")
 
 
 class _Reading:
@@ -129,13 +173,8 @@ class _Reading:
             channels = "a channel" if samples.left_out == 1 else f"{samples.left_out} channels"
             text = f"has {channels} of unstated meaning (not marked as transparency): left out"
             self._add_notice(text, warning=True)
-        luma: Luma
-        if samples.codes.ndim == 3:
-            luma, had_color = luma_of(samples.codes)
-        else:
-            luma, had_color = samples.codes.copy(), False
-        if had_color:
-            self._add_notice("has colour already: only its luma is used")
+        luma, had_color, notices = _luma(samples.codes)
+        self._notices += notices
         icc = self._icc()
         info = self._image.info
         xmp = info.get("xmp")
@@ -150,9 +189,11 @@ class _Reading:
             orientation=orientation,
             lossless=_webp_is_lossless(self._content)
             if self._kind == "WEBP"
-            else self._kind != "JPEG",
+            else self._kind not in ("JPEG", "AVIF"),
             had_color=had_color,
             xmp=xmp.encode() if isinstance(xmp, str) else xmp,
+            iptc=self._iptc(),
+            stored_bits=decoder.bits,
             text=self._text(),
             notices=tuple(self._notices),
         )
@@ -169,6 +210,8 @@ class _Reading:
 
     def _check_kind(self) -> None:
         """Refuse what would be read as something else than the user means."""
+        if self._kind == "AVIF" and avif_is_hdr(self._content):
+            raise MediaError(f"{self._path}: an HDR picture (PQ or HLG): convert it to SDR first")
         if _DNG_VERSION in self._tiff or self._tiff.get(_TIFF_SUBFILE) == 1:
             raise MediaError(f"{self._path}: a camera's raw file; develop it to TIFF first")
         if self._image.mode in ("I", "F"):
@@ -177,9 +220,8 @@ class _Reading:
             )
         if self._image.mode == "LAB":
             raise MediaError(f"{self._path}: CIELAB TIFF is not supported; save it as RGB or grey")
-        named = format_of_suffix(self._path)
-        if named is not None and named != self._kind:
-            self._add_notice(f"is a {self._kind} picture, whatever its name says")
+        if (notice := _misnamed(self._path, self._kind)) is not None:
+            self._notices.append(notice)
 
     def _exif(self) -> bytes:
         """The file's EXIF block, or an empty one when it is damaged."""
@@ -197,6 +239,18 @@ class _Reading:
         """The block that PNG files of ImageMagick carry as hexadecimal text, under three lines."""
         text = self._image.info.get(_EXIF_IN_TEXT, "")
         return bytes.fromhex("".join(str(text).split("\n")[3:]))
+
+    def _iptc(self) -> bytes:
+        """The file's captions, or none when they are damaged."""
+        try:
+            if self._kind == "JPEG":
+                return iptc.of_jpeg(getattr(self._image, "applist", []))
+            if self._kind == "TIFF":
+                return iptc.of_tiff(self._content)
+            return iptc.of_png(str(getattr(self._image, "text", {}).get(iptc.PNG_KEYWORD, "")))
+        except _DAMAGE:
+            self._add_notice("its IPTC captions are damaged: left out", warning=True)
+            return b""
 
     def _icc(self) -> bytes | None:
         profile = self._image.info.get("icc_profile")
@@ -228,7 +282,7 @@ class _Reading:
             found[COMMENT], is_legacy = decoded(self._image.info["comment"])
             if is_legacy:
                 self._add_notice(f"its comment is not UTF-8: read as {CODE_PAGE}", warning=True)
-        kept_elsewhere = (_EXIF_IN_TEXT, "XML:com.adobe.xmp")
+        kept_elsewhere = (_EXIF_IN_TEXT, iptc.PNG_KEYWORD, "XML:com.adobe.xmp")
         return tuple((k, str(v)) for k, v in found.items() if k not in kept_elsewhere)
 
 

@@ -6,7 +6,8 @@ to 8; that goes to OpenCV, after Pillow has found the file whole.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from PIL import Image
 
 from filmcolor.errors import MediaError
 from filmcolor.media.images.icc import srgb_of
-from filmcolor.media.images.picture import Codes, as_stored
+from filmcolor.media.images.picture import Codes, as_stored, rescaled
 
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLES = 258, 262, 277
 _TIFF_PLANAR, _TIFF_EXTRA = 284, 338
@@ -45,6 +46,8 @@ class SampleDecoder:
         self._path, self._content, self._kind, self._image = path, content, kind, image
         self._orientation = orientation
         self._tiff: dict[int, object] = dict(getattr(image, "tag_v2", {}))
+        self.bits = _avif_bits(content) if kind == "AVIF" else None
+        """Bits a sample of an AVIF file of more than 8."""
 
     def decode(self) -> Samples:
         """The samples of the picture's first page."""
@@ -73,7 +76,7 @@ class SampleDecoder:
         image = self._image
         if image.mode.startswith("I;16"):
             return self._grey16()
-        if self._bits() == 16:
+        if self._bits() == 16 or self.bits is not None:
             return self._color16()
         if image.mode == "CMYK":
             return Samples(np.asarray(srgb_of(image, image.info.get("icc_profile"))))
@@ -116,7 +119,7 @@ class SampleDecoder:
                 "save it interleaved"
             )
         decoded = None
-        with suppress(cv2.error):
+        with suppress(cv2.error), _silent_opencv():
             decoded = cv2.imdecode(np.frombuffer(self._content, np.uint8), cv2.IMREAD_UNCHANGED)
         shape = (self._image.height, self._image.width)
         if decoded is None or decoded.dtype != np.uint16 or decoded.shape[:2] != shape:
@@ -124,7 +127,7 @@ class SampleDecoder:
                 f"{self._path}: damaged, or a 16-bit {self._kind} of a rare kind; "
                 "copy it from the original again, or save it as RGB or grey"
             )
-        codes = decoded.astype(np.uint16, copy=False)
+        codes = rescaled(decoded.astype(np.uint16, copy=False), self.bits or 16, 16)
         if codes.ndim == 2:
             return Samples(codes)
         rgb: Codes = codes[..., 2::-1]
@@ -137,3 +140,27 @@ class SampleDecoder:
             straight = np.rint(rgb.astype(np.float64) * 65535 / divisor)
             rgb = np.minimum(straight, 65535).astype(np.uint16)
         return Samples(rgb, alpha)
+
+
+@contextmanager
+def _silent_opencv() -> Iterator[None]:
+    """OpenCV's own lines about a file stay off the terminal: what is wrong is told in ours."""
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(0)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+
+
+def _avif_bits(content: bytes) -> int | None:
+    """10 or 12 where an AVIF file says so in its av1C box (AV1-ISOBMFF); None of 8."""
+    at = content.find(b"av1C") + 6
+    flags = content[at] if 6 <= at < len(content) else 0
+    return None if not flags & 0x40 else 12 if flags & 0x20 else 10
+
+
+def avif_is_hdr(content: bytes) -> bool:
+    """Whether an AVIF file states PQ or HLG (ISO/IEC 23091-2) in its colour box."""
+    at = content.find(b"colrnclx") + 10
+    return at >= 10 and int.from_bytes(content[at : at + 2], "big") in (16, 18)

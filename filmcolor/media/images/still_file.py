@@ -18,8 +18,10 @@ from PIL.PngImagePlugin import PngInfo
 from filmcolor.errors import MediaError
 from filmcolor.files_read import FilesRead
 from filmcolor.hashing import blake2
-from filmcolor.media.images.formats import MAGIC_BYTES, picture_format
+from filmcolor.media.images.formats import MAGIC_BYTES, format_of_file
 from filmcolor.media.images.icc import srgb_of
+from filmcolor.media.images.picture import scaled
+from filmcolor.media.images.rare import RARE, read_rare
 from filmcolor.media.partfile import write_bytes, write_if_free
 
 Rgb = NDArray[np.uint8]
@@ -55,22 +57,35 @@ def read_still(path: Path, files: FilesRead | None = None) -> tuple[Rgb, bool]:
         raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
     if files is not None:
         files.note(path, content)
-    kind = picture_format(content[:MAGIC_BYTES])
+    kind = format_of_file(path, content[:MAGIC_BYTES])
     if kind is None:
         raise MediaError(f"{path}: not a picture, or damaged; save it as PNG or JPEG")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            if kind in RARE:
+                return _rare_rgb(content, kind), False
             with Image.open(io.BytesIO(content), formats=(kind,)) as image:
                 image.load()
                 mark = getattr(image, "text", {}).get(_KEY)
                 rgb = np.asarray(_srgb(ImageOps.exif_transpose(image)), np.uint8)
+    except MediaError as error:
+        raise MediaError(f"{path}: {error}") from error
     except (Image.DecompressionBombError, MemoryError) as error:
         raise MediaError(f"{path}: too large a picture for a still") from error
     except (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError) as error:
         why = " ".join(str(error).split())[:80]
         raise MediaError(f"{path}: damaged {kind} picture ({why}); save it again") from error
     return rgb, mark == _digest(rgb)
+
+
+def _rare_rgb(content: bytes, kind: str) -> Rgb:
+    found = read_rare(content, kind)
+    codes = scaled(found.pixels.codes, 8).astype(np.uint8, copy=False)
+    rgb = np.repeat(codes[..., None], 3, axis=2) if codes.ndim == 2 else codes
+    if found.icc is None:
+        return np.ascontiguousarray(rgb)
+    return np.asarray(srgb_of(Image.fromarray(np.ascontiguousarray(rgb)), found.icc), np.uint8)
 
 
 def _srgb(image: Image.Image) -> Image.Image:

@@ -1,7 +1,9 @@
-"""Pictures out: luma and chroma become a JPEG, PNG, WebP, TIFF or BMP file.
+"""Pictures out: luma and chroma become a JPEG, PNG, WebP, TIFF or BMP file, or, by `rare_writer`,
+one of a rarer kind.
 
 Everything that a file said besides its pixels goes along where the format can hold it; what it
-cannot hold is returned as a notice. Every file says that its colours are synthetic, BMP excepted.
+cannot hold is returned as a notice. Every file says that its colours are synthetic, BMP and PCX
+excepted.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -19,16 +22,21 @@ from PIL import Image
 
 from filmcolor.errors import MediaError, OptionError
 from filmcolor.events import Notice
-from filmcolor.media.images import exif
+from filmcolor.media.images import exif, iptc
 from filmcolor.media.images.exif_directory import BYTE, UNDEFINED, Entry, Order
-from filmcolor.media.images.fields import COMMENT, fitted
-from filmcolor.media.images.formats import format_of_suffix
+from filmcolor.media.images.fields import COMMENT, HOLDS, fitted
+from filmcolor.media.images.formats import format_of_suffix, written_suffix
 from filmcolor.media.images.picture import Codes, Picture, chroma_codes, rgb_of, scaled, upright
+from filmcolor.media.images.rare_writer import WITHOUT_WORDS, rare_bytes
 from filmcolor.media.partfile import write_bytes
 from filmcolor.types import FloatPlane
 
+_WRITTEN = ".jpg, .png, .tif, .webp, .bmp, .heic, .avif, .jp2, .ppm, .tga, .pcx, .sgi or .dpx"
 _QUALITY = 95
-_LONGEST = {"JPEG": 65500, "WEBP": 16383}
+_LONGEST = {
+    **{"JPEG": 65500, "WEBP": 16383, "HEIC": 16384, "AVIF": 65535},
+    **{"TGA": 65535, "PCX": 65535, "SGI": 65535},
+}
 """Largest side in pixels that these formats can hold."""
 _STRIP = 1 << 20  # bytes of a TIFF strip before compression
 _INCH = 0.0254  # metres
@@ -42,19 +50,27 @@ def write_picture(
     *,
     label: str,
     overwrite: bool = False,
+    keep: bool = True,
 ) -> tuple[Notice, ...]:
     """Write `picture` in colour; the target's suffix decides the format.
 
     `cb` and `cr` have the picture's shape (H, W) and lie in -0.5..0.5. `label` says who made the
     colours. The file appears under its name only when it is whole, and replaces what is there only
-    with `overwrite`. Returns what the format could not hold. Raises `OptionError` for an unknown
-    suffix, `MediaError` when the file cannot be written, `NameTakenError` as `write_bytes`.
+    with `overwrite`; `keep` as `write_bytes`. Returns what the format could not hold. Raises
+    `OptionError` for an unknown suffix, `MediaError` when the file cannot be written,
+    `NameTakenError` as `write_bytes`.
     """
     if not cb.shape == cr.shape == picture.luma.shape:
         raise ValueError(f"chroma {cb.shape}, {cr.shape} for a picture of {picture.luma.shape}")
     kind = format_of_suffix(Path(target))
     if kind is None:
-        raise OptionError(f"{target}: pictures are written as .jpg, .png, .webp, .tif or .bmp")
+        raise OptionError(f"{target}: pictures are written as {_WRITTEN}; choose one of these")
+    suffix = written_suffix(Path(target))
+    if suffix != Path(target).suffix:
+        raise OptionError(
+            f"{target}: a coloured picture cannot be written as {Path(target).suffix}; "
+            f"name it {suffix}"
+        )
     longest = _LONGEST.get(kind)
     if longest is not None and max(picture.luma.shape) > longest:
         raise MediaError(
@@ -72,11 +88,13 @@ def write_picture(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, over odd entries of the source's EXIF
-            content = encoders[kind]()
+            content = encoders[kind]() if kind in encoders else encoding.rare(kind)
+    except MediaError as error:
+        raise MediaError(f"{target}: {error}") from error
     except (OSError, ValueError, struct.error, cv2.error) as error:
         why = " ".join(str(error).split())[:80]
         raise MediaError(f"{target}: cannot be made ({why}); choose another format") from error
-    write_bytes(Path(target), content, overwrite=overwrite)
+    write_bytes(Path(target), content, overwrite=overwrite, keep=keep)
     return (*notices, *encoding.notices)
 
 
@@ -101,6 +119,8 @@ class _Encoding:
             extra["dpi"] = tuple(round(value) for value in picture.dpi)
         if picture.xmp:
             extra["xmp"] = picture.xmp
+        if picture.iptc:
+            extra["extra"] = iptc.jpeg_segment(picture.iptc)
         if comment := dict(picture.text).get(COMMENT):
             extra["comment"] = comment.encode()
         out = io.BytesIO()
@@ -119,11 +139,8 @@ class _Encoding:
     def webp(self) -> bytes:
         """Lossless if the source was a lossless WebP, else at quality 95."""
         picture = self._picture
-        rgb = rgb_of(picture.luma, self._cb, self._cr, 8)
-        if picture.alpha is not None:
-            rgb = _with_alpha(rgb, scaled(picture.alpha, 8))
         out = io.BytesIO()
-        Image.fromarray(rgb).save(
+        Image.fromarray(self._pixels(8)).save(
             out,
             "WEBP",
             lossless=picture.format == "WEBP" and picture.lossless,
@@ -162,6 +179,9 @@ class _Encoding:
             chunks += _text_chunk(keyword, words.encode())
         if picture.xmp:
             chunks += _text_chunk("XML:com.adobe.xmp", picture.xmp)
+        if picture.iptc:
+            profile = iptc.png_profile(picture.iptc).encode()
+            chunks += _chunk(b"zTXt", iptc.PNG_KEYWORD.encode() + bytes(2) + zlib.compress(profile))
         return chunks
 
     def tiff(self) -> bytes:
@@ -198,6 +218,10 @@ class _Encoding:
             entries.update(exif.resolution(picture.dpi))
         if picture.xmp:
             entries[700] = Entry(BYTE, len(picture.xmp), picture.xmp)
+        if picture.iptc:
+            entries[iptc.TIFF_RESOURCES] = Entry(BYTE, len(picture.iptc), picture.iptc)
+            if iim := dict(iptc.resources(picture.iptc)).get(iptc.IIM):
+                entries[iptc.TIFF_IIM] = Entry(UNDEFINED, len(iim), iim)
         if picture.icc is not None:
             entries[34675] = Entry(UNDEFINED, len(picture.icc), picture.icc)
         start = len(block.with_values(entries, exif.METADATA))
@@ -208,8 +232,7 @@ class _Encoding:
     def bmp(self) -> bytes:
         """Pixels, upright, and resolution are all that BMP holds."""
         picture = self._picture
-        text = "BMP cannot say that the colours are synthetic: choose PNG to have them labelled"
-        self.notices.append(Notice(text, warning=True))
+        self._tell_unlabelled("BMP")
         out = io.BytesIO()
         rgb = rgb_of(picture.luma, self._cb, self._cr, 8)
         image = Image.fromarray(upright(rgb, picture.orientation))
@@ -219,11 +242,29 @@ class _Encoding:
         image.save(out, "BMP", **({} if dpi is None else {"dpi": dpi}))
         return out.getvalue()
 
-    def _pixels(self) -> Codes:
-        """R'G'B' (and alpha) at the picture's own depth, shape (H, W, 3 or 4)."""
+    def rare(self, kind: str) -> bytes:
+        """One of the rarer formats, which `rare_writer` knows."""
+        holds = HOLDS[kind]
+        if kind in WITHOUT_WORDS:
+            self._tell_unlabelled(kind)
+        pixels = self._pixels(8 if holds.layout == 8 else None)
         picture = self._picture
-        rgb = rgb_of(picture.luma, self._cb, self._cr, picture.layout.bit_depth)
-        return rgb if picture.alpha is None else _with_alpha(rgb, picture.alpha)
+        if not holds.orientation and picture.orientation != 1:
+            pixels = upright(pixels, picture.orientation)
+            if picture.dpi is not None and picture.orientation >= 5:
+                picture = replace(picture, dpi=picture.dpi[::-1])
+        return rare_bytes(kind, pixels, picture, self._label, _QUALITY)
+
+    def _tell_unlabelled(self, kind: str) -> None:
+        text = f"{kind} cannot say that the colours are synthetic: choose PNG to have them labelled"
+        self.notices.append(Notice(text, warning=True))
+
+    def _pixels(self, depth: int | None = None) -> Codes:
+        """R'G'B' (and alpha) at this depth, else the picture's own, shape (H, W, 3 or 4)."""
+        picture = self._picture
+        depth = depth or picture.layout.bit_depth
+        rgb = rgb_of(picture.luma, self._cb, self._cr, depth)
+        return rgb if picture.alpha is None else _with_alpha(rgb, scaled(picture.alpha, depth))
 
 
 def _with_alpha(rgb: Codes, alpha: Codes) -> Codes:
