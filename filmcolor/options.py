@@ -125,6 +125,7 @@ class RunOptions:
     encode: EncodeOptions = field(default_factory=EncodeOptions)
     siting: SitingChoice = "auto"  # horizontal position of 4:2:0 chroma
     deinterlace: bool = False  # one whole frame of two fields (gives up exact luma and moments)
+    keep_start: bool = False  # leave the clock of a film that begins late as it is
     start_seconds: Fraction | None = None  # first moment to colour; None: the beginning
     duration_seconds: Fraction | None = None  # how much to colour; None: to the end
     on_error: OnError = "stop"  # where a frame cannot be decoded: end there, or show the one before

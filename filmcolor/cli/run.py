@@ -55,6 +55,7 @@ _FILM_ONLY = (
     "stride",
     "siting",
     "deinterlace",
+    "keep_start",
     "on_error",
     "start_seconds",
     "duration_seconds",

@@ -263,6 +263,14 @@ _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
     part_options(_READING, "Where to begin", "How much to colour"),
     section_option(
         _READING,
+        "--keep-start",
+        is_flag=True,
+        default=_RUN.keep_start,
+        help="Leave the times of a film that begins later than a second (a recorded broadcast) as "
+        "they are. Without it all its streams are brought to zero alike.",
+    ),
+    section_option(
+        _READING,
         "--deinterlace",
         is_flag=True,
         default=_RUN.deinterlace,
