@@ -128,7 +128,15 @@ def test_train_takes_every_field_of_its_options() -> None:
 def test_what_pictures_make_no_use_of() -> None:
     assert set(FILM_ONLY) == {
         *("plan", "stills", "strokes", "work", "keep_work", "workers", "stability", "stride"),
-        *("siting", "deinterlace", "on_error", "start_seconds", "duration_seconds", "verify"),
+        *(
+            "siting",
+            "deinterlace",
+            "keep_start",
+            "on_error",
+            "start_seconds",
+            "duration_seconds",
+            "verify",
+        ),
         *("sidecar", "codec", "crf", "preset", "lossless"),
     }
 

@@ -84,6 +84,12 @@ class RunOptions:
         "they are, and each is coloured by itself.",
         section=_READING,
     )
+    keep_start: bool = option(
+        False,
+        "Leave the times of a film that begins later than a second (a recorded broadcast) as they "
+        "are. Without it all its streams are brought to zero alike.",
+        section=_READING,
+    )
     start_seconds: Fraction | None = option(
         None,
         "Where to begin: seconds (12.5) or [HH:]MM:SS (1:02.5).",

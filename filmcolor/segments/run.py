@@ -60,6 +60,8 @@ def fingerprint(context: FilmContext) -> dict[str, str]:
         chosen[name] = getattr(RunOptions(), name)
     for name in names_of(ColorOptions, lambda facts: not facts.in_fingerprint):
         del chosen["color"][name]
+    if not chosen["keep_start"]:  # older work folders know nothing of it
+        del chosen["keep_start"]
     chosen["insisted"] = chosen.pop("explicit_options")  # as plans in older work folders have it
     chosen["target"] = Path(context.output.target).suffix.lower()
     prints = {}

@@ -5,28 +5,37 @@ Its architecture is known to this process alone: processes that a test starts ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from filmcolor.models import registry
+from filmcolor.models.adapter import TrainAdapter
 from filmcolor.models.base import Generator, Hint
 from filmcolor.models.card import Descriptor, ModelCard
 from filmcolor.models.checkpoint import save_network
+from filmcolor.models.config import NetworkConfig, ranged
+
+
+@dataclass(frozen=True, slots=True)
+class TinyConfig(NetworkConfig):
+    """How strongly it paints."""
+
+    gain: float = ranged(1.0, 0, 10)
 
 
 class TinyGenerator(Generator):
     """Paints by lightness at stride 4; colours that are known come through as they are."""
 
-    def __init__(self, gain: float = 1.0) -> None:
+    def __init__(self, config: TinyConfig | None = None) -> None:
         super().__init__()
-        self.gain = gain
+        self.gain = (config or TinyConfig()).gain
         self.see = nn.Conv2d(1, 16, 4, stride=4)
         self.paint = nn.Conv2d(16, 2, 1)
 
@@ -43,10 +52,6 @@ class TinyGenerator(Generator):
         return own * (1 - sure) + F.avg_pool2d(hint.ab * hint.confidence, 4)
 
 
-def _build(config: Mapping[str, Any]) -> TinyGenerator:
-    return TinyGenerator(**config)
-
-
 @cache
 def _folder() -> TemporaryDirectory[str]:
     return TemporaryDirectory(prefix="filmcolor-tiny-")
@@ -55,7 +60,8 @@ def _folder() -> TemporaryDirectory[str]:
 @cache
 def tiny_model() -> str:
     """The name of its checkpoint, which is made once a session."""
-    registry._ARCHITECTURES["tiny"] = _build
+    tiny = registry.Architecture(TinyConfig, TinyGenerator, TrainAdapter)
+    cast("dict[str, registry.Architecture]", registry._ARCHITECTURES)["tiny"] = tiny
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         network = TinyGenerator()

@@ -232,7 +232,8 @@ def test_events_tell_what_happens_in_order(tmp_path: Path) -> None:
         "compose",
         "encode",
     }
-    assert all(value > 0 for value in finished.stage_seconds.values())
+    assert all(value >= 0 for value in finished.stage_seconds.values())
+    assert min(finished.stage_seconds[name] for name in ("decode", "infer", "encode")) > 0
     assert any("colour matrix" in e.text for e in events if isinstance(e, Notice))
 
 

@@ -53,9 +53,13 @@ class OutputPlan:
     disposition: int = 0
     chapters: tuple[Chapter, ...] = ()
     offset_seconds: Fraction = Fraction(0)
-    """Added to the times of all streams, because some are negative; whole ticks of `time_base`."""
+    """Added to the times of all streams, because some are negative or all late; whole ticks of
+    `time_base`.
+    """
     starts_at_zero: bool = False
     """Whether the first frame becomes time zero (a part from the middle), all streams with it."""
+    keeps_start: bool = False
+    """Whether a film that begins late keeps its clock."""
     duration_seconds: Fraction | None = None
     """How much is written, if it is a part."""
     overwrite: bool = False

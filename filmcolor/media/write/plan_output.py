@@ -79,6 +79,7 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
         rotation=info.rotation,
         display_matrix=info.display_matrix,
         starts_at_zero=bool(options.start_seconds),
+        keeps_start=options.keep_start,
         duration_seconds=options.duration_seconds,
         overwrite=options.overwrite,
         on_error=options.on_error,

@@ -94,9 +94,9 @@ def plan_source(
         offset = Fraction(0)
         if not plan.starts_at_zero:
             earliest = _earliest(survey, streams, source, info, container)
-            offset = lift_to_zero(earliest, plan.time_base) or -_late_start(
-                survey, streams, source, plan.time_base
-            )
+            offset = lift_to_zero(earliest, plan.time_base)
+            if not offset and not plan.keeps_start:
+                offset = -_late_start(survey, streams, source, plan.time_base)
         return replace(
             plan,
             streams=streams.kept,

@@ -71,6 +71,9 @@ def test_a_broadcasts_clock_is_brought_to_zero_for_all_streams_alike(
     assert 0 <= after[0] < Fraction(1, 10)
     assert after[-1] - after[0] == pytest.approx(23 / 24, abs=0.002)
     assert verdict(source, target) == []
+    kept = tmp_path / f"kept{suffix}"
+    color(source, kept, replace(RunOptions(), keep_start=True))
+    assert decoded_times(kept) == pytest.approx(before, abs=0.001)
 
 
 def test_a_start_within_a_second_stays(tmp_path: Path) -> None:
