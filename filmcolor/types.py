@@ -156,7 +156,7 @@ class VideoInfo:
 
     @property
     def siting(self) -> Siting:
-        """Where 4:2:0 chroma sits unless told otherwise: centred in JPEG and MPEG-1, else left."""
+        """Default place of 4:2:0 chroma: centred in JPEG and MPEG-1, else left."""
         return "center" if self.codec in _CENTERED_CODECS else "left"
 
     @property

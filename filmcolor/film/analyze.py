@@ -1,4 +1,4 @@
-"""Looks through a film before it is coloured, for what one pass over it cannot know.
+"""Analyses a film before it is coloured: its shots, and the slow drift of their colours.
 
 decode -> shots, and the network on a frame now and then -> FilmPlan
 """
@@ -108,9 +108,9 @@ def settle_drift(
 ) -> Generator[Analyzing, None, Drift]:
     """How far the colours drift of shots that people have set in place of those of `film`.
 
-    Of a shot that was found, and is painted as the film is, this is known. The others are looked at
-    once, and what is found is kept in the folder. Yields now and then how many of their frames were
-    seen.
+    The plan has the drift of shots that were found and are coloured as the film is. That of the
+    others is measured once and stored in the folder. Yields now and then how many of their frames
+    were analysed.
     """
     color, own = context.options.color, context.shots
     found = {(shot.start, shot.stop): number for number, shot in enumerate(film.shots)}
@@ -155,7 +155,7 @@ def settle_drift(
 
 
 def _kept_path(file: Path) -> DriftPath | None:
-    """What was kept of an earlier look at a shot; None if it has to be looked at."""
+    """The stored drift of a shot; None if it has to be measured."""
     try:
         values = json.loads(file.read_bytes())
         return tuple((int(place), float(a), float(b)) for place, a, b in values)

@@ -56,7 +56,7 @@ class FilmContext(FilmSettings):
     enlarger: Enlarger | None
     """Raises the resolution, where that is asked for."""
     threads: int = 1
-    """Threads that paint or enlarge pictures side by side, on a CPU."""
+    """Threads that colour or enlarge pictures in parallel, on a CPU."""
     timer: StageTimer = field(default_factory=StageTimer)
 
     def __enter__(self) -> FilmContext:
@@ -73,7 +73,7 @@ class FilmContext(FilmSettings):
         )
 
     def painter(self, color: ColorOptions) -> tuple[LoadedModel, View]:
-        """The model of some options of the film or of a shot, and how it is shown the film."""
+        """The model for the options of the film or of a shot, and its view of the film."""
         film = self.options.color
         if (color.model, color.look) == (film.model, film.look):
             return self.model, self.view

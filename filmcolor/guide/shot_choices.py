@@ -56,7 +56,7 @@ def leaves_pale(plan: PlanFile, options: RunOptions, least: float) -> bool:
 
 def check_names(plan: PlanFile, options: RunOptions, files: FilesRead | None = None) -> None:
     """Raise what `choose` or `find_hints` would, for models and files that there are not: before a
-    film is looked through. `options` are those of the film, as `with_film` gives them; `files`
+    film is analysed. `options` are those of the film, as `with_film` gives them; `files`
     takes note of all that is read.
     """
     models, color = _Models(files), options.color
@@ -111,7 +111,7 @@ def choose(
     is_part: bool,
     files: FilesRead | None = None,
 ) -> Chosen:
-    """The plan's choices for a film that was looked through, or for a part of it.
+    """The plan's choices for an analysed film, or for a part of it.
 
     `options` are those of the film, as `with_film` gives them. Raises `OptionError`, or
     `CheckpointError`, with the place in the plan, for shots that do not make up the film and for

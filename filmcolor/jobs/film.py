@@ -122,7 +122,7 @@ def _work_folder(source: str, target: str, options: RunOptions) -> Path | None:
 def _open_for_run(
     source: str, target: str, options: RunOptions, model_cache: ModelCache, threads: int
 ) -> Generator[Event, None, tuple[FilmContext, PlanFile | None]]:
-    """Everything that is settled of a film before it is looked through."""
+    """Everything that is decided about a film before it is analysed."""
     files, plan = FilesRead(), None
     # A pipe has none, nor has what will be refused.
     film_print = source_fingerprint(source) if os.path.isfile(source) else ""

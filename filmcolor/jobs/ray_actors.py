@@ -1,4 +1,4 @@
-"""Actors on a Ray cluster that look through films, colour segments and join them, one for each
+"""Actors on a Ray cluster that analyse films, colour segments and join them, one for each
 graphics card or for a few processor cores.
 
 Where actors run, and which have died, is Ray's business. It must not know how a film is divided.
@@ -72,7 +72,7 @@ class FilmActor:
     def prepare(
         self, source: str, target: str, options: RunOptions, lease_key: LeaseKey
     ) -> tuple[list[Notice], FilmTask] | FilmcolorError:
-        """Look through a film; what there is to say of it, and what its segments are made from."""
+        """Analyse a film; its notices, and what its segments are made from."""
         self._let_go()
         notices: list[Notice] = []
         steps = prepare_film(source, target, options, self._models, lease_key)

@@ -32,7 +32,7 @@ from filmcolor.segments.workfolder import WorkFolder
 
 _POLL_SECONDS = 0.2
 _OPEN_FILMS = 2
-"""For each actor: films that are looked through, coloured or joined at a time."""
+"""For each actor: films that are analysed, coloured or joined at a time."""
 
 
 def color_batch_on_ray(

@@ -69,7 +69,7 @@ def write_stills(source: str, folder: str, options: RunOptions) -> Generator[Eve
 
 
 def refuse_pipe(source: str) -> None:
-    """Raise `OptionError` for what cannot be looked through first."""
+    """Raise `OptionError` for a pipe, which cannot be analysed first."""
     if source == PIPE:
         raise OptionError("-: shots are taken from a film file; a pipe cannot be read twice")
 

@@ -179,7 +179,7 @@ class _Batches:
         """A field for every frame, with what is known of it.
 
         Known colours stand where they are certain. Where a whole picture was given, a model that
-        takes hints sees them too and paints the rest to go with them; else that is automatic.
+        takes hints gets them too and colours the rest to match; else the rest is automatic.
         """
         if hint_source is None:
             return self.run(frames)

@@ -58,5 +58,5 @@ ToneOf = Callable[[int], Tone]
 
 
 def plain(shot: int) -> Tone:
-    """Every shot as it was painted."""
+    """The tone of a shot without choices: the model's own colours."""
     return Tone()
