@@ -5,6 +5,7 @@ Its architecture is known to this process alone: processes that a test starts ne
 
 from __future__ import annotations
 
+import atexit
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -54,7 +55,9 @@ class TinyGenerator(Generator):
 
 @cache
 def _folder() -> TemporaryDirectory[str]:
-    return TemporaryDirectory(prefix="filmcolor-tiny-")
+    folder = TemporaryDirectory(prefix="filmcolor-tiny-")
+    atexit.register(folder.cleanup)
+    return folder
 
 
 @cache
