@@ -19,10 +19,12 @@ from torch import Tensor
 from filmcolor.color.convert import DELTA, lab_f_inverse, lightness, linear_to_srgb, rgb_to_xyz
 from filmcolor.color.matrix import LUMA_WEIGHTS
 
-SHIPPED = ((6, 1), (1, 1))
+SHIPPED = ((6, 1), (1, 1), (6, 6), (6, 5))
 """Matrix and primaries (H.273) of the tables that come with the package: films of up to 576 lines
-and pictures, and larger films.
+that say nothing, and pictures; larger films; NTSC and PAL video that says what it is.
 """
+_SAME_MATRIX, _SAME_PRIMARIES = {5: 6}, {7: 6, 12: 11}
+"""Codes with the numbers of another code."""
 LUMA_NODES, AB_NODES = 65, 75
 
 _TABLE_REACH = 111.0
@@ -132,6 +134,8 @@ def solve_chroma(
 @cache
 def _nodes(matrix: int, primaries: int) -> Tensor:
     """Values of `ChromaTable`, once a process, since every picture of a folder asks."""
+    matrix = _SAME_MATRIX.get(matrix, matrix)
+    primaries = _SAME_PRIMARIES.get(primaries, primaries)
     if (matrix, primaries) in SHIPPED:
         with files("filmcolor.color").joinpath(_FILE).open("rb") as file, np.load(file) as tables:
             return torch.from_numpy(unpacked(tables[table_name(matrix, primaries)]))

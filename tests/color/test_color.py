@@ -26,6 +26,7 @@ from filmcolor.color import (
     srgb_to_linear,
 )
 from filmcolor.color.chroma_table import SHIPPED, packed, solve_nodes, unpacked
+from filmcolor.color.matrix import LUMA_WEIGHTS, PRIMARIES
 from filmcolor.errors import MediaError
 from filmcolor.types import ColorTags
 
@@ -67,6 +68,11 @@ def test_a_shipped_table_is_what_the_solver_gives(matrix: int, primaries: int) -
 def test_a_table_that_is_not_shipped_is_solved() -> None:
     assert (9, 9) not in SHIPPED
     assert torch.equal(ChromaTable.build(9, 9).values, solve_nodes(9, 9))
+
+
+def test_codes_with_the_same_numbers_share_a_table() -> None:
+    assert LUMA_WEIGHTS[5] == LUMA_WEIGHTS[6] and PRIMARIES[7] == PRIMARIES[6]
+    assert torch.equal(ChromaTable.build(5, 7).values, ChromaTable.build(6, 6).values)
 
 
 def test_packing_loses_nothing() -> None:
