@@ -68,6 +68,8 @@ class PartFile:
         if not os.path.isdir(folder):
             raise MediaError(f"{self.target}: the folder {folder} does not exist; create it first")
         try:
+            with contextlib.suppress(FileNotFoundError):
+                os.lstat(self.place)  # its own name may be too long where the part file's is not
             there = os.path.exists(self.path)
             with open(self.path, "ab") as file:
                 # Of a run that ended between two steps of naming, this is the finished file itself.
@@ -76,7 +78,8 @@ class PartFile:
                 os.remove(self.path)
         except OSError as error:
             raise MediaError(
-                f"{self.target}: cannot write there ({error.strerror}); choose another folder"
+                f"{self.target}: cannot write there ({error.strerror}); choose another folder or "
+                "name"
             ) from error
 
     def commit(self) -> None:

@@ -26,7 +26,7 @@ from filmcolor.color import (
     srgb_to_linear,
 )
 from filmcolor.color.chroma_table import SHIPPED, packed, solve_nodes, unpacked
-from filmcolor.color.matrix import LUMA_WEIGHTS, PRIMARIES
+from filmcolor.color.matrix import PRIMARIES
 from filmcolor.errors import MediaError
 from filmcolor.types import ColorTags
 

@@ -130,6 +130,8 @@ def wave_format(container: Container, template: Stream) -> bytes:
     """
     if container.muxer != "matroska" or not isinstance(template, AudioStream):
         return b""
+    if template.codec_context is None:  # a codec that FFmpeg does not know
+        return b""
     file = io.BytesIO()
     try:
         with av.open(io.BytesIO(), "w", format=container.muxer) as trial:

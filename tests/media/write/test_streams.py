@@ -168,6 +168,15 @@ def test_sound_that_no_matroska_holds_is_named(tmp_path: Path) -> None:
     assert any("Matroska cannot hold: audio stream 1 (pcm_s8" in t for t in warnings(plan.notices))
 
 
+def test_sound_of_a_codec_that_nobody_knows_is_named(tmp_path: Path) -> None:
+    source = tmp_path / "in.mov"
+    make_clip(source, codec="libx264", sound=1)
+    known = source.read_bytes()
+    source.write_bytes(known.replace(b"mp4a", b"zq7x").replace(b"esds", b"free"))
+    plan = color(source, tmp_path / "out.mkv", options("ffv1"))
+    assert any("audio stream 1 (unknown" in text for text in warnings(plan.notices))
+
+
 @pytest.mark.parametrize("sound_codec", ["aac", "pcm_s16le", "flac", "ac3"])
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 def test_sound_is_copied_byte_for_byte(tmp_path: Path, suffix: str, sound_codec: str) -> None:
