@@ -50,6 +50,7 @@ ColorState = Literal["grey", "tinted", "color"]
 _LOOKED_AT = 4  # frames decoded by `probe`: enough to see fields, few enough for big pictures
 _LOOKED_AT_REORDERED = 6  # where frames are reordered: their times may be in another order
 _DISORDER_SECONDS = 1
+_SIDE_DATA_KINDS = 64  # more than FFmpeg has of AVFrameSideDataType
 _HIGHEST_RATE = 1000  # frames a second; a "rate" above this is a tick rate
 _TRANSFERS_HDR = {16: "PQ", 18: "HLG"}
 # Codecs whose standard reads an untagged range as limited, in grey formats too.
@@ -212,11 +213,23 @@ def has_color(frames: Sequence[Frame], layout: PixelLayout) -> ColorState:
 
 def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
     """The nine numbers of a frame's display matrix, as FFmpeg keeps them; None without one."""
-    for side_data in frame.side_data:
+    try:
+        entries = frame.side_data
+    except ValueError:  # PyAV builds every entry, and does not know the names of all kinds
+        entries = _with_named_side_data(frame).side_data
+    for side_data in entries:
         if getattr(side_data, "type", None) == SideDataType.DISPLAYMATRIX:
             numbers = np.frombuffer(bytes(side_data), np.int32)  # type: ignore[arg-type]
             return tuple(int(number) for number in numbers)
     return None
+
+
+def _with_named_side_data(frame: VideoFrame) -> VideoFrame:
+    """The frame without side data of the kinds that PyAV has no name for."""
+    unnamed = set(range(_SIDE_DATA_KINDS)) - {kind.value for kind in SideDataType}
+    deletions = [("sidedata", f"mode=delete:type={kind}") for kind in sorted(unnamed)]
+    time_base = frame.time_base or Fraction(1, av.time_base)
+    return next(filtered(filter_graph(frame, time_base, *deletions), frame))
 
 
 def _tags(

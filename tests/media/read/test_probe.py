@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from av.packet import Packet
+from av.stream import Stream
+from PIL import Image
 
 from filmcolor.errors import MediaError
 from filmcolor.media.read.probe import has_color, refuse_hdr
@@ -76,6 +80,38 @@ def test_rotation_is_counter_clockwise(tmp_path: Path, degrees: int) -> None:
     film = tmp_path / "film.mp4"
     make_clip(film, frames=2, codec="libx264", rotation=degrees)
     assert probe(str(film)).rotation == degrees
+
+
+def test_side_data_without_a_name_is_passed_over(tmp_path: Path) -> None:
+    """FFmpeg hands out the Exif block of every JPEG; PyAV has no name for that kind."""
+    film = tmp_path / "film.mkv"
+    _jpeg_film(film)
+    with av.open(str(film)) as container:
+        frame = next(container.decode(video=0))
+    with pytest.raises(ValueError, match="is not a valid Type"):
+        _ = frame.side_data
+    info = probe(str(film))
+    assert info.rotation == 270  # Exif's 6: a quarter clockwise
+    assert info.display_matrix is not None
+    assert info.display_matrix[:5] == (0, 65536, 0, -65536, 0)
+
+
+def _jpeg_film(path: Path) -> None:
+    """Five frames of Motion JPEG whose Exif says orientation 6."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    jpeg = BytesIO()
+    Image.new("L", (64, 48), 90).save(jpeg, "JPEG", exif=exif)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", 25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for number in range(5):
+            packet: Packet[Stream] = Packet(jpeg.getvalue())
+            packet.pts = packet.dts = number
+            packet.time_base = Fraction(1, 25)
+            packet.is_keyframe = True
+            packet.stream = stream
+            container.mux_one(packet)
 
 
 @pytest.mark.parametrize(
