@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 
 import av
 import av.error
+from av.audio.stream import AudioStream
 from av.codec.context import ThreadType
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
@@ -47,6 +49,9 @@ LARGEST_FRAME = 1 << 27
 _DECODER_OPTIONS = {"max_pixels": str(LARGEST_FRAME)}
 # A film may point to other files (playlists, references), but never to the network.
 _OPTIONS = {"protocol_whitelist": "file,crypto,data", **_DECODER_OPTIONS}
+_LATE_OPTIONS = {**_OPTIONS, "probesize": str(64 << 20), "analyzeduration": str(600 * av.time_base)}
+_PROBED_ON = {"mpeg", "flv"}
+"""Containers in which the form of a track that begins late is found by reading farther."""
 # Demuxers that make a "film" of any text.
 _NOT_FILMS = {"tty"}
 _SINGLE_PICTURES = {"image2", "ico", "fits"}
@@ -78,6 +83,11 @@ def open_source(
     _check_file(path)
     with media_errors(path):
         container = av.open(f"file:{path}", "r", options=_OPTIONS, metadata_errors=UNDECODED)
+        if container.format.name in _PROBED_ON and any(map(is_unprobed, container.streams)):
+            container.close()
+            container = av.open(
+                f"file:{path}", "r", options=_LATE_OPTIONS, metadata_errors=UNDECODED
+            )
     for key in mend_tags(container.metadata):
         tell_legacy(f"tag {key}")
     for stream in container.streams:
@@ -174,6 +184,36 @@ def is_strung(container: InputContainer) -> bool:
     path = container.name.removeprefix("file:")
     end = segment_end(path)
     return end is not None and is_matroska(path, end)
+
+
+def packets_of(container: InputContainer, streams: Iterable[Stream]) -> Iterator[Packet[Stream]]:
+    """The packets of some streams of an open file, and the empty ones behind them.
+
+    Of a track that the file gains on the way PyAV knows nothing, and stumbles at the end.
+    """
+    with suppress(IndexError):
+        yield from container.demux(list(streams))
+
+
+def has_gained_sound(container: InputContainer) -> bool:
+    """Whether a file that has been read shows a sound track by now, of which its head said nothing.
+
+    PyAV lists the tracks of the head alone.
+    """
+    if container.streams.audio:
+        return False
+    try:
+        container.streams.best("audio")
+    except IndexError:
+        return True
+    return False
+
+
+def is_unprobed(stream: Stream) -> bool:
+    """Whether it is sound whose form is unknown, since it begins behind all that was probed."""
+    return isinstance(stream, AudioStream) and bool(
+        stream.codec_context and not stream.codec_context.sample_rate
+    )
 
 
 def refuse_absurd_size(path: str, width: int, height: int) -> None:

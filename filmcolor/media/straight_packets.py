@@ -14,7 +14,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Discard, Stream
 
-from filmcolor.media.open import is_strung
+from filmcolor.media.open import has_gained_sound, is_strung, packets_of
 from filmcolor.media.splices import TimestampRepair, shown_at, ticks_of
 
 MOST_RETRIES = 100
@@ -52,11 +52,13 @@ class StraightPackets:
         self._ends: dict[int, tuple[int, Fraction]] = {}
         self._ready: Iterator[Packet[Stream]] = iter(())
         self._is_over = False
+        self.has_gained_sound = False
+        """Whether there was sound, known at the end, of which the head of the file says nothing."""
         self.again()
 
     def again(self) -> None:
         """Read on after an error."""
-        self._packets = iter(self._container.demux(self._read)) if self._read else iter(())
+        self._packets = packets_of(self._container, self._read) if self._read else iter(())
 
     @property
     def end(self) -> Fraction | None:
@@ -77,11 +79,12 @@ class StraightPackets:
 
     def _next(self) -> Iterator[Packet[Stream]]:
         packet = next(self._packets, None)
+        if packet is None or is_last(packet):  # the last of its stream, after all of the others
+            self._is_over = True
+            self.has_gained_sound = has_gained_sound(self._container)
         if packet is None:
-            self._is_over = True
             return self.straight.flush()
-        if is_last(packet):  # of its stream, after everything of the others
-            self._is_over = True
+        if self._is_over:
             return chain(self.straight.flush(), [packet], self._packets)
         if self._is_guessed and packet.stream_index == self._film and packet.pts is not None:
             packet.dts = None

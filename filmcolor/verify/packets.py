@@ -19,7 +19,7 @@ from av.packet import Packet
 from av.stream import Discard, Stream
 from av.subtitles.stream import SubtitleStream
 
-from filmcolor.media.open import film_stream, media_errors
+from filmcolor.media.open import film_stream, media_errors, packets_of
 from filmcolor.media.straight_packets import StraightPackets
 from filmcolor.media.write.streams import StreamPlan, codec_name, is_shown_until_next, packet_time
 from filmcolor.media.write.subtitles import SubtitleConverter, trial_converter
@@ -330,7 +330,7 @@ class _Side:
                 if stream.index not in indexes:
                     stream.discard = Discard.all
             chosen = [container.streams[index] for index in indexes]
-            self._packets = iter(container.demux(chosen)) if chosen else iter(())
+            self._packets = packets_of(container, chosen) if chosen else iter(())
         self.seconds: Fraction | None = None
         self.is_over = False
 

@@ -122,6 +122,8 @@ class HeaderComparison:
             self._findings.note(
                 f"{self._container.title} cannot hold: {', '.join(self._plan.dropped)}; left out"
             )
+        for name in self._plan.late:
+            self._findings.note(f"{name} begins so late that its form is not known; left out")
         return pairs
 
     def _counterpart(

@@ -17,6 +17,10 @@ from filmcolor.media.straight_packets import StraightPackets
 from filmcolor.types import VideoInfo
 
 ASTRAY = "a frame's time was far from those around it: it was counted instead"
+GAINED_SOUND = (
+    "sound begins on the way of which the head of the file says nothing: left out; copy the film "
+    "into an .mkv with another program first to keep it"
+)
 _STATE_NOTHING = {"mpegts", "mpeg"}  # FFmpeg reckons from the times of their packets
 _SHORT_SECONDS = 1  # by which a film may end before its header says so, without a word
 
@@ -117,6 +121,8 @@ class Damage:
             if times:
                 frames = "1 frame" if len(times) == 1 else f"{len(times)} frames"
                 yield Notice(f"{frames} {text} {self._where(times)}", warning=True)
+        if self.packets is not None and self.packets.has_gained_sound:
+            yield Notice(GAINED_SOUND, warning=True)
         if self.unread:
             places = "one place" if self.unread == 1 else f"{self.unread} places"
             yield Notice(

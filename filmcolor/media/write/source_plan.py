@@ -109,6 +109,7 @@ def plan_source(
             notices=(
                 *plan.notices,
                 *_source_notices(container, streams.converted, dropped, offset),
+                *_late_notices(streams.late),
                 *_legacy_notices(legacy),
                 *_text_notices(info, streams.kept, begin, start_seconds, plan.duration_seconds),
             ),
@@ -178,6 +179,17 @@ def _source_notices(
             Notice(f"{container.title} cannot hold: {names}; left out{way_out}", warning=True)
         )
     return notices
+
+
+def _late_notices(names: Sequence[str]) -> list[Notice]:
+    """Which tracks begin too late."""
+    way_out = "copy the film into an .mkv with another program first to keep it"
+    return [
+        Notice(
+            f"{name} begins so late that its form is not known: left out; {way_out}", warning=True
+        )
+        for name in names
+    ]
 
 
 def _clock_words(seconds: Fraction) -> str:

@@ -17,6 +17,7 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 
 from filmcolor.media.legacy_text import mend_tags
+from filmcolor.media.open import is_unprobed, packets_of
 from filmcolor.media.timebase import Chapter
 from filmcolor.media.write.containers import Container, held_language, holds_stream
 
@@ -54,6 +55,8 @@ class StreamsPlan:
     kept: tuple[StreamPlan, ...]
     dropped: tuple[str, ...]
     converted: tuple[str, ...]
+    late: tuple[str, ...] = ()
+    """Left out, since they begin too late for their form to be known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ def plan_streams(
     kept: list[StreamPlan] = []
     dropped: list[str] = []
     converted: list[str] = []
+    late: list[str] = []
     chapters = source.chapters()
     for stream in source.streams:
         name = describe_stream(stream)
@@ -100,6 +104,8 @@ def plan_streams(
             kept.append(StreamPlan(film, "film", name))
         elif is_chapter_track(stream, chapters) or is_thumbnails(stream) or name == TIMECODE:
             continue
+        elif is_unprobed(stream):
+            late.append(name)
         elif (plan := _plan_stream(stream, name, container, survey)) is None:
             dropped.append(name)
         else:
@@ -109,7 +115,7 @@ def plan_streams(
                 dropped.append(f"the language tag {language} of {name}")
             if plan.action in ("mov_text", "subrip"):
                 converted.append(f"{name} becomes {plan.action}")
-    return StreamsPlan(tuple(kept), tuple(dropped), tuple(converted))
+    return StreamsPlan(tuple(kept), tuple(dropped), tuple(converted), tuple(late))
 
 
 def timecode_of(source: InputContainer, film: int) -> str | None:
@@ -225,7 +231,7 @@ def survey_streams(source: InputContainer, film: int) -> Survey:
     seen_of_film = 0
     streams = [each for each in source.streams if each.type not in ("attachment", "unknown")]
     awaited = {each.index for each in streams if each.type == "audio"}
-    for number, packet in enumerate(_readable(source.demux(streams))):
+    for number, packet in enumerate(_readable(packets_of(source, streams))):
         time = packet_time(packet)
         index = packet.stream_index
         if time is None or is_attached_picture(packet.stream):

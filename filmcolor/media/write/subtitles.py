@@ -15,6 +15,7 @@ from av.subtitles.codeccontext import SubtitleCodecContext
 from av.subtitles.stream import SubtitleStream
 
 from filmcolor.media.legacy_text import decoded
+from filmcolor.media.open import packets_of
 
 _MUXERS = {"mov_text": "mp4", "subrip": "matroska"}
 _INTERLEAVED_SECONDS = 10
@@ -114,7 +115,7 @@ def try_conversion(
         if stream.index not in wanted:
             stream.discard = Discard.all
     with contextlib.suppress(av.FFmpegError, OSError):
-        for packet in source.demux([source.streams[index] for index in sorted(wanted)]):
+        for packet in packets_of(source, [source.streams[index] for index in sorted(wanted)]):
             if packet.pts is None or packet.time_base is None or not packet.size:
                 continue
             start = packet.pts * packet.time_base
