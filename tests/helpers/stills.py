@@ -109,11 +109,11 @@ def tiff(
         277: (channels,),
         278: (height,),
         279: (codes.nbytes,),
+        273: (8,),
         **({338: (2,)} if channels in (2, 4) else {}),
         **(tags or {}),
     }
     entries = {tag: values for tag, values in entries.items() if values}
-    entries[273] = (8,)
     base = 8 + codes.nbytes
     extra, directory = b"", b""
     after = base + 2 + 12 * len(entries) + 4

@@ -24,7 +24,10 @@ from PIL import Image
 from filmcolor.errors import MediaError
 from filmcolor.media.images.picture import Codes, rescaled
 
-_CODECS = {"DPX": "dpx", "EXR": "exr", "SGI": "sgi", "PSD": "psd", "JPEG 2000": "jpeg2000"}
+_CODECS = {
+    **{"DPX": "dpx", "EXR": "exr", "SGI": "sgi", "PSD": "psd", "JPEG 2000": "jpeg2000"},
+    "TIFF": "tiff",
+}
 _PNM_CODECS = {
     **dict.fromkeys((b"P1", b"P4"), "pbm"),
     **dict.fromkeys((b"P2", b"P5"), "pgm"),
@@ -52,7 +55,7 @@ class Decoded:
 
 
 def decoded(content: bytes, kind: str) -> Decoded:
-    """The pixels of a DPX, EXR, SGI, PNM, PSD or JPEG 2000 file.
+    """The pixels of a DPX, EXR, SGI, PNM, PSD or JPEG 2000 file, or a TIFF of few entries.
 
     Raises `ValueError` for what cannot be decoded, and `MediaError`, of light above white.
     """

@@ -116,7 +116,7 @@ def rebuilt(content: bytes, wanted: Collection[int] | None = None) -> bytes:
     if not nested:
         return b""
     head = (b"II*\x00" if layout.order == "<" else b"MM\x00*") + struct.pack(layout.order + "I", 8)
-    return head + _laid_out(nested, layout.order, 8)
+    return head + laid_out(nested, layout.order, 8)
 
 
 def _with_nested(
@@ -138,7 +138,7 @@ def _with_nested(
     return found
 
 
-def _laid_out(directory: Directory, order: Order, base: int) -> bytes:
+def laid_out(directory: Directory, order: Order, base: int) -> bytes:
     """The bytes of a directory that begins at `base`, with all that it points to behind it."""
     after = base + 2 + 12 * len(directory) + 4
     body, extra = b"", b""
@@ -149,7 +149,7 @@ def _laid_out(directory: Directory, order: Order, base: int) -> bytes:
             kind, count, payload = item.kind, item.count, item.payload
         else:
             kind, count, payload = LONG, 1, struct.pack(order + "I", place)
-            extra += _laid_out(item, order, place)
+            extra += laid_out(item, order, place)
         if len(payload) > 4:
             extra += payload + bytes(len(payload) % 2)
             payload = struct.pack(order + "I", place)

@@ -15,9 +15,11 @@ from PIL import Image
 from filmcolor.errors import MediaError
 from filmcolor.events import Notice
 from filmcolor.media.images.decoded import Decoded, decoded, read_heic
-from filmcolor.media.images.exif import ORIENTATION, ExifBlock
+from filmcolor.media.images.exif import METADATA, ORIENTATION, ExifBlock
+from filmcolor.media.images.exif_directory import rebuilt
 from filmcolor.media.images.icc import srgb_of
-from filmcolor.media.images.iptc import captions, resources
+from filmcolor.media.images.iptc import captions, of_tiff, resources
+from filmcolor.media.images.tiff import decoded_16, pages
 
 RARE = frozenset({"HEIC", "JPEG 2000", "PNM", "PSD", "EXR", "SGI", "DPX"})
 
@@ -28,6 +30,7 @@ XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _PSD_ICC, _PSD_VERSION, _PSD_EXIF, _PSD_XMP, _PSD_RESOLUTION = 1039, 1057, 1058, 1060, 1005
 _PSD_MODES_OF_FFMPEG = (0, 1, 2, 3, 8)  # bitmap, grey, indexed, RGB, duotone
 _PSD_CMYK = 4
+_ICC, _XMP, _RESOLUTION = 34675, 700, (282, 283, 296)
 _DPX_TRANSFER, _DPX_FILM, _DPX_HEADER = 801, 1664, 2048
 _DPX_LOGARITHMIC = (1, 3)  # printing density, logarithmic (SMPTE ST 268-1)
 
@@ -48,7 +51,7 @@ class RarePicture:
 
 
 def read_rare(content: bytes, kind: str) -> RarePicture:
-    """Read a file of one of the kinds `RARE`.
+    """Read a file of one of the kinds `RARE`, or a TIFF of 16-bit grey with alpha.
 
     Raises `MediaError` without the file's name, and what Pillow's decoders raise.
     """
@@ -58,10 +61,36 @@ def read_rare(content: bytes, kind: str) -> RarePicture:
         return _jpeg2000(content)
     if kind == "PSD":
         return _psd(content)
+    if kind == "TIFF":
+        return _tiff(content)
     found = RarePicture(decoded(content, kind))
     if found.pixels.is_light:
         return replace(found, notices=(Notice("holds linear light: it became sRGB codes"),))
     return replace(found, notices=tuple(_dpx_notices(content))) if kind == "DPX" else found
+
+
+def _tiff(content: bytes) -> RarePicture:
+    pixels, left_out = decoded_16(content)
+    found = pages(content)
+    notices = []
+    if len(found) > 1:
+        text = f"holds {len(found)} pages: only the first is coloured"
+        notices.append(Notice(text, warning=True))
+    if left_out:
+        text = "has a channel of unstated meaning (not marked as transparency): left out"
+        notices.append(Notice(text, warning=True))
+    exif = rebuilt(content, METADATA)
+    said = {tag: found[0].entries[tag].payload for tag in (_ICC, _XMP) if tag in found[0].entries}
+    return RarePicture(
+        pixels,
+        ExifBlock.parse(exif).block if exif else b"",
+        said.get(_ICC),
+        said.get(_XMP),
+        of_tiff(content),
+        ExifBlock.parse(rebuilt(content, _RESOLUTION)).dpi(),
+        orientation=found[0].number(ORIENTATION, 1),
+        notices=tuple(notices),
+    )
 
 
 def _dpx_notices(content: bytes) -> Iterator[Notice]:

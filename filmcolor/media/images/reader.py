@@ -10,6 +10,7 @@ import os
 import struct
 import warnings
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,12 @@ from filmcolor.media.images.icc import profile_for_rgb
 from filmcolor.media.images.picture import Codes, Picture, luma_of
 from filmcolor.media.images.rare import RARE, read_rare
 from filmcolor.media.images.samples import SampleDecoder, avif_is_hdr
+from filmcolor.media.images.tiff import (
+    is_grey_with_alpha_16,
+    kind_of,
+    refuse_unread,
+    with_picture_first,
+)
 from filmcolor.media.legacy_text import CODE_PAGE, decoded
 from filmcolor.types import Luma, PixelLayout
 
@@ -39,13 +46,13 @@ _DAMAGE = (
 )
 _EXIF_IN_TEXT = "Raw profile type exif"
 _EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\x00"
-_TIFF_SUBFILE, _DNG_VERSION = 254, 50706
 
 
 def read_picture(path: Path | str) -> Picture:
     """Read a picture; its content decides what it is, not its name.
 
-    Of an animation or a file of several pages the first is read. Raises `MediaError`.
+    Of an animation or a file of several pages the first is read, unless it is a thumbnail.
+    Raises `MediaError`.
     """
     path = Path(path)
     content = _content(path)
@@ -57,6 +64,8 @@ def read_picture(path: Path | str) -> Picture:
             warnings.simplefilter("ignore")  # Pillow warns of what is answered for here
             if kind in RARE:
                 return _of_rare(path, content, kind)
+            if kind == "TIFF":
+                return _of_tiff(path, content)
             with Image.open(io.BytesIO(content), formats=(kind,)) as image:
                 return _Reading(path, content, kind, image).picture()
     except MediaError:
@@ -67,6 +76,10 @@ def read_picture(path: Path | str) -> Picture:
     except MemoryError as error:
         raise MediaError(f"{path}: too large for this machine's memory; scale it down") from error
     except UnidentifiedImageError as error:
+        if kind == "TIFF" and (what := kind_of(content)) is not None:
+            raise MediaError(
+                f"{path}: {what} is not supported; save it as RGB or grey of 8 or 16 bits"
+            ) from error
         raise MediaError(
             f"{path}: damaged, or a {kind} of a rare kind; save it anew as RGB or grey"
         ) from error
@@ -103,6 +116,20 @@ def _content(path: Path) -> bytes:
     return content
 
 
+def _of_tiff(path: Path, content: bytes) -> Picture:
+    try:
+        content, notice = with_picture_first(content)
+        refuse_unread(content)
+    except MediaError as error:
+        raise MediaError(f"{path}: {error}") from error
+    if is_grey_with_alpha_16(content):
+        picture = _of_rare(path, content, "TIFF")
+    else:
+        with Image.open(io.BytesIO(content), formats=("TIFF",)) as image:
+            picture = _Reading(path, content, "TIFF", image).picture()
+    return picture if notice is None else replace(picture, notices=(notice, *picture.notices))
+
+
 def _of_rare(path: Path, content: bytes, kind: str) -> Picture:
     try:
         found = read_rare(content, kind)
@@ -122,6 +149,7 @@ def _of_rare(path: Path, content: bytes, kind: str) -> Picture:
         dpi=found.dpi or ExifBlock.parse(found.exif).dpi(),
         lossless=found.lossless,
         had_color=had_color,
+        orientation=found.orientation if 1 <= found.orientation <= 8 else 1,
         xmp=found.xmp,
         iptc=found.iptc,
         stored_bits=pixels.bits,
@@ -212,9 +240,7 @@ class _Reading:
         """Refuse what would be read as something else than the user means."""
         if self._kind == "AVIF" and avif_is_hdr(self._content):
             raise MediaError(f"{self._path}: an HDR picture (PQ or HLG): convert it to SDR first")
-        if _DNG_VERSION in self._tiff or self._tiff.get(_TIFF_SUBFILE) == 1:
-            raise MediaError(f"{self._path}: a camera's raw file; develop it to TIFF first")
-        if self._image.mode in ("I", "F"):
+        if self._image.mode == "I":
             raise MediaError(
                 f"{self._path}: 32-bit samples are not supported; save it with 16 bits a channel"
             )

@@ -17,12 +17,15 @@ from PIL import Image
 
 from filmcolor.errors import MediaError
 from filmcolor.media.images.icc import srgb_of
-from filmcolor.media.images.picture import Codes, as_stored, rescaled
+from filmcolor.media.images.picture import Codes, as_stored, rescaled, upright
+from filmcolor.media.images.tiff import decoded_16, straight
 
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLES = 258, 262, 277
 _TIFF_PLANAR, _TIFF_EXTRA = 284, 338
 _WHITE_IS_ZERO, _PLANE_BY_PLANE, _ASSOCIATED, _STRAIGHT = 0, 2, 1, 2
 _COLORS = {2: 3, 5: 4, 6: 3, 8: 3}  # samples of a pixel by photometric interpretation; others 1
+_ROUNDING = 0.001
+"""By how much floating-point samples may leave 0..1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +79,8 @@ class SampleDecoder:
         image = self._image
         if image.mode.startswith("I;16"):
             return self._grey16()
+        if image.mode == "F":
+            return self._float()
         if self._bits() == 16 or self.bits is not None:
             return self._color16()
         if image.mode == "CMYK":
@@ -111,13 +116,28 @@ class SampleDecoder:
             return Samples(codes)
         return Samples(codes, np.where(codes == clear, 0, 65535).astype(np.uint16))
 
+    def _float(self) -> Samples:
+        """Grey of floating-point samples, 0..1, at 16 bits."""
+        values = np.asarray(self._image)
+        least, most = values.min(), values.max()  # no number where there is one that is none
+        if not (least >= -_ROUNDING and most <= 1 + _ROUNDING):
+            raise MediaError(
+                f"{self._path}: 32-bit samples of {least:.3g} to {most:.3g}, not 0 to 1; scale "
+                "them, or save it with 16 bits a channel"
+            )
+        codes: Codes = np.rint(np.clip(values, 0, 1) * 65535).astype(np.uint16)
+        is_negative = self._tiff.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO
+        return Samples(65535 - codes if is_negative else codes)
+
     def _color16(self) -> Samples:
         """Colour, or grey with alpha, at 16 bits a channel."""
         if self._tiff.get(_TIFF_PLANAR) == _PLANE_BY_PLANE:
-            raise MediaError(
-                f"{self._path}: 16-bit TIFF stored plane by plane is not supported; "
-                "save it interleaved"
-            )
+            try:
+                planes, _ = decoded_16(self._content)
+            except MediaError as error:
+                raise MediaError(f"{self._path}: {error}") from error
+            turned = None if planes.alpha is None else upright(planes.alpha, self._orientation)
+            return Samples(upright(planes.codes, self._orientation), turned)
         decoded = None
         with suppress(cv2.error), _silent_opencv():
             decoded = cv2.imdecode(np.frombuffer(self._content, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -136,9 +156,7 @@ class SampleDecoder:
         alpha = codes[..., 3].copy()
         extra = self._tiff.get(_TIFF_EXTRA, ())
         if isinstance(extra, tuple) and extra[:1] == (_ASSOCIATED,):
-            divisor = np.maximum(alpha, 1)[..., None]
-            straight = np.rint(rgb.astype(np.float64) * 65535 / divisor)
-            rgb = np.minimum(straight, 65535).astype(np.uint16)
+            rgb = straight(rgb, alpha)
         return Samples(rgb, alpha)
 
 

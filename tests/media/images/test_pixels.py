@@ -367,9 +367,7 @@ def test_absurd_dimensions_are_refused_before_memory_is_asked_for(tmp_path: Path
 def test_kinds_that_would_lose_something_are_refused(tmp_path: Path) -> None:
     Image.fromarray(ramp().astype(np.float32)).save(tmp_path / "float.tif")
     assert "32-bit" in error_of(tmp_path / "float.tif")
-    planar = tiff(tmp_path / "planar.tif", colors(bits=16), {284: (2,)})
-    assert "plane by plane" in error_of(planar)
-    raw = tiff(tmp_path / "raw.tif", colors(), {254: (1,)})
+    raw = tiff(tmp_path / "raw.tif", colors(), {254: (1,), 330: (8,)})
     assert "raw file" in error_of(raw)
 
 
@@ -415,8 +413,6 @@ def test_other_libraries_write_no_lines_of_their_own(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = tiff(tmp_path / "separated.tif", colors(bits=16, channels=4), {262: (5,), 338: ()})
-    with pytest.raises(
-        MediaError, match=r"separated\.tif: damaged, or a 16-bit TIFF of a rare kind"
-    ):
+    with pytest.raises(MediaError, match=r"separated\.tif: CMYK of 16 bits is not supported"):
         read_picture(path)
     assert capfd.readouterr() == ("", "")

@@ -1,0 +1,152 @@
+"""TIFF files as scanners and copiers write them: what is read, and what is said of the others."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from filmcolor.errors import MediaError
+from filmcolor.media.images.reader import read_picture
+from tests.helpers.stills import Codes, colors, luma_codes, ramp, tiff
+
+
+def planar(path: Path, codes: Codes, order: str, tags: dict[int, tuple[int, ...]]) -> Path:
+    """A TIFF whose channels lie plane by plane."""
+    height, width, channels = codes.shape
+    planes = np.ascontiguousarray(codes.transpose(2, 0, 1)).reshape(-1, width)
+    size = height * width * codes.itemsize
+    plain = {257: (height,), 258: (16,) * channels, 262: (2,), 277: (channels,), 278: (height,)}
+    offsets = tuple(8 + number * size for number in range(channels))
+    more = {284: (2,), 279: (size,) * channels, 273: offsets}
+    return tiff(path, planes, {**plain, **more, **tags}, order=order)
+
+
+def pages(path: Path, *each: tuple[int, Codes]) -> Path:
+    """A TIFF of 8-bit grey pages: what each is (its NewSubfileType), and its codes."""
+    strips, directories = b"", b""
+    start = 8 + sum(codes.size for _, codes in each)
+    for number, (kind, codes) in enumerate(each, 1):
+        height, width = codes.shape
+        values = {254: kind, 256: width, 257: height, 258: 8, 259: 1, 262: 1}
+        values |= {273: 8 + len(strips), 277: 1, 278: height, 279: codes.size}
+        strips += codes.tobytes()
+        entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in values.items())
+        directories += struct.pack("<H", len(values)) + entries
+        after = start + len(directories) + 4
+        directories += struct.pack("<I", after if number < len(each) else 0)
+    path.write_bytes(b"II*\0" + struct.pack("<I", start) + strips + directories)
+    return path
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(MediaError) as caught:
+        read_picture(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value).removeprefix(f"{path}: ")
+
+
+def test_a_thumbnail_before_the_picture_is_passed_over(tmp_path: Path) -> None:
+    small, full = ramp(6, 9), ramp(24, 36)
+    picture = read_picture(pages(tmp_path / "two.tif", (1, small), (0, full)))
+    assert np.array_equal(picture.luma, full)
+    told = [(notice.text, notice.warning) for notice in picture.notices]
+    assert told == [("begins with a thumbnail: page 2 of 2 is coloured", False)]
+    more = pages(tmp_path / "four.tif", (1, small), (0, small), (0, full), (4, ramp(48, 72)))
+    picture = read_picture(more)
+    assert np.array_equal(picture.luma, full)
+    told = [(notice.text, notice.warning) for notice in picture.notices]
+    assert told == [("begins with a thumbnail: page 3 of 4 is coloured, the largest", True)]
+
+
+def test_a_thumbnail_without_a_picture_is_called_that(tmp_path: Path) -> None:
+    assert "all its pages are marked as thumbnails" in refusal(
+        pages(tmp_path / "a.tif", (1, ramp()))
+    )
+    raw = tiff(tmp_path / "raw.tif", colors(), {50706: (1,)})
+    assert "camera's raw file" in refusal(raw)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("photometric", [0, 1])
+def test_floating_point_grey_becomes_16_bits(tmp_path: Path, order: str, photometric: int) -> None:
+    codes = ramp(bits=16)
+    tags = {258: (32,), 339: (3,), 262: (photometric,)}
+    values = (codes / 65535).astype(np.float32)
+    picture = read_picture(tiff(tmp_path / "in.tif", values, tags, order=order))  # type: ignore[arg-type]
+    assert np.array_equal(picture.luma, codes if photometric else 65535 - codes)
+    assert picture.bits == 16
+
+
+@pytest.mark.parametrize("value", [255.0, -1.0, np.nan, np.inf])
+def test_floats_that_are_no_codes_are_refused(tmp_path: Path, value: float) -> None:
+    values = np.full((4, 4), 0.5, np.float32)
+    values[1, 2] = value
+    said = refusal(tiff(tmp_path / "in.tif", values, {339: (3,)}))  # type: ignore[arg-type]
+    assert said.startswith("32-bit samples of ") and "not 0 to 1; scale them" in said
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("extra", [0, 1, 2])
+def test_grey_with_alpha_at_16_bits(tmp_path: Path, order: str, extra: int) -> None:
+    both = colors(bits=16, channels=2)
+    both[..., 1] |= 32_768
+    both[..., 0] = np.minimum(both[..., 0], both[..., 1])
+    tags = {338: (extra,), 274: (6,), 34675: (1, 2, 3)}
+    picture = read_picture(tiff(tmp_path / "in.tif", both, tags, order=order))
+    grey, alpha = both[..., 0], both[..., 1]
+    if extra == 1:
+        grey = np.rint(grey.astype(float) * 65535 / alpha)
+    assert np.array_equal(picture.luma, grey)
+    assert picture.orientation == 6 and picture.bits == 16
+    if extra:
+        assert np.array_equal(picture.alpha, alpha)
+    else:
+        assert picture.alpha is None
+        assert any("unstated meaning" in notice.text for notice in picture.notices)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_16_bit_planes(tmp_path: Path, order: str, orientation: int, channels: int) -> None:
+    codes = colors(bits=16, channels=channels)
+    tags = {274: (orientation,), 338: (2,) if channels == 4 else ()}
+    picture = read_picture(planar(tmp_path / "in.tif", codes, order, tags))
+    assert np.abs(picture.luma - luma_codes(codes)).max() <= 1
+    assert picture.orientation == orientation
+    if channels == 4:
+        assert np.array_equal(picture.alpha, codes[..., 3])
+
+
+def test_planes_that_are_cut_off_are_damage(tmp_path: Path) -> None:
+    size = 24 * 36 * 2
+    tags: dict[int, tuple[int, ...]] = {273: (8, 8 + size, 100_000)}
+    assert "damaged" in refusal(planar(tmp_path / "in.tif", colors(bits=16), "<", tags))
+
+
+def test_planes_in_tiles_are_refused_by_name(tmp_path: Path) -> None:
+    codes = colors(32, 32, bits=16)
+    offsets = tuple(8 + number * 2048 for number in range(3))
+    strips: dict[int, tuple[int, ...]] = {273: (), 278: (), 279: ()}
+    tiles = {322: (32,), 323: (32,), 324: offsets, 325: (2048,) * 3}
+    said = refusal(planar(tmp_path / "in.tif", codes, "<", {**strips, **tiles}))
+    assert "in tiles: not supported; save it in strips" in said
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        ({259: (6,)}, "compressed as old-style JPEG"),
+        ({259: (34712,)}, "compressed by method 34712"),
+        ({258: (24,)}, "a TIFF of 1 unsigned sample of 24 bits (photometric interpretation 1)"),
+        ({262: (5,), 258: (16,) * 4, 277: (4,)}, "CMYK of 16 bits is not supported"),
+    ],
+)
+def test_kinds_that_are_not_read_are_not_called_damaged(
+    tmp_path: Path, tags: dict[int, tuple[int, ...]], said: str
+) -> None:
+    text = refusal(tiff(tmp_path / "in.tif", ramp(), tags))
+    assert said in text and "; save it " in text and "damaged" not in text
