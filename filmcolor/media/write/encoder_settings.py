@@ -18,7 +18,13 @@ from av.video.stream import VideoStream
 from filmcolor.errors import OptionError
 from filmcolor.events import Notice
 from filmcolor.media.pixel_formats import describe_layout
-from filmcolor.media.write.encoders import ENCODERS, LARGE_PIXELS, Encoder, available_formats
+from filmcolor.media.write.encoders import (
+    ENCODERS,
+    LARGE_PIXELS,
+    SMALL_PIXELS,
+    Encoder,
+    available_formats,
+)
 from filmcolor.media.write.scheduling import ordinary_scheduling
 from filmcolor.options import EncodeOptions
 from filmcolor.types import Chroma, ColorTags, PixelLayout, Siting
@@ -130,6 +136,8 @@ def encoder_options(
     params = [encoder.params] if encoder.params else []
     if field_order and (marks := encoder.field_params[field_order == BOTTOM_FIRST]):
         params.append(marks)
+    if 0 < pixels < SMALL_PIXELS and encoder.small_params:
+        params.append(encoder.small_params)
     is_free = options.preset is None and not options.lossless
     if is_free and pixels >= LARGE_PIXELS and encoder.large_preset is not None:
         result[encoder.preset_option], quicker = encoder.large_preset

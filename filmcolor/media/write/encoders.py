@@ -31,6 +31,8 @@ def _planar(chromas: tuple[Chroma, ...], depths: tuple[int, ...]) -> dict[PixelL
 
 _ALL: tuple[Chroma, ...] = ("420", "422", "444")
 
+SMALL_PIXELS = 256 * 256
+"""Pictures of fewer pixels are small: a single thread is as quick as several."""
 LARGE_PIXELS = 1280 * 720
 """Pictures of so many pixels are large: what small partitions and a long search save is little."""
 
@@ -81,6 +83,8 @@ class Encoder:
     marks_fields: Literal["", "film", "frame"] = ""
     """What its bitstream says to be interlaced: nothing, the whole film, or each frame for itself.
     """
+    small_params: str = ""
+    """What `params` need below `SMALL_PIXELS`."""
     field_params: tuple[str, str] = ("", "")
     """What `params` need for the top and for the bottom field first."""
     needs_even_fields: bool = False
@@ -178,6 +182,10 @@ _ROWS = (
         crf_range=(1.0, 63.0),
         preset="8",
         presets=tuple(str(speed) for speed in range(14)),
+        params_option="svtav1-params",
+        # Its threads now and then lose count of tiny pictures on a busy machine ("bug, no frame in
+        # undisplayed queue"), and make them no quicker.
+        small_params="lp=1",
     ),
     Encoder(
         codec="prores",

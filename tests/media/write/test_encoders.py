@@ -193,6 +193,16 @@ def test_large_pictures_have_a_quicker_default() -> None:
     assert chosen(EncodeOptions(codec="libx265"), 1920 * 1080) == ("medium", False)
 
 
+def test_small_pictures_take_one_thread_of_svt_av1() -> None:
+    def chosen(pixels: int) -> str | None:
+        options = EncodeOptions(codec="libsvtav1")
+        found = encoder_options(ENCODERS["libsvtav1"], options, BITS_8, "left", pixels=pixels)
+        return found.get("svtav1-params")
+
+    assert (chosen(64 * 48), chosen(256 * 256 - 1)) == ("lp=1", "lp=1")
+    assert (chosen(256 * 256), chosen(1920 * 1080)) == (None, None)
+
+
 @pytest.mark.parametrize("codec", ["libx264", "libx265", "ffv1"])
 def test_lossless_is_never_a_crf(codec: Codec) -> None:
     chosen = encoder_options(
