@@ -215,7 +215,9 @@ def test_sound_is_kept_packet_for_packet_and_the_result_is_labelled(
 def test_events_tell_what_happens_in_order(tmp_path: Path) -> None:
     source, target = tmp_path / "in.mkv", tmp_path / "out.mp4"
     make_clip(source, frames=20, width=64, height=64)
-    events = color(source, target)
+    # Stages of the small generator take too little time to be told from none on a busy machine.
+    shipped = replace(QUICK, color=replace(QUICK.color, model="default"))
+    events = color(source, target, shipped)
     kinds = [type(event) for event in events if not isinstance(event, Notice)]
     assert kinds[0] is Started
     assert kinds[-1] is Finished
@@ -232,8 +234,7 @@ def test_events_tell_what_happens_in_order(tmp_path: Path) -> None:
         "compose",
         "encode",
     }
-    assert all(value >= 0 for value in finished.stage_seconds.values())
-    assert min(finished.stage_seconds[name] for name in ("decode", "infer", "encode")) > 0
+    assert all(value > 0 for value in finished.stage_seconds.values())
     assert any("colour matrix" in e.text for e in events if isinstance(e, Notice))
 
 
