@@ -23,7 +23,7 @@ from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import ColorOptions, Look, PreviewOptions
 from filmcolor.stages.compose import compose
-from filmcolor.stages.infer import infer
+from filmcolor.stages.infer import Together, infer
 from filmcolor.stages.tone import Tone
 from filmcolor.stages.upscale import enlarged_box, enlarged_frame
 from filmcolor.timecode import clock_text
@@ -88,7 +88,12 @@ def preview_film(source: str, target: str, options: PreviewOptions) -> Generator
     for look in looks:
         color = replace(context.options.color, look=look)
         model, view = context.painter(color)
-        colors = [ab for _, ab in infer(frames, model, view, color.batch_size)]
+        colors = [
+            ab
+            for _, ab in infer(
+                frames, model, view, color.batch_size, together=Together(color.coherence)
+            )
+        ]
         made = _composed(large, colors, model, info, colored_box, Tone.of(color))
         columns.append([maker.picture(frame) for frame in made])
         yield Progress(len(frames) * (len(columns) - 1), total, {})

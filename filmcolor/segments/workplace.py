@@ -28,7 +28,7 @@ _FILES = (
     r"plan\.json|ledger\.jsonl"
     r"|segment-\d{5}(-[0-9a-f]{16})?\.seg(\.[0-9a-f]{16})?"
     rf"|{HINT_FILE}"
-    r"|drift-\d+-\d+-.+-[0-9a-f]{32}\.json"
+    r"|(shot|drift)-\d+-\d+-.+-[0-9a-f]{32}\.json"
 )
 _HIDDEN = re.compile(r"\..+\.work")
 """What a folder is called that stands beside its target."""

@@ -115,9 +115,9 @@ def test_the_stride_is_as_long_as_the_network_is_slow(
     view = View(8, True, 96, 96)
     told = iter([10.0, 10.0 + network, 10.0 + network + carrying])
     monkeypatch.setattr(planning, "time", SimpleNamespace(perf_counter=lambda: next(told)))
-    assert settle_stride(frames, loaded(Wanderer()), view) == stride
+    assert settle_stride(frames, loaded(Wanderer()), view, ColorOptions()) == stride
     assert next(told, None) is None
-    assert settle_stride(frames[:1], loaded(Wanderer()), view) == 1
+    assert settle_stride(frames[:1], loaded(Wanderer()), view, ColorOptions()) == 1
 
 
 def test_a_slow_network_is_shown_fewer_frames(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,4 +132,5 @@ def test_a_slow_network_is_shown_fewer_frames(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("filmcolor.film.analyze.time.perf_counter", lambda: true() + spent[0])
     luma = np.random.default_rng(3).integers(0, 255, (80, 96), np.uint8)
     frames = [Frame(10 * index, index, np.roll(luma, index, axis=1)) for index in range(5)]
-    assert settle_stride(frames, loaded(Wanderer(spend=spend)), View(8, True, 96, 96)) == 4
+    view = View(8, True, 96, 96)
+    assert settle_stride(frames, loaded(Wanderer(spend=spend)), view, ColorOptions()) == 4

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from filmcolor.models.base import Generator, Hint
 from filmcolor.models.card import Descriptor
+from filmcolor.models.coherence import Seen
 from filmcolor.models.config import NetworkConfig, ranged
 
 _STAGES = (  # expansion, channels, blocks, stride (table 2 of the paper)
@@ -38,7 +39,11 @@ _STUDENT = 64
 """Channels between the decoder and the result of the student head."""
 _HALF_CONFIDENCE = 10.0
 """Lab units: standard deviation of a distribution whose confidence is 0.5."""
+_SHARED = 96
+"""Channels between what places decide together and its colour."""
 _AB_SCALE = 110.0
+_SMALLEST_VARIANCE = 4.0
+"""Squared Lab units along one axis: no distribution is taken to be narrower."""
 _NO_CHROMA = 1e-4
 """Squared Lab units: keeps the slope of the root finite where there is none."""
 
@@ -55,6 +60,7 @@ class MobileNetUNetConfig(NetworkConfig):
     class_share: float = 0.5  # share of the class head in the result; the rest is regression
     chroma_gain: float = 1.0  # of the mixture: regression and means come out paler than the truth
     chroma_knee: float = ranged(0.0, 0)  # Lab chroma that gets half of that gain; paler: less
+    coherent: bool = False  # whether it has been taught to read what places decide together
     dropout: float = ranged(0.3, 0, 1)
     """In training, of the context; half and a third of it at stride 32 and 16."""
 
@@ -193,6 +199,9 @@ class MobileNetUNet(Generator):
     exact_parts = ("encoder.stem", "encoder.blocks.0")
     bin_centers: Tensor
     """(bins, 2): ab of each class."""
+    feature_mean: Tensor
+    feature_deviation: Tensor
+    """(F,): of the features at stride 16, over photographs."""
 
     def __init__(self, config: MobileNetUNetConfig | None = None) -> None:
         super().__init__()
@@ -213,6 +222,14 @@ class MobileNetUNet(Generator):
         nn.init.zeros_(self.regression.weight)
         nn.init.zeros_(_bias(self.regression))
         self.register_buffer("bin_centers", torch.zeros(self.config.bins, 2))
+        if self.config.coherent:
+            self.shared_head = nn.Sequential(
+                nn.Conv2d(2 * narrow, _SHARED, 1),
+                nn.ReLU(inplace=True),
+                nn.Conv2d(_SHARED, 5, 1),
+            )
+            self.register_buffer("feature_mean", torch.zeros(_TAPS[12]))
+            self.register_buffer("feature_deviation", torch.ones(_TAPS[12]))
 
     @property
     def descriptor(self) -> Descriptor:
@@ -308,3 +325,39 @@ class MobileNetUNet(Generator):
         decoded = self.decoded(self.encode(lightness, hint))
         mean, confidence = self.distilled(decoded)
         return self.mix(mean, self.regression(decoded) * _AB_SCALE), confidence
+
+    @property
+    def is_coherent(self) -> bool:
+        return self.config.coherent
+
+    def see(self, lightness: Tensor, hint: Hint | None = None) -> Seen:
+        encoded = self.encode(lightness, hint)
+        decoded = self.decoded(encoded)
+        ab, confidence = self.distilled(decoded)
+        features = encoded[2].float() - self.feature_mean[:, None, None]
+        return Seen(
+            decoded.float(),
+            F.normalize(features / self.feature_deviation[:, None, None], dim=1),
+            F.avg_pool2d(lightness.float(), lightness.shape[-1] // decoded.shape[-1]),
+            ab,
+            variance_of(confidence),
+        )
+
+    def shared(self, decoded: Tensor, pooled: Tensor, share: float) -> tuple[Tensor, ...]:
+        """The annealed mean of the classes, its confidence and the regression, all as of the heads,
+        of what is seen at each place and of what is pooled there.
+        """
+        own = torch.lerp(decoded, pooled, share)
+        values = self.shared_head(torch.cat([own, pooled], dim=1)).float()
+        mean, confidence, regressed = values.split([2, 1, 2], dim=1)
+        return mean * _AB_SCALE, torch.sigmoid(confidence), regressed * _AB_SCALE
+
+    def answer(self, decoded: Tensor, pooled: Tensor, share: float) -> tuple[Tensor, Tensor]:
+        mean, confidence, regressed = self.shared(decoded, pooled, share)
+        return self.mix(mean, regressed), confidence
+
+
+def variance_of(confidence: Tensor) -> Tensor:
+    """Squared Lab units along one axis, of a distribution with so much confidence."""
+    variance = _HALF_CONFIDENCE**2 * (1 - confidence) / (2 * confidence.clamp(min=1e-3))
+    return variance.clamp(min=_SMALLEST_VARIANCE)
