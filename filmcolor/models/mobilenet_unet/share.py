@@ -20,7 +20,7 @@ from filmcolor.models.mobilenet_unet.network import MobileNetUNet
 
 _PLACES = 200
 """Of each picture, at most."""
-_STEPS, _BATCH, _RATE = 3000, 2048, 3e-3
+_STEPS, _BATCH, _RATE = 3000, 1024, 3e-3
 _REBALANCING = 0.7
 _LEAST_SHARE = 0.5
 """Of what is pooled, in place of what is seen at a place itself; up to 1."""
