@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from array import array
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -55,16 +55,17 @@ def analyze_film(
             duration_seconds=options.duration_seconds,
             deinterlace=options.deinterlace,
         )
-        finder, meter = ShotFinder(info.layout.bit_depth), DriftMeter()
-        samples: dict[int, AbMap] = {}
+        finder = ShotFinder(info.layout.bit_depth)
+        meter = _LazyMeter(lambda frame: _sampled(frame, model, view, info, options))
+        samples: dict[int, Frame] = {}
         times = array("q")
         last = 0
         settled = done = 0
 
         def settle(shot: int, place: int) -> None:
             nonlocal settled
-            if field := samples.pop(settled, None):
-                meter.add(shot, place, field)
+            if frame := samples.pop(settled, None):
+                meter.add(shot, place, frame)
             settled += 1
 
         is_due = Throttle()
@@ -73,7 +74,7 @@ def analyze_film(
                 done, last = frame.index + 1, frame.duration
                 times.append(frame.pts)
                 if steadied and frame.index % SPACING == 0:
-                    samples[frame.index] = _sampled(frame, model, view, info, options)
+                    samples[frame.index] = frame
                 if known := finder.add(frame.luma):
                     settle(*known)
                 if is_due():
@@ -85,6 +86,32 @@ def analyze_film(
     pts = np.array(times, np.int64)
     shots = tuple(finder.shots())
     return FilmPlan(shots, pts, info.time_base, last, stride, meter.found())
+
+
+class _LazyMeter:
+    """As `DriftMeter`, but the network sees no frame of a shot that has too few samples for drift:
+    frames are held until there are enough.
+    """
+
+    def __init__(self, sampled: Callable[[Frame], AbMap]) -> None:
+        """`sampled` is what the network makes of a frame."""
+        self._sampled, self._meter = sampled, DriftMeter()
+        self._shot, self._count = -1, 0
+        self._held: list[tuple[int, Frame]] = []
+
+    def add(self, shot: int, place: int, frame: Frame) -> None:
+        """Take the next sample."""
+        if shot != self._shot:
+            self._shot, self._count, self._held = shot, 0, []
+        self._count += 1
+        self._held.append((place, frame))
+        while self._count >= FEWEST_SAMPLES and self._held:
+            held_place, held = self._held.pop(0)
+            self._meter.add(shot, held_place, self._sampled(held))
+
+    def found(self) -> Drift:
+        """As `DriftMeter.found`."""
+        return self._meter.found()
 
 
 def _is_steadied(color: ColorOptions) -> bool:
