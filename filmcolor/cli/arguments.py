@@ -156,6 +156,15 @@ class SectionedCommand(click.Command):
                 formatter.write_dl(records)
 
 
+def sectioned_command(
+    name: str, short_help: str, epilog: str, usage: str = "[OPTIONS]"
+) -> Callable[[Callable[..., None]], SectionedCommand]:
+    """`click.command` for one whose help has sections; `usage` is what stands after its name."""
+    return click.command(
+        name, SectionedCommand, short_help=short_help, epilog=epilog, options_metavar=usage
+    )
+
+
 def output_option(
     section: str, metavar: str, help: str, name: str = "target", *, required: bool = False
 ) -> Decorator:

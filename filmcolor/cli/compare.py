@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from filmcolor.cli.arguments import (
-    SectionedCommand,
     check_two_films,
     field_option,
     output_option,
@@ -16,10 +15,12 @@ from filmcolor.cli.arguments import (
     parse_time,
     part_options,
     section_option,
+    sectioned_command,
     show_options,
 )
 from filmcolor.cli.display import open_display
 from filmcolor.cli.run_command import running, show_all
+from filmcolor.cli.run_table import RUN
 from filmcolor.options import CompareMode, CompareOptions, EncodeOptions, RunOptions
 
 _DEFAULTS = CompareOptions()
@@ -45,13 +46,7 @@ filmcolor, 130 Ctrl-C.
 """
 
 
-@click.command(
-    "compare",
-    cls=SectionedCommand,
-    epilog=_EPILOG,
-    short_help="Show two films in one picture.",
-    options_metavar="-o TARGET [OPTIONS]",
-)
+@sectioned_command("compare", "Show two films in one picture.", _EPILOG, "-o TARGET [OPTIONS]")
 @click.argument("first", type=click.Path())
 @click.argument("second", type=click.Path())
 @output_option(_FILM, "TARGET", "Film to write: .mp4, .mov or .mkv.", required=True)
@@ -93,8 +88,6 @@ def compare_command(
     Frames are paired by their times. Sound, subtitles and all else come from FIRST. A
     second film of another size is scaled to the first one's.
     """
-    from filmcolor.cli.run_table import RUN
-
     display = open_display(RUN, quiet=quiet, as_json=as_json)
     with running(display):
         check_two_films(first, second, "compare needs two files")

@@ -9,17 +9,18 @@ from typing import Any
 import click
 
 from filmcolor.cli.arguments import (
-    SectionedCommand,
     field_option,
     given_options,
     json_option,
     part_options,
     quiet_option,
     section_option,
+    sectioned_command,
     together,
 )
 from filmcolor.cli.display import open_display
 from filmcolor.cli.run_command import running
+from filmcolor.cli.run_table import MEASURED
 from filmcolor.errors import OptionError
 from filmcolor.options import FilmMeasureOptions
 
@@ -62,12 +63,11 @@ _PHOTO_ONLY = ("limit", "sheet", "sheet_pictures")
 _FILM_ONLY = ("files_only", "start_seconds", "duration_seconds", "plot", "by_shot")
 
 
-@click.command(
+@sectioned_command(
     "evaluate",
-    cls=SectionedCommand,
-    epilog=_EPILOG,
-    short_help="Measure models on colour photographs, and coloured films.",
-    options_metavar="--val DATA | --truth FILM | --result FILM [OPTIONS]",
+    "Measure models on colour photographs, and coloured films.",
+    _EPILOG,
+    "--val DATA | --truth FILM | --result FILM [OPTIONS]",
 )
 @section_option(
     _PHOTOS,
@@ -158,7 +158,6 @@ def evaluate_command(
     """
     from filmcolor.cli.evaluate_films import run_films
     from filmcolor.cli.evaluate_photos import PhotoChoices, are_upscalers, run_photos, run_upscalers
-    from filmcolor.cli.run_table import MEASURED
 
     is_film = chosen["truth"] is not None or bool(chosen["results"])
     with running(display := open_display(MEASURED, quiet=quiet)):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from filmcolor.cli.display.base import Display, Step
 from filmcolor.cli.display.terminal import count, write_json, write_line
+from filmcolor.cli.train_table import left_out_lines
 from filmcolor.errors import CheckpointError, OptionError
 from filmcolor.events import Figures, Measured
 
@@ -57,7 +58,6 @@ def run_photos(chosen: PhotoChoices, display: Display, *, as_json: bool) -> None
 
 def load_val(chosen: PhotoChoices, display: Display) -> PhotoSet:
     """The photographs that models are measured on; says which were left out."""
-    from filmcolor.cli.train_table import left_out_lines
     from filmcolor.evaluate.report import spread_indices
     from filmcolor.extract.film import film_reader
     from filmcolor.train.data import load_photos

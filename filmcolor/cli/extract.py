@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import click
 
 from filmcolor.cli.arguments import (
-    SectionedCommand,
     check_source,
     choices,
     field_option,
@@ -16,16 +15,16 @@ from filmcolor.cli.arguments import (
     overwrite_option,
     part_options,
     section_option,
+    sectioned_command,
     show_options,
     together,
 )
 from filmcolor.cli.display import open_display
+from filmcolor.cli.extract_table import EXTRACT, reasons_text
 from filmcolor.cli.run_command import running, show_all
 from filmcolor.errors import MediaError, OptionError
+from filmcolor.events import Event, Extracted, FrameWritten
 from filmcolor.extract.settings import ExtractSettings, FrameFormat
-
-if TYPE_CHECKING:
-    from filmcolor.events import Event
 
 _CHOSEN = ("per_shot", "every_seconds", "max_frames", "min_distance")
 _GOES_ON = "; the same command goes on from there."
@@ -54,12 +53,8 @@ _RESULT, _CHOICE, _READING = (
 )
 
 
-@click.command(
-    "extract",
-    cls=SectionedCommand,
-    epilog=_EPILOG,
-    short_help="Take frames of colour films, to train with.",
-    options_metavar="-o FOLDER [OPTIONS]",
+@sectioned_command(
+    "extract", "Take frames of colour films, to train with.", _EPILOG, "-o FOLDER [OPTIONS]"
 )
 @click.argument("films", metavar="FILM...", nargs=-1, type=click.Path())
 @output_option(
@@ -104,9 +99,6 @@ def extract_command(
     off, the picture is turned upright and its pixels are made square. A last line says how many
     frames were kept, and why the others were not. FILM may be - for Y4M on standard input.
     """
-    from filmcolor.cli.extract_table import EXTRACT, reasons_text
-    from filmcolor.events import Extracted, FrameWritten
-
     written = 0
 
     def count(event: Event) -> None:

@@ -10,11 +10,12 @@ from click import format_filename
 
 from filmcolor.cli.arguments import check_source, default_target, film_suffixes
 from filmcolor.errors import OptionError
+from filmcolor.events import FilmDone, Notice
 from filmcolor.options import RunOptions
+from filmcolor.options.facts import names_of
 
 if TYPE_CHECKING:
     from filmcolor.cli.display.base import Display
-    from filmcolor.events import FilmDone
     from filmcolor.jobs.batch import BatchItem
 
 _NAMED = 3
@@ -69,7 +70,6 @@ def _in_folder(
     folder: Path, target: str | None, options: RunOptions, display: Display, *, alone: bool
 ) -> list[BatchItem]:
     """Films of a folder and its subfolders, and itself if it has pictures; results mirror it."""
-    from filmcolor.events import Notice
     from filmcolor.jobs.batch import BatchItem
     from filmcolor.media.folders import film_target, look_into_folder
 
@@ -102,13 +102,9 @@ def _in_folder(
 def _refuse_strange(target: str | None, options: RunOptions) -> None:
     if target is not None and Path(target).exists() and not Path(target).is_dir():
         raise OptionError(f"-o {target}: must be a folder, since there are several films")
-    for name, value in (
-        ("--plan", options.plan),
-        ("--stills", options.stills),
-        ("--strokes", options.strokes),
-    ):
-        if value is not None:
-            raise OptionError(f"{name}: is of one film; colour that film by itself")
+    for name in names_of(RunOptions, lambda facts: facts.file and facts.films_only):
+        if getattr(options, name) is not None:
+            raise OptionError(f"--{name}: is of one film; colour that film by itself")
 
 
 def table_lines(films: Sequence[FilmDone]) -> list[str]:

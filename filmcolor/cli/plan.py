@@ -8,15 +8,16 @@ from typing import Any
 import click
 
 from filmcolor.cli.arguments import (
-    SectionedCommand,
     check_source,
     output_option,
     overwrite_option,
     section_option,
+    sectioned_command,
     show_options,
 )
 from filmcolor.cli.display import open_display
 from filmcolor.cli.run_command import running, show_all
+from filmcolor.cli.run_table import RUN
 from filmcolor.cli.stills import chosen_options, shot_options
 from filmcolor.errors import OptionError
 
@@ -34,12 +35,11 @@ Examples:
 """
 
 
-@click.command(
+@sectioned_command(
     "plan",
-    cls=SectionedCommand,
-    epilog=_EPILOG,
-    short_help="Write the shots of a film to a file, for settings of each.",
-    options_metavar="[-o FILE.toml] [OPTIONS]",
+    "Write the shots of a film to a file, for settings of each.",
+    _EPILOG,
+    "[-o FILE.toml] [OPTIONS]",
 )
 @click.argument("film", type=click.Path())
 @output_option(_RESULT, "FILE.toml", "Without it: NAME.toml, beside the film.")
@@ -63,8 +63,6 @@ def plan_command(film: str, target: str | None, quiet: bool, as_json: bool, **ch
     and strokes with the right colours, or that it stays grey. You can also correct where shots
     begin and end. `filmcolor run FILM --plan FILE.toml` applies the plan.
     """
-    from filmcolor.cli.run_table import RUN
-
     display = open_display(RUN, quiet=quiet, as_json=as_json)
     with running(display, lambda: "no plan was written."):
         options = chosen_options(chosen)

@@ -8,16 +8,17 @@ from typing import Any
 import click
 
 from filmcolor.cli.arguments import (
-    SectionedCommand,
     check_source,
     field_option,
     output_option,
     overwrite_option,
+    sectioned_command,
     show_options,
     upscale_options,
 )
 from filmcolor.cli.display import open_display
 from filmcolor.cli.run_command import running, show_all
+from filmcolor.cli.run_table import RUN
 from filmcolor.errors import OptionError
 from filmcolor.options import ColorOptions, PreviewOptions, RunOptions
 
@@ -32,13 +33,7 @@ Examples:
 """
 
 
-@click.command(
-    "preview",
-    cls=SectionedCommand,
-    epilog=_EPILOG,
-    short_help="Show shots of a film in every look, on one sheet.",
-    options_metavar="[OPTIONS]",
-)
+@sectioned_command("preview", "Show shots of a film in every look, on one sheet.", _EPILOG)
 @click.argument("film", type=click.Path())
 @output_option(_SHEET, "FILE.png", "Without it: NAME.preview.png, beside the film.")
 @field_option(PreviewOptions, "shots")
@@ -65,8 +60,6 @@ def preview_command(
     `filmcolor run --look` with it. Frames are coloured one by one here; a run also keeps colour
     steady from frame to frame.
     """
-    from filmcolor.cli.run_table import RUN
-
     display = open_display(RUN, quiet=quiet, as_json=as_json)
     with running(display):
         if not check_source(film):

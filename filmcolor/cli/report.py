@@ -8,16 +8,17 @@ from typing import Any
 import click
 
 from filmcolor.cli.arguments import (
-    SectionedCommand,
     check_two_films,
     field_option,
     output_option,
     overwrite_option,
     part_options,
+    sectioned_command,
     show_options,
 )
 from filmcolor.cli.display import open_display
 from filmcolor.cli.run_command import running, show_all
+from filmcolor.cli.run_table import RUN
 from filmcolor.options import ReportOptions, VerifyOptions
 
 _PAGE, _PART = "The page", "Which part was coloured, and how"
@@ -42,13 +43,7 @@ options, 3 one of the two cannot be read, or they have nothing in common, 70 a b
 """
 
 
-@click.command(
-    "report",
-    cls=SectionedCommand,
-    epilog=_EPILOG,
-    short_help="Write a page that shows a film before and after.",
-    options_metavar="[OPTIONS]",
-)
+@sectioned_command("report", "Write a page that shows a film before and after.", _EPILOG)
 @click.argument("film", type=click.Path())
 @click.argument("result", type=click.Path())
 @output_option(_PAGE, "FILE.html", "Without it: NAME.report.html, beside the result.")
@@ -70,8 +65,6 @@ def report_command(
     Both films are decoded from end to end. Colours are measured in frames all over the film; the
     page says in how many.
     """
-    from filmcolor.cli.run_table import RUN
-
     display = open_display(RUN, quiet=quiet, as_json=as_json)
     with running(display):
         check_two_films(film, result, "report needs the film and its result")

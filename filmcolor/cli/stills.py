@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from filmcolor.cli.arguments import (
-    SectionedCommand,
     field_option,
     output_option,
     overwrite_option,
     part_options,
+    sectioned_command,
     show_options,
     together,
     upscale_options,
@@ -21,7 +21,9 @@ from filmcolor.cli.arguments import (
 from filmcolor.cli.display import open_display
 from filmcolor.cli.display.base import Display
 from filmcolor.cli.run_command import running, show_all
+from filmcolor.cli.run_table import RUN
 from filmcolor.errors import OptionError
+from filmcolor.events import Progress
 from filmcolor.options import ColorOptions, RunOptions
 
 _RESULT, _COLOUR, _LARGER, _READING = (
@@ -66,12 +68,8 @@ def chosen_options(chosen: Mapping[str, Any]) -> RunOptions:
     return RunOptions(color=color, **rest)
 
 
-@click.command(
-    "stills",
-    cls=SectionedCommand,
-    epilog=_EPILOG,
-    short_help="Write one coloured still for each shot, to correct.",
-    options_metavar="-o FOLDER [OPTIONS]",
+@sectioned_command(
+    "stills", "Write one coloured still for each shot, to correct.", _EPILOG, "-o FOLDER [OPTIONS]"
 )
 @click.argument("film", type=click.Path())
 @output_option(
@@ -99,8 +97,6 @@ def stills_command(
     size, and save them as PNG or JPEG. `filmcolor run FILM --stills FOLDER` then gives their shots
     these colours. Only the colours of a still count, not its brightness.
     """
-    from filmcolor.cli.run_table import RUN
-
     display = open_display(RUN, quiet=quiet, as_json=as_json)
     with running(display, lambda: _left(display)):
         if not folder:
@@ -112,7 +108,6 @@ def stills_command(
 
 
 def _left(display: Display) -> str:
-    from filmcolor.events import Progress
 
     written = display.last(Progress)
     some = written is not None and written.done > 0

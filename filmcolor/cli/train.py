@@ -7,26 +7,25 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from filmcolor.cli.arguments import (
-    SectionedCommand,
     field_options,
     given_parameters,
     output_option,
     section_option,
+    sectioned_command,
     show_options,
 )
 from filmcolor.cli.display import open_display
 from filmcolor.cli.run_command import Interrupted, caught, running, show_all
+from filmcolor.cli.train_table import TRAIN
 from filmcolor.errors import OptionError
+from filmcolor.events import Event, TrainFinished, TrainStarted
 from filmcolor.options import TrainOptions
 from filmcolor.options.commands import RUN_SECTION
-
-if TYPE_CHECKING:
-    from filmcolor.events import Event
 
 _EPILOG = """\b
 Recipes:
@@ -61,12 +60,11 @@ Examples:
 _LENGTHS = ("steps", "epochs", "minutes")
 
 
-@click.command(
+@sectioned_command(
     "train",
-    cls=SectionedCommand,
-    epilog=_EPILOG,
-    short_help="Train a model on colour pictures and films of your own.",
-    options_metavar="-o FOLDER [OPTIONS]",
+    "Train a model on colour pictures and films of your own.",
+    _EPILOG,
+    "-o FOLDER [OPTIONS]",
 )
 @click.argument("data", nargs=-1, type=click.Path())
 @output_option(
@@ -112,9 +110,6 @@ def train_command(
     which). Pictures without colour and damaged ones are left out and named. Ctrl-C saves the run
     and says how to go on with it. The result is best.safetensors in the run's folder.
     """
-    from filmcolor.cli.train_table import TRAIN
-    from filmcolor.events import TrainFinished, TrainStarted
-
     stop = _Stop()
     leads = os.environ.get("RANK", "0") == "0"
     display = open_display(TRAIN, quiet=quiet or not leads, as_json=as_json and leads)

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from filmcolor.cli.arguments import (
-    SectionedCommand,
     check_two_films,
     field_option,
     part_options,
+    sectioned_command,
     show_options,
 )
 from filmcolor.cli.display import open_display
 from filmcolor.cli.display.base import Display
 from filmcolor.cli.run_command import running, show_all
+from filmcolor.cli.verify_table import VERIFY
+from filmcolor.events import Comparing, Event
 from filmcolor.options import VerifyOptions
-
-if TYPE_CHECKING:
-    from filmcolor.events import Event
 
 EXIT_FAULTS = 1
 """The process's exit code when something does not hold."""
@@ -52,13 +51,7 @@ Exit codes: 0 all of it holds, 1 something does not (each kind in a line), 2 wro
 _PART = "Which part was coloured"
 
 
-@click.command(
-    "verify",
-    cls=SectionedCommand,
-    epilog=_EPILOG,
-    short_help="Prove that a coloured film is the same film.",
-    options_metavar="[OPTIONS]",
-)
+@sectioned_command("verify", "Prove that a coloured film is the same film.", _EPILOG)
 @click.argument("source", type=click.Path())
 @click.argument("result", type=click.Path())
 @part_options(_PART, "Where the part begins, as given to `run`", "How long it is")
@@ -90,14 +83,11 @@ def verify_command(
 
 def open_verify_display(*, quiet: bool, as_json: bool) -> Display:
     """A display for `show_verification`."""
-    from filmcolor.cli.verify_table import VERIFY
-
     return open_display(VERIFY, quiet=quiet, as_json=as_json)
 
 
 def show_verification(display: Display, source: str, result: str, options: VerifyOptions) -> bool:
     """Compare two films and show how it goes and what was found; whether all holds."""
-    from filmcolor.events import Comparing
     from filmcolor.verify.check import verify_film
     from filmcolor.verify.findings import VerifyReport
 

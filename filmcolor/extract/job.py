@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from filmcolor.errors import JobError, MediaError, OptionError
+from filmcolor.errors import JobError, MediaError, OptionError, refusals
 from filmcolor.events import (
     Event,
     Extracted,
@@ -222,11 +222,7 @@ def _make_folder(folder: Path) -> bool:
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"{folder}: a file, not a folder; choose another name for the frames")
     made = not folder.exists()
-    try:
+    with refusals(MediaError, f"{folder}: cannot make this folder", "; choose another"):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MediaError(
-            f"{folder}: cannot make this folder ({error.strerror}); choose another"
-        ) from error
     PartFile(str(folder / "frame")).check()
     return made

@@ -37,6 +37,8 @@ from filmcolor.media.open import PIPE
 from filmcolor.media.write.film_writer import FilmWriter, plan_output
 from filmcolor.media.write.output_plan import OutputPlan
 from filmcolor.options import RunOptions
+from filmcolor.options.facts import named_files
+from filmcolor.options.run import GUIDES
 from filmcolor.prefetch import prefetch
 from filmcolor.segments.lease import LeaseKey
 from filmcolor.segments.processes import FilmTask
@@ -99,20 +101,12 @@ def work_folder(target: str, options: RunOptions) -> Path:
 
 def run_files(source: str, target: str, options: RunOptions) -> list[tuple[str, str | Path]]:
     """The files of a run on a film that its work folder must not hold, each with what it is."""
-    model = options.color.model
-    strokes = options.strokes if isinstance(options.strokes, str) else None
-    files = [
-        ("the source", source),
-        ("the result", target),
-        ("its sidecar", sidecar_path(target) if options.sidecar else None),
-        ("the plan", options.plan),
-        ("the folder of stills", options.stills),
-        ("the file of strokes", strokes),
-        ("the reference", options.reference),
-        ("the model", model if model.endswith(".safetensors") else None),
-        ("the upscaler", options.upscale_model),
-    ]
-    return [(what, file) for what, file in files if file is not None and file != PIPE]
+    files: list[tuple[str, str | Path]] = [("the source", source), ("the result", target)]
+    if options.sidecar:
+        files.append(("its sidecar", sidecar_path(target)))
+    for chosen in (options, options.color):
+        files += [(what, file) for _, what, file in named_files(chosen)]
+    return [(what, file) for what, file in files if file != PIPE]
 
 
 def _work_folder(source: str, target: str, options: RunOptions) -> Path | None:
@@ -179,7 +173,7 @@ def _refuse_pipe(folder: Path | None, options: RunOptions) -> None:
     """Raise `OptionError` for options that need a work folder, where there is none."""
     if folder is not None:
         return
-    for name in ("plan", "stills", "strokes", "reference"):
+    for name in ("plan", *GUIDES):
         if getattr(options, name) is not None:
             raise OptionError(f"--{name}: needs files on both sides; a pipe is not looked through")
     if options.shard is not None:

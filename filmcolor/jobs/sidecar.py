@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from filmcolor._version import __version__
-from filmcolor.errors import MediaError, OptionError
+from filmcolor.errors import MediaError, OptionError, refusals
 from filmcolor.files_read import FileFacts
 from filmcolor.hashing import file_sha256
 from filmcolor.media.open import PIPE
@@ -101,12 +101,9 @@ def read_sidecar(result: str) -> Mapping[str, Any] | None:
 
 def read_facts(path: str) -> FileFacts:
     """Those of a film, which is read from end to end; `MediaError` if it cannot be."""
-    try:
+    what = f"{path}: cannot be read for its digest"
+    with refusals(MediaError, what, "; the film itself is whole"):
         return FileFacts(path, os.stat(path).st_size, file_sha256(path))
-    except OSError as error:
-        raise MediaError(
-            f"{path}: cannot be read for its digest ({error.strerror}); the film itself is whole"
-        ) from error
 
 
 def _named(facts: FileFacts) -> dict[str, Any]:

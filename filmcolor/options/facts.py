@@ -43,6 +43,8 @@ class OptionFacts:
     more_than: float | None = None
     choices: tuple[object, ...] = ()
     """Values that may be taken, beside those within `range`."""
+    file: str = ""
+    """What the file or folder that it names is called, if its work folder must not hold it."""
     films_only: bool = False
     """It means nothing to pictures."""
     in_plan: Literal["shot", "film"] | None = None
@@ -80,6 +82,18 @@ def facts_of(kind: Any) -> Mapping[str, OptionFacts]:
 def names_of(kind: Any, wanted: Callable[[OptionFacts], object]) -> tuple[str, ...]:
     """The options of a dataclass whose facts are as wanted, in order."""
     return tuple(name for name, facts in facts_of(kind).items() if wanted(facts))
+
+
+def named_files(options: Any) -> Iterator[tuple[str, str, str]]:
+    """Field, what it is called, and name of every file and folder that options name; the name of a
+    shipped model is none.
+    """
+    kind: Any = type(options)
+    for name, facts in facts_of(kind).items():
+        value = getattr(options, name)
+        is_file = facts.is_path or str(value).endswith(".safetensors")
+        if facts.file and isinstance(value, str) and is_file:
+            yield name, facts.file, value
 
 
 def option_name(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from filmcolor.errors import OptionError
 from filmcolor.options.color import ColorOptions, Stroke
-from filmcolor.options.facts import COLOUR, FILMS_ONLY, check_options, option
+from filmcolor.options.facts import COLOUR, FILMS_ONLY, check_options, names_of, option
 
 Codec = Literal[
     "libx264", "libx265", "libsvtav1", "prores", "ffv1", "h264_nvenc", "hevc_nvenc", "av1_nvenc"
@@ -180,6 +180,7 @@ class RunOptions:
         "each shot follows its own. Those that nobody has changed are left out.",
         metavar="FOLDER",
         shown_default="none",
+        file="the folder of stills",
         films_only=True,
         in_plan="shot",
         in_fingerprint=False,  # it counts for the segments of its shots alone, as the next three
@@ -190,6 +191,7 @@ class RunOptions:
         "them through their shot.",
         metavar="FILE",
         shown_default="none",
+        file="the file of strokes",
         films_only=True,
         in_plan="shot",
         in_fingerprint=False,
@@ -217,6 +219,7 @@ class RunOptions:
         section=_LARGER,
         metavar="NAME|FILE",
         shown_default="by --upscale-for",
+        file="the upscaler",
         in_plan="film",
     )
     no_color: bool = option(
@@ -230,6 +233,7 @@ class RunOptions:
         "uniform.jpg --start 1:20 --duration 15.",
         metavar="PICTURE",
         shown_default="none",
+        file="the reference",
         in_plan="shot",
         in_fingerprint=False,
     )
@@ -240,6 +244,7 @@ class RunOptions:
         "stands under [film].",
         metavar="FILE",
         shown_default="none",
+        file="the plan",
         films_only=True,
         in_fingerprint=False,
     )
@@ -256,10 +261,14 @@ class RunOptions:
         if self.upscale is None and (self.no_color or self.upscale_model is not None):
             name = "--no-color" if self.no_color else "--upscale-model"
             raise OptionError(f"{name}: needs --upscale 2, 3 or 4")
-        for name in ("stills", "strokes", "reference"):
+        for name in GUIDES:
             if self.no_color and getattr(self, name) is not None:
                 raise OptionError(f"--{name}: says which colours are right; leave --no-color out")
         if self.shard is not None and not 1 <= self.shard[0] <= self.shard[1]:
             raise OptionError(f"--shard {self.shard[0]}/{self.shard[1]}: must be 1/n to n/n")
         if self.shard is not None and self.overwrite:
             raise OptionError("--shard, --overwrite: a late shard would begin anew; remove the old")
+
+
+GUIDES = names_of(RunOptions, lambda facts: facts.in_plan == "shot")
+"""Options that say which colours are right."""

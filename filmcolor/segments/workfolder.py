@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from filmcolor.errors import JobError, MediaError
+from filmcolor.errors import JobError, MediaError, refusals
 from filmcolor.film.plan import FilmPlan, Segment
 from filmcolor.hashing import file_digest
 from filmcolor.media.partfile import long_name
@@ -22,6 +22,7 @@ from filmcolor.segments.lease import Lease, LeaseKey, Watch
 from filmcolor.segments.ledger import Ledger, checksum
 from filmcolor.segments.stored_plan import StoredPlan
 from filmcolor.segments.workplace import (
+    ELSEWHERE,
     LEDGER,
     LOCK,
     MARK,
@@ -121,7 +122,7 @@ class WorkFolder:
         return self._presence.lease_key
 
     def __enter__(self) -> WorkFolder:
-        try:
+        with refusals(JobError, f"{self.path}: cannot be used", ELSEWHERE):
             watch = Watch()
             while not self._enter():
                 if not watch.is_alive(self._presence):  # it may have died on another machine
@@ -132,10 +133,6 @@ class WorkFolder:
                     f"{self.path}: {self._presence.holder()} is at work on {what}; wait for it, or "
                     "stop it first"
                 )
-        except OSError as error:
-            raise JobError(
-                f"{self.path}: cannot be used ({error.strerror}); choose another --work"
-            ) from error
         return self
 
     def _enter(self) -> bool:
@@ -335,23 +332,17 @@ class WorkFolder:
 
     def place(self, entry: Entry, file: Path) -> None:
         """Name a finished segment and enter it in the ledger; on the disk when this returns."""
-        try:
+        with self._writing():
             os.replace(file, self._file(entry))
-        except OSError as error:
-            raise self._refused(error) from error
         self.record(entry)
 
     def record(self, entry: Entry) -> None:
         """Add a finished segment to the ledger; on the disk when this returns."""
-        try:
+        with self._writing():
             self._ledger.append(asdict(replace(entry, plan=self.way)))
-        except OSError as error:
-            raise self._refused(error) from error
 
-    def _refused(self, error: OSError) -> MediaError:
-        return MediaError(
-            f"{self.path}: cannot be written ({error.strerror}); make room on the disk"
-        )
+    def _writing(self) -> contextlib.AbstractContextManager[None]:
+        return refusals(MediaError, f"{self.path}: cannot be written", "; make room on the disk")
 
     def remove(self) -> None:
         """Remove all that is ours, and the folder if we made it; only for who is alone inside."""

@@ -22,7 +22,7 @@ import numpy as np
 import tomli_w
 
 from filmcolor._version import __version__
-from filmcolor.errors import CheckpointError, MediaError, OptionError
+from filmcolor.errors import CheckpointError, MediaError, OptionError, refusals
 from filmcolor.media.partfile import write_bytes, write_if_free
 from filmcolor.visual.sheets import Picture, write_png
 
@@ -78,15 +78,11 @@ class RunFolder:
         text = tomli_w.dumps(
             {"filmcolor": __version__, "command": shlex.join(command)} | dict(config)
         )
-        try:
+        with refusals(MediaError, f"{self.path}: cannot be made", "; choose another -o"):
             self.path.mkdir(parents=True, exist_ok=True)
             if not write_if_free(self.path / "config.toml", text.encode()):
                 raise self._occupied()
             (self.path / "sheets").mkdir()
-        except OSError as error:
-            raise MediaError(
-                f"{self.path}: cannot be made ({error.strerror}); choose another -o"
-            ) from error
         self._write_text("command.txt", shlex.join(command) + "\n")
 
     def write_config(self, config: Mapping[str, Any]) -> None:
@@ -114,11 +110,11 @@ class RunFolder:
 
     def append(self, entry: Mapping[str, Any]) -> None:
         """Add a line to the metrics."""
-        try:
-            with self.metrics.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(entry) + "\n")
-        except OSError as error:
-            raise MediaError(f"{self.metrics}: cannot be written ({error.strerror})") from error
+        with (
+            refusals(MediaError, f"{self.metrics}: cannot be written"),
+            self.metrics.open("a", encoding="utf-8") as file,
+        ):
+            file.write(json.dumps(entry) + "\n")
 
     def read_metrics(self, until_step: int | None = None) -> list[dict[str, Any]]:
         """All whole lines of the metrics, up to a step."""

@@ -9,14 +9,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar
+from typing import Any, Literal, Self, TypeAlias, TypeVar
 
 from filmcolor.cli.display.terminal import write_line
+from filmcolor.events import Event
 from filmcolor.throttle import Throttle
 from filmcolor.timecode import clock_text
-
-if TYPE_CHECKING:
-    from filmcolor.events import Event
 
 _E = TypeVar("_E", bound="Event")
 
