@@ -130,9 +130,11 @@ def together(*options: Decorator) -> Decorator:
     return add
 
 
-def field_options(kind: type, **flags: str) -> Decorator:
-    """All options that a dataclass declares with a help; `flags` as `field_option`, by field."""
-    names = names_of(kind, lambda facts: facts.help)
+def field_options(kind: type, names: Iterable[str] = (), **flags: str) -> Decorator:
+    """Options that a dataclass declares, by default all with a help; `flags` as `field_option`, by
+    field.
+    """
+    names = names or names_of(kind, lambda facts: facts.help)
     return together(*(field_option(kind, name, flag=flags.get(name, "")) for name in names))
 
 

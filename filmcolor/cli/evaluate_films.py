@@ -34,14 +34,7 @@ _BLOTCHES = (
 )
 
 
-def run_films(
-    options: FilmMeasureOptions,
-    plot: str | None,
-    display: Display,
-    *,
-    by_shot: bool,
-    as_json: bool,
-) -> None:
+def run_films(options: FilmMeasureOptions, display: Display, *, as_json: bool) -> None:
     """Measure, draw, and show a table or JSON."""
     from filmcolor.cli.display.bar import print_table
     from filmcolor.evaluate.film_report import evaluate_films
@@ -54,18 +47,18 @@ def run_films(
         on_frame=lambda done, total: display.show(Measured(title, done, total, "frames")),
     )
     display.end()
-    if plot is not None:
+    if options.plot is not None:
         from filmcolor.evaluate.film_plot import draw_films
         from filmcolor.visual.sheets import write_png
 
-        write_png(Path(plot), draw_films(report))
+        write_png(Path(options.plot), draw_films(report))
     if as_json:
         write_json(report.as_dict())
         return
     print_table(_total_table(report))
     if report.has_truth:
         print_table(_blotch_table(report))
-    if by_shot:
+    if options.by_shot:
         print_table(_shot_table(report))
 
 

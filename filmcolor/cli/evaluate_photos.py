@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -18,30 +17,15 @@ from filmcolor.events import Figures, Measured
 if TYPE_CHECKING:
     from filmcolor.evaluate.enlarging import EnlargeReport
     from filmcolor.evaluate.report import PhotoReport
-    from filmcolor.options import Look, Precision
+    from filmcolor.options import PhotoMeasureOptions
     from filmcolor.train.data import PhotoSet
-    from filmcolor.visual.sheets import Picture
+    from filmcolor.visual.rgb import Rgb
 
 _R = TypeVar("_R", bound=Figures)
-_Cells: TypeAlias = "tuple[Picture, Picture, Picture]"
+_Cells: TypeAlias = "tuple[Rgb, Rgb, Rgb]"
 
 
-@dataclass(frozen=True, slots=True)
-class PhotoChoices:
-    """What is measured on which photographs, and what is made of it."""
-
-    val: Sequence[str]
-    limit: int | None  # photographs, spread over `val`; None: all
-    sheet: str | None
-    sheet_pictures: int
-    models: Sequence[str]
-    look: Look
-    precision: Precision
-    short_side: int
-    device: str
-
-
-def run_photos(chosen: PhotoChoices, display: Display, *, as_json: bool) -> None:
+def run_photos(chosen: PhotoMeasureOptions, display: Display, *, as_json: bool) -> None:
     """Measure, draw the sheet, and show a table or JSON."""
     from filmcolor.evaluate.report import evaluate_photos
     from filmcolor.models.checkpoint import load_generator
@@ -56,7 +40,7 @@ def run_photos(chosen: PhotoChoices, display: Display, *, as_json: bool) -> None
         _print_table(names, reports)
 
 
-def load_val(chosen: PhotoChoices, display: Display) -> PhotoSet:
+def load_val(chosen: PhotoMeasureOptions, display: Display) -> PhotoSet:
     """The photographs that models are measured on; says which were left out."""
     from filmcolor.evaluate.report import spread_indices
     from filmcolor.extract.film import film_reader
@@ -67,13 +51,13 @@ def load_val(chosen: PhotoChoices, display: Display) -> PhotoSet:
     photos = load_photos(chosen.val, chosen.short_side, os.cpu_count() or 1, films=films)
     for text in left_out_lines(photos.unreadable, photos.grey):
         display.warn(f"Warning: {text}")
-    if chosen.limit is None:
+    if chosen.pictures is None:
         return photos
-    return photos.take(spread_indices(len(photos), chosen.limit))
+    return photos.take(spread_indices(len(photos), chosen.pictures))
 
 
 def measure_all(
-    chosen: PhotoChoices,
+    chosen: PhotoMeasureOptions,
     measures: Sequence[Callable[..., _R]],
     photos: PhotoSet,
     before: str,
@@ -190,7 +174,7 @@ def are_upscalers(models: Sequence[str]) -> bool:
     return found.pop()
 
 
-def run_upscalers(chosen: PhotoChoices, display: Display, *, as_json: bool) -> None:
+def run_upscalers(chosen: PhotoMeasureOptions, display: Display, *, as_json: bool) -> None:
     """Measure, draw the sheet, and show a table or JSON."""
     from filmcolor.evaluate.enlarging import evaluate_enlarging
     from filmcolor.models.checkpoint import load_upscaler

@@ -25,7 +25,7 @@ from filmcolor.cli.train_table import TRAIN
 from filmcolor.errors import OptionError
 from filmcolor.events import Event, TrainFinished, TrainStarted
 from filmcolor.options import TrainOptions
-from filmcolor.options.commands import RUN_SECTION
+from filmcolor.options.train import RUN_SECTION
 
 _EPILOG = """\b
 Recipes:

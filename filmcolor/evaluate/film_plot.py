@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filmcolor.evaluate.film_report import FilmReport, FilmRow
-from filmcolor.visual.sheets import Picture
+from filmcolor.visual.rgb import Rgb
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -29,7 +29,7 @@ _PANELS = {
 _COLORS = ("tab:red", "tab:blue", "tab:green", "tab:orange", "tab:purple", "tab:brown")
 
 
-def draw_films(report: FilmReport) -> Picture:
+def draw_films(report: FilmReport) -> Rgb:
     """The report as a picture: PSNR where there is a truth, colourfulness, CDC and warp error.
 
     Dotted lines are cuts.

@@ -8,7 +8,6 @@ its smoothing and without. These meet no encoder. It must not know training.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -18,6 +17,7 @@ from typing import Literal, TypeVar
 
 from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.errors import MediaError
+from filmcolor.evaluate.photos import without_nan
 from filmcolor.evaluate.video import FilmFigures, FrameFigures, measure_films
 from filmcolor.events import Notice
 from filmcolor.models.checkpoint import LoadedModel, load_generator
@@ -58,17 +58,17 @@ class FilmRow:
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
-        names = [entry.name for entry in fields(FrameFigures)]
+        frames = [without_nan(asdict(frame)) for frame in self.figures.frames]
         return {
             "name": self.name,
             "kind": self.kind,
             "source": self.source,
             "smooth": self.smooth,
-            "total": _plain(self.figures.total),
-            "by_shot": [_plain(figures) for figures in self.figures.by_shot().values()],
+            "total": without_nan(asdict(self.figures.total)),
+            "by_shot": [without_nan(asdict(shot)) for shot in self.figures.by_shot().values()],
             "by_frame": {
-                name: [_known(getattr(frame, name)) for frame in self.figures.frames]
-                for name in names
+                entry.name: [frame[entry.name] for frame in frames]
+                for entry in fields(FrameFigures)
             },
         }
 
@@ -109,14 +109,6 @@ class FilmReport:
             "shots": [{"start": shot.start, "stop": shot.stop} for shot in self.shots],
             "films": [row.as_dict() for row in self.rows],
         }
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
-
-
-def _plain(figures: FrameFigures) -> dict[str, float | None]:
-    return {name: _known(value) for name, value in asdict(figures).items()}
 
 
 def evaluate_films(

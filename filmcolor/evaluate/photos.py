@@ -7,7 +7,7 @@ Pictures are torch tensors (N, 3, H, W), sRGB 0..1. It must not know files, mode
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 
 import torch
@@ -85,6 +85,11 @@ def _hue(a: Tensor, b: Tensor) -> Tensor:
     return torch.where(angle < 0, angle + 2 * math.pi, angle)
 
 
+def without_nan(figures: Mapping[str, float]) -> dict[str, float | None]:
+    """Figures for JSON, where NaN becomes null."""
+    return {name: None if math.isnan(value) else value for name, value in figures.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class PhotoMeasures:
     """Measures of one picture, or means over a set of them."""
@@ -107,8 +112,8 @@ class PhotoMeasures:
     """Share of the picture that is evenly coloured in truth: the weight of `blotched`."""
 
     def as_dict(self) -> dict[str, float | None]:
-        """For JSON, where NaN becomes null."""
-        return {name: None if math.isnan(v) else v for name, v in asdict(self).items()}
+        """For JSON."""
+        return without_nan(asdict(self))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

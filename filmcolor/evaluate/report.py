@@ -24,7 +24,6 @@ from filmcolor.color import rgb_to_lab
 from filmcolor.errors import MediaError
 from filmcolor.evaluate.coloring import (
     ColoredPhotos,
-    Photo,
     color_photos,
     reduce_photo,
     to_photos,
@@ -33,6 +32,7 @@ from filmcolor.evaluate.coloring import (
 from filmcolor.evaluate.photos import PhotoMeasures, Truth, average, colorfulness, measure, psnr
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.options import ColorOptions
+from filmcolor.visual.rgb import Rgb
 
 SHORT_SIDE = 256
 """Larger photographs are reduced to this short side, px; smaller ones stay as they are."""
@@ -223,7 +223,7 @@ class _Rows:
         )
 
 
-def _mean_ab(photos: Sequence[Photo], device: torch.device) -> Tensor:
+def _mean_ab(photos: Sequence[Rgb], device: torch.device) -> Tensor:
     """Mean over photographs of each one's mean ab: (1, 2, 1, 1)."""
     means = [rgb_to_lab(to_rgb([photo], device))[:, 1:].mean(dim=(2, 3)) for photo in photos]
     return torch.cat(means).mean(dim=0).view(1, 2, 1, 1)
@@ -232,12 +232,12 @@ def _mean_ab(photos: Sequence[Photo], device: torch.device) -> Tensor:
 @torch.inference_mode()
 def evaluate_photos(
     model: LoadedModel,
-    photos: Iterable[Photo],
+    photos: Iterable[Rgb],
     *,
     saturations: Sequence[float] = SATURATIONS,
     short_side: int = SHORT_SIDE,
     keep: Collection[int] = (),
-    on_picture: Callable[[Photo, Photo, Photo], None] | None = None,
+    on_picture: Callable[[Rgb, Rgb, Rgb], None] | None = None,
     on_done: Callable[[int], None] | None = None,
 ) -> PhotoReport:
     """Measure a model on colour photographs, uint8 RGB (height, width, 3).
@@ -252,7 +252,7 @@ def evaluate_photos(
         raise MediaError("no photographs to evaluate on; give some with colour")
     mean_ab = _mean_ab(reduced, model.device)
     rows = _Rows(sorted({*saturations, _SHIPPED}))
-    kept: dict[int, tuple[Photo, Photo, Photo]] = {}
+    kept: dict[int, tuple[Rgb, Rgb, Rgb]] = {}
     for batch in color_photos(model, reduced):
         ours = rows.add(batch, mean_ab)
         for place, index in enumerate(batch.indices):

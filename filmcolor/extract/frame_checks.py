@@ -156,7 +156,5 @@ class Fingerprints:
 
 def _reduced(plane: Luma | FloatPlane, scale: float) -> FloatPlane:
     height, width = plane.shape
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    if size == (width, height):
-        return plane.astype(np.float32)
-    return cv2.resize(plane, size, interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    return resized(plane, size).astype(np.float32)

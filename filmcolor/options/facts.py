@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from functools import cache
 from typing import Any, Literal, TypeVar
@@ -33,8 +33,8 @@ class OptionFacts:
 
     default: Any
     help: str = ""
-    section: str = COLOUR
-    """Heading under which the help lists it."""
+    section: str = ""
+    """Heading under which the help lists it; by default that of the option before."""
     metavar: str | None = None
     shown_default: str = ""
     """What the help says in place of None."""
@@ -64,7 +64,8 @@ class OptionFacts:
     @property
     def is_path(self) -> bool:
         """Whether it names something on the disk, and nothing else."""
-        return self.metavar in ("DATA", "FILE", "FILM", "FOLDER", "PICTURE")
+        kind = (self.metavar or "").removesuffix(".png")
+        return kind in ("DATA", "FILE", "FILM", "FOLDER", "PICTURE")
 
 
 def option(default: T, help: str = "", **facts: Any) -> T:
@@ -76,7 +77,14 @@ def option(default: T, help: str = "", **facts: Any) -> T:
 @cache
 def facts_of(kind: Any) -> Mapping[str, OptionFacts]:
     """By name, the facts of the fields of a dataclass that are options."""
-    return {each.name: each.metadata[_KEY] for each in fields(kind) if _KEY in each.metadata}
+    found: dict[str, OptionFacts] = {}
+    section = COLOUR
+    for each in fields(kind):
+        if _KEY in each.metadata:
+            facts = each.metadata[_KEY]
+            section = facts.section or section
+            found[each.name] = replace(facts, section=section)
+    return found
 
 
 def names_of(kind: Any, wanted: Callable[[OptionFacts], object]) -> tuple[str, ...]:

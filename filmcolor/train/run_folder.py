@@ -24,7 +24,8 @@ import tomli_w
 from filmcolor._version import __version__
 from filmcolor.errors import CheckpointError, MediaError, OptionError, refusals
 from filmcolor.media.partfile import write_bytes, write_if_free
-from filmcolor.visual.sheets import Picture, write_png
+from filmcolor.visual.rgb import Rgb
+from filmcolor.visual.sheets import write_png
 
 _FILES = (
     *("command.txt", "metrics.jsonl", "curves.png", "progress.png", "sheets"),
@@ -176,7 +177,7 @@ class RunFolder:
         drawn = np.asarray(canvas.buffer_rgba(), np.uint8)[..., :3]  # type: ignore[no-untyped-call]
         write_png(self.path / "curves.png", np.ascontiguousarray(drawn))
 
-    def write_sheet(self, step: int, grey: Picture, ours: Picture, truth: Picture) -> None:
+    def write_sheet(self, step: int, grey: Rgb, ours: Rgb, truth: Rgb) -> None:
         """Keep the validation pictures of an evaluation, each a column of all, and add them to the
         progress sheet.
         """

@@ -163,7 +163,7 @@ def test_a_film_without_color_is_named(tmp_path: Path, capsys: pytest.CaptureFix
         ([], 2, "--val is missing: give a folder, shard or film with colour (or, to measure"),
         (["--val", "x", "--truth", "FILM"], 2, "--val does not go with --truth or --result"),
         (["--val", "x", "--plot", "a.png"], 2, "--plot: for films (--truth, --result), not"),
-        (["--val", "x", "--start", "1", "--by-shot"], 2, "--start, --by-shot: for films"),
+        (["--val", "x", "--start", "1", "--by-shot"], 2, "--by-shot, --start: for films"),
         (["--truth", "FILM", "--sheet", "a.png"], 2, "--sheet: for photographs (--val), not"),
         (["--truth", "FILM", "--pictures", "3"], 2, "--pictures: for photographs (--val), not"),
         (["--truth", "FILM", "--plot", "a.jpg"], 2, "--plot a.jpg: give a name that ends in .png"),
