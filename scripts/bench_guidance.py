@@ -139,7 +139,7 @@ class StillFigures:
 
 def measure_still(guided: Guided) -> tuple[StillFigures, Rgb]:
     truth = guided.film.film.truth
-    anchor = Anchor(guided.screen.known_ab(truth[0]), np.ones(guided.screen.grid, np.float32))
+    anchor = Anchor(guided.screen.ab_on_grid(truth[0]), np.ones(guided.screen.grid, np.float32))
     pictures = [guided.automatic, guided.with_anchor(anchor, whole=True)]
     figures = [
         [float(np.mean([f(p, t) for p, t in zip(way, truth, strict=False)])) for way in pictures]

@@ -100,6 +100,8 @@ def field_option(
         if hint == tuple[str, ...]:
             settings["multiple"], hint = True, str
         settings["type"] = click.Path() if facts.is_path else _click_type(hint, facts)
+        if isinstance(facts.default, Fraction):
+            settings["default"] = str(facts.default)
     if not help:
         is_said = FILMS_ONLY in facts.section or not facts.films_only
         help = facts.help if is_said else f"{facts.help.removesuffix('.')} {FILMS_ONLY}."

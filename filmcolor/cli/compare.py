@@ -10,11 +10,10 @@ import click
 from filmcolor.cli.arguments import (
     check_two_films,
     field_option,
+    field_options,
     output_option,
     overwrite_option,
-    parse_time,
     part_options,
-    section_option,
     sectioned_command,
     show_options,
 )
@@ -23,13 +22,7 @@ from filmcolor.cli.run_command import running, show_all
 from filmcolor.cli.run_table import RUN
 from filmcolor.options import CompareMode, CompareOptions, EncodeOptions, RunOptions
 
-_DEFAULTS = CompareOptions()
-
-_FILM, _HOW, _PART = (
-    "The film that is written",
-    "How the two are shown",
-    "Which part",
-)
+_FILM, _PART = "The film that is written", "Which part"
 
 _EPILOG = """\b
 Examples:
@@ -51,25 +44,8 @@ filmcolor, 130 Ctrl-C.
 @click.argument("second", type=click.Path())
 @output_option(_FILM, "TARGET", "Film to write: .mp4, .mov or .mkv.", required=True)
 @overwrite_option(_FILM, "Replace a film that is there already.")
-@section_option(
-    _FILM,
-    "--crf",
-    type=float,
-    show_default="18",
-    metavar="QUALITY",
-    help="Quality of the film (x264): lower is better and larger.",
-)
-@field_option(CompareOptions, "mode")
-@section_option(
-    _HOW,
-    "--period",
-    "period_seconds",
-    type=parse_time,
-    default=str(_DEFAULTS.period_seconds),
-    show_default=True,
-    metavar="TIME",
-    help="How long a wipe takes to go over and back.",
-)
+@field_option(EncodeOptions, "crf", _FILM, "Quality (x264; 18 by itself): lower is better.")
+@field_options(CompareOptions)
 @part_options(_PART, "Where to begin, in both films", "How much to show")
 @show_options
 def compare_command(

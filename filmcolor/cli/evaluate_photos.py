@@ -15,6 +15,7 @@ from filmcolor.errors import CheckpointError, OptionError
 from filmcolor.events import Figures, Measured
 
 if TYPE_CHECKING:
+    from filmcolor.cli.display.bar import PlainTable
     from filmcolor.evaluate.enlarging import EnlargeReport
     from filmcolor.evaluate.report import PhotoReport
     from filmcolor.options import PhotoMeasureOptions
@@ -110,14 +111,12 @@ def measure_all(
 
 def _print_table(names: Sequence[str], reports: Sequence[PhotoReport]) -> None:
     """Figures of every model beside the baselines, one line a measure."""
-    from filmcolor.cli.display.bar import PlainTable, print_table
+    from filmcolor.cli.display.bar import print_table
     from filmcolor.evaluate.report import COMPARED_RATIOS
 
     first = reports[0]
-    table = PlainTable(title=count(first.photos, "photograph"), title_justify="left")
-    table.add_column("mean over photographs", overflow="fold")
-    for title in (*names, "grey", "mean colour", "truth"):
-        table.add_column(title, justify="right", overflow="fold")
+    titles = (*names, "grey", "mean colour", "truth")
+    table = _table(first.photos, "mean over photographs", titles)
     columns = [*(report.ours for report in reports), first.neutral, first.mean_color]
     for title, name, unit in (
         ("PSNR", "psnr", "dB"),
@@ -128,17 +127,17 @@ def _print_table(names: Sequence[str], reports: Sequence[PhotoReport]) -> None:
         ("blotched, of evenly coloured area", "blotched", ""),
     ):
         truth = getattr(first.truth, name)
-        known = name in ("colorfulness", "neutral_chroma")
+        has_truth = name in ("colorfulness", "neutral_chroma")
         cells = [f"{getattr(column, name):.2f} {unit}".rstrip() for column in columns]
-        table.add_row(title, *cells, f"{truth:.2f}" if known else "")
+        table.add_row(title, *cells, f"{truth:.2f}" if has_truth else "")
     table.add_row("PSNR gain over grey", *(f"{report.psnr_gain:+.2f} dB" for report in reports))
     ratios = [f"{report.colorfulness_ratio:.2f}" for report in reports]
     table.add_row("colourfulness, of truth", *ratios, end_section=True)
     for index, point in enumerate(first.curve):
         cells = []
         for report in reports:
-            own = report.curve[index]
-            cells.append(f"{own.psnr_gain:+.2f} at {own.colorfulness_ratio:.2f}")
+            measured = report.curve[index]
+            cells.append(f"{measured.psnr_gain:+.2f} at {measured.colorfulness_ratio:.2f}")
         last = index == len(first.curve) - 1
         table.add_row(
             f"dB at colourfulness, saturation {point.saturation:g}", *cells, end_section=last
@@ -189,16 +188,23 @@ def run_upscalers(chosen: PhotoMeasureOptions, display: Display, *, as_json: boo
 
 
 def _print_upscaler_table(names: Sequence[str], reports: Sequence[EnlargeReport]) -> None:
-    from filmcolor.cli.display.bar import PlainTable, print_table
+    from filmcolor.cli.display.bar import print_table
 
     first = reports[0]
-    table = PlainTable(title=count(first.photos, "photograph"), title_justify="left")
-    table.add_column("mean over photographs made smaller", overflow="fold")
-    for title in (*names, "bicubic"):
-        table.add_column(title, justify="right", overflow="fold")
+    table = _table(first.photos, "mean over photographs made smaller", (*names, "bicubic"))
     cells = [f"{report.psnr:.2f} dB" for report in reports]
     table.add_row("PSNR of luma", *cells, f"{first.psnr_bicubic:.2f} dB")
     table.add_row("gain over bicubic", *(f"{report.psnr_gain:+.2f} dB" for report in reports), "")
     cells = [f"{report.down_error:.2f}" for report in reports]
     table.add_row("brought back down, off by codes", *cells, f"{first.down_error_bicubic:.2f}")
     print_table(table)
+
+
+def _table(photos: int, what: str, titles: Sequence[str]) -> PlainTable:
+    from filmcolor.cli.display.bar import PlainTable
+
+    table = PlainTable(title=count(photos, "photograph"), title_justify="left")
+    table.add_column(what, overflow="fold")
+    for title in titles:
+        table.add_column(title, justify="right", overflow="fold")
+    return table

@@ -87,8 +87,8 @@ def _in_folder(
     items = []
     for film in found.films:
         place = film_target(film, folder, output, film_suffixes(options.encode.codec))
-        own = None if work is None else str(Path(work, place.relative_to(base)))
-        items.append(BatchItem(str(film), str(place), work=own))
+        film_work = None if work is None else str(Path(work, place.relative_to(base)))
+        items.append(BatchItem(str(film), str(place), work=film_work))
     if found.pictures or not found.films:
         items.append(BatchItem(str(folder), str(output), "pictures"))
     if found.films and found.others:

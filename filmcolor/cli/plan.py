@@ -9,9 +9,9 @@ import click
 
 from filmcolor.cli.arguments import (
     check_source,
+    field_option,
     output_option,
     overwrite_option,
-    section_option,
     sectioned_command,
     show_options,
 )
@@ -20,6 +20,7 @@ from filmcolor.cli.run_command import running, show_all
 from filmcolor.cli.run_table import RUN
 from filmcolor.cli.stills import chosen_options, shot_options
 from filmcolor.errors import OptionError
+from filmcolor.options import RunOptions
 
 _RESULT = "Where the plan goes"
 
@@ -43,13 +44,12 @@ Examples:
 )
 @click.argument("film", type=click.Path())
 @output_option(_RESULT, "FILE.toml", "Without it: NAME.toml, beside the film.")
-@section_option(
+@field_option(
+    RunOptions,
+    "stills",
     _RESULT,
-    "--stills",
-    type=click.Path(),
-    metavar="FOLDER",
-    help="Also write a coloured still of each shot to this folder, as `filmcolor stills` does, and "
-    "name it in the plan. Stills that are there already are kept.",
+    "Also write a coloured still of each shot to this folder, as `filmcolor stills` does, and name "
+    "it in the plan. Stills that are there already are kept.",
 )
 @overwrite_option(
     _RESULT, "Replace a plan that is there already, with all changes that were made to it."
@@ -68,8 +68,6 @@ def plan_command(film: str, target: str | None, quiet: bool, as_json: bool, **ch
         options = chosen_options(chosen)
         if not check_source(film):
             raise OptionError(f"{film}: is no film; plans are for films")
-        if film == "-":
-            raise OptionError("-: a plan is made of a film file; a pipe cannot be read twice")
         place = target or str(Path(film).with_name(f"{Path(film).stem}.toml"))
         from filmcolor.jobs.plan_file import plan_film
 

@@ -92,8 +92,8 @@ def evaluate_enlarging(
         height, width = (side - side % factor for side in photo.shape[:2])
         rgb = to_rgb([photo[:height, :width]], model.device)
         truth = luma_from_rgb(rgb)
-        small = _coded(smaller(number, rgb, factor))
-        plain, ours = _coded(enlarge(small, factor)), _coded(enlarging(small))
+        small = coded(smaller(number, rgb, factor))
+        plain, ours = coded(enlarge(small, factor)), coded(enlarging(small))
         again = [255 * float((reduce(each, factor) - small).abs().mean()) for each in (ours, plain)]
         rows.append((float(psnr(ours, truth)[0]), float(psnr(plain, truth)[0]), again[0], again[1]))
         if number in keep and on_picture is not None:
@@ -107,6 +107,6 @@ def evaluate_enlarging(
     return EnlargeReport(model.card.name, len(rows), *means)
 
 
-def _coded(luma: Tensor) -> Tensor:
+def coded(luma: Tensor) -> Tensor:
     """Y' as 8 bits hold it, 0..1."""
     return (luma.clamp(0, 1) * 255).round() / 255

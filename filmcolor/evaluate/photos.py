@@ -181,11 +181,11 @@ def average(measures: Iterable[PhotoMeasures]) -> PhotoMeasures:
     means = {}
     for entry in fields(PhotoMeasures):
         weights = [one.even if entry.name == "blotched" else 1.0 for one in everything]
-        known = [
+        numbers = [
             (weight * v, weight)
             for one, weight in zip(everything, weights, strict=True)
             if not math.isnan(v := float(getattr(one, entry.name)))
         ]
-        total = math.fsum(weight for _, weight in known)
-        means[entry.name] = math.fsum(v for v, _ in known) / total if total else math.nan
+        total = math.fsum(weight for _, weight in numbers)
+        means[entry.name] = math.fsum(v for v, _ in numbers) / total if total else math.nan
     return PhotoMeasures(**means)

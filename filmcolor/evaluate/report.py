@@ -174,23 +174,21 @@ class _Rows:
 
     def __init__(self, saturations: Sequence[float]) -> None:
         self._saturations = saturations
-        self._ours: list[PhotoMeasures] = []
-        self._neutral: list[PhotoMeasures] = []
-        self._mean_color: list[PhotoMeasures] = []
-        self._truth: list[PhotoMeasures] = []
+        names = ("ours", "neutral", "mean_color", "truth")
+        self._rows: dict[str, list[PhotoMeasures]] = {name: [] for name in names}
         self._curve: list[list[tuple[float, float]]] = [[] for _ in saturations]
 
     def __len__(self) -> int:
-        return len(self._truth)
+        return len(self._rows["truth"])
 
     def add(self, batch: ColoredPhotos, mean_ab: Tensor) -> Tensor:
         """Measure a batch; returns it as `filmcolor run` would colour it."""
         truth = Truth.of(batch.truth)
-        self._truth += truth.measures()
-        self._neutral += measure(batch.grey, truth)
-        self._mean_color += measure(batch.rgb(mean_ab), truth)
         shipped = batch.rgb(batch.ab * _SHIPPED)
-        self._ours += measure(shipped, truth)
+        self._rows["truth"] += truth.measures()
+        self._rows["neutral"] += measure(batch.grey, truth)
+        self._rows["mean_color"] += measure(batch.rgb(mean_ab), truth)
+        self._rows["ours"] += measure(shipped, truth)
         for saturation, points in zip(self._saturations, self._curve, strict=True):
             result = shipped if saturation == _SHIPPED else batch.rgb(batch.ab * saturation)
             columns = torch.stack([psnr(result, truth.rgb), colorfulness(result)], dim=1)
@@ -199,7 +197,8 @@ class _Rows:
 
     def report(self, model: str, mean_ab: Tensor) -> PhotoReport:
         """All of it, averaged; `MediaError` if the photographs have no colour."""
-        neutral, truth = average(self._neutral), average(self._truth)
+        means = {name: average(measures) for name, measures in self._rows.items()}
+        neutral, truth = means["neutral"], means["truth"]
         if truth.colorfulness < _COLORLESS:
             raise MediaError(
                 f"all {len(self)} photographs are grey; a model is evaluated on photographs with "
@@ -211,16 +210,7 @@ class _Rows:
             gain = quality - neutral.psnr
             curve.append(CurvePoint(saturation, quality, gain, strength / truth.colorfulness))
         a, b = mean_ab.flatten().tolist()
-        return PhotoReport(
-            model=model,
-            photos=len(self),
-            ours=average(self._ours),
-            neutral=neutral,
-            mean_color=average(self._mean_color),
-            truth=truth,
-            mean_ab=(a, b),
-            curve=tuple(curve),
-        )
+        return PhotoReport(model, len(self), **means, mean_ab=(a, b), curve=tuple(curve))
 
 
 def _mean_ab(photos: Sequence[Rgb], device: torch.device) -> Tensor:

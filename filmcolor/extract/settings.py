@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from filmcolor.options.facts import check_options, option
+from filmcolor.options.facts import Checked, option
 
 FrameFormat = Literal["png", "webp"]
 
@@ -15,7 +15,7 @@ LARGEST_PER_SHOT = 50
 
 
 @dataclass(frozen=True, slots=True)
-class ExtractSettings:
+class ExtractSettings(Checked):
     """Which frames of a film are worth training on, and how they are handed over."""
 
     per_shot: int = option(
@@ -53,6 +53,3 @@ class ExtractSettings:
     )
     start_seconds: Fraction | None = option(None, range=(0, None))  # None: the beginning
     duration_seconds: Fraction | None = option(None, more_than=0)  # None: to the end
-
-    def __post_init__(self) -> None:
-        check_options(self)

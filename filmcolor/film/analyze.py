@@ -75,12 +75,12 @@ def analyze_film(
                 times.append(frame.pts)
                 if steadied and frame.index % SPACING == 0:
                     samples[frame.index] = frame
-                if known := finder.add(frame.luma):
-                    settle(*known)
+                if placed := finder.add(frame.luma):
+                    settle(*placed)
                 if is_due():
                     yield Analyzing(done, total)
-        for known in finder.finish():
-            settle(*known)
+        for placed in finder.finish():
+            settle(*placed)
         yield Analyzing(done, done)
         yield from reader.notices[seen_notices:]
     pts = np.array(times, np.int64)
@@ -139,19 +139,19 @@ def settle_drift(
     others is measured once and stored in the folder. Yields now and then how many of their frames
     were analysed.
     """
-    color, own = context.options.color, context.shots
+    color, by_shot = context.options.color, context.shots
     found = {(shot.start, shot.stop): number for number, shot in enumerate(film.shots)}
     digests: dict[str, str] = {}
     paths: dict[int, DriftPath] = {}
     unknown: dict[int, Path] = {}
     for number, shot in enumerate(shots):
-        wanted = own.of(number)
+        wanted = by_shot.of(number)
         samples = -(-shot.stop // SPACING) - -(-shot.start // SPACING)
         if not _is_steadied(wanted) or samples < FEWEST_SAMPLES:
             continue
         before = found.get((shot.start, shot.stop))
-        is_painted_alike = (wanted.model, wanted.look) == (color.model, color.look)
-        if before is not None and is_painted_alike and _is_steadied(color):
+        has_same_model = (wanted.model, wanted.look) == (color.model, color.look)
+        if before is not None and has_same_model and _is_steadied(color):
             paths[number] = film.drift.paths.get(before, ())
             continue
         if wanted.model not in digests:
@@ -168,7 +168,7 @@ def settle_drift(
     with closing(PlannedFrames(context, film)) as source:
         for number, file in unknown.items():
             meter, start = DriftMeter(), shots[number].start
-            model, view = context.painter(own.of(number))
+            model, view = context.model_for(by_shot.of(number))
             for frame in source.between(start, shots[number].stop):
                 looked += 1
                 if frame.index % SPACING == 0:

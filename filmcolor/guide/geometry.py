@@ -51,7 +51,7 @@ class Screen:
         box = view.box or Box(0, 0, height, width)
         return cls((height, width), size, turns, box, shown[::-1] if turns % 2 else shown)
 
-    def known_ab(self, rgb: NDArray[np.uint8]) -> FloatPlane:
+    def ab_on_grid(self, rgb: NDArray[np.uint8]) -> FloatPlane:
         """ab (2, h, w) on the grid of a picture of the displayed size."""
         turned = np.ascontiguousarray(np.rot90(rgb, -self.turns))
         inside = self._inside(turned)

@@ -103,7 +103,7 @@ class Reference:
         a, b, belief = np.ascontiguousarray(np.rot90(on_grid.numpy(), -turns, axes=(1, 2)))
         return Anchor(np.stack([a, b]), belief)
 
-    def known(self, frame: Frame, view: View) -> KnownColors | None:
+    def hint(self, frame: Frame, view: View) -> KnownColors | None:
         """What it says of a picture by itself, None for nothing."""
         light = show_lightness(frame, view, self._model.device)
         grid = max(1, light.shape[0] // GRID_STEP), max(1, light.shape[1] // GRID_STEP)

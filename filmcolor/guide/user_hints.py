@@ -73,7 +73,7 @@ class ShotHints:
         found: Anchor | None = None
         for still in self.stills:
             if still.frame == frame:
-                ab = screen.known_ab(read_still(still.path, files)[0])
+                ab = screen.ab_on_grid(read_still(still.path, files)[0])
                 found = Anchor(ab, np.ones(screen.grid, np.float32))
         strokes = [stroke for index, stroke in self.strokes if index == frame]
         if strokes:
@@ -260,8 +260,8 @@ class _Finder:
                 f"{path}: {rgb.shape[1]}x{rgb.shape[0]}, but the film is displayed at "
                 f"{width}x{height}; save the still at this size"
             )
-        if is_pale(self._screen.known_ab(rgb)):
-            raise MediaError(f"{path}: has no colour; paint it, or remove it from the folder")
+        if is_pale(self._screen.ab_on_grid(rgb)):
+            raise MediaError(f"{path}: has no colour; colour it, or remove it from the folder")
         return None if frame is None else StillHint(frame, path, digest(rgb.tobytes()))
 
     def strokes(

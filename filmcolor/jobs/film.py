@@ -19,7 +19,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from filmcolor.errors import OptionError
+from filmcolor.errors import NameTakenError, OptionError
 from filmcolor.events import Event, Finished, Notice, Progress, Started
 from filmcolor.files_read import FilesRead
 from filmcolor.film.analyze import analyze_film, settle_stride
@@ -31,8 +31,7 @@ from filmcolor.film.shot_models import ModelCache
 from filmcolor.guide.match import reference_for
 from filmcolor.guide.plan_file import PlanFile, read_plan
 from filmcolor.guide.shot_choices import check_names, check_references, with_film
-from filmcolor.jobs.ending import end_film
-from filmcolor.jobs.sidecar import check_sidecar, model_label, sidecar_path
+from filmcolor.jobs.sidecar import check_sidecar, model_label, sidecar_path, write_sidecar
 from filmcolor.media.open import PIPE
 from filmcolor.media.write.film_writer import FilmWriter, plan_output
 from filmcolor.media.write.output_plan import OutputPlan
@@ -42,7 +41,7 @@ from filmcolor.options.run import GUIDES
 from filmcolor.prefetch import prefetch
 from filmcolor.segments.lease import LeaseKey
 from filmcolor.segments.processes import FilmTask
-from filmcolor.segments.run import color_in_segments, fingerprint, prepare_segments
+from filmcolor.segments.run import color_in_segments, fingerprint, join_segments, prepare_segments
 from filmcolor.segments.source_fingerprint import source_fingerprint
 from filmcolor.segments.workfolder import WorkFolder, default_folder
 from filmcolor.segments.workplace import check_apart, check_place
@@ -92,6 +91,29 @@ def prepare_film(
             )
             context, film, _ = yield from prepare_segments(context, folder, plan)
             return FilmTask.of(context, folder, film)
+
+
+def end_film(
+    folder: WorkFolder, context: FilmContext, film: FilmPlan
+) -> Generator[Event, None, int]:
+    """Put a film together whose segments are all done, remove the work unless it is to be kept,
+    and write the sidecar; returns the number of frames.
+
+    Yields `Joining`. Raises `FilmcolorError`.
+    """
+    keep = context.options.keep_work
+    label = model_label(context.model.card, context.options)
+    try:
+        yield from join_segments(context, folder, film, label)
+    except NameTakenError:  # the film is whole all the same
+        if not keep:
+            folder.remove()
+        raise
+    if not keep:
+        folder.remove()
+    if context.options.sidecar and context.model.facts is not None:
+        write_sidecar(context, film.frames)
+    return film.frames
 
 
 def work_folder(target: str, options: RunOptions) -> Path:
@@ -175,7 +197,7 @@ def _refuse_pipe(folder: Path | None, options: RunOptions) -> None:
         return
     for name in ("plan", *GUIDES):
         if getattr(options, name) is not None:
-            raise OptionError(f"--{name}: needs files on both sides; a pipe is not looked through")
+            raise OptionError(f"--{name}: needs files on both sides; a pipe is not analysed first")
     if options.shard is not None:
         raise OptionError("--shard: needs files on both sides, in a folder that all see")
 

@@ -10,6 +10,7 @@ import os
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -54,7 +55,7 @@ def color_batch_on_ray(
     films = [item for item in items if item.kind == "film"]
     seen = [item.source for item in films[:1]]
     outbox: queue.Queue[Event] = queue.Queue()
-    counts = {"done": 0, "skipped": 0, "left": 0, "failed": 0}
+    counts: Counter[str] = Counter()
     with ExitStack() as stack:
         for place in sorted({str(Path(item.target).parent) for item in films}):
             mark = stack.enter_context(NamedTemporaryFile(prefix=".filmcolor-", dir=place))

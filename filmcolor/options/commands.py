@@ -8,7 +8,7 @@ from typing import Literal
 
 from filmcolor.errors import OptionError
 from filmcolor.options.color import ColorOptions, Look, Precision
-from filmcolor.options.facts import check_options, option
+from filmcolor.options.facts import Checked, check_options, option
 from filmcolor.options.run import RunOptions
 
 CompareMode = Literal["split", "wipe", "side"]
@@ -18,7 +18,7 @@ FILMS_SECTION, _BOTH = "Films, frame by frame", "For both"
 
 
 @dataclass(frozen=True, slots=True)
-class VerifyOptions:
+class VerifyOptions(Checked):
     """What a result is compared with, and how strictly."""
 
     start_seconds: Fraction | None = option(None, range=(0, None))  # the part that was coloured
@@ -36,12 +36,9 @@ class VerifyOptions:
     )
     expect_color: bool = True  # a frame without colour is a fault
 
-    def __post_init__(self) -> None:
-        check_options(self)
-
 
 @dataclass(frozen=True, slots=True)
-class PreviewOptions:
+class PreviewOptions(Checked):
     """What a preview of a film shows."""
 
     run: RunOptions = field(default_factory=RunOptions)  # the run that it is a preview of
@@ -53,23 +50,17 @@ class PreviewOptions:
         range=(1, 64),
     )
 
-    def __post_init__(self) -> None:
-        check_options(self)
-
 
 @dataclass(frozen=True, slots=True)
-class ReportOptions:
+class ReportOptions(Checked):
     """How a page on a film and its result is made."""
 
     compared: VerifyOptions = field(default_factory=VerifyOptions)  # the part, and how strictly
     overwrite: bool = False  # replace what stands under the target's name
 
-    def __post_init__(self) -> None:
-        check_options(self)
-
 
 @dataclass(frozen=True, slots=True)
-class CompareOptions:
+class CompareOptions(Checked):
     """How two films are shown together."""
 
     mode: CompareMode = option(
@@ -78,17 +69,17 @@ class CompareOptions:
         "with the first film; side lays the whole pictures side by side.",
         section="How the two are shown",
     )
-    period_seconds: Fraction = Fraction(8)  # a wipe goes over and back in so long
+    period_seconds: Fraction = option(
+        Fraction(8),
+        "How long a wipe takes to go over and back.",
+        metavar="TIME",
+        range=(1, 3600),
+    )
     run: RunOptions = field(default_factory=RunOptions)  # the part, and how the film is written
-
-    def __post_init__(self) -> None:
-        check_options(self)
-        if not 1 <= self.period_seconds <= 3600:
-            raise OptionError(f"--period {float(self.period_seconds):g}: must be 1 to 3600 seconds")
 
 
 @dataclass(frozen=True, slots=True)
-class MeasureOptions:
+class MeasureOptions(Checked):
     """Which models are measured, and at what size."""
 
     models: tuple[str, ...] = option(
@@ -147,9 +138,6 @@ class PhotoMeasureOptions(MeasureOptions):
         metavar="NUMBER",
         range=(1, None),
     )
-
-    def __post_init__(self) -> None:
-        check_options(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,8 +118,16 @@ def check_options(options: Any) -> None:
         if value is None or not (facts.range or facts.choices or facts.more_than is not None):
             continue
         if value not in facts.choices and not is_within(value, facts):
-            shown = "" if isinstance(value, Fraction) else f" {value}"
+            shown = f" {float(value):g}" if isinstance(value, Fraction) else f" {value}"
             raise OptionError(f"{option_name(name)}{shown}: must {' or '.join(_wanted(facts))}")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The base of dataclasses of options that need no other checks."""
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
 
 def is_within(value: object, facts: OptionFacts) -> bool:

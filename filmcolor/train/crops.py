@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from filmcolor.errors import OptionError
+from filmcolor.evaluate.coloring import to_rgb
 from filmcolor.train.data import PhotoSet
 from filmcolor.train.recipe_parts import Phase
 from filmcolor.visual.rgb import Rgb, resized
@@ -182,8 +183,7 @@ class CropSource:
         ]
 
     def _joined(self, crops: list[Future[Rgb]]) -> Tensor:
-        codes = torch.from_numpy(np.stack([crop.result() for crop in crops])).to(self.device)
-        return codes.permute(0, 3, 1, 2).float() / 255
+        return to_rgb([crop.result() for crop in crops], self.device)
 
     def _fill(self, lengths: NDArray[np.int64]) -> None:
         """Bring every photo into the block."""

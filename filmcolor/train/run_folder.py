@@ -156,9 +156,9 @@ class RunFolder:
         axes = figure.subplots(3, 1, sharex=True)
         for axis, (title, shown) in zip(axes, panels.items(), strict=False):
             for name in shown:
-                known = [entry for entry in losses if name in entry["losses"]]
-                steps = [entry["step"] for entry in known]
-                axis.plot(steps, [entry["losses"][name] for entry in known], label=name)
+                having = [entry for entry in losses if name in entry["losses"]]
+                steps = [entry["step"] for entry in having]
+                axis.plot(steps, [entry["losses"][name] for entry in having], label=name)
             axis.set_ylabel(f"{title} losses")
             axis.grid(alpha=0.3)
             if shown:

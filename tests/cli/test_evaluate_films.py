@@ -172,7 +172,7 @@ def test_a_film_without_color_is_named(tmp_path: Path, capsys: pytest.CaptureFix
         (["--result", "FILM", "--result", "FILM"], 2, "--result: the same one was given twice"),
         (["--truth", "-"], 2, "-: films are compared as files"),
         (["--truth", "FILM", "--start", "soon"], 2, "'soon' is no time"),
-        (["--truth", "FILM", "--duration", "0"], 2, "--duration: must be greater than zero"),
+        (["--truth", "FILM", "--duration", "0"], 2, "--duration 0: must be greater than zero"),
         (["--truth", "FILM", "--files-only", "--start", "1:00"], 3, "no frame at 60 s"),
         (["--truth", "gone.mp4"], 3, "gone.mp4: no such file"),
         (["--truth", "."], 3, ".: "),

@@ -1,4 +1,4 @@
-"""Before a film is coloured it is looked through: shots, drift of their colours, and a stride."""
+"""Before a film is coloured it is analysed: shots, drift of their colours, and a stride."""
 
 from __future__ import annotations
 

@@ -250,7 +250,7 @@ def test_workers_look_for_their_run(tmp_path: Path) -> None:
         assert not worker.is_held()  # it was killed
         (path / "run.lock").write_text(lock)
         assert worker.is_held()
-        worker.begin(PLAN)  # one on a cluster, which looks through the film for its run
+        worker.begin(PLAN)  # one on a cluster, which analyses the film for its run
         finished(folder, 0)
     with WorkFolder(path, PRINT):
         assert not worker.is_held()  # the same command, given again

@@ -37,7 +37,7 @@ class Step:
     """Expected, if known; an estimate."""
     unit: str = "frames"
     text: str = ""
-    """In place of the count; "looking through: " before it if it ends in a colon."""
+    """In place of the count; "analysing: " before it if it ends in a colon."""
     pace: Literal["", "time", "speed"] = "speed"
     """Whether the speed and the time that is left are stated, the latter alone, or neither."""
     more: tuple[str, ...] = ()
