@@ -36,8 +36,8 @@ from filmcolor.guide.geometry import Screen, ab_of
 from filmcolor.guide.hint_file import HintFiles, write_hint_file
 from filmcolor.guide.match import Reference
 from filmcolor.guide.propagate import Anchor, ShotCarry
+from filmcolor.guide.shot_hints import ShotHints
 from filmcolor.guide.spread import spread
-from filmcolor.guide.user_hints import ShotHints
 from filmcolor.models.checkpoint import load_generator
 from filmcolor.options import Stroke
 from filmcolor.stages.infer import infer_sparsely

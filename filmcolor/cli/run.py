@@ -28,7 +28,7 @@ from filmcolor.cli.kept import Kept
 from filmcolor.cli.run_command import running, show_all, stopped
 from filmcolor.cli.run_options import FILM_ONLY, chosen_run, run_options
 from filmcolor.cli.run_table import RUN
-from filmcolor.cli.verify import EXIT_FAULTS, open_verify_display, show_verification
+from filmcolor.cli.verify import EXIT_FAULTS, VERIFY, show_verification
 from filmcolor.errors import FilmcolorError, OptionError
 from filmcolor.events import FilmDone, Finished, Notice
 from filmcolor.guide.plan_file import FILM_KEYS, read_plan
@@ -243,7 +243,7 @@ def _verify(
     source: str, target: str, strictness: VerifyOptions, *, quiet: bool, as_json: bool
 ) -> bool:
     """Compare the film that was written with its source; whether all holds."""
-    display = open_verify_display(quiet=quiet, as_json=as_json)
+    display = open_display(VERIFY, quiet=quiet, as_json=as_json)
     with display, stopped(lambda: "the film is written, but not verified."):
         return show_verification(display, source, target, strictness)
 

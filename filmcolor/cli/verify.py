@@ -15,11 +15,14 @@ from filmcolor.cli.arguments import (
     show_options,
 )
 from filmcolor.cli.display import open_display
-from filmcolor.cli.display.base import Display
+from filmcolor.cli.display.base import Display, Step, Table
+from filmcolor.cli.display.terminal import file_name
 from filmcolor.cli.run_command import running, show_all
-from filmcolor.cli.verify_table import VERIFY
-from filmcolor.events import Comparing, Event
+from filmcolor.cli.run_table import NOTICES
+from filmcolor.events import Compared, Comparing, Event
 from filmcolor.options import VerifyOptions
+from filmcolor.timecode import clock_text
+from filmcolor.verify.findings import VerifyReport
 
 EXIT_FAULTS = 1
 """The process's exit code when something does not hold."""
@@ -51,6 +54,46 @@ Exit codes: 0 all of it holds, 1 something does not (each kind in a line), 2 wro
 _PART = "Which part was coloured"
 
 
+def _comparing(display: Display, event: Comparing) -> None:
+    display.say(f"comparing {file_name(event.result)} with {file_name(event.source)}")
+    display.begin(Step(0, None))
+
+
+def _compared(display: Display, event: Compared) -> None:
+    display.move(Step(event.done, event.total))
+
+
+def _report(display: Display, report: VerifyReport) -> None:
+    display.end()
+    for finding in report.findings:
+        if finding.severity == "note":
+            display.say(f"Note: {finding.line}")
+    for finding in report.findings:
+        if finding.severity == "fault":
+            display.warn(f"Failed: {finding.line}")
+    display.say(_verdict(report))
+
+
+def _verdict(report: VerifyReport) -> str:
+    """Whether everything holds, in one line."""
+    name = file_name(report.result)
+    faults = sum(finding.severity == "fault" for finding in report.findings)
+    if faults:
+        kinds = "1 kind of fault" if faults == 1 else f"{faults} kinds of faults"
+        return f"{name}: does not hold: {kinds}, see above"
+    if report.worst_block_psnr is None:
+        luma = "every code of its luma is the source's"
+    else:
+        luma = (
+            f"the worst block of its luma is {report.worst_block_psnr:.1f} dB, "
+            f"off by {report.worst_block_codes:.1f} codes at most"
+        )
+    return f"{name}: holds: {report.frames} frames in {clock_text(report.seconds)}; {luma}"
+
+
+VERIFY: Table = {**NOTICES, Comparing: _comparing, Compared: _compared, VerifyReport: _report}
+
+
 @sectioned_command("verify", "Prove that a coloured film is the same film.", _EPILOG)
 @click.argument("source", type=click.Path())
 @click.argument("result", type=click.Path())
@@ -73,17 +116,12 @@ def verify_command(
     Both films are decoded from end to end and compared frame by frame. Each fault is named with its
     frame and its time. Nothing is written.
     """
-    with running(display := open_verify_display(quiet=quiet, as_json=as_json)):
+    with running(display := open_display(VERIFY, quiet=quiet, as_json=as_json)):
         options = VerifyOptions(**chosen)
         check_two_films(source, result, "verify compares two files; a pipe cannot be read twice")
         holds = show_verification(display, source, result, options)
     if not holds:
         ctx.exit(EXIT_FAULTS)
-
-
-def open_verify_display(*, quiet: bool, as_json: bool) -> Display:
-    """A display for `show_verification`."""
-    return open_display(VERIFY, quiet=quiet, as_json=as_json)
 
 
 def show_verification(display: Display, source: str, result: str, options: VerifyOptions) -> bool:

@@ -44,6 +44,10 @@ class ExtractSettings(Checked):
         metavar="PIXELS",
         range=(32, 16_384),
     )
+    format: FrameFormat = option(
+        "png", "png loses nothing; webp (quality 95) takes about a fifth of the space."
+    )
+    overwrite: bool = option(False)  # replace files that are there already
     min_distance: int = option(
         10,
         "Least difference between any two kept frames, in bits of a 64-bit difference hash, over "

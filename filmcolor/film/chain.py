@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from itertools import groupby
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -73,34 +73,20 @@ def color_frames(
             yield from _colored(context, source.needed(segment), film, segment)
 
 
-class Releasable(Protocol):
-    """A lease on a segment."""
-
-    def release(self) -> None:
-        """Let others make the segment."""
-
-
-Held = TypeVar("Held", bound=Releasable)
-
-
 def color_segments(
     context: FilmContext,
     film: FilmPlan,
-    segments: Iterable[tuple[Segment, Held]],
+    segments: Iterable[tuple[Segment, T]],
     source: PlannedFrames,
-) -> Generator[tuple[Segment, Held, ColorFrame], None, None]:
+) -> Generator[tuple[Segment, T, ColorFrame], None, None]:
     """The frames of one segment after another, in order, each with its segment.
 
-    A segment is taken from `segments` only when the one before it has been coloured; its lease is
-    released if it cannot be. `source` has the frames, and stays open.
+    A segment is taken from `segments` only when the one before it has been coloured; what comes
+    with it goes on with it. `source` has the frames, and stays open.
     """
-    for segment, lease in segments:
-        try:
-            for frame in _colored(context, source.needed(segment), film, segment):
-                yield segment, lease, frame
-        except BaseException:
-            lease.release()
-            raise
+    for segment, along in segments:
+        for frame in _colored(context, source.needed(segment), film, segment):
+            yield segment, along, frame
 
 
 def _colored(

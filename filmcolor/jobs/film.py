@@ -43,8 +43,8 @@ from filmcolor.segments.lease import LeaseKey
 from filmcolor.segments.processes import FilmTask
 from filmcolor.segments.run import color_in_segments, fingerprint, join_segments, prepare_segments
 from filmcolor.segments.source_fingerprint import source_fingerprint
-from filmcolor.segments.workfolder import WorkFolder, default_folder
-from filmcolor.segments.workplace import check_apart, check_place
+from filmcolor.segments.workfolder import WorkFolder
+from filmcolor.segments.workplace import check_apart, check_place, default_folder
 from filmcolor.stages.infer import one_thread_each
 from filmcolor.throttle import Throttle
 from filmcolor.types import ColorFrame, VideoInfo

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filmcolor.errors import JobError, OptionError, refusals
 from filmcolor.guide.hint_file import NAME as HINT_FILE
-from filmcolor.media.partfile import file_key
+from filmcolor.media.partfile import file_key, long_name
 
 PLAN, LEDGER, LOCK = "plan.json", "ledger.jsonl", "run.lock"
 MARK = ".filmcolor-work"
@@ -39,6 +39,12 @@ _OWN = re.compile(
     rf"{re.escape(MARK)}|{_FILES}|\.({_FILES})(\.[0-9a-f]{{16}})?\.part"
     rf"|{_LEASE}(\.[0-9a-f]{{8}}\.stale)?|\.clock-\w+"
 )
+
+
+def default_folder(target: str) -> Path:
+    """The default work folder of a target: hidden, beside it."""
+    path = Path(os.path.realpath(target))
+    return path.with_name(long_name(f".{path.name}", ".work"))
 
 
 def check_apart(folders: Iterable[Path], files: Iterable[tuple[str, str | Path]]) -> None:

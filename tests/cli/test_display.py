@@ -10,8 +10,7 @@ import pytest
 from rich.console import Console
 
 from filmcolor.cli.display.bar import BarDisplay
-from filmcolor.cli.display.base import LineDisplay, Pace
-from filmcolor.cli.display.json import JsonDisplay
+from filmcolor.cli.display.base import JsonDisplay, LineDisplay, Pace
 from filmcolor.cli.run_table import RUN
 from filmcolor.events import Analyzing, Notice, PictureDone, Progress
 from tests.helpers.play import PLANNED, RUN_EVENTS, STAGES

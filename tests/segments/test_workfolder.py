@@ -20,12 +20,10 @@ from filmcolor.film.plan import FilmPlan
 from filmcolor.hashing import file_digest
 from filmcolor.segments import workplace
 from filmcolor.segments.lease import Lease, signature
+from filmcolor.segments.segment_files import Entry
 from filmcolor.segments.unfinished import look_into
-from filmcolor.segments.workfolder import (
-    Entry,
-    WorkFolder,
-    default_folder,
-)
+from filmcolor.segments.workfolder import WorkFolder
+from filmcolor.segments.workplace import default_folder
 from filmcolor.types import Shot
 
 PLAN = FilmPlan(
