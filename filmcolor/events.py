@@ -6,6 +6,7 @@ looks on a terminal is not its business. Words only: nothing here opens a file o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -157,20 +158,19 @@ class FrameCounts:
     frames: int = 0
     shots: int = 0
     kept: int = 0
-    rejected: dict[Reason, int] = field(default_factory=dict)
+    rejected: Counter[Reason] = field(default_factory=Counter)
 
     def reject(self, reason: Reason, frames: int = 1) -> None:
         """Count frames that are not kept."""
         if frames:
-            self.rejected[reason] = self.rejected.get(reason, 0) + frames
+            self.rejected[reason] += frames
 
     def add(self, other: FrameCounts) -> None:
         """Add the counts of another film."""
         self.frames += other.frames
         self.shots += other.shots
         self.kept += other.kept
-        for reason, frames in other.rejected.items():
-            self.reject(reason, frames)
+        self.rejected.update(other.rejected)
 
 
 class FilmOpened(Event, json="opened"):

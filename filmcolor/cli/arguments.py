@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from functools import wraps
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import click
 from click.core import ParameterSource
 
+from filmcolor.cli.display import open_display
+from filmcolor.cli.display.base import Table
 from filmcolor.errors import FilmcolorError, MediaError, OptionError
 from filmcolor.options import Codec, RunOptions
 from filmcolor.options.facts import FILMS_ONLY, OptionFacts, facts_of, names_of, option_name
@@ -219,9 +222,18 @@ def json_option(
     return section_option(SHOWN, "--json", "as_json", is_flag=True, help=help)
 
 
-def show_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add `--quiet` and `--json`."""
-    return together(quiet_option(), json_option())(command)
+def show_options(*tables: Table) -> Decorator:
+    """Add `--quiet` and `--json`, and give the command the `display` that they ask for."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def shown(*args: Any, quiet: bool, as_json: bool, **chosen: Any) -> None:
+            display = open_display(*tables, quiet=quiet, as_json=as_json)
+            command(*args, display=display, **chosen)
+
+        return together(quiet_option(), json_option())(shown)
+
+    return add
 
 
 def debug_option(command: click.Command) -> click.Command:

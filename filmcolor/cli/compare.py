@@ -17,7 +17,7 @@ from filmcolor.cli.arguments import (
     sectioned_command,
     show_options,
 )
-from filmcolor.cli.display import open_display
+from filmcolor.cli.display.base import Display
 from filmcolor.cli.run_command import running, show_all
 from filmcolor.cli.run_table import RUN
 from filmcolor.options import CompareMode, CompareOptions, EncodeOptions, RunOptions
@@ -47,7 +47,7 @@ filmcolor, 130 Ctrl-C.
 @field_option(EncodeOptions, "crf", _FILM, "Quality (x264; 18 by itself): lower is better.")
 @field_options(CompareOptions)
 @part_options(_PART, "Where to begin, in both films", "How much to show")
-@show_options
+@show_options(RUN)
 def compare_command(
     first: str,
     second: str,
@@ -55,8 +55,7 @@ def compare_command(
     crf: float | None,
     mode: CompareMode,
     period_seconds: Fraction,
-    quiet: bool,
-    as_json: bool,
+    display: Display,
     **chosen: Any,
 ) -> None:
     """Write a film that shows FIRST on the left and SECOND on the right, frame by frame.
@@ -64,7 +63,6 @@ def compare_command(
     Frames are paired by their times. Sound, subtitles and all else come from FIRST. A
     second film of another size is scaled to the first one's.
     """
-    display = open_display(RUN, quiet=quiet, as_json=as_json)
     with running(display):
         check_two_films(first, second, "compare needs two files")
         run = RunOptions(encode=EncodeOptions(crf=crf), **chosen)

@@ -55,29 +55,17 @@ def run_films(options: FilmMeasureOptions, display: Display, *, as_json: bool) -
     if as_json:
         write_json(report.as_dict())
         return
-    print_table(_total_table(report))
+    height, width = report.size
+    counts = f"{count(len(report.seconds), 'frame')}, {count(len(report.shots), 'shot')}"
+    tables: list[tuple[str, _Columns]] = [(f"{counts}, measured at {width}x{height}", _COLUMNS)]
     if report.has_truth:
-        print_table(_blotch_table(report))
+        tables.append(("against the truth", _BLOTCHES))
+    for heading, columns in tables:
+        table = _table(report, heading, columns)
+        _add_films(table, report, [row.figures.total for row in report.rows], columns)
+        print_table(table)
     if options.by_shot:
         print_table(_shot_table(report))
-
-
-def _total_table(report: FilmReport) -> PlainTable:
-    height, width = report.size
-    table = _table(
-        report,
-        f"{count(len(report.seconds), 'frame')}, {count(len(report.shots), 'shot')}, "
-        f"measured at {width}x{height}",
-    )
-    _add_films(table, report, [row.figures.total for row in report.rows])
-    return table
-
-
-def _blotch_table(report: FilmReport) -> PlainTable:
-    """Figures of frames spread over the film."""
-    table = _table(report, "against the truth", _BLOTCHES)
-    _add_films(table, report, [row.figures.total for row in report.rows], _BLOTCHES)
-    return table
 
 
 def _shot_table(report: FilmReport) -> PlainTable:

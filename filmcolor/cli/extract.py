@@ -17,7 +17,6 @@ from filmcolor.cli.arguments import (
     show_options,
     together,
 )
-from filmcolor.cli.display import open_display
 from filmcolor.cli.display.base import Display, Step, Table
 from filmcolor.cli.display.terminal import count, file_name, with_name
 from filmcolor.cli.run_command import running, show_all
@@ -149,15 +148,14 @@ EXTRACT: Table = {
 )
 @together(*(field_option(ExtractSettings, name, _CHOICE) for name in _CHOSEN))
 @part_options(_READING, "Where to begin in each film", "How much of each film to look at")
-@show_options
+@show_options(EXTRACT)
 @click.pass_context
 def extract_command(
     ctx: click.Context,
     /,
     films: tuple[str, ...],
     folder: str | None,
-    quiet: bool,
-    as_json: bool,
+    display: Display,
     **chosen: Any,
 ) -> None:
     """Take frames of colour films to train with: a few sharp ones of each shot, no two alike.
@@ -175,7 +173,6 @@ def extract_command(
     def left() -> str:
         return f"frames written: {written}" + (_GOES_ON if written else "")
 
-    display = open_display(EXTRACT, quiet=quiet, as_json=as_json)
     with running(display, left):
         place = _check(films, folder)
         settings = ExtractSettings(**chosen | {"short_side": chosen["short_side"] or None})

@@ -15,7 +15,7 @@ from filmcolor.cli.arguments import (
     sectioned_command,
     show_options,
 )
-from filmcolor.cli.display import open_display
+from filmcolor.cli.display.base import Display
 from filmcolor.cli.run_command import running, show_all
 from filmcolor.cli.run_table import RUN
 from filmcolor.cli.stills import chosen_options, shot_options
@@ -55,15 +55,14 @@ Examples:
     _RESULT, "Replace a plan that is there already, with all changes that were made to it."
 )
 @shot_options
-@show_options
-def plan_command(film: str, target: str | None, quiet: bool, as_json: bool, **chosen: Any) -> None:
+@show_options(RUN)
+def plan_command(film: str, target: str | None, display: Display, **chosen: Any) -> None:
     """Find the shots of FILM and write them as a plan: a TOML file with explanations.
 
     For each shot you can set the look, the strength and the hue of its colours, the model, stills
     and strokes with the right colours, or that it stays grey. You can also correct where shots
     begin and end. `filmcolor run FILM --plan FILE.toml` applies the plan.
     """
-    display = open_display(RUN, quiet=quiet, as_json=as_json)
     with running(display, lambda: "no plan was written."):
         options = chosen_options(chosen)
         if not check_source(film):

@@ -10,17 +10,19 @@ import click
 from filmcolor.cli.arguments import (
     check_source,
     field_option,
+    field_options,
     output_option,
     overwrite_option,
     sectioned_command,
     show_options,
     upscale_options,
 )
-from filmcolor.cli.display import open_display
+from filmcolor.cli.display.base import Display
 from filmcolor.cli.run_command import running, show_all
 from filmcolor.cli.run_table import RUN
+from filmcolor.cli.stills import chosen_options
 from filmcolor.errors import OptionError
-from filmcolor.options import ColorOptions, PreviewOptions, RunOptions
+from filmcolor.options import ColorOptions, PreviewOptions
 
 _SHEET, _LARGER = "The sheet", "How small films are made larger"
 
@@ -38,20 +40,14 @@ Examples:
 @output_option(_SHEET, "FILE.png", "Without it: NAME.preview.png, beside the film.")
 @field_option(PreviewOptions, "shots")
 @overwrite_option(_SHEET, "Replace a sheet that is there already.")
-@field_option(ColorOptions, "model")
-@field_option(ColorOptions, "size")
-@field_option(ColorOptions, "device")
+@field_options(ColorOptions, ("model", "size", "device"))
 @upscale_options(_LARGER)
-@show_options
+@show_options(RUN)
 def preview_command(
     film: str,
     target: str | None,
     shots: int,
-    model: str,
-    size: int | None,
-    device: str,
-    quiet: bool,
-    as_json: bool,
+    display: Display,
     **chosen: Any,
 ) -> None:
     """Write a sheet (PNG) of shots from all over FILM: as it is, and in every look of the model.
@@ -60,15 +56,13 @@ def preview_command(
     `filmcolor run --look` with it. Frames are coloured one by one here; a run also keeps colour
     steady from frame to frame.
     """
-    display = open_display(RUN, quiet=quiet, as_json=as_json)
     with running(display):
         if not check_source(film):
             raise OptionError(f"{film}: is no film; `filmcolor run` colours pictures at once")
         if target is None and film == "-":
             raise OptionError("-o is missing: give -o FILE.png")
         place = target or str(Path(film).with_name(f"{Path(film).stem}.preview.png"))
-        color = ColorOptions(model=model, device=device, size=size)
-        run = RunOptions(color=color, **chosen)
+        options = PreviewOptions(chosen_options(chosen), shots)
         from filmcolor.jobs.preview import preview_film
 
-        show_all(display, preview_film(film, place, PreviewOptions(run, shots)))
+        show_all(display, preview_film(film, place, options))

@@ -16,7 +16,7 @@ from filmcolor.cli.arguments import (
     sectioned_command,
     show_options,
 )
-from filmcolor.cli.display import open_display
+from filmcolor.cli.display.base import Display
 from filmcolor.cli.run_command import running, show_all
 from filmcolor.cli.run_table import RUN
 from filmcolor.options import ReportOptions, VerifyOptions
@@ -50,14 +50,13 @@ options, 3 one of the two cannot be read, or they have nothing in common, 70 a b
 @overwrite_option(_PAGE, "Replace a page that is there already.")
 @part_options(_PART, "Where the part begins, as given to `run`", "How long it is")
 @field_option(VerifyOptions, "deinterlace", _PART, "The result was made with --deinterlace.")
-@show_options
+@show_options(RUN)
 def report_command(
     film: str,
     result: str,
     target: str | None,
     overwrite: bool,
-    quiet: bool,
-    as_json: bool,
+    display: Display,
     **part: Any,
 ) -> None:
     """Write a page (HTML) on FILM and the RESULT that was coloured from it: before and after.
@@ -65,7 +64,6 @@ def report_command(
     Both films are decoded from end to end. Colours are measured in frames all over the film; the
     page says in how many.
     """
-    display = open_display(RUN, quiet=quiet, as_json=as_json)
     with running(display):
         check_two_films(film, result, "report needs the film and its result")
         compared = VerifyOptions(**part)

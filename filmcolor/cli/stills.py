@@ -18,7 +18,6 @@ from filmcolor.cli.arguments import (
     together,
     upscale_options,
 )
-from filmcolor.cli.display import open_display
 from filmcolor.cli.display.base import Display
 from filmcolor.cli.run_command import running, show_all
 from filmcolor.cli.run_table import RUN
@@ -83,12 +82,11 @@ def chosen_options(chosen: Mapping[str, Any]) -> RunOptions:
     "Replace stills that are there already, corrected ones too. Without it they are kept.",
 )
 @shot_options
-@show_options
+@show_options(RUN)
 def stills_command(
     film: str,
     folder: str | None,
-    quiet: bool,
-    as_json: bool,
+    display: Display,
     **chosen: Any,
 ) -> None:
     """Write one still for each shot of FILM, its middle frame, already coloured.
@@ -97,7 +95,6 @@ def stills_command(
     size, and save them as PNG or JPEG. `filmcolor run FILM --stills FOLDER` then gives their shots
     these colours. Only the colours of a still count, not its brightness.
     """
-    display = open_display(RUN, quiet=quiet, as_json=as_json)
     with running(display, lambda: _left(display)):
         if not folder:
             raise OptionError("-o is missing: give a folder for the stills")

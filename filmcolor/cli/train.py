@@ -14,10 +14,11 @@ import click
 from filmcolor.cli.arguments import (
     field_options,
     given_parameters,
+    json_option,
     output_option,
+    quiet_option,
     section_option,
     sectioned_command,
-    show_options,
 )
 from filmcolor.cli.display import open_display
 from filmcolor.cli.run_command import Interrupted, caught, running, show_all
@@ -91,7 +92,8 @@ _LENGTHS = ("steps", "epochs", "minutes")
     "that were trained on are not held out then, and held-out ones are not trained on.",
 )
 @field_options(TrainOptions, compiled="--compile")
-@show_options
+@quiet_option()
+@json_option()
 @click.pass_context
 def train_command(
     ctx: click.Context,

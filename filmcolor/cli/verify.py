@@ -14,7 +14,6 @@ from filmcolor.cli.arguments import (
     sectioned_command,
     show_options,
 )
-from filmcolor.cli.display import open_display
 from filmcolor.cli.display.base import Display, Step, Table
 from filmcolor.cli.display.terminal import file_name
 from filmcolor.cli.run_command import running, show_all
@@ -100,15 +99,14 @@ VERIFY: Table = {**NOTICES, Comparing: _comparing, Compared: _compared, VerifyRe
 @part_options(_PART, "Where the part begins, as given to `run`", "How long it is")
 @field_option(VerifyOptions, "lossless")
 @field_option(VerifyOptions, "deinterlace")
-@show_options
+@show_options(VERIFY)
 @click.pass_context
 def verify_command(
     ctx: click.Context,
     /,
     source: str,
     result: str,
-    quiet: bool,
-    as_json: bool,
+    display: Display,
     **chosen: Any,
 ) -> None:
     """Prove that the film RESULT is the film SOURCE, with nothing but colour added.
@@ -116,7 +114,7 @@ def verify_command(
     Both films are decoded from end to end and compared frame by frame. Each fault is named with its
     frame and its time. Nothing is written.
     """
-    with running(display := open_display(VERIFY, quiet=quiet, as_json=as_json)):
+    with running(display):
         options = VerifyOptions(**chosen)
         check_two_films(source, result, "verify compares two files; a pipe cannot be read twice")
         holds = show_verification(display, source, result, options)

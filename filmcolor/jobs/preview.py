@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from filmcolor.analysis.frame_signature import frame_distance, frame_signature
+from filmcolor.analysis.frame_signature import BLANK_CONTRAST, frame_distance, frame_signature
 from filmcolor.errors import OptionError
 from filmcolor.events import Event, Finished, Progress, Started
 from filmcolor.film.chain import composed
@@ -34,8 +34,6 @@ _SAMPLES_PER_SHOT = 4
 _FEWEST_SAMPLES = 32
 _OTHER_SHOT = 0.35
 """Distance (see `frame_distance`) from which two samples are taken to be of different shots."""
-_BLANK_CONTRAST = 6.0
-"""Standard deviation (8-bit codes) below which a frame shows nothing: leader, fades."""
 _CELL_HEIGHT = 240
 
 
@@ -107,7 +105,7 @@ def telling_frames(samples: Sequence[Frame], bit_depth: int, count: int) -> list
     evenly; blank ones only if there is nothing else.
     """
     looks = [(frame, frame_signature(frame.luma, bit_depth)) for frame in samples]
-    full = [pair for pair in looks if pair[1].contrast >= _BLANK_CONTRAST] or looks
+    full = [pair for pair in looks if pair[1].contrast >= BLANK_CONTRAST] or looks
     shots = [[full[0]]]
     for pair in full[1:]:
         if frame_distance(shots[-1][0][1], pair[1]) >= _OTHER_SHOT:

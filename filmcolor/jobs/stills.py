@@ -47,12 +47,12 @@ def write_stills(source: str, folder: str, options: RunOptions) -> Generator[Eve
     """
     started = time.monotonic()
     refuse_pipe(source)
-    with one_thread_each() as threads, ExitStack() as stack:
+    with one_thread_each() as threads:
         context, film = yield from open_shots(source, options, threads)
-        stack.enter_context(context)
-        stills = find_stills(film, context.reader.first_pts(), still_folder(folder))
-        yield planned_stills(context, folder, len(stills))
-        made = yield from make_stills(context, film, stills, overwrite=options.overwrite)
+        with context:
+            stills = find_stills(film, context.reader.first_pts(), still_folder(folder))
+            yield planned_stills(context, folder, len(stills))
+            made = yield from make_stills(context, film, stills, overwrite=options.overwrite)
     yield Finished(
         folder,
         made,

@@ -10,7 +10,7 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
-from filmcolor.analysis.frame_signature import frame_signature
+from filmcolor.analysis.frame_signature import BLANK_CONTRAST, frame_signature
 from filmcolor.analysis.shots import ShotFinder
 from filmcolor.evaluate.video import known_mean, measure_films
 from filmcolor.report.pictures import PictureStore, Reducer
@@ -28,8 +28,6 @@ _FIRST_PLACE = 1
 """Place in its shot of the first look's first frame: the very first frame may be half a cut."""
 _UNKNOWN_STEP = 24
 """Frames from one look to the next in a film that does not say how long it is."""
-_BLANK_CONTRAST = 6.0
-"""Standard deviation of luma (8-bit codes) below which a frame shows nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +184,7 @@ class Gatherer:
                 known_mean([each.colorfulness for each in figures]),
                 figures[middle].flicker,
                 seen.level,
-                seen.contrast < _BLANK_CONTRAST,
+                seen.contrast < BLANK_CONTRAST,
             )
         )
         self.measured += len(self._run)

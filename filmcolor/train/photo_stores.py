@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -315,13 +316,11 @@ def _write_frames(
     try:
         shard.parent.mkdir(parents=True, exist_ok=True)
         with tarfile.open(part.path, "w") as tar:
-            while first is not None:
-                name, png, shot = first
+            for name, png, shot in chain([first] if first is not None else [], encoded):
                 member = tarfile.TarInfo(name)
                 member.size = len(png)
                 tar.addfile(member, io.BytesIO(png))
                 shots.append(shot)
-                first = next(encoded, None)
     except OSError as error:
         part.discard()
         raise MediaError(f"{shard}: cannot be written ({error.strerror})") from error

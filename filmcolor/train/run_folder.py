@@ -23,6 +23,7 @@ import tomli_w
 
 from filmcolor._version import __version__
 from filmcolor.errors import CheckpointError, MediaError, OptionError, refusals
+from filmcolor.evaluate.report import spread_indices
 from filmcolor.media.partfile import write_bytes, write_if_free
 from filmcolor.visual.rgb import Rgb
 from filmcolor.visual.sheets import write_png
@@ -185,9 +186,8 @@ class RunFolder:
         sheet = np.concatenate([grey, ours, truth], axis=1)
         write_png(self.path / "sheets" / f"step-{step:07}.png", sheet)
         found = self._columns()
-        places = np.linspace(0, len(found) - 1, min(len(found), _PROGRESS_COLUMNS)).round()
         columns = [grey]
-        for place in places.astype(int):
+        for place in spread_indices(len(found), _PROGRESS_COLUMNS):
             bgr = cv2.imread(str(found[place]))
             if bgr is None or bgr.shape != sheet.shape:
                 continue  # from a run with other pictures

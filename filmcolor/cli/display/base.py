@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeAlias, TypeVar
 
-from filmcolor.cli.display.terminal import write_json, write_line
+from filmcolor.cli.display.terminal import complain, write_json
 from filmcolor.events import Event, Progress, Started
 from filmcolor.throttle import Throttle
 from filmcolor.timecode import clock_text
@@ -143,10 +143,7 @@ class Display:
 
     def warn(self, text: str) -> None:
         """One line that is always shown; when nobody reads it any more, the work still goes on."""
-        try:
-            write_line(text, to_stderr=True)
-        except OSError:
-            return
+        complain(text)
 
     def hold(self, text: str) -> None:
         """One line that is always shown, at the end."""
