@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from functools import wraps
-from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import click
@@ -14,8 +12,8 @@ from click.core import ParameterSource
 
 from filmcolor.cli.display import open_display
 from filmcolor.cli.display.base import Table
-from filmcolor.errors import FilmcolorError, MediaError, OptionError
-from filmcolor.options import Codec, RunOptions
+from filmcolor.errors import FilmcolorError
+from filmcolor.options import RunOptions
 from filmcolor.options.facts import FILMS_ONLY, OptionFacts, facts_of, names_of, option_name
 from filmcolor.timecode import parse_seconds
 from filmcolor.typed import type_of
@@ -273,58 +271,3 @@ def given_options(ctx: click.Context, names: Iterable[str]) -> list[str]:
     """Those of the parameters that were given on the command line, as they are written there."""
     given = set(given_parameters(ctx, names))
     return [param.opts[0] for param in ctx.command.params if param.name in given]
-
-
-def check_source(source: str) -> bool:
-    """Whether the source is a film (else pictures); raises where nothing can be read from it."""
-    if source == "-":
-        if sys.stdin.isatty():
-            raise OptionError("-: standard input is a terminal; pipe Y4M into it, or name a file")
-        return True
-    if not source:
-        raise OptionError("an empty name: give a film, a picture, a folder, or -")
-    path = Path(source)
-    if not path.exists():
-        raise MediaError(
-            f"{click.format_filename(source)}: no such file or folder; check the spelling"
-        )
-    if path.is_dir():
-        return False
-    from filmcolor.media.folders import is_picture
-
-    return not is_picture(path)
-
-
-def check_two_films(first: str, second: str, needs: str) -> None:
-    """Raise where one of two film files is not there, before anything heavy is loaded."""
-    for name in (first, second):
-        if name in ("", "-"):
-            raise OptionError(f"{name or 'an empty name'}: {needs}")
-        if not Path(name).exists():
-            raise MediaError(f"{click.format_filename(name)}: no such file; check the spelling")
-
-
-def default_target(source: str, codec: Codec, *, is_film: bool = True) -> str:
-    """A new name beside the source: `old_film.color.mp4`, `photo.color.jpg`, `photos.color`."""
-    path = Path(source)
-    if path.is_dir():
-        path = path.resolve()
-        return str(path.with_name(f"{path.name}.color"))
-    suffix = path.suffix
-    if is_film:
-        fitting = film_suffixes(codec)
-        suffix = suffix.lower() if suffix.lower() in fitting else fitting[0]
-    else:
-        from filmcolor.media.images.formats import written_suffix
-
-        suffix = written_suffix(path)
-    from filmcolor.media.partfile import long_name
-
-    return str(path.with_name(long_name(path.stem, f".color{suffix}")))
-
-
-def film_suffixes(codec: Codec) -> tuple[str, ...]:
-    """What the names of films may end in that are encoded so; what suits best comes first."""
-    return {"prores": (".mov", ".mkv"), "ffv1": (".mkv",)}.get(
-        codec, (".mkv", ".mp4", ".mov", ".m4v")
-    )

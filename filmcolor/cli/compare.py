@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from filmcolor.cli.arguments import (
-    check_two_films,
     field_option,
     field_options,
     output_option,
@@ -20,6 +19,7 @@ from filmcolor.cli.arguments import (
 from filmcolor.cli.display.base import Display
 from filmcolor.cli.run_command import running, show_all
 from filmcolor.cli.run_table import RUN
+from filmcolor.cli.sources import check_two_films
 from filmcolor.options import CompareMode, CompareOptions, EncodeOptions, RunOptions
 
 _FILM, _PART = "The film that is written", "Which part"

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from filmcolor.cli.arguments import (
-    check_source,
     field_option,
     output_option,
     overwrite_option,
@@ -21,6 +20,7 @@ from filmcolor.cli.display.base import Display, Step, Table
 from filmcolor.cli.display.terminal import count, file_name, with_name
 from filmcolor.cli.run_command import running, show_all
 from filmcolor.cli.run_table import NOTICES
+from filmcolor.cli.sources import check_source
 from filmcolor.errors import MediaError, OptionError
 from filmcolor.events import (
     Event,

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from filmcolor.cli.arguments import (
-    check_two_films,
     field_option,
     output_option,
     overwrite_option,
@@ -19,6 +18,7 @@ from filmcolor.cli.arguments import (
 from filmcolor.cli.display.base import Display
 from filmcolor.cli.run_command import running, show_all
 from filmcolor.cli.run_table import RUN
+from filmcolor.cli.sources import check_two_films
 from filmcolor.options import ReportOptions, VerifyOptions
 
 _PAGE, _PART = "The page", "Which part was coloured, and how"

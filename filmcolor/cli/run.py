@@ -13,21 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from filmcolor.cli.arguments import (
-    check_source,
-    default_target,
-    exit_code,
-    given_options,
-    given_parameters,
-    sectioned_command,
-)
+from filmcolor.cli.arguments import exit_code, given_options, given_parameters, sectioned_command
 from filmcolor.cli.display import open_display
 from filmcolor.cli.display.base import Display
-from filmcolor.cli.film_list import list_films, table_lines
 from filmcolor.cli.kept import Kept
 from filmcolor.cli.run_command import running, show_all, stopped
 from filmcolor.cli.run_options import FILM_ONLY, chosen_run, run_options
 from filmcolor.cli.run_table import RUN
+from filmcolor.cli.sources import check_source, default_target, list_films, table_lines
 from filmcolor.cli.verify import EXIT_FAULTS, VERIFY, show_verification
 from filmcolor.errors import FilmcolorError, OptionError
 from filmcolor.events import FilmDone, Finished, Notice

@@ -98,10 +98,6 @@ _LENGTHS = ("steps", "epochs", "minutes")
 def train_command(
     ctx: click.Context,
     /,
-    data: tuple[str, ...],
-    output: str | None,
-    resume: str | None,
-    data_changed: bool,
     quiet: bool,
     as_json: bool,
     **chosen: Any,
@@ -117,7 +113,7 @@ def train_command(
     display = open_display(TRAIN, quiet=quiet or not leads, as_json=as_json and leads)
     signals = caught(stop.receive, "SIGINT", "SIGTERM", "SIGHUP")
     with running(display, signals=signals):
-        end = show_all(display, _events(ctx, data, output, resume, data_changed, chosen, stop))
+        end = show_all(display, _events(ctx, stop, **chosen))
     if isinstance(end, TrainFinished) and end.stopped:
         begun = display.last(TrainStarted)
         left = "nothing was trained yet."
@@ -130,12 +126,12 @@ def train_command(
 
 def _events(
     ctx: click.Context,
+    stop: Callable[[], bool],
     data: tuple[str, ...],
     output: str | None,
     resume: str | None,
     data_changed: bool,
-    chosen: dict[str, Any],
-    stop: Callable[[], bool],
+    **chosen: Any,
 ) -> Generator[Event, None, None]:
     """Begin or go on, as asked for; `OptionError` for a mixture."""
     from filmcolor.train.run import resume_run, train_run

@@ -7,17 +7,12 @@ from typing import Any
 
 import click
 
-from filmcolor.cli.arguments import (
-    check_two_films,
-    field_option,
-    part_options,
-    sectioned_command,
-    show_options,
-)
+from filmcolor.cli.arguments import field_option, part_options, sectioned_command, show_options
 from filmcolor.cli.display.base import Display, Step, Table
 from filmcolor.cli.display.terminal import file_name
 from filmcolor.cli.run_command import running, show_all
 from filmcolor.cli.run_table import NOTICES
+from filmcolor.cli.sources import check_two_films
 from filmcolor.events import Compared, Comparing, Event
 from filmcolor.options import VerifyOptions
 from filmcolor.timecode import clock_text
