@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 import click
@@ -20,7 +19,7 @@ from filmcolor.cli.display.base import Display
 from filmcolor.cli.run_command import running, show_all
 from filmcolor.cli.run_table import RUN
 from filmcolor.cli.sources import check_two_films
-from filmcolor.options import CompareMode, CompareOptions, EncodeOptions, RunOptions
+from filmcolor.options import CompareOptions, EncodeOptions, RunOptions
 
 _FILM, _PART = "The film that is written", "Which part"
 
@@ -49,14 +48,7 @@ filmcolor, 130 Ctrl-C.
 @part_options(_PART, "Where to begin, in both films", "How much to show")
 @show_options(RUN)
 def compare_command(
-    first: str,
-    second: str,
-    target: str,
-    crf: float | None,
-    mode: CompareMode,
-    period_seconds: Fraction,
-    display: Display,
-    **chosen: Any,
+    first: str, second: str, target: str, crf: float | None, display: Display, **chosen: Any
 ) -> None:
     """Write a film that shows FIRST on the left and SECOND on the right, frame by frame.
 
@@ -65,8 +57,8 @@ def compare_command(
     """
     with running(display):
         check_two_films(first, second, "compare needs two files")
+        how = {name: chosen.pop(name) for name in ("mode", "period_seconds")}
         run = RunOptions(encode=EncodeOptions(crf=crf), **chosen)
-        options = CompareOptions(mode, period_seconds, run)
         from filmcolor.visual.compare import compare_films
 
-        show_all(display, compare_films(first, second, target, options))
+        show_all(display, compare_films(first, second, target, CompareOptions(**how, run=run)))

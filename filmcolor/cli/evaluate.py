@@ -72,13 +72,7 @@ _SUBJECTS = ("val", "truth", "results")
 @quiet_option()
 @json_option("Write all figures as JSON on standard output, in place of the table.")
 @click.pass_context
-def evaluate_command(
-    ctx: click.Context,
-    /,
-    quiet: bool,
-    as_json: bool,
-    **chosen: Any,
-) -> None:
+def evaluate_command(ctx: click.Context, /, quiet: bool, as_json: bool, **chosen: Any) -> None:
     """Measure models on colour photographs (--val), or the colours of films (--truth, --result).
 
     Photographs are made grey and coloured as `filmcolor run` does: PSNR in dB over R'G'B'; ab error

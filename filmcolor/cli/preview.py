@@ -44,11 +44,7 @@ Examples:
 @upscale_options(_LARGER)
 @show_options(RUN)
 def preview_command(
-    film: str,
-    target: str | None,
-    shots: int,
-    display: Display,
-    **chosen: Any,
+    film: str, target: str | None, shots: int, display: Display, **chosen: Any
 ) -> None:
     """Write a sheet (PNG) of shots from all over FILM: as it is, and in every look of the model.
 

@@ -52,12 +52,7 @@ options, 3 one of the two cannot be read, or they have nothing in common, 70 a b
 @field_option(VerifyOptions, "deinterlace", _PART, "The result was made with --deinterlace.")
 @show_options(RUN)
 def report_command(
-    film: str,
-    result: str,
-    target: str | None,
-    overwrite: bool,
-    display: Display,
-    **part: Any,
+    film: str, result: str, target: str | None, overwrite: bool, display: Display, **part: Any
 ) -> None:
     """Write a page (HTML) on FILM and the RESULT that was coloured from it: before and after.
 

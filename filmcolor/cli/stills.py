@@ -83,12 +83,7 @@ def chosen_options(chosen: Mapping[str, Any]) -> RunOptions:
 )
 @shot_options
 @show_options(RUN)
-def stills_command(
-    film: str,
-    folder: str | None,
-    display: Display,
-    **chosen: Any,
-) -> None:
+def stills_command(film: str, folder: str | None, display: Display, **chosen: Any) -> None:
     """Write one still for each shot of FILM, its middle frame, already coloured.
 
     Correct the colours of those that are wrong in any paint program, keep their names and their

@@ -95,13 +95,7 @@ _LENGTHS = ("steps", "epochs", "minutes")
 @quiet_option()
 @json_option()
 @click.pass_context
-def train_command(
-    ctx: click.Context,
-    /,
-    quiet: bool,
-    as_json: bool,
-    **chosen: Any,
-) -> None:
+def train_command(ctx: click.Context, /, quiet: bool, as_json: bool, **chosen: Any) -> None:
     """Train a model on DATA: any mix of folders of pictures, tar shards of pictures, and films.
 
     DATA must be in colour. Films give a few good frames of each shot (`filmcolor extract` shows

@@ -97,12 +97,7 @@ VERIFY: Table = {**NOTICES, Comparing: _comparing, Compared: _compared, VerifyRe
 @show_options(VERIFY)
 @click.pass_context
 def verify_command(
-    ctx: click.Context,
-    /,
-    source: str,
-    result: str,
-    display: Display,
-    **chosen: Any,
+    ctx: click.Context, /, source: str, result: str, display: Display, **chosen: Any
 ) -> None:
     """Prove that the film RESULT is the film SOURCE, with nothing but colour added.
 

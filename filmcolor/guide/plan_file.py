@@ -85,6 +85,8 @@ HINT_KEYS = GUIDES
 """Choices that are things given to guide the colours."""
 UPSCALE_KEYS = names_of(RunOptions, lambda facts: facts.in_plan == "film")
 """Choices of how the film is enlarged; shots have none of their own."""
+FILE_KEYS = tuple(key for key in _FACTS if _FACTS[key].file and _FACTS[key].in_plan)
+"""Choices that may name a file."""
 FILM_KEYS = COLOR_KEYS + HINT_KEYS + UPSCALE_KEYS
 """Choices that are options of a run."""
 
