@@ -6,7 +6,6 @@ looks on a terminal is not its business. Words only: nothing here opens a file o
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -158,19 +157,20 @@ class FrameCounts:
     frames: int = 0
     shots: int = 0
     kept: int = 0
-    rejected: Counter[Reason] = field(default_factory=Counter)
+    rejected: dict[Reason, int] = field(default_factory=dict)
 
     def reject(self, reason: Reason, frames: int = 1) -> None:
         """Count frames that are not kept."""
         if frames:
-            self.rejected[reason] += frames
+            self.rejected[reason] = self.rejected.get(reason, 0) + frames
 
     def add(self, other: FrameCounts) -> None:
         """Add the counts of another film."""
         self.frames += other.frames
         self.shots += other.shots
         self.kept += other.kept
-        self.rejected.update(other.rejected)
+        for reason, frames in other.rejected.items():
+            self.reject(reason, frames)
 
 
 class FilmOpened(Event, json="opened"):
