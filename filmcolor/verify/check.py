@@ -26,7 +26,8 @@ from filmcolor.throttle import Throttle
 from filmcolor.types import VideoInfo
 from filmcolor.verify.film import FilmComparison, FilmSpan, Watcher
 from filmcolor.verify.findings import Findings, VerifyReport
-from filmcolor.verify.packets import Part, compare_packets
+from filmcolor.verify.packet_items import Part
+from filmcolor.verify.packets import compare_packets
 from filmcolor.verify.streams import LABEL_GREY, HeaderComparison
 from filmcolor.verify.tally import whole_factor
 
