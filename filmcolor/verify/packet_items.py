@@ -48,6 +48,10 @@ class PacketItem:
     lasts: Fraction
     """0 where it does not matter."""
     digest: bytes
+    may_go: bool = False
+    """Whether a player does not play all of it, so that it may be left out (see `heard`)."""
+    is_cut: bool = False
+    """Whether an edit list hides it: then its time does not matter."""
 
 
 @dataclass(slots=True)
@@ -87,9 +91,12 @@ class ItemReader:
     def __init__(self, stream: Stream, part: Part | None, convert_to: str | None = None) -> None:
         """`part` limits a stream of the source; None takes all. `convert_to` a text codec."""
         self._part = part
-        self._is_text = stream.type == "subtitle"
+        self._is_text, self._is_sound = stream.type == "subtitle", stream.type == "audio"
+        self._was_cut = False
         self._codec = convert_to or codec_name(stream)
         self._pieces = _pcm_pieces(stream)
+        self.is_cut = False
+        """Whether it is PCM that a player does not play as a whole: then pieces prove nothing."""
         self._shown: Packet[Stream] | None = None
         self._scratch = None
         self._converter: SubtitleConverter | None = None
@@ -133,11 +140,14 @@ class ItemReader:
         content = self._content(bytes(packet))
         if content is None:
             return
+        may_go, is_cut = self._hidden(packet)
         if self._pieces is None:
-            yield _item(seconds, lasts, content)
+            digest = _digest(content)
+            yield PacketItem(seconds, lasts, digest, may_go=may_go, is_cut=is_cut)
             return
+        self.is_cut = self.is_cut or may_go
         for begin, piece in self._pieces.cut(seconds, content):
-            yield _item(begin, Fraction(0), piece)
+            yield PacketItem(begin, Fraction(0), _digest(piece))
 
     @property
     def skipped(self) -> int:
@@ -149,7 +159,7 @@ class ItemReader:
         yield from self._still_shown()
         if self._pieces is not None:
             for begin, piece in self._pieces.rest():
-                yield _item(begin, Fraction(0), piece)
+                yield PacketItem(begin, Fraction(0), _digest(piece))
 
     def _within(
         self, part: Part, start: Fraction, stop: Fraction, decoded: Fraction
@@ -163,6 +173,16 @@ class ItemReader:
         last = stop if part.last is None else min(stop, part.last)
         return (first, last) if last > first or (first, last) == (start, stop) else None
 
+    def _hidden(self, packet: Packet[Stream]) -> tuple[bool, bool]:
+        """Whether it is sound at the edge of what is played or beyond it, and whether it is beyond
+        and no decoder's delay.
+        """
+        if not self._is_sound:
+            return False, False
+        is_trimmed = packet.has_sidedata("skip_samples")
+        was_cut, self._was_cut = self._was_cut, packet.is_discard and not is_trimmed
+        return is_trimmed or packet.is_discard or was_cut, self._was_cut
+
     def _content(self, content: bytes) -> bytes | None:
         """The bytes without what containers add or take away; None if nothing is left."""
         if self._codec == "mov_text" and content[:2] == b"\0\0":
@@ -173,8 +193,8 @@ class ItemReader:
         return content
 
 
-def _item(seconds: Fraction, lasts: Fraction, content: bytes) -> PacketItem:
-    return PacketItem(seconds, lasts, blake2b(content, digest_size=16).digest())
+def _digest(content: bytes) -> bytes:
+    return blake2b(content, digest_size=16).digest()
 
 
 def _pcm_pieces(stream: Stream) -> _Pieces | None:

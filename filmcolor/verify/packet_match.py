@@ -25,6 +25,8 @@ class PacketMatch:
     found: deque[PacketItem] = field(default_factory=deque)
     shift: Fraction = Fraction(0)
     """Seconds by which what comes now is moved."""
+    is_silent: bool = False
+    """Whether the items prove nothing."""
 
     def settle(self, *, final: bool = False) -> None:
         """Compare what can be compared; two of each are held to see which one is missing."""
@@ -41,23 +43,29 @@ class PacketMatch:
         is_equal = first.digest == other.digest
         follows = len(self.wanted) > 1 and self.wanted[1].digest == other.digest
         precedes = len(self.found) > 1 and self.found[1].digest == first.digest
-        if not is_equal and (follows or (not precedes and late - self.shift > self.tolerance)):
+        if not is_equal and (first.may_go or other.may_go):
+            (self.wanted if first.may_go else self.found).popleft()
+        elif not is_equal and (follows or (not precedes and late - self.shift > self.tolerance)):
             self._drop_missing()
         elif not is_equal and (precedes or late - self.shift < -self.tolerance):
             self._drop_added()
         else:
-            if is_equal:
+            if is_equal and not first.is_cut:
                 self._check_times(first, other, late)
-            else:
+            elif not is_equal:
                 self._fault("changed", "with other bytes", first.seconds)
             self.wanted.popleft()
             self.found.popleft()
 
     def _drop_missing(self) -> None:
-        self._fault("missing", "missing from the result", self.wanted.popleft().seconds)
+        item = self.wanted.popleft()
+        if not item.may_go:
+            self._fault("missing", "missing from the result", item.seconds)
 
     def _drop_added(self) -> None:
-        self._fault("added", "not in the source", self.found.popleft().seconds - self.offset)
+        item = self.found.popleft()
+        if not item.may_go:
+            self._fault("added", "not in the source", item.seconds - self.offset)
 
     def _check_times(self, first: PacketItem, other: PacketItem, late: Fraction) -> None:
         self.shift = late if abs(late) > self.tolerance else Fraction(0)
@@ -70,5 +78,7 @@ class PacketMatch:
             self._fault("time", "shown for another time", first.seconds, detail)
 
     def _fault(self, kind: str, text: str, seconds: Fraction, detail: str = "") -> None:
+        if self.is_silent:
+            return
         place = Place(seconds, detail=detail)
         self.findings.fault(f"packet {kind}", f"{self.name}, packet {text}", place)

@@ -49,8 +49,10 @@ def compare_packets(
     `tolerance`: seconds that a time may be off, beside a tick of each of the two time bases. Both
     containers are freshly opened and are read to their ends.
     """
+    # Those of mp4 and mov cannot begin anew; they go back where an edit list hides some.
+    straightens = not source.format.name.startswith("mov,")
     sides = (
-        _Side([pair.source for pair in pairs], source, straightens=True),
+        _Side([pair.source for pair in pairs], source, straightens=straightens),
         _Side([pair.result for pair in pairs], result),
     )
     matches, readers = [], []
@@ -71,6 +73,7 @@ def compare_packets(
         number = side.indexes.index(packet.stream_index)
         match = matches[number]
         (match.wanted, match.found)[at].extend(readers[number][at].items(packet))
+        match.is_silent = any(reader.is_cut for reader in readers[number])
         match.settle()
         count += 1
         if count % _REPORT_PACKETS == 0:
