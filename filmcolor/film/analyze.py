@@ -11,7 +11,7 @@ import time
 from array import array
 from base64 import b64decode, b64encode
 from collections import deque
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -29,13 +29,13 @@ from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.prefetch import prefetch
-from filmcolor.stages.chroma_drift import SPACING, Drift, DriftMeter, DriftPath
+from filmcolor.stages.chroma_drift import FEWEST_SAMPLES, SPACING, Drift, DriftMeter, DriftPath
 from filmcolor.stages.infer import Together, View, infer, look_at, needs_things
 from filmcolor.stages.interlace import field_view, fields_of, keeps_fields
 from filmcolor.stages.smooth import smooth
 from filmcolor.stages.things import PackedThings, ThingFinder
 from filmcolor.throttle import Throttle
-from filmcolor.types import Frame, Shot, VideoInfo
+from filmcolor.types import AbMap, Frame, Shot, VideoInfo
 
 _LONGEST_AUTO_STRIDE = 4
 _TIMED_FRAMES = 6
@@ -98,8 +98,10 @@ class _Survey:
         self._fields = keeps_fields(info, options)
         self._top_first = info.top_field_first
         self._view = field_view(view) if self._fields else view
+        self._upright = replace(self._view, box=None, rotation=0)
         self._finder = ThingFinder() if needs_things(model, color) else None
-        self._meter = DriftMeter() if self._finder is None and _is_steadied(color) else None
+        steadied = self._finder is None and _is_steadied(color)
+        self._meter = _LazyMeter(self._sampled) if steadied else None
 
     def small(self, frame: Frame) -> Frame:
         """The frame, or its first field, as the network is shown it: all that `look` needs."""
@@ -112,12 +114,15 @@ class _Survey:
 
     def look(self, small: Frame, shot: int, place: int) -> None:
         """Look at a frame if it is one of those to look at."""
-        upright = replace(self._view, box=None, rotation=0)
         if self._finder is not None and self._finder.wants(shot, place):
-            self._finder.add(look_at(small, self._model, upright))
+            self._finder.add(look_at(small, self._model, self._upright))
         if self._meter is not None and small.index % SPACING == 0:
-            ((_, colors),) = infer([small], self._model, upright, 1)
-            self._meter.add(shot, place, colors)
+            self._meter.add(shot, place, small)
+
+    def _sampled(self, small: Frame) -> AbMap:
+        """What the network makes of a frame by itself."""
+        ((_, colors),) = infer([small], self._model, self._upright, 1)
+        return colors
 
     def found(self) -> tuple[Drift, Mapping[int, PackedThings]]:
         """The drift of the shots, or the things in them."""
@@ -128,6 +133,32 @@ class _Survey:
 def needs_look(model: LoadedModel, color: ColorOptions) -> bool:
     """Whether colours depend on what only a look at the whole film tells."""
     return needs_things(model, color) or _is_steadied(color)
+
+
+class _LazyMeter:
+    """As `DriftMeter`, but the network sees no frame of a shot that has too few samples for drift:
+    frames are held until there are enough.
+    """
+
+    def __init__(self, sampled: Callable[[Frame], AbMap]) -> None:
+        """`sampled` is what the network makes of a frame."""
+        self._sampled, self._meter = sampled, DriftMeter()
+        self._shot, self._count = -1, 0
+        self._held: list[tuple[int, Frame]] = []
+
+    def add(self, shot: int, place: int, frame: Frame) -> None:
+        """Take the next sample."""
+        if shot != self._shot:
+            self._shot, self._count, self._held = shot, 0, []
+        self._count += 1
+        self._held.append((place, frame))
+        while self._count >= FEWEST_SAMPLES and self._held:
+            held_place, held = self._held.pop(0)
+            self._meter.add(shot, held_place, self._sampled(held))
+
+    def found(self) -> Drift:
+        """As `DriftMeter.found`."""
+        return self._meter.found()
 
 
 def _is_steadied(color: ColorOptions) -> bool:
@@ -144,22 +175,22 @@ def settle_shots(
     Those of the others are looked for once and stored in the folder. Yields now and then how many
     of their frames were analysed.
     """
-    color, own = context.options.color, context.shots
+    color, by_shot = context.options.color, context.shots
     found = {(shot.start, shot.stop): number for number, shot in enumerate(film.shots)}
     digests: dict[str, str] = {}
     paths: dict[int, DriftPath] = {}
     things: dict[int, PackedThings] = {}
     unknown: dict[int, Path] = {}
     for number, shot in enumerate(shots):
-        wanted = own.of(number)
-        model, _ = context.painter(wanted)
+        wanted = by_shot.of(number)
+        model, _ = context.model_for(wanted)
         before = found.get((shot.start, shot.stop))
         if not needs_look(model, wanted):
             continue
-        is_painted_alike = (wanted.model, wanted.look) == (color.model, color.look)
+        has_same_model = (wanted.model, wanted.look) == (color.model, color.look)
         as_before = needs_look(context.model, color)
         as_before &= needs_things(model, wanted) == needs_things(context.model, color)
-        if before is not None and is_painted_alike and as_before:
+        if before is not None and has_same_model and as_before:
             paths[number] = film.drift.paths.get(before, ())
             things[number] = film.things.get(before, b"")
             continue
@@ -176,8 +207,8 @@ def settle_shots(
     looked, is_due = 0, Throttle()
     with closing(PlannedFrames(context, film)) as source:
         for number, file in unknown.items():
-            start, wanted = shots[number].start, own.of(number)
-            model, view = context.painter(wanted)
+            start, wanted = shots[number].start, by_shot.of(number)
+            model, view = context.model_for(wanted)
             survey = _Survey(model, view, context.reader.info, context.options, wanted)
             for frame in source.between(start, shots[number].stop):
                 looked += 1

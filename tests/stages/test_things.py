@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch.nn.functional import normalize
@@ -43,7 +45,7 @@ def test_of_a_long_shot_frames_are_kept_that_lie_ever_further_apart() -> None:
     finder = ThingFinder()
     looked = looked_at(finder, 0, 24 * 200)
     assert looked[:9] == [4, 28, 52, 76, 100, 124, 148, 172, 196]
-    apart = {b - a for a, b in zip(looked[9:], looked[10:], strict=False)}
+    apart = {b - a for a, b in pairwise(looked[9:])}
     assert apart == {48, 96, 192, 384, 768}
     assert len(looked) < 32
 
