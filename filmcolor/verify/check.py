@@ -168,7 +168,12 @@ def _compare_rest(
         return
     tolerance = Fraction(0) if container.exact_times else MATROSKA_TIME_BASE
     with open_source(source) as before, open_source(result) as after:
-        for _ in compare_packets(before, after, pairs, part, findings, tolerance=tolerance):
+        compared = compare_packets(
+            *(before, after, pairs, part, findings),
+            tolerance=tolerance,
+            keeps_lead=container.is_mov,
+        )
+        for _ in compared:
             yield Compared(span.frames, span.frames)
 
 

@@ -272,6 +272,7 @@ def compare_packets(
     findings: Findings,
     *,
     tolerance: Fraction,
+    keeps_lead: bool,
 ) -> Generator[int, None, None]:
     """Compare the packets of all pairs; yields now and then the number of packets read.
 
@@ -279,7 +280,7 @@ def compare_packets(
     containers are freshly opened and are read to their ends.
     """
     sides = (
-        _Side([pair.source for pair in pairs], source, straightens=True),
+        _Side([pair.source for pair in pairs], source, straightens=True, keeps_lead=keeps_lead),
         _Side([pair.result for pair in pairs], result),
     )
     matches, readers = [], []
@@ -317,14 +318,21 @@ class _Side:
     """The packets of some streams of one file, and how far they have been read."""
 
     def __init__(
-        self, indexes: list[int], container: InputContainer, *, straightens: bool = False
+        self,
+        indexes: list[int],
+        container: InputContainer,
+        *,
+        straightens: bool = False,
+        keeps_lead: bool = False,
     ) -> None:
-        """`straightens` carries times on where they begin anew, as those of the film are."""
+        """`straightens` carries times on where they begin anew, as those of the film are, and
+        leaves out what an edit list cuts away; `keeps_lead` as in `PlayedPackets`.
+        """
         self.indexes = indexes
         self._packets: Iterator[Packet[Stream]]
         if straightens:
             film = film_stream(container, container.name).index
-            self._packets = StraightPackets(container, film, indexes)
+            self._packets = StraightPackets(container, film, indexes, keeps_lead=keeps_lead)
         else:
             for stream in container.streams:
                 if stream.index not in indexes:

@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
 from filmcolor.media.matroska import with_room, write_display_shape, write_sound_formats
+from filmcolor.media.mov_boxes import write_sound_starts
 from filmcolor.media.partfile import PartFile
 from filmcolor.media.timebase import Chapter, Clock, DecodeClock, fit_chapters, lift_to_zero
 from filmcolor.media.write.containers import labelled
@@ -130,6 +131,8 @@ class FilmMuxer:
             self._container.close()
             if self._copier is not None and self._copier.wave_formats:
                 write_sound_formats(self.part.path, self._copier.wave_formats)
+            if self._copier is not None and self._copier.edges.starts:
+                write_sound_starts(self.part.path, self._copier.edges.starts)
             if self._shape_is_patched:
                 plan = self._plan
                 write_display_shape(

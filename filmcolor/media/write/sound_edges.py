@@ -1,0 +1,50 @@
+"""Where sound begins and ends within its packets, in mp4 and mov.
+
+A source's edit list may say so to the sample; FFmpeg's muxer cuts at packets, but before zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from av.packet import Packet
+from av.stream import Stream
+
+from filmcolor.media.mov_boxes import SoundStart
+from filmcolor.media.played import is_pcm
+
+_CLOCK_SECONDS = Fraction(2, 1000)
+"""What an edit list may be off by its own clock, whose ticks are coarser than the sound's."""
+
+
+@dataclass(slots=True)
+class SoundEdges:
+    """Notes where the tracks of the result begin, and shortens their last packets."""
+
+    starts: dict[int, SoundStart] = field(default_factory=dict)
+    """Of sound with packets before it begins, by the number of its track (see
+    `write_sound_starts`).
+    """
+    _begun: set[int] = field(default_factory=set)
+
+    def takes(self, packet: Packet[Stream], track: int, shift: int) -> bool:
+        """Whether a packet is written, whose times will be moved by `shift`: one from before the
+        beginning has a place only where nothing is played, behind zero or before it.
+        """
+        begin, lasts = packet.stream.start_time, packet.stream.duration
+        if begin is None or packet.pts is None:
+            return True
+        if track not in self._begun:
+            first, start = packet.pts + shift, begin + shift
+            if packet.is_discard and first < 0 < start:
+                return False
+            self._begun.add(track)
+            if 0 <= first < start:
+                base = packet.time_base
+                self.starts[track] = SoundStart(start * base, (start - first) * base)
+        left = (packet.duration or 0) if lasts is None else begin + lasts - packet.pts
+        over = (packet.duration or 0) - left
+        if left > 0 and over > _CLOCK_SECONDS / packet.time_base and not is_pcm(packet.stream):
+            packet.duration = left
+        return True
