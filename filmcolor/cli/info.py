@@ -136,6 +136,8 @@ def _film(source: str) -> tuple[dict[str, Any], list[str]]:
         "run_notices": notices,
     }
     turned = f", shown turned by {info.rotation} degrees" if info.rotation else ""
+    if info.crop is not None:
+        turned = f", cropped to {info.crop.size[1]}x{info.crop.size[0]}{turned}"
     aspect = info.sample_aspect_ratio
     pixels = "" if aspect == 1 else f", pixels {aspect.numerator}:{aspect.denominator}"
     grid = "grey" if info.layout.chroma == "400" else ":".join(info.layout.chroma)

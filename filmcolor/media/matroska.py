@@ -1,6 +1,6 @@
 """Writes into a finished Matroska file what FFmpeg's muxer was not told: the shape of the pixels,
-and what sound is that only Windows' headers describe; and looks where the first of several films in
-one file ends.
+what is shown of the picture, and what sound is that only Windows' headers describe; reads what is
+shown, which PyAV does not tell; and looks where the first of several films in one file ends.
 
 PyAV gives no way to set a stream's sample aspect ratio, and the muxer takes it from nowhere else;
 FFV1, ProRes and AV1 in Matroska would lose it. The track's name is written with room behind it
@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import BinaryIO
 
+from filmcolor.types import Box
+
 _HEADER = bytes.fromhex("1a45dfa3")
 _SEGMENT = 0x18538067
 _TRACKS = 0x1654AE6B
@@ -28,6 +30,14 @@ _NAME = 0x536E
 _VIDEO = 0xE0
 _AUDIO = 0xE1
 _NUMBER = 0xD7
+_TYPE = 0x83
+_TYPE_VIDEO = 1
+_PIXEL_WIDTH = 0xB0
+_PIXEL_HEIGHT = 0xBA
+_CROP_TOP = 0x54BB
+_CROP_LEFT = 0x54CC
+_CROP_BOTTOM = 0x54AA
+_CROP_RIGHT = 0x54DD
 _CODEC = 0x86
 _CODEC_PRIVATE = 0x63A2
 _BIT_DEPTH = 0x6264
@@ -41,8 +51,9 @@ _VOID = 0xEC
 
 _UNKNOWN_SIZES = {(1 << 7 * length) - 1 for length in range(1, 9)}
 
-_ROOM = 40
-"""Bytes, more than what the display elements add."""
+_MOST_BYTES = 1 << 24  # of tracks that are read
+_ROOM = 72
+"""Bytes, more than what the elements of display and crop add."""
 _SOUND_ROOM = 16
 """And what is written of a sound's codec besides its format."""
 
@@ -64,18 +75,66 @@ def _room(wave_format: bytes) -> int:
     return _SOUND_ROOM + len(wave_format) if wave_format else _ROOM
 
 
-def write_display_shape(path: str, width: int, height: int, aspect: Fraction) -> bool:
-    """State in the track with room that pixels are `aspect` wide; False if there is no such track.
+def read_crops(path: str) -> list[Box | None]:
+    """What is shown of the pictures of each track of pictures, in their order; None for all."""
+    with open(path, "rb") as file:
+        found = _find_tracks(file)
+        if found is None:
+            return []
+        position, size = found
+        file.seek(position)
+        tracks = file.read(min(size, _MOST_BYTES))
+    try:
+        entries = [dict(_contents(each.content)) for each in _elements(tracks) if _is_entry(each)]
+        return [
+            _crop(dict(_contents(entry.get(_VIDEO, b""))))
+            for entry in entries
+            if int.from_bytes(entry.get(_TYPE, b""), "big") == _TYPE_VIDEO
+        ]
+    except IndexError:  # damaged
+        return []
+
+
+def _is_entry(element: _Element) -> bool:
+    return element.identity == _TRACK_ENTRY
+
+
+def _contents(content: bytes) -> Iterator[tuple[int, bytes]]:
+    return ((each.identity, each.content) for each in _elements(content))
+
+
+def _crop(video: Mapping[int, bytes]) -> Box | None:
+    def number(identity: int) -> int:
+        return int.from_bytes(video.get(identity, b""), "big")
+
+    right = number(_PIXEL_WIDTH) - number(_CROP_RIGHT)
+    crop = Box(
+        number(_CROP_TOP),
+        number(_CROP_LEFT),
+        number(_PIXEL_HEIGHT) - number(_CROP_BOTTOM),
+        right,
+    )
+    is_whole = crop.size == (number(_PIXEL_HEIGHT), number(_PIXEL_WIDTH))
+    return None if is_whole or min(crop.size) <= 0 else crop
+
+
+def write_display_shape(
+    path: str, width: int, height: int, aspect: Fraction, crop: Box | None = None
+) -> bool:
+    """State in the track with room that pixels are `aspect` wide, and that only `crop` is shown;
+    False if there is no such track.
 
     The file keeps its length; the name gets back what it was.
     """
-    shape = Fraction(width, height) * aspect
+    shown = crop.size if crop is not None else (height, width)
+    shape = Fraction(shown[1], shown[0]) * aspect
+    margins = _margins(crop, width, height)
 
     def reshaped(parts: list[_Element]) -> list[_Element] | None:
         if all(part.identity != _VIDEO for part in parts):
             return None
         named = _without_room(parts, _ROOM)
-        return named and [_reshape(part, shape) for part in named]
+        return named and [_reshape(part, shape, margins) for part in named]
 
     return _patch(path, reshaped)
 
@@ -146,12 +205,13 @@ def is_matroska(path: str, at: int = 0) -> bool:
 
 def _find_tracks(file: BinaryIO) -> tuple[int, int] | None:
     """Position and size of the content of the Tracks element."""
+    length = os.fstat(file.fileno()).st_size
     while (head := _read_head(file)) is not None:
         identity, size = head
+        if identity == _CLUSTER or (identity != _SEGMENT and size > length):
+            return None  # or damaged
         if identity == _TRACKS:
             return file.tell(), size
-        if identity == _CLUSTER:
-            return None
         if identity != _SEGMENT:
             file.seek(size, 1)
     return None
@@ -246,7 +306,20 @@ def _with_depth(part: _Element, wave_format: bytes) -> _Element:
     return _Element(_AUDIO, b"".join(map(_encode, kept)))
 
 
-def _reshape(part: _Element, shape: Fraction) -> _Element:
+def _margins(crop: Box | None, width: int, height: int) -> list[_Element]:
+    """The elements that say how much is not shown on each side."""
+    if crop is None:
+        return []
+    sides = (
+        (_CROP_TOP, crop.top),
+        (_CROP_LEFT, crop.left),
+        (_CROP_BOTTOM, height - crop.bottom),
+        (_CROP_RIGHT, width - crop.right),
+    )
+    return [_unsigned(identity, pixels) for identity, pixels in sides if pixels]
+
+
+def _reshape(part: _Element, shape: Fraction, margins: list[_Element]) -> _Element:
     """The entry's part, that of the picture with the shape in it."""
     if part.identity != _VIDEO:
         return part
@@ -255,4 +328,5 @@ def _reshape(part: _Element, shape: Fraction) -> _Element:
     kept.append(_unsigned(_DISPLAY_WIDTH, shape.numerator))
     kept.append(_unsigned(_DISPLAY_HEIGHT, shape.denominator))
     kept.append(_unsigned(_DISPLAY_UNIT, _UNIT_ASPECT_RATIO))
+    kept += margins
     return _Element(_VIDEO, b"".join(_encode(each) for each in kept))

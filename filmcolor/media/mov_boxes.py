@@ -2,7 +2,7 @@
 aperture of the picture, how often sound is cut by its edit list, and where it begins.
 
 Boxes are ISO/IEC 14496-12 (`clap`, `elst`) and Apple's QuickTime File Format. A finished file keeps
-its length: a track's name is written with room behind it (`with_room`), which `clap` takes up.
+its length: a track's name is written with room behind it (`name_with_room`), which `clap` takes up.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from filmcolor.media.timebase import round_half_up
 from filmcolor.types import Box
 
 _CLAP_BYTES = 40
+_USUAL_NAME = "VideoHandler"  # which FFmpeg's muxer gives a track of pictures without a name
 _NAME_AT = 24  # of a handler's name, in its box's content
 _LARGEST_INDEX = 1 << 28  # bytes of a moov that are read
 _VISUAL_BYTES = 78  # of a picture's sample entry before the boxes in it
@@ -39,6 +40,8 @@ class TrackFacts:
 
     crop: Box | None
     """The clean aperture, within the picture; None without one, or where it is the picture."""
+    has_shape: bool
+    """Whether it states the shape of its pixels."""
     cuts: int
     """Places at which its edit list goes on from elsewhere."""
 
@@ -53,9 +56,9 @@ class SoundStart:
     """How much of its packets lies before, in seconds."""
 
 
-def with_room(name: str) -> str:
+def name_with_room(name: str) -> str:
     """A track's name with the room that `write_clean_aperture` uses up."""
-    return name + " " * _CLAP_BYTES
+    return (name or _USUAL_NAME) + " " * _CLAP_BYTES
 
 
 def read_tracks(path: str) -> list[TrackFacts]:
@@ -156,12 +159,14 @@ def _facts(index: bytes, trak: _Box) -> TrackFacts:
         if entry[1] != -1
     ]
     entry, size = _visual(index, trak)
-    crop = None
+    crop, has_shape = None, False
     if entry is not None:
         inner = _Box(b"", entry.start, entry.body + _VISUAL_BYTES, entry.stop)
-        for box in _children(index, inner, b"clap"):
-            crop = _aperture(index, box, size)
-    return TrackFacts(crop, max(0, len(edits) - 1))
+        for box in _children(index, inner):
+            if box.name == b"clap":
+                crop = _aperture(index, box, size)
+            has_shape = has_shape or box.name == b"pasp"
+    return TrackFacts(crop, has_shape, max(0, len(edits) - 1))
 
 
 def _aperture(index: bytes, box: _Box, size: tuple[int, int]) -> Box | None:

@@ -25,6 +25,8 @@ from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
 from filmcolor.media.filters import filter_graph, filtered
+from filmcolor.media.matroska import read_crops
+from filmcolor.media.mov_boxes import read_tracks
 from filmcolor.media.open import (
     LARGEST_FRAME,
     is_still,
@@ -35,6 +37,7 @@ from filmcolor.media.watchdog import Heartbeat
 from filmcolor.types import (
     BT601,
     SD_LINES,
+    Box,
     ColorTags,
     FloatPlane,
     Frame,
@@ -111,6 +114,7 @@ def describe(
     rate = _rate(stream)
     fields = _fields(stream, frames[:_LOOKED_AT])
     matrix = display_matrix(first) if first else None
+    crop, aspect = _shown(path, container, stream, width, height)
     return VideoInfo(
         path=path,
         container=container.format.name,
@@ -125,7 +129,8 @@ def describe(
         rate=rate,
         frame_count=_frame_count(stream, rate, duration),
         duration=duration,
-        sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
+        sample_aspect_ratio=aspect,
+        crop=crop,
         rotation=round(first.rotation / 90) * 90 % 360 if first else 0,
         display_matrix=matrix,
         interlaced=fields.interlaced,
@@ -138,6 +143,27 @@ def describe(
         metadata=dict(container.metadata),
         chapter_count=len(container.chapters()),
     )
+
+
+def _shown(
+    path: str, container: InputContainer, stream: VideoStream, width: int, height: int
+) -> tuple[Box | None, Fraction]:
+    """What the container says is shown of the picture, which PyAV does not tell, and how wide its
+    pixels are.
+    """
+    crop, aspect = None, stream.sample_aspect_ratio or Fraction(1)
+    if container.format.name.startswith("mov,"):
+        tracks = read_tracks(path)
+        track = tracks[stream.index] if stream.index < len(tracks) else None
+        if track is not None and track.crop is not None:
+            crop = track.crop
+            if not track.has_shape:  # FFmpeg takes it from the track's size, which is the crop's
+                aspect = stream.codec_context.sample_aspect_ratio or Fraction(1)
+    elif container.format.name.startswith("matroska"):
+        number = container.streams.video.index(stream)
+        crop = next(islice(read_crops(path), number, None), None)
+    is_inside = crop is not None and crop.bottom <= height and crop.right <= width
+    return (crop if is_inside else None), aspect
 
 
 def _has_disorder(frames: Sequence[VideoFrame]) -> bool:
