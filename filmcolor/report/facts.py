@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from filmcolor.jobs.sidecar import read_sidecar, sidecar_path
-from filmcolor.media.read.probe import ColorState
+from filmcolor.media.read.color_state import ColorState
 from filmcolor.types import VideoInfo
 from filmcolor.verify.findings import VerifyReport
 
