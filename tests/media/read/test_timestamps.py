@@ -76,13 +76,13 @@ LATE = 20
 """Frames before the first that is reordered."""
 
 
-def late_shuffled(path: Path, choice: dict[str, str]) -> list[Plane]:
+def late_shuffled(path: Path, codec: str, choice: dict[str, str]) -> list[Plane]:
     """A film of 60 frames whose packets say their turn as a time, reordered only from `LATE` on;
     the luma of its pictures in their order.
     """
     plain = path.with_name("plain.mp4")
     with av.open(str(plain), "w") as film:
-        stream = film.add_stream("mpeg4", rate=24, options=choice)
+        stream = film.add_stream(codec, rate=24, options=choice)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for number in range(60):
@@ -97,10 +97,19 @@ def late_shuffled(path: Path, choice: dict[str, str]) -> list[Plane]:
 
 
 @pytest.mark.parametrize("on_error", ["stop", "repeat"])
-@pytest.mark.parametrize("bf", ["1", "2"])
-def test_disorder_that_begins_late_is_found(tmp_path: Path, bf: str, on_error: OnError) -> None:
+@pytest.mark.parametrize(
+    ("codec", "choice"),
+    [
+        ("mpeg4", {"bf": "1", "g": "24"}),
+        ("mpeg4", {"bf": "2", "g": "24"}),
+        ("libx264", {"bf": "2", "x264-params": "b-adapt=0:keyint=24:scenecut=0:b-pyramid=0"}),
+    ],
+)
+def test_disorder_that_begins_late_is_found(
+    tmp_path: Path, codec: str, choice: dict[str, str], on_error: OnError
+) -> None:
     path = tmp_path / "in.mp4"
-    lumas = late_shuffled(path, {"bf": bf, "g": "24"})
+    lumas = late_shuffled(path, codec, choice)
     with av.open(str(path)) as raw:
         given = [frame.pts for frame in raw.decode(video=0)]
     assert given != sorted(given) and given[:LATE] == sorted(given[:LATE])
