@@ -44,6 +44,8 @@ class TrackFacts:
     """Whether it states the shape of its pixels."""
     cuts: int
     """Places at which its edit list goes on from elsewhere."""
+    end: Fraction | None
+    """Seconds at which its edit list ends it; None where it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,8 @@ def read_tracks(path: str) -> list[TrackFacts]:
     if found is None:
         return []
     index, _ = found
-    return [_facts(index, trak) for trak in _children(index, _whole(index), b"trak")]
+    tick = Fraction(1, _timescale(index, next(_path(index, _whole(index), b"mvhd"), None)))
+    return [_facts(index, trak, tick) for trak in _children(index, _whole(index), b"trak")]
 
 
 def write_clean_aperture(path: str, track: int, crop: Box, aspect: Fraction) -> bool:
@@ -151,13 +154,13 @@ def _delay(
         struct.pack_into(form[:-2], content, box.body + 8 + number * size, duration, time)
 
 
-def _facts(index: bytes, trak: _Box) -> TrackFacts:
+def _facts(index: bytes, trak: _Box, tick: Fraction) -> TrackFacts:
+    """`tick` is that of an edit list's durations, in seconds."""
     edits = [
-        entry
-        for box in _path(index, trak, b"edts", b"elst")
-        for entry in _entries(index, box)
-        if entry[1] != -1
+        entry for box in _path(index, trak, b"edts", b"elst") for entry in _entries(index, box)
     ]
+    lasts = [duration for duration, _ in edits]
+    cuts = sum(time != -1 for _, time in edits) - 1
     entry, size = _visual(index, trak)
     crop, has_shape = None, False
     if entry is not None:
@@ -166,7 +169,8 @@ def _facts(index: bytes, trak: _Box) -> TrackFacts:
             if box.name == b"clap":
                 crop = _aperture(index, box, size)
             has_shape = has_shape or box.name == b"pasp"
-    return TrackFacts(crop, has_shape, max(0, len(edits) - 1))
+    end = sum(lasts) * tick if lasts and all(lasts) else None
+    return TrackFacts(crop, has_shape, max(0, cuts), end)
 
 
 def _aperture(index: bytes, box: _Box, size: tuple[int, int]) -> Box | None:

@@ -5,6 +5,7 @@ A source's edit list may say so to the sample; FFmpeg's muxer cuts at packets, b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -13,6 +14,7 @@ from av.stream import Stream
 
 from filmcolor.media.mov_boxes import SoundStart
 from filmcolor.media.played import is_pcm
+from filmcolor.media.timebase import round_half_up
 
 _CLOCK_SECONDS = Fraction(2, 1000)
 """What an edit list may be off by its own clock, whose ticks are coarser than the sound's."""
@@ -22,6 +24,8 @@ _CLOCK_SECONDS = Fraction(2, 1000)
 class SoundEdges:
     """Notes where the tracks of the result begin, and shortens their last packets."""
 
+    ends: Mapping[int, Fraction]
+    """Seconds at which streams of the source are ended by their edit lists."""
     starts: dict[int, SoundStart] = field(default_factory=dict)
     """Of sound with packets before it begins, by the number of its track (see
     `write_sound_starts`).
@@ -32,7 +36,7 @@ class SoundEdges:
         """Whether a packet is written, whose times will be moved by `shift`: one from before the
         beginning has a place only where nothing is played, behind zero or before it.
         """
-        begin, lasts = packet.stream.start_time, packet.stream.duration
+        begin, end = packet.stream.start_time, self.ends.get(packet.stream_index)
         if begin is None or packet.pts is None:
             return True
         if track not in self._begun:
@@ -43,8 +47,9 @@ class SoundEdges:
             if 0 <= first < start:
                 base = packet.time_base
                 self.starts[track] = SoundStart(start * base, (start - first) * base)
-        left = (packet.duration or 0) if lasts is None else begin + lasts - packet.pts
-        over = (packet.duration or 0) - left
-        if left > 0 and over > _CLOCK_SECONDS / packet.time_base and not is_pcm(packet.stream):
+        if end is None or not packet.duration or is_pcm(packet.stream):
+            return True
+        left = round_half_up(end / packet.time_base) - packet.pts
+        if 0 < left < packet.duration - _CLOCK_SECONDS / packet.time_base:
             packet.duration = left
         return True

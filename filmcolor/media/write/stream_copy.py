@@ -17,6 +17,7 @@ from av.subtitles.stream import SubtitleStream
 
 from filmcolor.errors import MediaError
 from filmcolor.media.matroska import with_room
+from filmcolor.media.mov_boxes import read_tracks
 from filmcolor.media.open import CAPTION_SECONDS, film_stream, open_before, open_source
 from filmcolor.media.straight_packets import MOST_RETRIES, StraightPackets
 from filmcolor.media.timebase import round_half_up
@@ -73,7 +74,9 @@ class StreamCopier:
         self._outputs: dict[int, Stream] = {}
         self.wave_formats: dict[int, bytes] = {}
         """Of sound that stands as PCM, by the number of its track (see `write_sound_formats`)."""
-        self.edges = SoundEdges()
+        is_mov = self._templates.format.name.startswith("mov,")
+        ends = (track.end for track in (read_tracks(path) if is_mov else ()))
+        self.edges = SoundEdges({at: end for at, end in enumerate(ends) if end is not None})
         """Of sound whose beginning has to be written into the file afterwards."""
         self._cover_outputs: dict[int, Stream] = {}
         self._converters: dict[int, SubtitleConverter] = {}

@@ -67,6 +67,8 @@ def test_sound_is_cut_to_the_sample_by_an_edit_list(
         sound = film.streams.audio[0]
         assert sound.duration is not None and sound.time_base is not None
         assert abs(sound.duration * sound.time_base - 2) < Fraction(1, 500) or suffix == ".mov"
+    (end,) = (each.end for each in read_tracks(str(target))[1:])
+    assert end is not None and (abs(end - 2) < Fraction(1, 500) or suffix == ".mov")
     # What was cut away is not in the file, but for what the decoder needs to settle.
     assert sum(hidden) <= 4
 
@@ -117,6 +119,8 @@ def test_sound_that_begins_late_begins_there(tmp_path: Path, suffix: str, kind: 
     found = tones(heard(target))
     assert found[:9] == wanted[:9] and found[10:49] == wanted[10:49]
     if kind == "same":
+        (end,) = (each.end for each in read_tracks(str(target))[1:])
+        assert end is not None and abs(end - Fraction(5, 2)) < Fraction(1, 500)
         assert np.allclose(heard(target), heard(source), atol=NOISE)
         assert not cuts_told(plan)
     else:
