@@ -1,4 +1,5 @@
-"""Which packets of a sound track are played: those that an edit list cuts away are left out.
+"""Which packets of a sound track are played: those that an edit list cuts away are left out, and
+PCM is cut within them.
 
 FFmpeg hands them out all the same, marked for discarding. `straight_packets` reads by this.
 """
@@ -7,13 +8,19 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from av.packet import Packet
 from av.stream import Stream
 
+from filmcolor.media.timebase import round_half_up
+
 _LEAD_PACKETS = 4
 """As much as a decoder needs to settle (Opus 80 ms, AAC and MP3 two packets), and no more than
 encoders put in front of the sound: so many packets before the first played one are no cut.
+"""
+CLOCK = Fraction(2, 1000)
+"""Seconds that an edit list may be off by its own clock, whose ticks are coarser than the sound's.
 """
 
 
@@ -27,10 +34,13 @@ class PlayedPackets:
 
     keeps_lead: bool
     is_pcm: bool = False
+    end: Fraction | None = None
+    """Seconds at which its edit list ends it."""
     hidden: int = 0
     """Packets before the first played one."""
     has_begun: bool = False
-    _end: int | None = None
+    _last: int | None = None
+    _sample_bytes: int = 0
     _held: deque[Packet[Stream]] = field(default_factory=lambda: deque(maxlen=_LEAD_PACKETS))
 
     @property
@@ -46,29 +56,37 @@ class PlayedPackets:
                 self._held.append(packet)
             return []
         self.has_begun = True
-        packet = self._from_the_last(packet)
+        packet = self._part(packet)
         lead = list(self._held) if self.keeps_lead or not self.is_cut else []
         self._held.clear()
         return [*lead, packet]
 
-    def _from_the_last(self, packet: Packet[Stream]) -> Packet[Stream]:
-        """The packet; of PCM what is left of it behind the end of the one before.
+    def _part(self, packet: Packet[Stream]) -> Packet[Stream]:
+        """The packet; of PCM what of it lies behind the one before, and before the track's end.
 
-        That one reaches over its cut, and a file that plays PCM without a pause would play all that
-        follows later.
+        One before a cut reaches over it, and a file that plays PCM without a pause would play all
+        that follows later.
         """
         pts, lasts = packet.pts, packet.duration
         if not self.is_pcm or pts is None or not lasts:
             return packet
-        over = 0 if self._end is None else self._end - pts
-        self._end = pts + lasts
-        if not 0 < over < lasts or packet.size % lasts:
+        if not self._sample_bytes and packet.size % lasts == 0:
+            self._sample_bytes = packet.size // lasts
+        if not self._sample_bytes:
             return packet
-        rest: Packet[Stream] = Packet(bytes(packet)[over * packet.size // lasts :])
-        rest.stream, rest.time_base, rest.is_keyframe = packet.stream, packet.time_base, True
-        rest.pts = rest.dts = pts + over
-        rest.duration = lasts - over
-        return rest
+        whole = stop = pts + packet.size // self._sample_bytes
+        first = pts if self._last is None else max(pts, self._last)
+        self._last = stop
+        if self.end is not None and stop - self.end / packet.time_base > CLOCK / packet.time_base:
+            stop = round_half_up(self.end / packet.time_base)
+        if first >= stop or (first, stop) == (pts, whole):
+            return packet
+        size = self._sample_bytes
+        part: Packet[Stream] = Packet(bytes(packet)[(first - pts) * size : (stop - pts) * size])
+        part.stream, part.time_base, part.is_keyframe = packet.stream, packet.time_base, True
+        part.pts = part.dts = first
+        part.duration = stop - first
+        return part
 
 
 def is_pcm(stream: Stream) -> bool:

@@ -15,6 +15,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Discard, Stream
 
+from filmcolor.media.mov_boxes import read_tracks
 from filmcolor.media.open import has_gained_sound, is_strung, packets_of
 from filmcolor.media.played import PlayedPackets, is_pcm
 from filmcolor.media.splices import TimestampRepair, shown_at, ticks_of
@@ -49,10 +50,13 @@ class StraightPackets:
         # mp4 and mov hold how long each packet lasts: their times cannot begin anew on the way, and
         # go back only to packets that are decoded, but not shown, where an edit list goes on.
         self._can_leap = can_leap = not container.format.name.startswith("mov,")
+        sounds = [each for each in container.streams.audio if each.index in self._wanted]
+        pcm = {each.index for each in sounds if not can_leap and is_pcm(each)}
+        tracks = read_tracks(container.name.removeprefix("file:")) if pcm else []
+        ends = {at: track.end for at, track in enumerate(tracks)}
         self.sounds = {
-            stream.index: PlayedPackets(keeps_lead, is_pcm(stream) and not can_leap)
-            for stream in container.streams
-            if stream.type == "audio" and stream.index in self._wanted
+            each.index: PlayedPackets(keeps_lead, each.index in pcm, ends.get(each.index))
+            for each in sounds
         }
         """What is played of each sound track."""
         self._texts = {

@@ -13,11 +13,8 @@ from av.packet import Packet
 from av.stream import Stream
 
 from filmcolor.media.mov_boxes import SoundStart
-from filmcolor.media.played import is_pcm
+from filmcolor.media.played import CLOCK, is_pcm
 from filmcolor.media.timebase import round_half_up
-
-_CLOCK_SECONDS = Fraction(2, 1000)
-"""What an edit list may be off by its own clock, whose ticks are coarser than the sound's."""
 
 
 @dataclass(slots=True)
@@ -50,6 +47,6 @@ class SoundEdges:
         if end is None or not packet.duration or is_pcm(packet.stream):
             return True
         left = round_half_up(end / packet.time_base) - packet.pts
-        if 0 < left < packet.duration - _CLOCK_SECONDS / packet.time_base:
+        if 0 < left < packet.duration - CLOCK / packet.time_base:
             packet.duration = left
         return True
