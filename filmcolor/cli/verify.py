@@ -40,7 +40,9 @@ Examples:
 What is compared: the number of frames and the time of each (exactly in .mp4 and .mov, to the
 millisecond in .mkv), size, shape, rotation and colour tags; the luma of every frame, block by
 block; whether a frame is left grey that shows something; sound, subtitles and data byte for
-byte; chapters, attachments, cover pictures and tags. What the container cannot hold, and text
+byte; chapters, attachments, cover pictures and tags. Besides, what a player makes of both: the
+order of fields, by motion too; the sound as it is heard, with edit lists; captions in the
+picture; borders that the container cuts off; languages. What the container cannot hold, and text
 that had to change its format, is a note and no fault. The luma of a film that was made larger
 (run --upscale) is reduced to the source's size first.
 

@@ -26,7 +26,10 @@ from filmcolor.throttle import Throttle
 from filmcolor.types import VideoInfo
 from filmcolor.verify.film import FilmComparison, FilmSpan, Watcher
 from filmcolor.verify.findings import Findings, VerifyReport
-from filmcolor.verify.packets import Part, compare_packets
+from filmcolor.verify.heard import compare_sound, tracks_of
+from filmcolor.verify.packet_items import Part
+from filmcolor.verify.packets import compare_packets
+from filmcolor.verify.presentation import Opened, Presentation, compare_languages
 from filmcolor.verify.streams import LABEL_GREY, HeaderComparison
 from filmcolor.verify.tally import whole_factor
 
@@ -68,8 +71,17 @@ def verify_film(
         always_lossless = {each.library for each in ENCODERS.values() if each.always_lossless}
         is_lossless = options.lossless or after.info.codec in always_lossless
         strict = replace(options, lossless=is_lossless)
+        films = before.info.stream_index, after.info.stream_index
+        opened = Opened.of(source, films[0]), Opened.of(result, films[1])
+        presentation = Presentation(*opened, findings)
         comparison = FilmComparison(
-            before, after, strict, findings, exact_times=container.exact_times, watch=watch
+            before,
+            after,
+            strict,
+            findings,
+            presentation,
+            exact_times=container.exact_times,
+            watch=watch,
         )
         total = before.info.expected_frames(options.start_seconds, options.duration_seconds)
         is_due = Throttle()
@@ -83,9 +95,9 @@ def verify_film(
         yield from before.notices[len(seen_notices) :]
         if span.picture.is_other_film:
             return _report(source, result, span, findings, started)
-        _compare_pictures(before.info, after.info, options, findings)
-        films = before.info.stream_index, after.info.stream_index
-    yield from _compare_rest(source, result, films, container, span, options, findings)
+        presentation.end(options, factor)
+        _compare_tags(before.info, after.info, findings)
+    yield from _compare_rest(source, result, films, opened, container, span, options, findings)
     return _report(source, result, span, findings, started)
 
 
@@ -107,33 +119,14 @@ def _container(result: str) -> Container:
         return found
 
 
-def _compare_pictures(
-    before: VideoInfo, after: VideoInfo, options: VerifyOptions, findings: Findings
-) -> None:
-    """Compare what the headers say of the picture."""
-    if before.sample_aspect_ratio != after.sample_aspect_ratio:
-        shapes = (each.sample_aspect_ratio for each in (before, after))
-        old, new = (f"{shape.numerator}:{shape.denominator}" for shape in shapes)
-        findings.fault("shape", f"the shape of the pixels {old} has become {new}")
-    if (before.rotation, before.display_matrix) != (after.rotation, after.display_matrix):
-        findings.fault(
-            "rotation",
-            f"the rotation of {before.rotation} degrees has become {after.rotation} degrees",
-        )
+def _compare_tags(before: VideoInfo, after: VideoInfo, findings: Findings) -> None:
+    """Compare what the headers say of the picture's codes."""
     tags = enlarged_tags(before.tags, before.height, after.height)
     pairs = [(name, getattr(tags, name), getattr(after.tags, name)) for name in _CODES]
     ranges = ("full" if each.full_range else "limited" for each in (tags, after.tags))
     for name, code, other in (*pairs, ("range", *ranges)):
         if code != other:
             findings.fault("colour tags", f"the colour tag {name} {code} has become {other}")
-    is_woven = before.interlaced and not options.deinterlace
-    if is_woven and not after.interlaced:
-        findings.note(
-            "the source is interlaced, the result does not say so; if it was made with "
-            "--deinterlace, say so here too"
-        )
-    elif is_woven and before.top_field_first != after.top_field_first:
-        findings.fault("fields", "the order of the fields is not the source's")
     if after.layout.bit_depth < before.layout.bit_depth:
         findings.note(
             f"the luma is rounded from {before.layout.bit_depth} to {after.layout.bit_depth} bits"
@@ -144,6 +137,7 @@ def _compare_rest(
     source: str,
     result: str,
     films: tuple[int, int],
+    opened: tuple[Opened, Opened],
     container: Container,
     span: FilmSpan,
     options: VerifyOptions,
@@ -164,17 +158,22 @@ def _compare_rest(
         with open_source(source) as before, open_source(result) as after:
             headers = HeaderComparison(before, after, films, container, plan, part, findings)
             pairs = headers.compare()
+            tracks = list(tracks_of(before, after, pairs))
+    named = [(pair.plan.name, pair.source, pair.result) for pair in pairs]
+    compare_languages(opened[0].header, opened[1].header, named, findings)
     if not pairs:
         return
     tolerance = Fraction(0) if container.exact_times else MATROSKA_TIME_BASE
     with open_source(source) as before, open_source(result) as after:
-        compared = compare_packets(
-            *(before, after, pairs, part, findings),
-            tolerance=tolerance,
-            keeps_lead=container.is_mov,
-        )
-        for _ in compared:
+        for _ in compare_packets(before, after, pairs, part, findings, tolerance=tolerance):
             yield Compared(span.frames, span.frames)
+    told = [finding.text for finding in findings.all() if finding.kind.startswith("packet ")]
+    tracks = [each for each in tracks if not any(text.startswith(each.name) for text in told)]
+    if tracks:
+        with media_errors(source):
+            heard = compare_sound((source, result), tracks, part, span.first, container, findings)
+            for _ in heard:
+                yield Compared(span.frames, span.frames)
 
 
 def _report(
