@@ -21,7 +21,7 @@ from filmcolor.guide.plan_file import COLOR_KEYS, HINT_KEYS, UPSCALE_KEYS
 from filmcolor.jobs.sidecar import _LEFT_OUT
 from filmcolor.media.watchdog import FILE_SECONDS, PIPE_SECONDS
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, TrainOptions
-from filmcolor.options.facts import facts_of, names_of
+from filmcolor.options.facts import facts_of, named_files, names_of
 from filmcolor.options.run import SECTIONS
 
 
@@ -155,6 +155,24 @@ def test_what_no_sidecar_names() -> None:
     assert set(_LEFT_OUT) == {
         *("overwrite", "work", "keep_work", "workers", "verify", "sidecar", "explicit_options"),
     }
+
+
+def test_the_files_that_options_name() -> None:
+    """They may not lie in the work folder, and have to be there on every machine of a cluster."""
+    options = RunOptions(
+        color=ColorOptions(model="mine.safetensors"),
+        **dict.fromkeys(("plan", "stills", "strokes", "reference"), "there"),
+    )
+    assert list(named_files(options.color)) == [("model", "the model", "mine.safetensors")]
+    assert list(named_files(options)) == [
+        ("stills", "the folder of stills", "there"),
+        ("strokes", "the file of strokes", "there"),
+        ("reference", "the reference", "there"),
+        ("plan", "the plan", "there"),
+    ]
+    assert not [*named_files(ColorOptions()), *named_files(RunOptions())]
+    large = RunOptions(upscale=2, upscale_model="x.safetensors")
+    assert list(named_files(large)) == [("upscale_model", "the upscaler", "x.safetensors")]
 
 
 def test_what_a_plan_may_hold() -> None:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from filmcolor.cli.arguments import check_source, default_target
 from filmcolor.cli.display.terminal import write_json, write_lines
 from filmcolor.cli.models import card_fields, card_lines, fact_lines
+from filmcolor.cli.sources import check_source, default_target
 from filmcolor.errors import FilmcolorError
 from filmcolor.options import EncodeOptions, RunOptions
 

@@ -13,27 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from filmcolor.cli.arguments import (
-    SectionedCommand,
-    check_source,
-    default_target,
-    exit_code,
-    given_options,
-    given_parameters,
-)
+from filmcolor.cli.arguments import exit_code, given_options, given_parameters, sectioned_command
 from filmcolor.cli.display import open_display
 from filmcolor.cli.display.base import Display
-from filmcolor.cli.film_list import list_films, table_lines
+from filmcolor.cli.kept import Kept
 from filmcolor.cli.run_command import running, show_all, stopped
 from filmcolor.cli.run_options import FILM_ONLY, chosen_run, run_options
-from filmcolor.cli.verify import EXIT_FAULTS, open_verify_display, show_verification
+from filmcolor.cli.run_table import RUN
+from filmcolor.cli.sources import check_source, default_target, list_films, table_lines
+from filmcolor.cli.verify import EXIT_FAULTS, VERIFY, show_verification
 from filmcolor.errors import FilmcolorError, OptionError
+from filmcolor.events import FilmDone, Finished, Notice
 from filmcolor.guide.plan_file import FILM_KEYS, read_plan
 from filmcolor.options import RunOptions, VerifyOptions
 
 if TYPE_CHECKING:
-    from filmcolor.cli.kept import Kept
-    from filmcolor.events import FilmDone
     from filmcolor.jobs.batch import BatchItem
 
 _Verify = Callable[[str, str, VerifyOptions], bool]
@@ -75,12 +69,8 @@ or --verify found a fault, 2 wrong options, 3 unreadable or unwritable film, 4 u
 """
 
 
-@click.command(
-    "run",
-    cls=SectionedCommand,
-    epilog=_EPILOG,
-    short_help="Colour films, pictures, and folders of them.",
-    options_metavar="[-o TARGET] [OPTIONS]",
+@sectioned_command(
+    "run", "Colour films, pictures, and folders of them.", _EPILOG, "[-o TARGET] [OPTIONS]"
 )
 @click.argument("sources", type=click.Path(), nargs=-1, required=True, metavar="SOURCE...")
 @run_options
@@ -107,10 +97,6 @@ def run_command(
     TARGET. One that cannot be coloured does not stop the others; results that are there already are
     skipped.
     """
-    from filmcolor.cli.kept import Kept
-    from filmcolor.cli.run_table import RUN
-    from filmcolor.events import Notice
-
     display = open_display(RUN, quiet=quiet, as_json=as_json, film_on_stdout=target == "-")
     kept = Kept()
     with running(display, kept.after_a_stop):
@@ -152,7 +138,6 @@ def _run_one(
         raise OptionError("--verify: needs files on both sides; a pipe cannot be read twice")
     if not is_film:
         _tell_unused(ctx, display)
-    from filmcolor.events import Finished
     from filmcolor.jobs.film import color_film
     from filmcolor.jobs.pictures import color_pictures
 
@@ -175,7 +160,6 @@ def _run_all(
     verify: _Verify,
 ) -> bool:
     """Colour several films and show how each ended; whether any failed."""
-    from filmcolor.events import FilmDone, Finished
     from filmcolor.jobs.batch import color_batch
 
     if all(item.kind == "pictures" for item in items):
@@ -223,8 +207,6 @@ def _verified(film: FilmDone, strictness: VerifyOptions, verify: _Verify) -> Fil
 
 def _tell_unused(ctx: click.Context, display: Display) -> None:
     """Name the options that pictures make no use of."""
-    from filmcolor.events import Notice
-
     if unused := given_options(ctx, FILM_ONLY):
         display.show(Notice(f"{', '.join(unused)}: for films only, not used here", warning=True))
 
@@ -254,7 +236,7 @@ def _verify(
     source: str, target: str, strictness: VerifyOptions, *, quiet: bool, as_json: bool
 ) -> bool:
     """Compare the film that was written with its source; whether all holds."""
-    display = open_verify_display(quiet=quiet, as_json=as_json)
+    display = open_display(VERIFY, quiet=quiet, as_json=as_json)
     with display, stopped(lambda: "the film is written, but not verified."):
         return show_verification(display, source, target, strictness)
 

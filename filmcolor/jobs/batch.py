@@ -6,6 +6,7 @@ What one film takes is the business of `jobs.film`.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -55,7 +56,7 @@ def color_batch(items: Sequence[BatchItem], options: RunOptions) -> Generator[Ev
     check_work(items, options)
     resolve_device(options.color.device)
     find_checkpoint(options.color.model)
-    count = {"done": 0, "skipped": 0, "left": 0, "failed": 0}
+    count: Counter[str] = Counter()
     for item in in_turn(items, options.shard):
         with closing(color_item(item, options)) as events:
             for event in events:

@@ -69,7 +69,7 @@ def write_report(
         films,
         gatherer.shots,
         store.pairs,
-        find_remarks(gatherer.shots, films, verified, warnings),
+        tuple(find_remarks(gatherer.shots, films, verified, warnings)),
         verified,
         gatherer.step,
         gatherer.measured,

@@ -20,8 +20,9 @@ from filmcolor.media.write.segment import SegmentWriter
 from filmcolor.memory import release_free_memory
 from filmcolor.prefetch import prefetch
 from filmcolor.segments.lease import Lease
+from filmcolor.segments.segment_files import Entry
 from filmcolor.segments.source_fingerprint import SourceWatch
-from filmcolor.segments.workfolder import Entry, WorkFolder, in_turn
+from filmcolor.segments.workfolder import WorkFolder, in_turn
 from filmcolor.throttle import Throttle
 from filmcolor.types import ColorFrame
 

@@ -126,7 +126,7 @@ def _wait_for_lock(folder: WorkFolder) -> Generator[Notice, None, None]:
         while not folder.lock.take():
             if not is_noticed:
                 is_noticed = True
-                yield Notice(f"waiting for {folder.lock.holder()}, which looks through this film")
+                yield Notice(f"waiting for {folder.lock.holder()}, which analyses this film")
             time.sleep(_WAIT_SECONDS)
 
 
@@ -246,11 +246,11 @@ def _guided(
     if plan is not None:
         is_part = options.start_seconds is not None or options.duration_seconds is not None
         chosen = choose(plan, options, film, times, is_part=is_part, files=context.files)
-        context = replace(context, own=chosen.colors)
+        context = replace(context, shot_options=chosen.colors)
         drift = yield from settle_drift(context, film, chosen.shots, folder.path)
         film = film.revised(chosen.shots, drift)
-    own = None if chosen is None else chosen.overrides
-    hints = find_hints(options, film, times, screen, own, context.files)
+    overrides = None if chosen is None else chosen.overrides
+    hints = find_hints(options, film, times, screen, overrides, context.files)
     yield from hints.notices
     paths = yield from make_hint_files(context, film, hints, screen, folder.path)
     folder.settings = segment_settings(film, chosen, hints)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from filmcolor.errors import JobError, MediaError
+from filmcolor.errors import JobError, MediaError, refusals
 from filmcolor.hashing import blake2
 
 _SAMPLES = 33
@@ -21,15 +21,12 @@ def source_fingerprint(path: str) -> str:
     `MediaError` if it cannot be read.
     """
     found = blake2()
-    try:
-        with open(path, "rb") as file:
-            facts = os.fstat(file.fileno())
-            last = max(0, facts.st_size - _SAMPLE_BYTES)
-            for number in range(_SAMPLES):
-                file.seek(last * number // (_SAMPLES - 1))
-                found.update(file.read(_SAMPLE_BYTES))
-    except OSError as error:
-        raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
+    with refusals(MediaError, f"{path}: cannot be read"), open(path, "rb") as file:
+        facts = os.fstat(file.fileno())
+        last = max(0, facts.st_size - _SAMPLE_BYTES)
+        for number in range(_SAMPLES):
+            file.seek(last * number // (_SAMPLES - 1))
+            found.update(file.read(_SAMPLE_BYTES))
     return f"{facts.st_size} bytes, changed {facts.st_mtime_ns}, {found.hexdigest()}"
 
 
@@ -56,8 +53,6 @@ class SourceWatch:
 
     def _facts(self) -> tuple[int, ...]:
         """What changes with whatever is done to the file, and with what has its name."""
-        try:
+        with refusals(MediaError, f"{self._path}: cannot be read"):
             found = os.stat(self._path)
-        except OSError as error:
-            raise MediaError(f"{self._path}: cannot be read ({error.strerror})") from error
         return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

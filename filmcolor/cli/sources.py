@@ -1,26 +1,80 @@
-"""Several films on one command line: which there are, where each goes, how each ended."""
+"""What a command line names: films, pictures, folders; where each result goes, how several end."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from click import format_filename
 
-from filmcolor.cli.arguments import check_source, default_target, film_suffixes
-from filmcolor.errors import OptionError
-from filmcolor.options import RunOptions
+from filmcolor.errors import MediaError, OptionError
+from filmcolor.events import FilmDone, Notice
+from filmcolor.options import Codec, RunOptions
+from filmcolor.options.facts import names_of
 
 if TYPE_CHECKING:
     from filmcolor.cli.display.base import Display
-    from filmcolor.events import FilmDone
     from filmcolor.jobs.batch import BatchItem
 
 _NAMED = 3
 """Files that are named of those that are passed over."""
 _WIDEST_NAME = 48
 """Letters of a film's name that the column of names makes room for."""
+
+
+def check_source(source: str) -> bool:
+    """Whether the source is a film (else pictures); raises where nothing can be read from it."""
+    if source == "-":
+        if sys.stdin.isatty():
+            raise OptionError("-: standard input is a terminal; pipe Y4M into it, or name a file")
+        return True
+    if not source:
+        raise OptionError("an empty name: give a film, a picture, a folder, or -")
+    path = Path(source)
+    if not path.exists():
+        raise MediaError(f"{format_filename(source)}: no such file or folder; check the spelling")
+    if path.is_dir():
+        return False
+    from filmcolor.media.folders import is_picture
+
+    return not is_picture(path)
+
+
+def check_two_films(first: str, second: str, needs: str) -> None:
+    """Raise where one of two film files is not there, before anything heavy is loaded."""
+    for name in (first, second):
+        if name in ("", "-"):
+            raise OptionError(f"{name or 'an empty name'}: {needs}")
+        if not Path(name).exists():
+            raise MediaError(f"{format_filename(name)}: no such file; check the spelling")
+
+
+def default_target(source: str, codec: Codec, *, is_film: bool = True) -> str:
+    """A new name beside the source: `old_film.color.mp4`, `photo.color.jpg`, `photos.color`."""
+    path = Path(source)
+    if path.is_dir():
+        path = path.resolve()
+        return str(path.with_name(f"{path.name}.color"))
+    suffix = path.suffix
+    if is_film:
+        fitting = film_suffixes(codec)
+        suffix = suffix.lower() if suffix.lower() in fitting else fitting[0]
+    else:
+        from filmcolor.media.images.formats import written_suffix
+
+        suffix = written_suffix(path)
+    from filmcolor.media.partfile import long_name
+
+    return str(path.with_name(long_name(path.stem, f".color{suffix}")))
+
+
+def film_suffixes(codec: Codec) -> tuple[str, ...]:
+    """What the names of films may end in that are encoded so; what suits best comes first."""
+    return {"prores": (".mov", ".mkv"), "ffv1": (".mkv",)}.get(
+        codec, (".mkv", ".mp4", ".mov", ".m4v")
+    )
 
 
 def list_films(
@@ -69,7 +123,6 @@ def _in_folder(
     folder: Path, target: str | None, options: RunOptions, display: Display, *, alone: bool
 ) -> list[BatchItem]:
     """Films of a folder and its subfolders, and itself if it has pictures; results mirror it."""
-    from filmcolor.events import Notice
     from filmcolor.jobs.batch import BatchItem
     from filmcolor.media.folders import film_target, look_into_folder
 
@@ -87,8 +140,8 @@ def _in_folder(
     items = []
     for film in found.films:
         place = film_target(film, folder, output, film_suffixes(options.encode.codec))
-        own = None if work is None else str(Path(work, place.relative_to(base)))
-        items.append(BatchItem(str(film), str(place), work=own))
+        film_work = None if work is None else str(Path(work, place.relative_to(base)))
+        items.append(BatchItem(str(film), str(place), work=film_work))
     if found.pictures or not found.films:
         items.append(BatchItem(str(folder), str(output), "pictures"))
     if found.films and found.others:
@@ -102,13 +155,9 @@ def _in_folder(
 def _refuse_strange(target: str | None, options: RunOptions) -> None:
     if target is not None and Path(target).exists() and not Path(target).is_dir():
         raise OptionError(f"-o {target}: must be a folder, since there are several films")
-    for name, value in (
-        ("--plan", options.plan),
-        ("--stills", options.stills),
-        ("--strokes", options.strokes),
-    ):
-        if value is not None:
-            raise OptionError(f"{name}: is of one film; colour that film by itself")
+    for name in names_of(RunOptions, lambda facts: facts.file and facts.films_only):
+        if getattr(options, name) is not None:
+            raise OptionError(f"--{name}: is of one film; colour that film by itself")
 
 
 def table_lines(films: Sequence[FilmDone]) -> list[str]:
