@@ -131,6 +131,8 @@ class VideoInfo:
     duration: Fraction | None = None
     """Seconds."""
     sample_aspect_ratio: Fraction = Fraction(1)
+    crop: Box | None = None
+    """What the container says is shown of the picture; None for all. It is coloured as a whole."""
     rotation: int = 0
     """Degrees counter-clockwise that a player turns the picture by: 0, 90, 180, 270."""
     interlaced: bool = False
@@ -287,6 +289,11 @@ class Box:
     def size(self) -> tuple[int, int]:
         """(height, width)."""
         return self.bottom - self.top, self.right - self.left
+
+    def enlarged(self, factor: int) -> Box:
+        """The same part of a picture with so many times as many rows and columns."""
+        sides = (self.top, self.left, self.bottom, self.right)
+        return Box(*(factor * side for side in sides))
 
 
 @dataclass(frozen=True, slots=True)

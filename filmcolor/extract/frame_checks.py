@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from filmcolor.color import chroma_to_rgb, normalize_luma, rgb_to_lab
-from filmcolor.media.read.probe import has_color
+from filmcolor.media.read.color_state import has_color
 from filmcolor.types import Box, ColorTags, FloatPlane, Frame, Luma, PixelLayout
 from filmcolor.visual.rgb import resized
 

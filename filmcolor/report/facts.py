@@ -11,7 +11,7 @@ from typing import Any
 from rich.filesize import decimal
 
 from filmcolor.jobs.sidecar import read_sidecar, sidecar_path
-from filmcolor.media.read.probe import ColorState
+from filmcolor.media.read.color_state import ColorState
 from filmcolor.types import VideoInfo
 from filmcolor.verify.findings import VerifyReport
 

@@ -12,7 +12,7 @@ from filmcolor.media.write.containers import Container
 from filmcolor.media.write.encoder_settings import EncoderSettings
 from filmcolor.media.write.streams import StreamPlan
 from filmcolor.options import OnError
-from filmcolor.types import ColorTags, PixelLayout, Siting
+from filmcolor.types import Box, ColorTags, PixelLayout, Siting
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class OutputPlan:
     time_base: Fraction
     """Of the film's stream in the result."""
     sample_aspect_ratio: Fraction = Fraction(1)
+    crop: Box | None = None
+    """What is shown of the picture, as in `VideoInfo`."""
     field_order: int = 0
     """`TOP_FIRST`, `BOTTOM_FIRST` (see `encoder_settings`), or 0 for a film without fields."""
     container: Container | None = None

@@ -41,7 +41,8 @@ def enlarged_info(info: VideoInfo, factor: int) -> VideoInfo:
     """The film with so many times as many rows and columns, its colours still read as they were."""
     height = info.height * factor
     tags = enlarged_tags(info.tags, info.height, height)
-    return replace(info, width=info.width * factor, height=height, tags=tags)
+    crop = None if info.crop is None else info.crop.enlarged(factor)
+    return replace(info, width=info.width * factor, height=height, tags=tags, crop=crop)
 
 
 def enlarged_tags(tags: ColorTags, height: int, made: int) -> ColorTags:
@@ -75,6 +76,7 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
         source_time_base=info.time_base,
         time_base=info.time_base,
         sample_aspect_ratio=info.sample_aspect_ratio,
+        crop=info.crop,
         field_order=field_order if info.interlaced and not options.deinterlace else 0,
         rotation=info.rotation,
         display_matrix=info.display_matrix,
