@@ -76,9 +76,9 @@ class Generator(Network):
         """What is seen of pictures (N, 1, H, W), L* 0..100."""
         raise NotImplementedError
 
-    def answer(self, decoded: Tensor, pooled: Tensor, share: float) -> tuple[Tensor, Tensor]:
-        """ab (N, 2, h, w), Lab units, and confidence (N, 1, h, w) of what is seen at each place and
-        of what is pooled there, both (N, C, h, w); `share` 0..1 is how far the latter counts.
+    def answer(self, decoded: Tensor) -> tuple[Tensor, Tensor]:
+        """What its heads make of `Seen.decoded`, or of what is pooled of it (N, C, h, w): ab
+        (N, 2, h, w), Lab units, and confidence (N, 1, h, w), 0..1.
         """
         raise NotImplementedError
 

@@ -299,7 +299,8 @@ def _run(
             seen = model.generator.see(light, hint)
             shots = [None if hints else together.of(frame, model.device) for frame in frames]
             whole = _pooled(seen, shots)
-            ab, confidence = model.generator.answer(seen.decoded, whole, together.share)
+            decoded = torch.lerp(seen.decoded, whole, together.share)
+            ab, confidence = model.generator.answer(decoded)
     answer = (
         ab.float() if confidence is None else torch.cat([ab.float(), confidence.float()], dim=1)
     )

@@ -278,9 +278,8 @@ class Deciding(Slope):
         features = F.normalize(torch.cat([coarse, 1 - coarse], dim=1), dim=1)
         return Seen(ab, features, light, ab, torch.full_like(light, 2000.0))
 
-    def answer(self, decoded: Tensor, pooled: Tensor, share: float) -> tuple[Tensor, Tensor]:
-        made = torch.lerp(decoded, pooled, share)
-        return made, torch.ones_like(made[:, :1])
+    def answer(self, decoded: Tensor) -> tuple[Tensor, Tensor]:
+        return decoded, torch.ones_like(decoded[:, :1])
 
 
 def of_shot(shot: int, code: int) -> Frame:

@@ -22,6 +22,8 @@ _CHECKED = 250
 """Steps from one check of the loss to the next."""
 _ENOUGH = 3e-4
 """Mean loss at which the fit ends: ab is then right to within half a Lab unit."""
+_LEAST_DEVIATION = 1e-3
+"""Of a feature: one that is the same everywhere tells nothing apart."""
 _AB_UNIT = 20.0
 """Lab units: smaller errors count quadratically, larger ones linearly."""
 
@@ -34,7 +36,8 @@ def distil(
     distance of the two in ab at the end, Lab units.
 
     `pictures` are batches of lightness (N, 1, H, W), 0..100, as the network is shown them, on its
-    device; `half` computes in bfloat16. All else of the network stays as it is.
+    device; `half` computes in bfloat16. The statistics of a coherent network's features are those of
+    these pictures. All else of the network stays as it is.
     """
     was_training = network.training
     network.eval()
@@ -79,14 +82,20 @@ def _samples(
 ) -> tuple[Tensor, Tensor]:
     """Places of the pictures: the heads' input there (n, C), and mean and confidence (n, 3)."""
     batches: list[tuple[Tensor, Tensor]] = []
+    compared: list[Tensor] = []
     for shown in pictures:
         light = shown.contiguous(memory_format=torch.channels_last)
         with torch.autocast(light.device.type, torch.bfloat16, enabled=half):
-            decoded = network.decoded(network.encode(light))
+            encoded = network.encode(light)
+            decoded = network.decoded(encoded)
             logits, _ = network.heads(decoded)
         target = torch.cat(network.decode_classes(logits.float()), dim=1)
         flat = [part.float().movedim(1, -1).flatten(0, 2) for part in (decoded, target)]
         batches.append((flat[0], flat[1]))
+        compared.append(network.compared(encoded).float().movedim(1, -1).flatten(0, 2))
+    if network.is_coherent:
+        network.feature_mean.copy_(torch.cat(compared).mean(dim=0))
+        network.feature_deviation.copy_(torch.cat(compared).std(dim=0) + _LEAST_DEVIATION)
     each = -(-_SAMPLES // len(batches))
     rng = torch.Generator().manual_seed(seed)
     features, targets = [], []

@@ -39,8 +39,6 @@ _STUDENT = 64
 """Channels between the decoder and the result of the student head."""
 _HALF_CONFIDENCE = 10.0
 """Lab units: standard deviation of a distribution whose confidence is 0.5."""
-_SHARED = 96
-"""Channels between what places decide together and its colour."""
 _AB_SCALE = 110.0
 _SMALLEST_VARIANCE = 4.0
 """Squared Lab units along one axis: no distribution is taken to be narrower."""
@@ -60,7 +58,7 @@ class MobileNetUNetConfig(NetworkConfig):
     class_share: float = 0.5  # share of the class head in the result; the rest is regression
     chroma_gain: float = 1.0  # of the mixture: regression and means come out paler than the truth
     chroma_knee: float = ranged(0.0, 0)  # Lab chroma that gets half of that gain; paler: less
-    coherent: bool = False  # whether it has been taught to read what places decide together
+    coherent: int = ranged(0, 0, 1)  # 1: it knows the statistics of its features
     dropout: float = ranged(0.3, 0, 1)
     """In training, of the context; half and a third of it at stride 32 and 16."""
 
@@ -223,11 +221,6 @@ class MobileNetUNet(Generator):
         nn.init.zeros_(_bias(self.regression))
         self.register_buffer("bin_centers", torch.zeros(self.config.bins, 2))
         if self.config.coherent:
-            self.shared_head = nn.Sequential(
-                nn.Conv2d(2 * narrow, _SHARED, 1),
-                nn.ReLU(inplace=True),
-                nn.Conv2d(_SHARED, 5, 1),
-            )
             self.register_buffer("feature_mean", torch.zeros(_TAPS[12]))
             self.register_buffer("feature_deviation", torch.ones(_TAPS[12]))
 
@@ -256,6 +249,11 @@ class MobileNetUNet(Generator):
     def features(self, lightness: Tensor) -> list[Tensor]:
         """At stride 8, 16 and 32: the finer ones tell places apart, the coarser ones things."""
         return self.encode(lightness)[1:]
+
+    @staticmethod
+    def compared(features: list[Tensor]) -> Tensor:
+        """Those of the encoder's features by which places are compared, at stride 16."""
+        return features[2]
 
     def decoded(self, features: list[Tensor]) -> Tensor:
         """Encoder features to the input of all heads (N, C, h, w), at stride 4."""
@@ -322,19 +320,17 @@ class MobileNetUNet(Generator):
     def with_confidence(
         self, lightness: Tensor, hint: Hint | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        decoded = self.decoded(self.encode(lightness, hint))
-        mean, confidence = self.distilled(decoded)
-        return self.mix(mean, self.regression(decoded) * _AB_SCALE), confidence
+        return self.answer(self.decoded(self.encode(lightness, hint)))
 
     @property
     def is_coherent(self) -> bool:
-        return self.config.coherent
+        return self.config.coherent > 0
 
     def see(self, lightness: Tensor, hint: Hint | None = None) -> Seen:
         encoded = self.encode(lightness, hint)
         decoded = self.decoded(encoded)
         ab, confidence = self.distilled(decoded)
-        features = encoded[2].float() - self.feature_mean[:, None, None]
+        features = self.compared(encoded).float() - self.feature_mean[:, None, None]
         return Seen(
             decoded.float(),
             F.normalize(features / self.feature_deviation[:, None, None], dim=1),
@@ -343,18 +339,9 @@ class MobileNetUNet(Generator):
             variance_of(confidence),
         )
 
-    def shared(self, decoded: Tensor, pooled: Tensor, share: float) -> tuple[Tensor, ...]:
-        """The annealed mean of the classes, its confidence and the regression, all as of the heads,
-        of what is seen at each place and of what is pooled there.
-        """
-        own = torch.lerp(decoded, pooled, share)
-        values = self.shared_head(torch.cat([own, pooled], dim=1)).float()
-        mean, confidence, regressed = values.split([2, 1, 2], dim=1)
-        return mean * _AB_SCALE, torch.sigmoid(confidence), regressed * _AB_SCALE
-
-    def answer(self, decoded: Tensor, pooled: Tensor, share: float) -> tuple[Tensor, Tensor]:
-        mean, confidence, regressed = self.shared(decoded, pooled, share)
-        return self.mix(mean, regressed), confidence
+    def answer(self, decoded: Tensor) -> tuple[Tensor, Tensor]:
+        mean, confidence = self.distilled(decoded)
+        return self.mix(mean, self.regression(decoded) * _AB_SCALE), confidence
 
 
 def variance_of(confidence: Tensor) -> Tensor:
