@@ -47,7 +47,7 @@ def analyze_film(
     returns the plan. Holds a few frames only. Raises `FilmcolorError` as reading and inferring do.
     """
     steadied = _is_steadied(options.color)
-    with FilmReader(source, options.on_error) as reader:
+    with FilmReader(source, options.on_error, options.fps) as reader:
         info, seen_notices = reader.info, len(reader.notices)
         total = info.expected_frames(options.start_seconds, options.duration_seconds)
         frames = reader.frames(
