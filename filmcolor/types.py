@@ -150,11 +150,18 @@ class VideoInfo:
     chapter_count: int = 0
     display_matrix: tuple[int, ...] | None = None
     """FFmpeg's nine numbers behind `rotation`, mirroring included; None when the film has none."""
+    first_number: int | None = None
+    """Of a frame sequence, the number in the name of its first file; None for any other film."""
 
     @property
     def is_pipe(self) -> bool:
         """Whether the film comes on standard input and cannot be read twice."""
         return self.path == "-"
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether its frames are a file each: it has nothing but them."""
+        return self.first_number is not None
 
     @property
     def siting(self) -> Siting:

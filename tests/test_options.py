@@ -137,7 +137,7 @@ def test_what_pictures_make_no_use_of() -> None:
             "duration_seconds",
             "verify",
         ),
-        *("sidecar", "codec", "crf", "preset", "lossless"),
+        *("fps", "sound", "sidecar", "codec", "crf", "preset", "lossless"),
     }
 
 
@@ -146,14 +146,15 @@ def test_what_work_that_was_begun_does_not_depend_on() -> None:
     assert names_of(ColorOptions, lambda facts: not facts.in_fingerprint) == ("model", "device")
     assert names_of(EncodeOptions, lambda facts: not facts.in_fingerprint) == ()
     assert set(names_of(RunOptions, lambda facts: not facts.in_fingerprint)) == {
-        *("overwrite", "work", "keep_work", "workers", "shard", "verify", "sidecar"),
+        *("overwrite", "work", "keep_work", "workers", "shard", "verify", "sidecar", "sound"),
         *("stills", "strokes", "reference", "plan", "explicit_options"),
     }
 
 
 def test_what_no_sidecar_names() -> None:
     assert set(_LEFT_OUT) == {
-        *("overwrite", "work", "keep_work", "workers", "verify", "sidecar", "explicit_options"),
+        *("overwrite", "work", "keep_work", "workers", "verify", "sidecar", "sound"),
+        "explicit_options",
     }
 
 

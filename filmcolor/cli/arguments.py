@@ -15,7 +15,7 @@ from filmcolor.cli.display.base import Table
 from filmcolor.errors import FilmcolorError
 from filmcolor.options import RunOptions
 from filmcolor.options.facts import FILMS_ONLY, OptionFacts, facts_of, names_of, option_name
-from filmcolor.timecode import parse_seconds
+from filmcolor.timecode import parse_rate, parse_seconds
 from filmcolor.typed import type_of
 
 EXIT_SYSTEM = 1
@@ -48,6 +48,14 @@ def parse_time(text: str) -> Fraction:
     """A time or a length of time, as `parse_seconds`; raises `click.BadParameter`."""
     try:
         return parse_seconds(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def parse_fps(text: str) -> Fraction:
+    """Frames a second, as `parse_rate`; raises `click.BadParameter`."""
+    try:
+        return parse_rate(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
 
@@ -114,6 +122,8 @@ def _click_type(hint: Any, facts: OptionFacts) -> Any:
     """What the text of an option is turned by into a value of a type."""
     if get_origin(hint) is Literal:
         return choices(get_args(hint))
+    if facts.metavar == "RATE":
+        return parse_fps
     if hint is int and facts.choices:
         numbers = [number for number in facts.choices if isinstance(number, int)]
         return click.IntRange(min(numbers), max(numbers))

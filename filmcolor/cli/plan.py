@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -17,7 +16,7 @@ from filmcolor.cli.arguments import (
 from filmcolor.cli.display.base import Display
 from filmcolor.cli.run_command import running, show_all
 from filmcolor.cli.run_table import RUN
-from filmcolor.cli.sources import check_source
+from filmcolor.cli.sources import check_film, name_beside
 from filmcolor.cli.stills import chosen_options, shot_options
 from filmcolor.errors import OptionError
 from filmcolor.options import RunOptions
@@ -65,9 +64,9 @@ def plan_command(film: str, target: str | None, display: Display, **chosen: Any)
     """
     with running(display, lambda: "no plan was written."):
         options = chosen_options(chosen)
-        if not check_source(film):
+        if not check_film(film):
             raise OptionError(f"{film}: is no film; plans are for films")
-        place = target or str(Path(film).with_name(f"{Path(film).stem}.toml"))
+        place = target or name_beside(film, ".toml")
         from filmcolor.jobs.plan_file import plan_film
 
         show_all(display, plan_film(film, place, options))

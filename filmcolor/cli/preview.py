@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -19,10 +18,10 @@ from filmcolor.cli.arguments import (
 from filmcolor.cli.display.base import Display
 from filmcolor.cli.run_command import running, show_all
 from filmcolor.cli.run_table import RUN
-from filmcolor.cli.sources import check_source
+from filmcolor.cli.sources import check_film, name_beside
 from filmcolor.cli.stills import chosen_options
 from filmcolor.errors import OptionError
-from filmcolor.options import ColorOptions, PreviewOptions
+from filmcolor.options import ColorOptions, PreviewOptions, RunOptions
 
 _SHEET, _LARGER = "The sheet", "How small films are made larger"
 
@@ -41,6 +40,7 @@ Examples:
 @field_option(PreviewOptions, "shots")
 @overwrite_option(_SHEET, "Replace a sheet that is there already.")
 @field_options(ColorOptions, ("model", "size", "device"))
+@field_option(RunOptions, "fps", _SHEET)
 @upscale_options(_LARGER)
 @show_options(RUN)
 def preview_command(
@@ -53,11 +53,11 @@ def preview_command(
     steady from frame to frame.
     """
     with running(display):
-        if not check_source(film):
+        if not check_film(film):
             raise OptionError(f"{film}: is no film; `filmcolor run` colours pictures at once")
         if target is None and film == "-":
             raise OptionError("-o is missing: give -o FILE.png")
-        place = target or str(Path(film).with_name(f"{Path(film).stem}.preview.png"))
+        place = target or name_beside(film, ".preview.png")
         options = PreviewOptions(chosen_options(chosen), shots)
         from filmcolor.jobs.preview import preview_film
 

@@ -34,6 +34,8 @@ def check_source(source: str) -> bool:
         raise OptionError("an empty name: give a film, a picture, a folder, or -")
     path = Path(source)
     if not path.exists():
+        if is_frames(source):
+            return True
         raise MediaError(f"{format_filename(source)}: no such file or folder; check the spelling")
     if path.is_dir():
         return False
@@ -42,21 +44,53 @@ def check_source(source: str) -> bool:
     return not is_picture(path)
 
 
+def check_film(source: str) -> bool:
+    """As `check_source`, for a command that takes films alone: a folder may be a frame sequence."""
+    if not (source and Path(source).is_dir()):
+        return check_source(source)
+    from filmcolor.media.images.sequence import find_sequence
+
+    return find_sequence(source) is not None
+
+
+def is_frames(source: str) -> bool:
+    """Whether a name is a pattern, a range or a glob of a frame sequence, be it there or not."""
+    if not any(sign in source for sign in "%*?["):
+        return False
+    from filmcolor.media.images.sequence import is_sequence_name
+
+    return is_sequence_name(source)
+
+
+def names_film(target: str | None) -> bool:
+    """Whether the name of a result is that of one film: in a file, or in frames."""
+    if target is None or Path(target).is_dir():
+        return False
+    return Path(target).suffix.lower() in film_suffixes("libx264") or is_frames(target)
+
+
 def check_two_films(first: str, second: str, needs: str) -> None:
     """Raise where one of two film files is not there, before anything heavy is loaded."""
     for name in (first, second):
         if name in ("", "-"):
             raise OptionError(f"{name or 'an empty name'}: {needs}")
-        if not Path(name).exists():
+        if not (Path(name).exists() or is_frames(name)):
             raise MediaError(f"{format_filename(name)}: no such file; check the spelling")
 
 
-def default_target(source: str, codec: Codec, *, is_film: bool = True) -> str:
-    """A new name beside the source: `old_film.color.mp4`, `photo.color.jpg`, `photos.color`."""
+def default_target(source: str, codec: Codec, *, is_film: bool | None = None) -> str:
+    """A new name beside the source: `old_film.color.mp4`, `photo.color.jpg`, `photos.color`.
+
+    Without a word on it a folder is one of pictures, and anything else a film.
+    """
+    if is_film is None:
+        is_film = not Path(source).is_dir()
     path = Path(source)
-    if path.is_dir():
+    if path.is_dir() and not is_film:
         path = path.resolve()
         return str(path.with_name(f"{path.name}.color"))
+    if path.is_dir() or is_frames(source):
+        return name_beside(source, f".color{film_suffixes(codec)[0]}")
     suffix = path.suffix
     if is_film:
         fitting = film_suffixes(codec)
@@ -68,6 +102,19 @@ def default_target(source: str, codec: Codec, *, is_film: bool = True) -> str:
     from filmcolor.media.partfile import long_name
 
     return str(path.with_name(long_name(path.stem, f".color{suffix}")))
+
+
+def name_beside(film: str, ending: str) -> str:
+    """A name like that of a film, in its folder; beside the folder of a frame sequence."""
+    from filmcolor.media.partfile import long_name
+
+    path = Path(film)
+    if is_frames(film):
+        path = path.parent
+    if path.is_dir():
+        path = path.resolve()
+        return str(path.with_name(long_name(path.name, ending)))
+    return str(path.with_name(long_name(path.stem, ending)))
 
 
 def film_suffixes(codec: Codec) -> tuple[str, ...]:
@@ -84,6 +131,8 @@ def list_films(
 
     Raises `FilmcolorError` where something cannot be meant.
     """
+    if as_frames(sources, target, options) is not None:
+        return None
     alone = len(sources) == 1
     if alone and not (Path(sources[0]).is_dir() and sources[0]):
         return None
@@ -106,6 +155,29 @@ def list_films(
         return None
     _refuse_strange(target, options)
     return items
+
+
+def as_frames(sources: Sequence[str], target: str | None, options: RunOptions) -> str | None:
+    """The sources as the frame sequence that they are meant as, else None.
+
+    A folder, or pictures by name (a shell makes them of a glob), are meant so where the result is a
+    film, or its rate is given.
+    """
+    is_meant = options.fps is not None or names_film(target)
+    if len(sources) == 1:
+        source = sources[0]
+        if not Path(source).is_dir():
+            return source if is_frames(source) else None
+        if not is_meant or not source:
+            return None
+        from filmcolor.media.images.sequence import find_sequence
+
+        return source if find_sequence(source) is not None else None
+    if not (is_meant and all(Path(source).is_file() for source in sources)):
+        return None
+    from filmcolor.media.images.sequence import sequence_of_files
+
+    return sequence_of_files(sources)
 
 
 def _by_name(source: str, target: str | None, options: RunOptions, *, is_film: bool) -> BatchItem:
@@ -155,9 +227,19 @@ def _in_folder(
 def _refuse_strange(target: str | None, options: RunOptions) -> None:
     if target is not None and Path(target).exists() and not Path(target).is_dir():
         raise OptionError(f"-o {target}: must be a folder, since there are several films")
+    refuse_film_name(target)
     for name in names_of(RunOptions, lambda facts: facts.file and facts.films_only):
         if getattr(options, name) is not None:
             raise OptionError(f"--{name}: is of one film; colour that film by itself")
+
+
+def refuse_film_name(target: str | None) -> None:
+    """Raise `OptionError` for the name of one film where a folder would be made of it."""
+    if names_film(target):
+        raise OptionError(
+            f"-o {target}: is the name of one film, and these are several files; name a folder, or "
+            "make it first"
+        )
 
 
 def table_lines(films: Sequence[FilmDone]) -> list[str]:

@@ -48,6 +48,7 @@ shot_options = together(
         for name in ("model", "device", "size", "look", "saturation", "hue_shift")
     ),
     upscale_options(_LARGER),
+    field_option(RunOptions, "fps", _READING),
     part_options(_READING, "Where to begin", "How much to look at"),
     field_option(
         RunOptions,

@@ -14,7 +14,7 @@ from filmcolor.cli.run_command import running, show_all
 from filmcolor.cli.run_table import NOTICES
 from filmcolor.cli.sources import check_two_films
 from filmcolor.events import Compared, Comparing, Event
-from filmcolor.options import VerifyOptions
+from filmcolor.options import RunOptions, VerifyOptions
 from filmcolor.timecode import clock_text
 from filmcolor.verify.findings import VerifyReport
 
@@ -94,6 +94,7 @@ VERIFY: Table = {**NOTICES, Comparing: _comparing, Compared: _compared, VerifyRe
 @click.argument("source", type=click.Path())
 @click.argument("result", type=click.Path())
 @part_options(_PART, "Where the part begins, as given to `run`", "How long it is")
+@field_option(RunOptions, "fps", _PART, "How many frames a second a frame sequence has.")
 @field_option(VerifyOptions, "lossless")
 @field_option(VerifyOptions, "deinterlace")
 @show_options(VERIFY)

@@ -51,7 +51,7 @@ def analyze_film(
     Yields how far it is a few times a second, at the end what there is to say of the film, and
     returns the plan. Holds a few frames only. Raises `FilmcolorError` as reading and inferring do.
     """
-    with FilmReader(source, options.on_error) as reader:
+    with FilmReader(source, options.on_error, options.fps) as reader:
         info, seen_notices = reader.info, len(reader.notices)
         total = info.expected_frames(options.start_seconds, options.duration_seconds)
         frames = reader.frames(

@@ -32,16 +32,19 @@ from filmcolor.guide.match import reference_for
 from filmcolor.guide.plan_file import PlanFile, read_plan
 from filmcolor.guide.shot_choices import check_names, check_references, with_film
 from filmcolor.jobs.sidecar import check_sidecar, model_label, sidecar_path, write_sidecar
+from filmcolor.media.images.sequence import find_sequence
 from filmcolor.media.open import PIPE
+from filmcolor.media.partfile import make_folder
 from filmcolor.media.write.film_writer import FilmWriter, plan_output
 from filmcolor.media.write.output_plan import OutputPlan
 from filmcolor.options import RunOptions
 from filmcolor.options.facts import named_files
 from filmcolor.options.run import GUIDES
 from filmcolor.prefetch import prefetch
+from filmcolor.segments.join import join_segments
 from filmcolor.segments.lease import LeaseKey
 from filmcolor.segments.processes import FilmTask
-from filmcolor.segments.run import color_in_segments, fingerprint, join_segments, prepare_segments
+from filmcolor.segments.run import color_in_segments, fingerprint, prepare_segments
 from filmcolor.segments.source_fingerprint import source_fingerprint
 from filmcolor.segments.workfolder import WorkFolder
 from filmcolor.segments.workplace import check_apart, check_place, default_folder
@@ -141,7 +144,8 @@ def _open_for_run(
     """Everything that is decided about a film before it is analysed."""
     files, plan = FilesRead(), None
     # A pipe has none, nor has what will be refused.
-    film_print = source_fingerprint(source) if os.path.isfile(source) else ""
+    is_whole = os.path.isfile(source) or find_sequence(source) is not None
+    film_print = source_fingerprint(source) if is_whole else ""
     if options.plan is not None:
         plan = read_plan(options.plan, files)
         options = with_film(options, plan)
@@ -152,6 +156,9 @@ def _open_for_run(
 
     def plan_result(info: VideoInfo, options: RunOptions) -> OutputPlan:
         output = plan_output(info, target, options)
+        if output.frames is not None:
+            for name in filter(None, (target, options.sound)):
+                make_folder(Path(name).parent)
         if folder is not None:
             check_place(folder)
         if options.sidecar:
@@ -168,6 +175,10 @@ def _open_for_run(
         model_cache=model_cache,
         files=files,
     )
+    frames = context.output.frames
+    if frames is not None:
+        labelled = replace(frames, label=model_label(context.model.card, context.options))
+        context = replace(context, output=replace(context.output, frames=labelled))
     try:
         model, info = context.model, context.reader.info
         reference_for(options.reference, model, files)  # refused now rather than after the look

@@ -121,6 +121,8 @@ def _seen_from(target: str, still: Still, options: RunOptions) -> str:
 
 def _command(source: str, target: str, options: RunOptions) -> str:
     words = ["filmcolor", "run", source, "--plan", target]
+    if options.fps is not None:
+        words += ["--fps", str(options.fps)]
     if options.start_seconds is not None:
         words += ["--start", time_text(options.start_seconds)]
     if options.duration_seconds is not None:

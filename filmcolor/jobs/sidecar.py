@@ -19,6 +19,7 @@ from filmcolor.errors import MediaError, OptionError, refusals
 from filmcolor.files_read import FileFacts
 from filmcolor.film.context import FilmContext
 from filmcolor.hashing import file_sha256
+from filmcolor.media.images.sequence import find_sequence
 from filmcolor.media.open import PIPE
 from filmcolor.media.partfile import check_target, long_name, write_bytes
 from filmcolor.models.card import ModelCard
@@ -95,10 +96,16 @@ def read_sidecar(result: str) -> Mapping[str, Any] | None:
 
 
 def _read_facts(path: str) -> FileFacts:
-    """Those of a film, which is read from end to end; `MediaError` if it cannot be."""
+    """Those of a film, which is read from end to end; `MediaError` if it cannot be.
+
+    Of a frame sequence they are those of all its files, one after the other.
+    """
+    sequence = find_sequence(path)
+    files = [path] if sequence is None else list(sequence.paths())
     what = f"{path}: cannot be read for its digest"
     with refusals(MediaError, what, "; the film itself is whole"):
-        return FileFacts(path, os.stat(path).st_size, file_sha256(path))
+        size = sum(os.stat(file).st_size for file in files)
+        return FileFacts(path, size, file_sha256(*files))
 
 
 def _named(facts: FileFacts) -> dict[str, Any]:

@@ -23,6 +23,7 @@ class VerifyOptions(Checked):
 
     start_seconds: Fraction | None = option(None, range=(0, None))  # the part that was coloured
     duration_seconds: Fraction | None = option(None, more_than=0)
+    fps: Fraction | None = option(None, range=(0.1, 1000))  # as `RunOptions.fps`
     lossless: bool = option(
         False,
         "Every code of luma must be equal. Without it this is required of ffv1 and of other "

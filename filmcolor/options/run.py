@@ -80,6 +80,15 @@ class RunOptions:
         "frames stays, that of the pictures a viewer sees is halved. Without it fields stay as "
         "they are, and each is coloured by itself.",
     )
+    fps: Fraction | None = option(
+        None,
+        "How many frames a second a frame sequence has: 18, 16.67, 24000/1001 (23.976 and 29.97 "
+        "are taken so). Of a folder of numbered pictures it also says that they are a film.",
+        section=_READING,
+        metavar="RATE",
+        shown_default="what the files state, else 24",
+        range=(0.1, 1000),
+    )
     keep_start: bool = option(
         False,
         "Leave the times of a film that begins later than a second (a recorded broadcast) as they "
@@ -163,6 +172,17 @@ class RunOptions:
         "files, for archives.",
         films_only=True,
         changes_frames=False,
+    )
+    sound: str | None = option(
+        None,
+        "Where the result is frames: write the sound of the film beside them, its packets as they "
+        "are, into this .mka file. The first frame is its zero.",
+        section=_RESULT,
+        metavar="FILE",
+        shown_default="none",
+        films_only=True,
+        changes_frames=False,
+        file="its sound",
     )
     stills: str | None = option(
         None,

@@ -15,11 +15,13 @@ from typing import TypeVar
 from filmcolor.errors import JobError, refusals
 from filmcolor.film.plan import FilmPlan, Segment
 from filmcolor.hashing import file_digest
+from filmcolor.media.partfile import sync_folder
 from filmcolor.segments.lease import Lease, LeaseKey, Watch
 from filmcolor.segments.segment_files import SegmentFiles
 from filmcolor.segments.stored_plan import StoredPlan
 from filmcolor.segments.workplace import (
     ELSEWHERE,
+    JOINING,
     LEDGER,
     LOCK,
     MARK,
@@ -248,6 +250,21 @@ class WorkFolder(SegmentFiles):
 
     def _lease(self, segment: Segment) -> Lease:
         return Lease(self.path / f"{self._stem(segment.number)}.lease")
+
+    @property
+    def is_joining(self) -> bool:
+        """Whether some files of a result that is many are under their names, by this work."""
+        return (self.path / JOINING).exists()
+
+    def begin_join(self) -> None:
+        """Take note that files of the result get their names from now on."""
+        with refusals(JobError, f"{self.path}: cannot be written", "; make room on the disk"):
+            (self.path / JOINING).touch()
+        sync_folder(self.path)
+
+    def end_join(self) -> None:
+        """Take note that all of them have theirs."""
+        (self.path / JOINING).unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Remove all that is ours, and the folder if we made it; only for who is alone inside."""

@@ -18,6 +18,8 @@ from filmcolor.guide.hint_file import NAME as HINT_FILE
 from filmcolor.media.partfile import file_key, long_name
 
 PLAN, LEDGER, LOCK = "plan.json", "ledger.jsonl", "run.lock"
+JOINING = "joining"
+"""Is there while a result of many files is put under its names."""
 MARK = ".filmcolor-work"
 ELSEWHERE = "; choose another --work"
 """The way out of a folder that cannot be used."""
@@ -27,7 +29,7 @@ _ROUNDS = 3
 
 _LEASE = r"(run\.lock|ledger\.lock|shard-\d{5}\.lease|segment-\d{5}(-[0-9a-f]{16})?\.lease)"
 _FILES = (
-    r"plan\.json|ledger\.jsonl"
+    rf"plan\.json|ledger\.jsonl|{JOINING}"
     r"|segment-\d{5}(-[0-9a-f]{16})?\.seg(\.[0-9a-f]{16})?"
     rf"|{HINT_FILE}"
     r"|(shot|drift)-\d+-\d+-.+-[0-9a-f]{32}\.json"

@@ -7,15 +7,19 @@ events, as the pipeline does. It needs no model and no torch.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from fractions import Fraction
 
 from filmcolor.errors import OptionError
 from filmcolor.events import Compared, Notice
+from filmcolor.media.images.sequence import find_sequence
 from filmcolor.media.open import PIPE, media_errors, open_source
 from filmcolor.media.partfile import is_same_file
 from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.media.read.frame_passes import DEFAULT_RATE
+from filmcolor.media.rgb import settled_matrix
 from filmcolor.media.timebase import MATROSKA_TIME_BASE
 from filmcolor.media.write.containers import Container, container_of
 from filmcolor.media.write.encoders import ENCODERS
@@ -26,6 +30,7 @@ from filmcolor.throttle import Throttle
 from filmcolor.types import VideoInfo
 from filmcolor.verify.film import FilmComparison, FilmSpan, Watcher
 from filmcolor.verify.findings import Findings, VerifyReport
+from filmcolor.verify.header_bytes import Header
 from filmcolor.verify.heard import compare_sound, tracks_of
 from filmcolor.verify.packet_items import Part
 from filmcolor.verify.packets import compare_packets
@@ -51,10 +56,10 @@ def verify_film(
     check_names(source, result)
     started = time.monotonic()
     findings = Findings()
-    with FilmReader(source) as before, FilmReader(result) as after:
+    with opened_pair(source, result, options.fps) as (before, after):
         seen_notices = before.notices
         yield from seen_notices
-        container = _container(result)
+        container = None if after.info.is_sequence else _container(result)
         factor = whole_factor(before.info, after.info)
         if factor is None or factor > _LARGEST:
             old, new = (f"{each.width}x{each.height}" for each in (before.info, after.info))
@@ -69,18 +74,20 @@ def verify_film(
             if any(LABEL_GREY in text for text in after.info.metadata.values()):
                 options = replace(options, expect_color=False)
         always_lossless = {each.library for each in ENCODERS.values() if each.always_lossless}
-        is_lossless = options.lossless or after.info.codec in always_lossless
+        is_lossless = options.lossless or container is None or after.info.codec in always_lossless
         strict = replace(options, lossless=is_lossless)
         films = before.info.stream_index, after.info.stream_index
-        opened = Opened.of(source, films[0]), Opened.of(result, films[1])
-        presentation = Presentation(*opened, findings)
+        opened, presentation = None, None
+        if container is not None:
+            opened = _opened(source, before.info), _opened(result, after.info)
+            presentation = Presentation(*opened, findings)
         comparison = FilmComparison(
             before,
             after,
             strict,
             findings,
             presentation,
-            exact_times=container.exact_times,
+            exact_times=container is None or container.exact_times,
             watch=watch,
         )
         total = before.info.expected_frames(options.start_seconds, options.duration_seconds)
@@ -95,10 +102,50 @@ def verify_film(
         yield from before.notices[len(seen_notices) :]
         if span.picture.is_other_film:
             return _report(source, result, span, findings, started)
-        presentation.end(options, factor)
-        _compare_tags(before.info, after.info, findings)
-    yield from _compare_rest(source, result, films, opened, container, span, options, findings)
+        if presentation is not None:
+            presentation.end(options, factor)
+        if container is None:
+            _compare_frames(before.info, after.info, options, findings)
+        else:
+            _compare_tags(before.info, after.info, findings)
+        has_nothing_else = before.info.is_sequence
+    if container is not None and opened is not None and not has_nothing_else:
+        yield from _compare_rest(source, result, films, opened, container, span, options, findings)
     return _report(source, result, span, findings, started)
+
+
+@contextmanager
+def opened_pair(
+    source: str, result: str, fps: Fraction | None = None
+) -> Iterator[tuple[FilmReader, FilmReader]]:
+    """Readers of a film and of its result.
+
+    A frame sequence states no rate: that of the other is taken, unless it is `fps`. One that is the
+    result has the source's matrix; what one that is the source lacks is told, not refused.
+    """
+    with ExitStack() as stack:
+        if find_sequence(source) is None:
+            before = stack.enter_context(FilmReader(source))
+            after = stack.enter_context(_result_reader(result, before.info))
+        elif find_sequence(result) is None:
+            after = stack.enter_context(FilmReader(result))
+            before = stack.enter_context(FilmReader(source, "repeat", fps or after.info.rate))
+        else:
+            before = stack.enter_context(FilmReader(source, "repeat", fps or DEFAULT_RATE))
+            after = stack.enter_context(_result_reader(result, before.info))
+        yield before, after
+
+
+def _opened(path: str, info: VideoInfo) -> Opened:
+    if not info.is_sequence:
+        return Opened.of(path, info.stream_index)
+    shape = info.sample_aspect_ratio
+    return Opened(info.codec, shape, stated=None, is_sure=False, header=Header())
+
+
+def _result_reader(result: str, source: VideoInfo) -> FilmReader:
+    matrix = settled_matrix(source.tags, source.height)
+    return FilmReader(result, rate=source.rate or DEFAULT_RATE, matrix=matrix)
 
 
 def check_names(source: str, result: str) -> None:
@@ -117,6 +164,23 @@ def _container(result: str) -> Container:
                 f"{result}: is {film.format.long_name}; filmcolor writes .mp4, .mov and .mkv only"
             )
         return found
+
+
+def _compare_frames(
+    before: VideoInfo, after: VideoInfo, options: VerifyOptions, findings: Findings
+) -> None:
+    """Compare what little frames say beside their pixels."""
+    if before.first_number is not None and not options.start_seconds:
+        first, found = before.first_number, after.first_number
+        if first != found:
+            findings.fault("numbers", f"the first frame's number {first} has become {found}")
+    if not before.is_sequence:
+        text = "frames have no times, no sound and no tags: only their pictures were compared"
+        findings.note(text)
+    if after.layout.bit_depth < before.layout.bit_depth:
+        findings.note(
+            f"the luma is rounded from {before.layout.bit_depth} to {after.layout.bit_depth} bits"
+        )
 
 
 def _compare_tags(before: VideoInfo, after: VideoInfo, findings: Findings) -> None:

@@ -79,7 +79,7 @@ class FilmComparison:
         result: FilmReader,
         options: VerifyOptions,
         findings: Findings,
-        presentation: Presentation,
+        presentation: Presentation | None,
         *,
         exact_times: bool,
         watch: Watcher | None = None,
@@ -109,7 +109,7 @@ class FilmComparison:
         """Compare; yields the number of frames of the source that are done."""
         reader, other = self._readers
         options, depth = self._options, self._source.queue_depth
-        looks = self._presentation.looks
+        looks = (None, None) if self._presentation is None else self._presentation.looks
         wanted = reader.frames(
             start_seconds=options.start_seconds,
             duration_seconds=options.duration_seconds,
@@ -134,7 +134,7 @@ class FilmComparison:
         first = last = source.peek()
         if first is None or last is None:
             raise MediaError(f"{self._source.path}: no frame of its video can be decoded")
-        if (head := result.peek()) is not None:
+        if (head := result.peek()) is not None and not self._result.is_sequence:
             self._settle_offset(source, head)
         step = 0
         while (wanted := source.peek()) is not None and not self._tally.is_other_film:
@@ -190,6 +190,8 @@ class FilmComparison:
         0 within what the container keeps: in Matroska a frame less than a millisecond after another
         one takes the next free one.
         """
+        if self._result.is_sequence:
+            return Fraction(0)  # frames have no times
         late = self._seconds(found) - wanted.pts * self._source.time_base
         late -= self._offset + self._shift
         if self._exact_times:
@@ -266,7 +268,8 @@ class FilmComparison:
             detail = f"{float(abs(late)):.6g} s too {way}"
             self._findings.fault("time", "shown at another time", self._place(wanted, detail))
         self._tally.add(wanted, found, difference)
-        self._presentation.pair(wanted, found, wanted.pts * self._source.time_base)
+        if self._presentation is not None:
+            self._presentation.pair(wanted, found, wanted.pts * self._source.time_base)
         self._last_found = found
         if self._watch is not None:
             self._watch(wanted, found)
@@ -291,6 +294,8 @@ class FilmComparison:
         """Whether the last frame is shown as long as it should be, where the container says so."""
         found, expected = self._last_found, lasts * self._source.time_base
         if found is None or not self._exact_times or not found.duration:
+            return
+        if self._result.is_sequence:
             return
         stated = found.duration * self._result.time_base
         if abs(stated - expected) > MATROSKA_TIME_BASE:  # sources round it to the millisecond

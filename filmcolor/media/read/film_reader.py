@@ -14,8 +14,10 @@ from av.video.frame import VideoFrame
 
 from filmcolor.errors import MediaError
 from filmcolor.events import Notice
+from filmcolor.media.images.sequence import find_sequence
 from filmcolor.media.open import PIPE
 from filmcolor.media.read.damage import Damage, length_notices
+from filmcolor.media.read.frame_passes import FramePasses
 from filmcolor.media.read.normalize import (
     check_size,
     deinterlaced,
@@ -47,14 +49,28 @@ class FilmReader:
     reading hangs (see `watchdog`).
     """
 
-    def __init__(self, path: str, on_error: OnError = "stop") -> None:
+    def __init__(
+        self,
+        path: str,
+        on_error: OnError = "stop",
+        rate: Fraction | None = None,
+        matrix: int | None = None,
+    ) -> None:
+        """`path` may name a frame sequence (see `images.sequence`), whose frames follow each other
+        at `rate`, and whose R'G'B' becomes the luma of `matrix` (see `FramePasses`).
+        """
         self._path = path
         self._on_error = on_error
         self._notices: list[Notice] = []
         self._heartbeat = Heartbeat()
 
-        def opened() -> Generator[Passes, None, None]:
-            yield Passes(path, on_error, self._heartbeat, self._notices.append)
+        def opened() -> Generator[Passes | FramePasses, None, None]:
+            sequence = find_sequence(path)
+            told = on_error, self._heartbeat, self._notices.append
+            if sequence is None:
+                yield Passes(path, *told)
+            else:
+                yield FramePasses(path, sequence, *told, rate, matrix)
 
         (self._passes,) = self._timed_out(opened())
         if self.info.conversion:
