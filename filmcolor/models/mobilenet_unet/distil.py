@@ -36,8 +36,8 @@ def distil(
     distance of the two in ab at the end, Lab units.
 
     `pictures` are batches of lightness (N, 1, H, W), 0..100, as the network is shown them, on its
-    device; `half` computes in bfloat16. The statistics of a coherent network's features are those of
-    these pictures. All else of the network stays as it is.
+    device; `half` computes in bfloat16. A coherent network also gets the statistics of its features
+    on these pictures. All else of the network stays as it is.
     """
     was_training = network.training
     network.eval()
