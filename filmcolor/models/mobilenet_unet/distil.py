@@ -36,8 +36,7 @@ def distil(
     distance of the two in ab at the end, Lab units.
 
     `pictures` are batches of lightness (N, 1, H, W), 0..100, as the network is shown them, on its
-    device; `half` computes in bfloat16. A coherent network also gets the statistics of its features
-    on these pictures. All else of the network stays as it is.
+    device; `half` computes in bfloat16. All else of the network stays as it is.
     """
     was_training = network.training
     network.eval()
@@ -77,25 +76,35 @@ def distil(
 
 
 @torch.no_grad()
+def take_statistics(
+    network: MobileNetUNet, pictures: Iterable[Tensor], *, half: bool = False
+) -> None:
+    """Give a coherent network the mean and deviation of its features on pictures, which are as for
+    `distil`.
+    """
+    compared: list[Tensor] = []
+    for shown in pictures:
+        with torch.autocast(shown.device.type, torch.bfloat16, enabled=half):
+            features = network.compared(network.encode(shown))
+        compared.append(features.float().movedim(1, -1).flatten(0, 2))
+    network.feature_mean.copy_(torch.cat(compared).mean(dim=0))
+    network.feature_deviation.copy_(torch.cat(compared).std(dim=0) + _LEAST_DEVIATION)
+
+
+@torch.no_grad()
 def _samples(
     network: MobileNetUNet, pictures: Iterable[Tensor], half: bool, seed: int
 ) -> tuple[Tensor, Tensor]:
     """Places of the pictures: the heads' input there (n, C), and mean and confidence (n, 3)."""
     batches: list[tuple[Tensor, Tensor]] = []
-    compared: list[Tensor] = []
     for shown in pictures:
         light = shown.contiguous(memory_format=torch.channels_last)
         with torch.autocast(light.device.type, torch.bfloat16, enabled=half):
-            encoded = network.encode(light)
-            decoded = network.decoded(encoded)
+            decoded = network.decoded(network.encode(light))
             logits, _ = network.heads(decoded)
         target = torch.cat(network.decode_classes(logits.float()), dim=1)
         flat = [part.float().movedim(1, -1).flatten(0, 2) for part in (decoded, target)]
         batches.append((flat[0], flat[1]))
-        compared.append(network.compared(encoded).float().movedim(1, -1).flatten(0, 2))
-    if network.is_coherent:
-        network.feature_mean.copy_(torch.cat(compared).mean(dim=0))
-        network.feature_deviation.copy_(torch.cat(compared).std(dim=0) + _LEAST_DEVIATION)
     each = -(-_SAMPLES // len(batches))
     rng = torch.Generator().manual_seed(seed)
     features, targets = [], []
