@@ -20,11 +20,13 @@ from filmcolor.errors import MediaError
 from filmcolor.media.matroska import with_room, write_display_shape, write_sound_formats
 from filmcolor.media.partfile import PartFile
 from filmcolor.media.timebase import Chapter, Clock, DecodeClock, fit_chapters, lift_to_zero
+from filmcolor.media.write.ancillary_units import with_ancillary
 from filmcolor.media.write.containers import labelled
 from filmcolor.media.write.encoder_settings import quiet_libraries
 from filmcolor.media.write.output_plan import OutputPlan
 from filmcolor.media.write.scheduling import ordinary_scheduling
 from filmcolor.media.write.stream_copy import StreamCopier
+from filmcolor.types import Ancillary
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO)
 _CHAPTER_TIME_BASE = Fraction(1, 1_000_000)
@@ -68,6 +70,7 @@ class FilmMuxer:
         self._label = label
         self._encoded = encoded
         self._durations: dict[int, int] = {}
+        self._said: dict[int, Ancillary] = {}
         self._given = 0
         self._muxed = 0
         self._copier: StreamCopier | None = None
@@ -83,9 +86,16 @@ class FilmMuxer:
             self.part.discard()
             raise
 
-    def put(self, frame: VideoFrame, pts: int, duration: int) -> None:
-        """Encode one frame; `pts`, later than the one before, and `duration` in source ticks."""
+    def put(
+        self, frame: VideoFrame, pts: int, duration: int, said: Ancillary | None = None
+    ) -> None:
+        """Encode one frame; `pts`, later than the one before, and `duration` in source ticks.
+
+        `said` is what is said beside it.
+        """
         frame.pts = self.announce(pts, duration)
+        if said is not None:
+            self._said[frame.pts] = said
         frame.duration = self._durations[frame.pts]
         with self._translated():
             self._write(self._film.encode(frame))
@@ -235,6 +245,9 @@ class FilmMuxer:
                 raise MediaError(
                     f"{self._plan.target}: the encoder changed a frame's time; use another --codec"
                 )
+            if (said := self._said.pop(packet.pts, None)) is not None:
+                packet = with_ancillary(packet, said, self._settings.codec, self._settings.rate)
+            assert packet.pts is not None
             # Without it, mp4 hides the last frame.
             packet.duration = self._durations.pop(packet.pts)
             packet.dts = self._decoding.next()

@@ -17,6 +17,7 @@ from filmcolor.events import Notice
 from filmcolor.media.legacy_text import CODE_PAGE
 from filmcolor.media.open import CAPTION_SECONDS, media_errors, open_before, open_source
 from filmcolor.media.timebase import lift_to_zero, movie_timescale
+from filmcolor.media.write.ancillary_units import timecode_text
 from filmcolor.media.write.containers import (
     ANY_NAME,
     Container,
@@ -39,6 +40,7 @@ from filmcolor.media.write.streams import (
 from filmcolor.media.write.subtitles import try_conversion
 from filmcolor.types import VideoInfo
 
+_CAPTION_TRACK = "eia_608"  # only QuickTime has a place for it
 _LATE_SECONDS = 1
 """A film that begins later does not begin at zero because of a clock, not of a pause."""
 
@@ -70,6 +72,8 @@ def plan_source(
         film_tags = stream_metadata(film.metadata, container, changed=True)
         dropped = list(streams.dropped)
         timecode = timecode_of(source, info.stream_index)
+        if timecode is None and info.frame_timecode is not None:
+            timecode = timecode_text(info.frame_timecode, plan.rate)
         if timecode is not None and plan.starts_at_zero:
             film_tags = {key: text for key, text in film_tags.items() if key.lower() != "timecode"}
             dropped.append("the timecode, since a part begins at another")
@@ -175,6 +179,8 @@ def _source_notices(
     if dropped:
         names = ", ".join(dropped)
         way_out = "" if container.has_attachments else "; an .mkv target keeps more"
+        if f"({_CAPTION_TRACK}" in names:
+            way_out = "; a .mov target keeps the captions"
         notices.append(
             Notice(f"{container.title} cannot hold: {names}; left out{way_out}", warning=True)
         )
