@@ -35,7 +35,7 @@ from filmcolor.media.write.streams import (
     plan_streams,
     read_chapters,
     survey_streams,
-    timecode_of,
+    timecode_tags,
 )
 from filmcolor.media.write.subtitles import try_conversion
 from filmcolor.types import VideoInfo
@@ -71,14 +71,14 @@ def plan_source(
         metadata = film_metadata(source.metadata)
         film_tags = stream_metadata(film.metadata, container, changed=True)
         dropped = list(streams.dropped)
-        timecode = timecode_of(source, info.stream_index)
-        if timecode is None and info.frame_timecode is not None:
-            timecode = timecode_text(info.frame_timecode, plan.rate)
-        if timecode is not None and plan.starts_at_zero:
-            film_tags = {key: text for key, text in film_tags.items() if key.lower() != "timecode"}
+        clock = timecode_tags(source, info.stream_index)
+        if info.frame_timecode is not None:
+            clock.setdefault("timecode", timecode_text(info.frame_timecode, plan.rate))
+        if clock and plan.starts_at_zero:
+            film_tags = {key: text for key, text in film_tags.items() if key.lower() not in clock}
             dropped.append("the timecode, since a part begins at another")
-        elif timecode is not None:
-            film_tags.setdefault("timecode", timecode)
+        else:
+            film_tags = {**clock, **film_tags}
         kept = [each for each in streams.kept if each.action not in ("attach", "film")]
         options = mux_options(
             container,
