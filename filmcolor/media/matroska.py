@@ -13,17 +13,24 @@ EBML is RFC 8794, the elements are RFC 9559.
 from __future__ import annotations
 
 import os
-import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import BinaryIO
+
+from filmcolor.media.ebml import (
+    CRC,
+    SEGMENT,
+    UNKNOWN_SIZES,
+    Element,
+    elements,
+    encode,
+    patch,
+    read_head,
+    unsigned,
+)
 
 _HEADER = bytes.fromhex("1a45dfa3")
-_SEGMENT = 0x18538067
-_TRACKS = 0x1654AE6B
-_CLUSTER = 0x1F43B675
-_TRACK_ENTRY = 0xAE
+TRACKS = 0x1654AE6B
+TRACK_ENTRY = 0xAE
 _NAME = 0x536E
 _VIDEO = 0xE0
 _AUDIO = 0xE1
@@ -36,21 +43,10 @@ _DISPLAY_WIDTH = 0x54B0
 _DISPLAY_HEIGHT = 0x54BA
 _DISPLAY_UNIT = 0x54B2
 _UNIT_ASPECT_RATIO = 3
-_CRC = 0xBF
-_VOID = 0xEC
-
-_UNKNOWN_SIZES = {(1 << 7 * length) - 1 for length in range(1, 9)}
-
 _ROOM = 40
 """Bytes, more than what the display elements add."""
 _SOUND_ROOM = 16
 """And what is written of a sound's codec besides its format."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Element:
-    identity: int
-    content: bytes
 
 
 def with_room(name: str, wave_format: bytes = b"") -> str:
@@ -71,13 +67,13 @@ def write_display_shape(path: str, width: int, height: int, aspect: Fraction) ->
     """
     shape = Fraction(width, height) * aspect
 
-    def reshaped(parts: list[_Element]) -> list[_Element] | None:
+    def reshaped(parts: list[Element]) -> list[Element] | None:
         if all(part.identity != _VIDEO for part in parts):
             return None
-        named = _without_room(parts, _ROOM)
+        named = without_room(parts, _ROOM)
         return named and [_reshape(part, shape) for part in named]
 
-    return _patch(path, reshaped)
+    return patch_tracks(path, reshaped)
 
 
 def write_sound_formats(path: str, formats: Mapping[int, bytes]) -> bool:
@@ -86,37 +82,37 @@ def write_sound_formats(path: str, formats: Mapping[int, bytes]) -> bool:
     False if there is no such track. The file keeps its length; names get back what they were.
     """
 
-    def described(parts: list[_Element]) -> list[_Element] | None:
+    def described(parts: list[Element]) -> list[Element] | None:
         number = next((each.content for each in parts if each.identity == _NUMBER), b"")
         wave_format = formats.get(int.from_bytes(number, "big"))
-        named = wave_format and _without_room(parts, _room(wave_format))
+        named = wave_format and without_room(parts, _room(wave_format))
         if not wave_format or not named:
             return None
-        codec = [_Element(_CODEC, b"A_MS/ACM"), _Element(_CODEC_PRIVATE, wave_format)]
+        codec = [Element(_CODEC, b"A_MS/ACM"), Element(_CODEC_PRIVATE, wave_format)]
         kept = [each for each in named if each.identity not in (_CODEC, _CODEC_PRIVATE)]
         return [_with_depth(part, wave_format) for part in kept] + codec
 
-    return _patch(path, described)
+    return patch_tracks(path, described)
 
 
-_Edit = Callable[[list[_Element]], list[_Element] | None]
+Edit = Callable[[list[Element]], list[Element] | None]
 """The parts of a track as they should be; None: as they are."""
 
 
-def _patch(path: str, edit: _Edit) -> bool:
+def patch_tracks(path: str, edit: Edit) -> bool:
     """Write the file's tracks anew, in place; whether any was changed."""
-    with open(path, "rb+") as file:
-        found = _find_tracks(file)
-        if found is None:
-            return False
-        position, size = found
-        file.seek(position)
-        patched = _patch_tracks(file.read(size), edit)
-        if patched is None:
-            return False
-        file.seek(position)
-        file.write(patched)
-        return True
+
+    def edited(tracks: bytes) -> bytes | None:
+        entries = [entry for entry in elements(tracks) if entry.identity != CRC]
+        is_changed = False
+        for at, entry in enumerate(entries):
+            parts = edit(list(elements(entry.content))) if entry.identity == TRACK_ENTRY else None
+            if parts is not None:
+                entries[at] = Element(TRACK_ENTRY, b"".join(map(encode, parts)))
+                is_changed = True
+        return b"".join(map(encode, entries)) if is_changed else None
+
+    return patch(path, TRACKS, edited)
 
 
 def segment_end(path: str) -> int | None:
@@ -125,10 +121,10 @@ def segment_end(path: str) -> int | None:
     """
     with open(path, "rb") as file:
         length = os.fstat(file.fileno()).st_size
-        while (head := _read_head(file)) is not None:
+        while (head := read_head(file)) is not None:
             identity, size = head
-            if identity == _SEGMENT:
-                return None if size in _UNKNOWN_SIZES else file.tell() + size
+            if identity == SEGMENT:
+                return None if size in UNKNOWN_SIZES else file.tell() + size
             if size > length:
                 return None  # damaged
             file.seek(size, 1)
@@ -144,115 +140,34 @@ def is_matroska(path: str, at: int = 0) -> bool:
         return file.read(len(_HEADER)) == _HEADER
 
 
-def _find_tracks(file: BinaryIO) -> tuple[int, int] | None:
-    """Position and size of the content of the Tracks element."""
-    while (head := _read_head(file)) is not None:
-        identity, size = head
-        if identity == _TRACKS:
-            return file.tell(), size
-        if identity == _CLUSTER:
-            return None
-        if identity != _SEGMENT:
-            file.seek(size, 1)
-    return None
-
-
-def _read_head(file: BinaryIO) -> tuple[int, int] | None:
-    head = file.read(12)
-    if len(head) < 2:
-        return None
-    whole = head.ljust(12, b"\0")  # the file may end in it
-    identity, at = _read_number(whole, 0, keep_marker=True)
-    size, at = _read_number(whole, at, keep_marker=False)
-    file.seek(at - len(head), 1)
-    return identity, size
-
-
-def _read_number(data: bytes, at: int, *, keep_marker: bool) -> tuple[int, int]:
-    """A variable-length number at `at`, and where it ends."""
-    length = 9 - data[at].bit_length()
-    number = int.from_bytes(data[at : at + length], "big")
-    if not keep_marker:
-        number &= (1 << (7 * length)) - 1
-    return number, at + length
-
-
-def _elements(data: bytes) -> Iterator[_Element]:
-    at = 0
-    while at < len(data):
-        identity, at = _read_number(data, at, keep_marker=True)
-        size, at = _read_number(data, at, keep_marker=False)
-        yield _Element(identity, data[at : at + size])
-        at += size
-
-
-def _encode(element: _Element, *, size_length: int = 0) -> bytes:
-    """The element's bytes; `size_length` bytes for its size, as few as it needs if 0."""
-    identity = element.identity.to_bytes((element.identity.bit_length() + 7) // 8, "big")
-    size = len(element.content)
-    length = size_length or next(n for n in range(1, 9) if size < (1 << (7 * n)) - 1)
-    return identity + (size | 1 << (7 * length)).to_bytes(length, "big") + element.content
-
-
-def _void(length: int) -> bytes:
-    """An element that means nothing, `length` bytes in all, at least 2."""
-    if length < 128:
-        return _encode(_Element(_VOID, bytes(length - 2)), size_length=1)
-    return _encode(_Element(_VOID, bytes(length - 9)), size_length=8)
-
-
-def _unsigned(identity: int, number: int) -> _Element:
-    return _Element(identity, number.to_bytes(max(1, (number.bit_length() + 7) // 8), "big"))
-
-
-def _patch_tracks(tracks: bytes, edit: _Edit) -> bytes | None:
-    """The content of Tracks as `edit` wants it, of the same length; None if nothing changes."""
-    entries = [entry for entry in _elements(tracks) if entry.identity != _CRC]
-    is_changed = False
-    for at, entry in enumerate(entries):
-        parts = edit(list(_elements(entry.content))) if entry.identity == _TRACK_ENTRY else None
-        if parts is not None:
-            entries[at] = _Element(_TRACK_ENTRY, b"".join(map(_encode, parts)))
-            is_changed = True
-    body = b"".join(_encode(entry) for entry in entries)
-    checksum = len(_encode(_Element(_CRC, bytes(4)))) if tracks[0] == _CRC else 0
-    left = len(tracks) - checksum - len(body)
-    if not is_changed or left < 2:
-        return None
-    body += _void(left)
-    if not checksum:
-        return body
-    return _encode(_Element(_CRC, zlib.crc32(body).to_bytes(4, "little"))) + body
-
-
-def _without_room(parts: list[_Element], room: int) -> list[_Element] | None:
+def without_room(parts: list[Element], room: int) -> list[Element] | None:
     """The parts with the room taken out of the track's name, an empty one left out; None if it has
     no room.
     """
     name = next((part.content for part in parts if part.identity == _NAME), b"")
     if not name.endswith(b" " * room):
         return None
-    named = [_Element(_NAME, name[:-room])] if len(name) > room else []
+    named = [Element(_NAME, name[:-room])] if len(name) > room else []
     return [part for part in parts if part.identity != _NAME] + named
 
 
-def _with_depth(part: _Element, wave_format: bytes) -> _Element:
+def _with_depth(part: Element, wave_format: bytes) -> Element:
     """The part; that of the sound with the format's bits a sample instead of PCM's."""
     if part.identity != _AUDIO:
         return part
-    kept = [each for each in _elements(part.content) if each.identity != _BIT_DEPTH]
+    kept = [each for each in elements(part.content) if each.identity != _BIT_DEPTH]
     if bits := int.from_bytes(wave_format[_BITS_AT], "little"):
-        kept.append(_unsigned(_BIT_DEPTH, bits))
-    return _Element(_AUDIO, b"".join(map(_encode, kept)))
+        kept.append(unsigned(_BIT_DEPTH, bits))
+    return Element(_AUDIO, b"".join(map(encode, kept)))
 
 
-def _reshape(part: _Element, shape: Fraction) -> _Element:
+def _reshape(part: Element, shape: Fraction) -> Element:
     """The entry's part, that of the picture with the shape in it."""
     if part.identity != _VIDEO:
         return part
     display = (_DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT)
-    kept = [each for each in _elements(part.content) if each.identity not in display]
-    kept.append(_unsigned(_DISPLAY_WIDTH, shape.numerator))
-    kept.append(_unsigned(_DISPLAY_HEIGHT, shape.denominator))
-    kept.append(_unsigned(_DISPLAY_UNIT, _UNIT_ASPECT_RATIO))
-    return _Element(_VIDEO, b"".join(_encode(each) for each in kept))
+    kept = [each for each in elements(part.content) if each.identity not in display]
+    kept.append(unsigned(_DISPLAY_WIDTH, shape.numerator))
+    kept.append(unsigned(_DISPLAY_HEIGHT, shape.denominator))
+    kept.append(unsigned(_DISPLAY_UNIT, _UNIT_ASPECT_RATIO))
+    return Element(_VIDEO, b"".join(encode(each) for each in kept))

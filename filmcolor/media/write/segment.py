@@ -32,9 +32,9 @@ from filmcolor.media.timebase import Clock, lift_to_zero
 from filmcolor.media.write.ancillary_units import with_ancillary
 from filmcolor.media.write.encoder_input import Pacer, encoder_picture
 from filmcolor.media.write.encoder_settings import EncoderSettings, quiet_libraries
-from filmcolor.media.write.muxer import writing_errors
 from filmcolor.media.write.output_plan import OutputPlan
 from filmcolor.media.write.scheduling import ordinary_scheduling
+from filmcolor.media.write.writing_errors import writing_errors
 from filmcolor.types import Ancillary, ColorFrame
 
 _TICK = Fraction(1, 1000)

@@ -26,6 +26,7 @@ from filmcolor.media.write.containers import (
     stream_metadata,
 )
 from filmcolor.media.write.output_plan import OutputPlan
+from filmcolor.media.write.source_words import plan_words
 from filmcolor.media.write.streams import (
     COVER,
     StreamPlan,
@@ -101,13 +102,24 @@ def plan_source(
             offset = lift_to_zero(earliest, plan.time_base)
             if not offset and not plan.keeps_start:
                 offset = -_late_start(survey, streams, source, plan.time_base)
+        chapters = read_chapters(source, legacy.append)
+        words, lost = plan_words(
+            info.path,
+            source,
+            streams.kept,
+            container,
+            is_whole=not plan.is_trimmed,
+            is_legacy=bool(legacy),
+        )
+        dropped += lost
         return replace(
             plan,
             streams=streams.kept,
+            words=words,
             metadata=metadata,
             film_metadata=film_tags,
             disposition=int(film.disposition),
-            chapters=read_chapters(source, legacy.append),
+            chapters=chapters,
             container_options=options,
             offset_seconds=offset,
             notices=(
