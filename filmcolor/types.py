@@ -158,6 +158,8 @@ class VideoInfo:
     duration: Fraction | None = None
     """Seconds."""
     sample_aspect_ratio: Fraction = Fraction(1)
+    crop: Box | None = None
+    """What the container says is shown of the picture; None for all. It is coloured as a whole."""
     rotation: int = 0
     """Degrees counter-clockwise that a player turns the picture by: 0, 90, 180, 270."""
     interlaced: bool = False
@@ -179,11 +181,18 @@ class VideoInfo:
     """What is said beside its pictures, as far as the first of them show."""
     frame_timecode: int | None = None
     """Of the first picture, as `Ancillary` has it."""
+    first_number: int | None = None
+    """Of a frame sequence, the number in the name of its first file; None for any other film."""
 
     @property
     def is_pipe(self) -> bool:
         """Whether the film comes on standard input and cannot be read twice."""
         return self.path == "-"
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether its frames are a file each: it has nothing but them."""
+        return self.first_number is not None
 
     @property
     def siting(self) -> Siting:
@@ -322,6 +331,11 @@ class Box:
     def size(self) -> tuple[int, int]:
         """(height, width)."""
         return self.bottom - self.top, self.right - self.left
+
+    def enlarged(self, factor: int) -> Box:
+        """The same part of a picture with so many times as many rows and columns."""
+        sides = (self.top, self.left, self.bottom, self.right)
+        return Box(*(factor * side for side in sides))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ its smoothing and without. These meet no encoder. It must not know training.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -16,19 +15,19 @@ from dataclasses import asdict, dataclass, fields
 from itertools import islice
 from typing import Literal, TypeVar
 
-from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.errors import MediaError
+from filmcolor.evaluate.photos import without_nan
 from filmcolor.evaluate.video import FilmFigures, FrameFigures, measure_films
 from filmcolor.events import Notice
+from filmcolor.film.chain import composed
 from filmcolor.models.checkpoint import LoadedModel, load_generator
 from filmcolor.models.device import resolve_device
 from filmcolor.options import ColorOptions, FilmMeasureOptions, Smoothing
-from filmcolor.stages.compose import compose
 from filmcolor.stages.infer import infer
 from filmcolor.stages.smooth import smooth
 from filmcolor.stages.tone import Tone
 from filmcolor.stages.view import film_view
-from filmcolor.types import AbMap, Frame, Shot
+from filmcolor.types import Frame, Shot
 from filmcolor.visual.rgb import PictureMaker, Rgb
 from filmcolor.visual.sheets import distinct_names
 from filmcolor.visual.side_by_side import Row, SideBySide, with_neutral_chroma
@@ -58,17 +57,17 @@ class FilmRow:
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
-        names = [entry.name for entry in fields(FrameFigures)]
+        frames = [without_nan(asdict(frame)) for frame in self.figures.frames]
         return {
             "name": self.name,
             "kind": self.kind,
             "source": self.source,
             "smooth": self.smooth,
-            "total": _plain(self.figures.total),
-            "by_shot": [_plain(figures) for figures in self.figures.by_shot().values()],
+            "total": without_nan(asdict(self.figures.total)),
+            "by_shot": [without_nan(asdict(shot)) for shot in self.figures.by_shot().values()],
             "by_frame": {
-                name: [_known(getattr(frame, name)) for frame in self.figures.frames]
-                for name in names
+                entry.name: [frame[entry.name] for frame in frames]
+                for entry in fields(FrameFigures)
             },
         }
 
@@ -109,14 +108,6 @@ class FilmReport:
             "shots": [{"start": shot.start, "stop": shot.stop} for shot in self.shots],
             "films": [row.as_dict() for row in self.rows],
         }
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
-
-
-def _plain(figures: FrameFigures) -> dict[str, float | None]:
-    return {name: _known(value) for name, value in asdict(figures).items()}
 
 
 def evaluate_films(
@@ -218,26 +209,14 @@ def _colored(
 ) -> list[Iterator[Frame]]:
     """The frames coloured as `filmcolor run` does, by all methods; the network runs once."""
     info, options = films.info, ColorOptions()
-    tags, tone = resolve_tags(info.tags, info.height), Tone.of(options)
-    table = ChromaTable.build(tags.matrix, tags.primaries).to(model.device)
-    view = film_view(info, model, films.box, options)
-
-    def composed(fields: Iterator[tuple[Frame, AbMap]], method: Smoothing) -> Iterator[Frame]:
-        for frame in compose(
-            smooth(fields, method, stability=options.stability),
-            source_layout=info.layout,
-            layout=info.layout.colored,
-            tags=tags,
-            siting=info.siting,
-            box=films.box,
-            table=table,
-            device=model.device,
-            tone_of=lambda shot: tone,
-        ):
-            yield Frame(frame.index, frame.pts, frame.luma, chroma=(frame.cb, frame.cr))
-
+    view, tone = film_view(info, model, films.box, options), Tone.of(options)
     copies = _copies(infer(frames, model, view, options.batch_size), len(_METHODS))
-    return [composed(copy, method) for copy, method in zip(copies, _METHODS, strict=True)]
+    return [
+        composed(
+            smooth(copy, method, stability=options.stability), info, model.device, films.box, tone
+        )
+        for copy, method in zip(copies, _METHODS, strict=True)
+    ]
 
 
 def _copies(items: Iterable[T], count: int) -> list[Iterator[T]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from array import array
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -47,7 +47,7 @@ def analyze_film(
     returns the plan. Holds a few frames only. Raises `FilmcolorError` as reading and inferring do.
     """
     steadied = _is_steadied(options.color)
-    with FilmReader(source, options.on_error) as reader:
+    with FilmReader(source, options.on_error, options.fps) as reader:
         info, seen_notices = reader.info, len(reader.notices)
         total = info.expected_frames(options.start_seconds, options.duration_seconds)
         frames = reader.frames(
@@ -55,16 +55,17 @@ def analyze_film(
             duration_seconds=options.duration_seconds,
             deinterlace=options.deinterlace,
         )
-        finder, meter = ShotFinder(info.layout.bit_depth), DriftMeter()
-        samples: dict[int, AbMap] = {}
+        finder = ShotFinder(info.layout.bit_depth)
+        meter = _LazyMeter(lambda frame: _sampled(frame, model, view, info, options))
+        samples: dict[int, Frame] = {}
         times = array("q")
         last = 0
         settled = done = 0
 
         def settle(shot: int, place: int) -> None:
             nonlocal settled
-            if field := samples.pop(settled, None):
-                meter.add(shot, place, field)
+            if frame := samples.pop(settled, None):
+                meter.add(shot, place, frame)
             settled += 1
 
         is_due = Throttle()
@@ -73,18 +74,44 @@ def analyze_film(
                 done, last = frame.index + 1, frame.duration
                 times.append(frame.pts)
                 if steadied and frame.index % SPACING == 0:
-                    samples[frame.index] = _sampled(frame, model, view, info, options)
-                if known := finder.add(frame.luma):
-                    settle(*known)
+                    samples[frame.index] = frame
+                if placed := finder.add(frame.luma):
+                    settle(*placed)
                 if is_due():
                     yield Analyzing(done, total)
-        for known in finder.finish():
-            settle(*known)
+        for placed in finder.finish():
+            settle(*placed)
         yield Analyzing(done, done)
         yield from reader.notices[seen_notices:]
     pts = np.array(times, np.int64)
     shots = tuple(finder.shots())
     return FilmPlan(shots, pts, info.time_base, last, stride, meter.found())
+
+
+class _LazyMeter:
+    """As `DriftMeter`, but the network sees no frame of a shot that has too few samples for drift:
+    frames are held until there are enough.
+    """
+
+    def __init__(self, sampled: Callable[[Frame], AbMap]) -> None:
+        """`sampled` is what the network makes of a frame."""
+        self._sampled, self._meter = sampled, DriftMeter()
+        self._shot, self._count = -1, 0
+        self._held: list[tuple[int, Frame]] = []
+
+    def add(self, shot: int, place: int, frame: Frame) -> None:
+        """Take the next sample."""
+        if shot != self._shot:
+            self._shot, self._count, self._held = shot, 0, []
+        self._count += 1
+        self._held.append((place, frame))
+        while self._count >= FEWEST_SAMPLES and self._held:
+            held_place, held = self._held.pop(0)
+            self._meter.add(shot, held_place, self._sampled(held))
+
+    def found(self) -> Drift:
+        """As `DriftMeter.found`."""
+        return self._meter.found()
 
 
 def _is_steadied(color: ColorOptions) -> bool:
@@ -112,19 +139,19 @@ def settle_drift(
     others is measured once and stored in the folder. Yields now and then how many of their frames
     were analysed.
     """
-    color, own = context.options.color, context.shots
+    color, by_shot = context.options.color, context.shots
     found = {(shot.start, shot.stop): number for number, shot in enumerate(film.shots)}
     digests: dict[str, str] = {}
     paths: dict[int, DriftPath] = {}
     unknown: dict[int, Path] = {}
     for number, shot in enumerate(shots):
-        wanted = own.of(number)
+        wanted = by_shot.of(number)
         samples = -(-shot.stop // SPACING) - -(-shot.start // SPACING)
         if not _is_steadied(wanted) or samples < FEWEST_SAMPLES:
             continue
         before = found.get((shot.start, shot.stop))
-        is_painted_alike = (wanted.model, wanted.look) == (color.model, color.look)
-        if before is not None and is_painted_alike and _is_steadied(color):
+        has_same_model = (wanted.model, wanted.look) == (color.model, color.look)
+        if before is not None and has_same_model and _is_steadied(color):
             paths[number] = film.drift.paths.get(before, ())
             continue
         if wanted.model not in digests:
@@ -141,7 +168,7 @@ def settle_drift(
     with closing(PlannedFrames(context, film)) as source:
         for number, file in unknown.items():
             meter, start = DriftMeter(), shots[number].start
-            model, view = context.painter(own.of(number))
+            model, view = context.model_for(by_shot.of(number))
             for frame in source.between(start, shots[number].stop):
                 looked += 1
                 if frame.index % SPACING == 0:

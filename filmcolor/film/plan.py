@@ -70,8 +70,8 @@ class FilmPlan:
         for index, frame in enumerate(frames, first):
             if index >= self.frames or frame.pts != self.pts[index]:
                 raise JobError(
-                    f"frame {index} of the film is not what it was when the film was looked "
-                    "through: was it changed meanwhile? Run the same command again"
+                    f"frame {index} of the film is not what it was when the film was analysed: "
+                    "was it changed meanwhile? Run the same command again"
                 )
             if index >= self.shots[number].stop:
                 number += 1

@@ -1,10 +1,11 @@
-"""EBML (RFC 8794), of which Matroska files are made: elements read, written, and replaced in place.
+"""EBML (RFC 8794), of which Matroska is made: elements read, written, and replaced in place.
 
 It must not know what the elements of Matroska mean, besides where a file's head ends.
 """
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ UNKNOWN_SIZES = {(1 << 7 * length) - 1 for length in range(1, 9)}
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One element, its content not taken apart."""
+    """An element: which it is, marker and all, and what is in it."""
 
     identity: int
     content: bytes
@@ -42,13 +43,13 @@ def patch(path: str, identity: int, rebuild: Callable[[bytes], bytes | None]) ->
         body = rebuild(old)
         if body is None:
             return False
-        checksum = len(encode(Element(CRC, bytes(4)))) if old[:1] == bytes((CRC,)) else 0
+        checksum = len(encoded(Element(CRC, bytes(4)))) if old[:1] == bytes((CRC,)) else 0
         left = size - checksum - len(body)
         if left == 1 or left < 0:
             return False
         body += _void(left) if left else b""
         if checksum:
-            body = encode(Element(CRC, zlib.crc32(body).to_bytes(4, "little"))) + body
+            body = encoded(Element(CRC, zlib.crc32(body).to_bytes(4, "little"))) + body
         file.seek(position)
         file.write(body)
         return True
@@ -56,20 +57,21 @@ def patch(path: str, identity: int, rebuild: Callable[[bytes], bytes | None]) ->
 
 def find(file: BinaryIO, identity: int) -> tuple[int, int] | None:
     """Position and size of the content of an element of a file's head, before the first cluster."""
+    length = os.fstat(file.fileno()).st_size
     file.seek(0)
     while (head := read_head(file)) is not None:
         found, size = head
+        if found == CLUSTER or (found != SEGMENT and size > length):
+            return None  # or damaged
         if found == identity:
             return file.tell(), size
-        if found == CLUSTER:
-            return None
         if found != SEGMENT:
             file.seek(size, 1)
     return None
 
 
 def read_head(file: BinaryIO) -> tuple[int, int] | None:
-    """Identity and size of the element that begins here; the file then stands at its content."""
+    """Identity and size of the element that begins here; the file stands at its content then."""
     head = file.read(12)
     if len(head) < 2:
         return None
@@ -90,7 +92,7 @@ def _read_number(data: bytes, at: int, *, keep_marker: bool) -> tuple[int, int]:
 
 
 def elements(data: bytes) -> Iterator[Element]:
-    """The elements of some content; `IndexError` where it breaks off."""
+    """The elements that these bytes are; `IndexError` where they are damaged."""
     at = 0
     while at < len(data):
         identity, at = _read_number(data, at, keep_marker=True)
@@ -99,7 +101,7 @@ def elements(data: bytes) -> Iterator[Element]:
         at += size
 
 
-def encode(element: Element, *, size_length: int = 0) -> bytes:
+def encoded(element: Element, *, size_length: int = 0) -> bytes:
     """The element's bytes; `size_length` bytes for its size, as few as it needs if 0."""
     identity = element.identity.to_bytes((element.identity.bit_length() + 7) // 8, "big")
     size = len(element.content)
@@ -110,10 +112,10 @@ def encode(element: Element, *, size_length: int = 0) -> bytes:
 def _void(length: int) -> bytes:
     """An element that means nothing, `length` bytes in all, at least 2."""
     if length < 128:
-        return encode(Element(_VOID, bytes(length - 2)), size_length=1)
-    return encode(Element(_VOID, bytes(length - 9)), size_length=8)
+        return encoded(Element(_VOID, bytes(length - 2)), size_length=1)
+    return encoded(Element(_VOID, bytes(length - 9)), size_length=8)
 
 
 def unsigned(identity: int, number: int) -> Element:
-    """An element that holds a number of 0 or more."""
+    """An element that holds a number."""
     return Element(identity, number.to_bytes(max(1, (number.bit_length() + 7) // 8), "big"))

@@ -29,6 +29,7 @@ class ColorOptions:
         "default",
         "A name that `filmcolor models` lists, or a .safetensors file.",
         metavar="NAME|FILE",
+        file="the model",
         in_plan="shot",
         in_fingerprint=False,  # its content counts
     )

@@ -17,7 +17,7 @@ from pathlib import Path
 from filmcolor._version import __version__
 from filmcolor.disk_space import check_room, least_bytes, missing_room, size_text
 from filmcolor.errors import FilmcolorError, JobError
-from filmcolor.events import Event, Joining, Notice, Progress
+from filmcolor.events import Event, Notice, Progress
 from filmcolor.film.analyze import analyze_film, settle_drift
 from filmcolor.film.context import FilmContext
 from filmcolor.film.plan import FilmPlan, Segment
@@ -29,13 +29,12 @@ from filmcolor.guide.shot_choices import choose, segment_settings
 from filmcolor.guide.times import FilmTimes
 from filmcolor.guide.user_hints import find_hints
 from filmcolor.media.write.encoder_input import check_durations
-from filmcolor.media.write.join import join_film
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.options.facts import names_of
+from filmcolor.segments.join import is_there, refuse_frames
 from filmcolor.segments.lease import Watch
 from filmcolor.segments.make import make_segments
 from filmcolor.segments.processes import make_with_workers
-from filmcolor.segments.source_fingerprint import SourceWatch
 from filmcolor.segments.workfolder import WorkFolder
 
 SegmentRunner = Callable[[Sequence[Segment]], Generator[Event, None, int]]
@@ -60,8 +59,9 @@ def fingerprint(context: FilmContext) -> dict[str, str]:
         chosen[name] = getattr(RunOptions(), name)
     for name in names_of(ColorOptions, lambda facts: not facts.in_fingerprint):
         del chosen["color"][name]
-    if not chosen["keep_start"]:  # older work folders know nothing of it
-        del chosen["keep_start"]
+    for name in ("keep_start", "fps", "sound"):  # older work folders know nothing of them
+        if not chosen[name]:
+            del chosen[name]
     chosen["insisted"] = chosen.pop("explicit_options")  # as plans in older work folders have it
     chosen["target"] = Path(context.output.target).suffix.lower()
     prints = {}
@@ -99,10 +99,10 @@ def color_in_segments(
 def _color_in_segments(
     context: FilmContext, folder: WorkFolder, plan: PlanFile | None, end: FilmEnd
 ) -> Generator[Event, None, tuple[int, bool]]:
-    shard, target = context.options.shard, Path(context.output.target)
+    shard = context.options.shard
     if shard is not None:
         yield from _wait_for_lock(folder)
-        if not folder.is_alone() or target.exists():
+        if not folder.is_alone() or is_there(context, folder):
             return 0, False
     context, film, looked = yield from prepare_segments(context, folder, plan)
     if shard is not None:
@@ -111,7 +111,7 @@ def _color_in_segments(
     made, whole = yield from make_all(folder, film, here, is_shard=shard is not None)
     if shard is not None:
         with suppress(FileNotFoundError):
-            whole = whole and folder.lock.take() and not target.exists()
+            whole = whole and folder.lock.take() and not is_there(context, folder)
         if not (whole and folder.is_alone()):
             return made, False
     yield Progress(film.frames, film.frames, context.timer.seconds())
@@ -126,7 +126,7 @@ def _wait_for_lock(folder: WorkFolder) -> Generator[Notice, None, None]:
         while not folder.lock.take():
             if not is_noticed:
                 is_noticed = True
-                yield Notice(f"waiting for {folder.lock.holder()}, which looks through this film")
+                yield Notice(f"waiting for {folder.lock.holder()}, which analyses this film")
             time.sleep(_WAIT_SECONDS)
 
 
@@ -136,6 +136,7 @@ def prepare_segments(
     """See that everything stands in the folder that segments are made from; returns the context
     with what people have said of the film, its plan, and the seconds that it took.
     """
+    refuse_frames(context, folder)
     film, looked = yield from _plan(context, folder)
     folder.check_alone()
     check_durations(context.output, film.pts.tolist(), film.last_duration)
@@ -209,30 +210,6 @@ def _make_here(
     return made
 
 
-def join_segments(
-    context: FilmContext, folder: WorkFolder, film: FilmPlan, label: str
-) -> Generator[Joining, None, None]:
-    """Put the film together of its segments, which are all done.
-
-    Raises `JobError` for a run that is not inside of the folder any more.
-    """
-    segments, entries = film.segments(), folder.entries()
-    folder.check_held()
-    SourceWatch(context.source, context.source_print).check()
-    joined = join_film(
-        context.output,
-        [str(folder.segment_path(segment.number)) for segment in segments],
-        film.pts.tolist(),
-        film.last_duration,
-        max(entry.reorder for entry in entries.values()),
-        label=label,
-        frames=[segment.frames for segment in segments],
-        look=folder.check_alone,
-    )
-    for frames in joined:
-        yield Joining(frames, film.frames)
-
-
 def _guided(
     context: FilmContext, folder: WorkFolder, film: FilmPlan, plan: PlanFile | None
 ) -> Generator[Event, None, tuple[FilmContext, FilmPlan]]:
@@ -246,11 +223,11 @@ def _guided(
     if plan is not None:
         is_part = options.start_seconds is not None or options.duration_seconds is not None
         chosen = choose(plan, options, film, times, is_part=is_part, files=context.files)
-        context = replace(context, own=chosen.colors)
+        context = replace(context, shot_options=chosen.colors)
         drift = yield from settle_drift(context, film, chosen.shots, folder.path)
         film = film.revised(chosen.shots, drift)
-    own = None if chosen is None else chosen.overrides
-    hints = find_hints(options, film, times, screen, own, context.files)
+    overrides = None if chosen is None else chosen.overrides
+    hints = find_hints(options, film, times, screen, overrides, context.files)
     yield from hints.notices
     paths = yield from make_hint_files(context, film, hints, screen, folder.path)
     folder.settings = segment_settings(film, chosen, hints)
@@ -260,9 +237,12 @@ def _guided(
 def _check_room(context: FilmContext, folder: WorkFolder, film: FilmPlan, done: int) -> None:
     """Refuse what the disk can certainly not hold."""
     output, encode = context.output, context.options.encode
-    size = least_bytes(
-        encode.codec, lossless=encode.lossless, width=output.width, height=output.height
-    )
+    if output.frames is not None:
+        size = output.frames.least_bytes * output.width * output.height
+    else:
+        size = least_bytes(
+            encode.codec, lossless=encode.lossless, width=output.width, height=output.height
+        )
     left = film.frames - done
     check_room(folder.path, Path(os.path.realpath(output.target)), left * size, film.frames * size)
 

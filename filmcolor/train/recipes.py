@@ -112,7 +112,7 @@ PIX2PIX = Recipe(
 
 DCGAN = Recipe(
     name="dcgan",
-    summary="strided U-Net at 64 px that paints Lab, against a strided discriminator; GAN and L1",
+    summary="strided U-Net at 64 px that predicts Lab, against a strided discriminator; GAN and L1",
     architecture="dcgan-unet",
     phases=(
         Phase(
@@ -141,7 +141,7 @@ _RGB_GAN = Phase(
 
 RGB_GAN = Recipe(
     name="rgb-gan",
-    summary="encoder and decoder at 120 px without downsampling that paint RGB, on mean squared "
+    summary="encoder and decoder at 120 px without downsampling that predict RGB, on mean squared "
     "error; its discriminator learns beside it",
     architecture="rgb-gan",
     phases=(

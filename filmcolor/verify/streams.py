@@ -35,7 +35,8 @@ from filmcolor.media.write.streams import (
     timecode_tags,
 )
 from filmcolor.verify.findings import Findings, Place
-from filmcolor.verify.packets import Part, StreamPair
+from filmcolor.verify.packet_items import Part
+from filmcolor.verify.packets import StreamPair
 
 LABEL = "colorized by filmcolor"
 """What the comment of every result says, before version and model."""

@@ -24,8 +24,9 @@ from filmcolor.guide.shot_choices import (
     segment_settings,
     with_film,
 )
+from filmcolor.guide.shot_hints import Hints, ShotHints
 from filmcolor.guide.times import FilmTimes
-from filmcolor.guide.user_hints import Hints, ShotHints, find_hints
+from filmcolor.guide.user_hints import find_hints
 from filmcolor.models.checkpoint import load_generator
 from filmcolor.options import ColorOptions, RunOptions, Stroke
 from filmcolor.types import Box, Shot

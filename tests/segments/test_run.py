@@ -23,7 +23,7 @@ from filmcolor.events import Analyzing, Event, Joining, Notice, Progress, Starte
 from filmcolor.jobs.film import color_film
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.segments.run import fingerprint
-from filmcolor.segments.workfolder import default_folder
+from filmcolor.segments.workplace import default_folder
 from tests.helpers.clips import Plane, make_clip, plane_codes
 from tests.helpers.play import is_running, start
 from tests.helpers.tiny_model import tiny_model

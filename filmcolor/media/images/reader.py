@@ -46,11 +46,11 @@ _EXIF_IN_TEXT = "Raw profile type exif"
 _EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\x00"
 
 
-def read_picture(path: Path | str) -> Picture:
+def read_picture(path: Path | str, *, with_rgb: bool = False) -> Picture:
     """Read a picture; its content decides what it is, not its name.
 
     Of an animation or a file of several pages the first is read, unless it is a thumbnail.
-    Raises `MediaError`.
+    `with_rgb` keeps its R'G'B' codes beside the luma. Raises `MediaError`.
     """
     path = Path(path)
     content = file_content(path)
@@ -61,11 +61,11 @@ def read_picture(path: Path | str) -> Picture:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of what is answered for here
             if kind in RARE:
-                return _of_rare(path, content, kind)
+                return _of_rare(path, content, kind, with_rgb=with_rgb)
             if kind == "TIFF":
-                return _of_tiff(path, content)
+                return _of_tiff(path, content, with_rgb=with_rgb)
             with Image.open(io.BytesIO(content), formats=(kind,)) as image:
-                return _Reading(path, content, kind, image).picture()
+                return _Reading(path, content, kind, image).picture(with_rgb=with_rgb)
     except MediaError:
         raise
     except Image.DecompressionBombError as error:
@@ -88,21 +88,21 @@ def read_picture(path: Path | str) -> Picture:
         ) from error
 
 
-def _of_tiff(path: Path, content: bytes) -> Picture:
+def _of_tiff(path: Path, content: bytes, *, with_rgb: bool) -> Picture:
     try:
         content, notice = with_picture_first(content)
         refuse_unread(content)
     except MediaError as error:
         raise MediaError(f"{path}: {error}") from error
     if is_grey_with_alpha_16(content):
-        picture = _of_rare(path, content, "TIFF")
+        picture = _of_rare(path, content, "TIFF", with_rgb=with_rgb)
     else:
         with Image.open(io.BytesIO(content), formats=("TIFF",)) as image:
-            picture = _Reading(path, content, "TIFF", image).picture()
+            picture = _Reading(path, content, "TIFF", image).picture(with_rgb=with_rgb)
     return picture if notice is None else replace(picture, notices=(notice, *picture.notices))
 
 
-def _of_rare(path: Path, content: bytes, kind: str) -> Picture:
+def _of_rare(path: Path, content: bytes, kind: str, *, with_rgb: bool) -> Picture:
     try:
         found = read_rare(content, kind)
     except MediaError as error:
@@ -127,6 +127,7 @@ def _of_rare(path: Path, content: bytes, kind: str) -> Picture:
         iptc=found.iptc,
         stored_bits=pixels.bits,
         notices=tuple(notice for notice in all_notices if notice is not None),
+        rgb=pixels.codes if with_rgb and pixels.codes.ndim == 3 else None,
     )
 
 
@@ -153,7 +154,7 @@ class _Reading:
         self._notices: list[Notice] = []
         self._tiff: dict[int, object] = dict(getattr(image, "tag_v2", {}))
 
-    def picture(self) -> Picture:
+    def picture(self, *, with_rgb: bool) -> Picture:
         self._check_kind()
         count = getattr(self._image, "n_frames", 1)
         if count > 1:
@@ -200,6 +201,7 @@ class _Reading:
             stored_bits=decoder.bits,
             text=self._text(),
             notices=tuple(self._notices),
+            rgb=samples.codes if with_rgb and samples.codes.ndim == 3 else None,
         )
 
     def _orientation(self, exif: bytes) -> int:

@@ -18,7 +18,7 @@ from av.video.frame import VideoFrame
 from filmcolor.media.filters import filter_graph, filtered
 from filmcolor.types import Ancillary
 
-_KINDS = 64  # more than FFmpeg has of AVFrameSideDataType
+_KINDS = 40  # more than FFmpeg has of AVFrameSideDataType (33)
 _ACTIVE_FORMAT_BITS = 15
 _WANTED = (Type.DISPLAYMATRIX, Type.A53_CC, Type.AFD, Type.S12M_TIMECODE)
 

@@ -35,8 +35,10 @@ different machines. Faster machines take several segments at a time."""
 GOP_SECONDS = 2
 """Longest distance between key frames."""
 
-TOP_FIRST, BOTTOM_FIRST = 2, 3
-"""FFmpeg's AVFieldOrder of interlaced films; 0 is unknown or progressive."""
+TOP_FIRST, BOTTOM_FIRST = 4, 5
+"""FFmpeg's AVFieldOrder of interlaced films, TB and BT: the two fields of a frame are stored woven,
+9 and 14 in QuickTime and Matroska. 0 is unknown or progressive.
+"""
 
 _FINENESS: dict[Chroma, int] = {"400": 0, "420": 1, "422": 2, "444": 3}
 

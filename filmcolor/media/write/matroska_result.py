@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from filmcolor.media.ebml import CRC, Element, elements, encode, find, patch, unsigned
+from filmcolor.media.ebml import CRC, Element, elements, encoded, find, patch, unsigned
 from filmcolor.media.matroska import TRACK_ENTRY, TRACKS, patch_tracks, without_room
 from filmcolor.media.write.matroska_words import (
     ATOM,
@@ -145,7 +145,7 @@ def _edited(content: bytes, masters: set[int], edit: Edit) -> bytes:
             element = Element(element.identity, inside)
         changed = None if element.identity == CRC else edit(element)
         if changed is not None:
-            made.append(encode(changed))
+            made.append(encoded(changed))
     return b"".join(made)
 
 
@@ -185,12 +185,12 @@ def _merged_tags(old: bytes, words: bytes, known: Known, film: int) -> bytes:
             kept.append(part)
             names |= _names(part)
         if kept:
-            head = Element(TARGETS, b"".join(map(encode, targets)))
-            made.append(Element(TAG, b"".join(map(encode, [head, *kept]))))
+            head = Element(TARGETS, b"".join(map(encoded, targets)))
+            made.append(Element(TAG, b"".join(map(encoded, [head, *kept]))))
     for tag in elements(old):
         if tag.identity == TAG and (own := _own(tag, names)) is not None:
             made.append(own)
-    return b"".join(map(encode, made))
+    return b"".join(map(encoded, made))
 
 
 def _targets(tag: Element, known: Known) -> list[Element] | None:
@@ -223,12 +223,12 @@ def _own(tag: Element, names: set[str]) -> Element | None:
             of_other, _, word = name.upper().rpartition("/")
             if word in (names if of_other else names - _OURS):
                 continue
-            part = Element(SIMPLE, b"".join(encode(_unpadded(each)) for each in facts))
+            part = Element(SIMPLE, b"".join(encoded(_unpadded(each)) for each in facts))
         if part.identity != CRC:
             kept.append(part)
     if not any(part.identity == SIMPLE for part in kept):
         return None
-    return Element(TAG, b"".join(map(encode, kept)))
+    return Element(TAG, b"".join(map(encoded, kept)))
 
 
 def _unpadded(element: Element) -> Element:

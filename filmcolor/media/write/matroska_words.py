@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from filmcolor.media.ebml import CLUSTER, SEGMENT, Element, elements, encode, read_head
+from filmcolor.media.ebml import CLUSTER, SEGMENT, Element, elements, encoded, read_head
 from filmcolor.media.matroska import TRACK_ENTRY, TRACKS, is_matroska
 
 _SEEK_HEAD, _SEEK, _SEEK_ID, _SEEK_POSITION = 0x114D9B74, 0x4DBB, 0x53AB, 0x53AC
@@ -133,10 +133,10 @@ def attached_heads(file: BinaryIO, size: int) -> bytes:
             if part is None:
                 break
             if part[0] == FILE_UID:
-                uid = encode(Element(FILE_UID, file.read(part[1])))
+                uid = encoded(Element(FILE_UID, file.read(part[1])))
             else:
                 file.seek(part[1], 1)
-        heads += encode(Element(head[0], uid))
+        heads += encoded(Element(head[0], uid))
         file.seek(end)
     return heads
 

@@ -16,6 +16,11 @@ from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
 from filmcolor.media.matroska import with_room, write_display_shape, write_sound_formats
+from filmcolor.media.mov_boxes import (
+    name_with_room,
+    write_clean_aperture,
+    write_sound_starts,
+)
 from filmcolor.media.partfile import PartFile
 from filmcolor.media.timebase import Chapter, Clock, DecodeClock, fit_chapters, lift_to_zero
 from filmcolor.media.write.ancillary_units import with_ancillary
@@ -144,11 +149,9 @@ class FilmMuxer:
                 )
             if self._copier is not None and self._copier.wave_formats:
                 write_sound_formats(self.part.path, self._copier.wave_formats)
-            if self._shape_is_patched:
-                plan = self._plan
-                write_display_shape(
-                    self.part.path, plan.width, plan.height, plan.sample_aspect_ratio
-                )
+            if self._copier is not None and self._copier.edges.starts:
+                write_sound_starts(self.part.path, self._copier.edges.starts)
+            self._patch_picture()
         self.close()
 
     def abandon(self) -> None:
@@ -166,10 +169,21 @@ class FilmMuxer:
         with contextlib.suppress(av.FFmpegError, OSError, ValueError):
             self._container.close()
 
+    def _patch_picture(self) -> None:
+        """Write into the file what the muxer cannot be told: the shape of pixels, what is shown."""
+        plan, path = self._plan, self.part.path
+        if self._name_with_room == "title":
+            write_display_shape(path, plan.width, plan.height, plan.sample_aspect_ratio, plan.crop)
+        elif self._name_with_room and plan.crop is not None:
+            write_clean_aperture(path, self._film.index, plan.crop, plan.sample_aspect_ratio)
+
     @property
-    def _shape_is_patched(self) -> bool:
-        """Whether the pixels' shape has to be written into the file afterwards."""
-        return self._plan.sample_aspect_ratio != 1 and not self._format.is_mov
+    def _name_with_room(self) -> str:
+        """The tag with room for what is written into the file afterwards; empty if nothing is."""
+        if self._format.is_mov:
+            return "handler_name" if self._plan.crop is not None else ""
+        is_plain = self._plan.sample_aspect_ratio == 1 and self._plan.crop is None
+        return "" if is_plain else "title"
 
     def _add_streams(self) -> VideoStream:
         plan = self._plan
@@ -207,9 +221,12 @@ class FilmMuxer:
         elif plan.rotation:
             film.set_display_rotation(plan.rotation)
         film.metadata.update(plan.film_metadata)
-        if self._shape_is_patched:
-            key = next((key for key in film.metadata if key.lower() == "title"), "title")
-            film.metadata[key] = with_room(film.metadata.get(key, ""))
+        if wanted := self._name_with_room:
+            key = next((key for key in film.metadata if key.lower() == wanted), wanted)
+            widened = name_with_room if self._format.is_mov else with_room
+            film.metadata[key] = widened(film.metadata.get(key, ""))
+            # Else FFmpeg's reader takes the shape from the track's size, which is that of the crop.
+            film.codec_context.sample_aspect_ratio = plan.sample_aspect_ratio
         film.disposition = av.stream.Disposition(plan.disposition)
         return film
 

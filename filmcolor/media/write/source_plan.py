@@ -6,7 +6,7 @@ notices on them. Reads the head of the source, and all of it where subtitles are
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from math import gcd, lcm
@@ -15,6 +15,7 @@ from av.container import InputContainer
 
 from filmcolor.events import Notice
 from filmcolor.media.legacy_text import CODE_PAGE
+from filmcolor.media.mov_boxes import read_tracks
 from filmcolor.media.open import CAPTION_SECONDS, media_errors, open_before, open_source
 from filmcolor.media.timebase import lift_to_zero, movie_timescale
 from filmcolor.media.write.ancillary_units import timecode_text
@@ -126,6 +127,7 @@ def plan_source(
                 *plan.notices,
                 *_source_notices(container, streams.converted, dropped, offset),
                 *_late_notices(streams.late),
+                *_cut_notices(info, streams.kept, container, survey),
                 *_legacy_notices(legacy),
                 *_text_notices(info, streams.kept, begin, start_seconds, plan.duration_seconds),
             ),
@@ -208,6 +210,31 @@ def _late_notices(names: Sequence[str]) -> list[Notice]:
         )
         for name in names
     ]
+
+
+def _cut_notices(
+    info: VideoInfo, kept: Iterable[StreamPlan], container: Container, survey: Survey
+) -> Iterator[Notice]:
+    """Where sound that an edit list cuts can only be cut between its packets, and how far off."""
+    tracks = read_tracks(info.path) if info.container.startswith("mov,") else []
+    for each in kept:
+        packet = survey.packets.get(each.index)
+        if packet is None or packet.stream.type != "audio":
+            continue
+        cuts = tracks[each.index].cuts if each.index < len(tracks) else 0
+        if cuts:
+            places = "one place" if cuts == 1 else f"{cuts} places"
+            longest = float((packet.duration or 0) * packet.time_base * 1000)
+            yield Notice(
+                f"{each.name} is cut in {places}: between whole packets, {longest:.0f} ms off at "
+                "most"
+            )
+        early = 0 if container.is_mov else round(survey.early.get(each.index, 0) * 1000)
+        if early > 0:
+            yield Notice(
+                f"{each.name} is cut between whole packets: it begins {early} ms earlier; an .mp4 "
+                "or .mov target cuts it exactly"
+            )
 
 
 def _clock_words(seconds: Fraction) -> str:

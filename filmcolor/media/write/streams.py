@@ -18,6 +18,7 @@ from av.stream import Disposition, Stream
 
 from filmcolor.media.legacy_text import mend_tags
 from filmcolor.media.open import is_unprobed, packets_of
+from filmcolor.media.played import PlayedPackets
 from filmcolor.media.timebase import Chapter
 from filmcolor.media.write.containers import (
     Container,
@@ -72,6 +73,8 @@ class Survey:
     """Earliest pts in seconds of the streams that were met, by index."""
     packets: Mapping[int, Packet[Stream]]
     """A first packet of each."""
+    early: Mapping[int, Fraction]
+    """Seconds by which the first played packet of sound that is cut begins before its cut."""
 
 
 def codec_name(stream: Stream) -> str:
@@ -240,26 +243,36 @@ def survey_streams(source: InputContainer, film: int) -> Survey:
     """Look at the head of the file: where each stream begins, and a packet of it.
 
     Reads on until every sound track and enough of the film have been seen, up to a limit. Frames of
-    the film that the container itself hides (outside an edit list) do not count.
+    the film and sound that the container itself hides (outside an edit list) do not count.
     """
     times: dict[int, Fraction] = {}
     packets: dict[int, Packet[Stream]] = {}
+    early: dict[int, Fraction] = {}
     seen_of_film = 0
     streams = [each for each in source.streams if each.type not in ("attachment", "unknown")]
     awaited = {each.index for each in streams if each.type == "audio"}
+    sounds = {index: PlayedPackets(keeps_lead=False) for index in awaited}
     for number, packet in enumerate(_readable(packets_of(source, streams))):
         time = packet_time(packet)
         index = packet.stream_index
         if time is None or is_attached_picture(packet.stream):
             continue
         packets.setdefault(index, packet)
-        if not (packet.is_discard and index == film):
-            times[index] = min(time, times.get(index, time))
         seen_of_film += index == film
+        if (sound := sounds.get(index)) is not None:
+            for played in sound.of(packet):
+                time = packet_time(played) or time
+                times[index] = min(time, times.get(index, time))
+            if not sound.has_begun:
+                continue
+            if sound.is_cut and packet.stream.start_time is not None:
+                early.setdefault(index, packet.stream.start_time * packet.time_base - time)
+        elif not (packet.is_discard and index == film):
+            times[index] = min(time, times.get(index, time))
         awaited.discard(index)
         if number >= _SEARCH_PACKETS or (not awaited and seen_of_film >= _SEARCH_FILM_PACKETS):
             break
-    return Survey(times, packets)
+    return Survey(times, packets, early)
 
 
 def _readable(packets: Iterator[Packet[Stream]]) -> Iterator[Packet[Stream]]:
