@@ -59,7 +59,8 @@ def open_film(
         device = resolve_device(color.device)
         if options.no_color:  # nothing to steady, nothing to carry
             color = replace(color, stability=0.0, stride=1)
-        output = plan_result(info, options)
+        said = [frame.ancillary.kinds for frame in survey.samples if frame.ancillary is not None]
+        output = plan_result(replace(info, ancillary=info.ancillary.union(*said)), options)
         model = model_cache.of_film(color, device)
         files.add(model.facts)
         color = replace(color, precision=model.precision)

@@ -13,19 +13,26 @@ The elements are RFC 9559.
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
-from typing import BinaryIO
 
-from filmcolor.media.ebml import Element, elements, encoded, read_head, unsigned, void
+from filmcolor.media.ebml import (
+    CRC,
+    SEGMENT,
+    UNKNOWN_SIZES,
+    Element,
+    elements,
+    encoded,
+    find,
+    patch,
+    read_head,
+    unsigned,
+)
 from filmcolor.types import Box
 
 _HEADER = bytes.fromhex("1a45dfa3")
-_SEGMENT = 0x18538067
-_TRACKS = 0x1654AE6B
-_CLUSTER = 0x1F43B675
-_TRACK_ENTRY = 0xAE
+TRACKS = 0x1654AE6B
+TRACK_ENTRY = 0xAE
 _NAME = 0x536E
 _VIDEO = 0xE0
 _AUDIO = 0xE1
@@ -46,9 +53,6 @@ _DISPLAY_WIDTH = 0x54B0
 _DISPLAY_HEIGHT = 0x54BA
 _DISPLAY_UNIT = 0x54B2
 _UNIT_ASPECT_RATIO = 3
-_CRC = 0xBF
-
-_UNKNOWN_SIZES = {(1 << 7 * length) - 1 for length in range(1, 9)}
 
 _MOST_BYTES = 1 << 24  # of tracks that are read
 _ROOM = 72
@@ -71,7 +75,7 @@ def _room(wave_format: bytes) -> int:
 def read_crops(path: str) -> list[Box | None]:
     """What is shown of the pictures of each track of pictures, in their order; None for all."""
     with open(path, "rb") as file:
-        found = _find_tracks(file)
+        found = find(file, TRACKS)
         if found is None:
             return []
         position, size = found
@@ -89,7 +93,7 @@ def read_crops(path: str) -> list[Box | None]:
 
 
 def _is_entry(element: Element) -> bool:
-    return element.identity == _TRACK_ENTRY
+    return element.identity == TRACK_ENTRY
 
 
 def _contents(content: bytes) -> Iterator[tuple[int, bytes]]:
@@ -126,10 +130,10 @@ def write_display_shape(
     def reshaped(parts: list[Element]) -> list[Element] | None:
         if all(part.identity != _VIDEO for part in parts):
             return None
-        named = _without_room(parts, _ROOM)
+        named = without_room(parts, _ROOM)
         return named and [_reshape(part, shape, margins) for part in named]
 
-    return _patch(path, reshaped)
+    return patch_tracks(path, reshaped)
 
 
 def write_sound_formats(path: str, formats: Mapping[int, bytes]) -> bool:
@@ -141,34 +145,34 @@ def write_sound_formats(path: str, formats: Mapping[int, bytes]) -> bool:
     def described(parts: list[Element]) -> list[Element] | None:
         number = next((each.content for each in parts if each.identity == _NUMBER), b"")
         wave_format = formats.get(int.from_bytes(number, "big"))
-        named = wave_format and _without_room(parts, _room(wave_format))
+        named = wave_format and without_room(parts, _room(wave_format))
         if not wave_format or not named:
             return None
         codec = [Element(_CODEC, b"A_MS/ACM"), Element(_CODEC_PRIVATE, wave_format)]
         kept = [each for each in named if each.identity not in (_CODEC, _CODEC_PRIVATE)]
         return [_with_depth(part, wave_format) for part in kept] + codec
 
-    return _patch(path, described)
+    return patch_tracks(path, described)
 
 
-_Edit = Callable[[list[Element]], list[Element] | None]
+Edit = Callable[[list[Element]], list[Element] | None]
 """The parts of a track as they should be; None: as they are."""
 
 
-def _patch(path: str, edit: _Edit) -> bool:
+def patch_tracks(path: str, edit: Edit) -> bool:
     """Write the file's tracks anew, in place; whether any was changed."""
-    with open(path, "rb+") as file:
-        found = _find_tracks(file)
-        if found is None:
-            return False
-        position, size = found
-        file.seek(position)
-        patched = _patch_tracks(file.read(size), edit)
-        if patched is None:
-            return False
-        file.seek(position)
-        file.write(patched)
-        return True
+
+    def edited(tracks: bytes) -> bytes | None:
+        entries = [entry for entry in elements(tracks) if entry.identity != CRC]
+        is_changed = False
+        for at, entry in enumerate(entries):
+            parts = edit(list(elements(entry.content))) if _is_entry(entry) else None
+            if parts is not None:
+                entries[at] = Element(TRACK_ENTRY, b"".join(map(encoded, parts)))
+                is_changed = True
+        return b"".join(map(encoded, entries)) if is_changed else None
+
+    return patch(path, TRACKS, edited)
 
 
 def segment_end(path: str) -> int | None:
@@ -179,8 +183,8 @@ def segment_end(path: str) -> int | None:
         length = os.fstat(file.fileno()).st_size
         while (head := read_head(file)) is not None:
             identity, size = head
-            if identity == _SEGMENT:
-                return None if size in _UNKNOWN_SIZES else file.tell() + size
+            if identity == SEGMENT:
+                return None if size in UNKNOWN_SIZES else file.tell() + size
             if size > length:
                 return None  # damaged
             file.seek(size, 1)
@@ -196,41 +200,7 @@ def is_matroska(path: str, at: int = 0) -> bool:
         return file.read(len(_HEADER)) == _HEADER
 
 
-def _find_tracks(file: BinaryIO) -> tuple[int, int] | None:
-    """Position and size of the content of the Tracks element."""
-    length = os.fstat(file.fileno()).st_size
-    while (head := read_head(file)) is not None:
-        identity, size = head
-        if identity == _CLUSTER or (identity != _SEGMENT and size > length):
-            return None  # or damaged
-        if identity == _TRACKS:
-            return file.tell(), size
-        if identity != _SEGMENT:
-            file.seek(size, 1)
-    return None
-
-
-def _patch_tracks(tracks: bytes, edit: _Edit) -> bytes | None:
-    """The content of Tracks as `edit` wants it, of the same length; None if nothing changes."""
-    entries = [entry for entry in elements(tracks) if entry.identity != _CRC]
-    is_changed = False
-    for at, entry in enumerate(entries):
-        parts = edit(list(elements(entry.content))) if entry.identity == _TRACK_ENTRY else None
-        if parts is not None:
-            entries[at] = Element(_TRACK_ENTRY, b"".join(map(encoded, parts)))
-            is_changed = True
-    body = b"".join(encoded(entry) for entry in entries)
-    checksum = len(encoded(Element(_CRC, bytes(4)))) if tracks[0] == _CRC else 0
-    left = len(tracks) - checksum - len(body)
-    if not is_changed or left < 2:
-        return None
-    body += void(left)
-    if not checksum:
-        return body
-    return encoded(Element(_CRC, zlib.crc32(body).to_bytes(4, "little"))) + body
-
-
-def _without_room(parts: list[Element], room: int) -> list[Element] | None:
+def without_room(parts: list[Element], room: int) -> list[Element] | None:
     """The parts with the room taken out of the track's name, an empty one left out; None if it has
     no room.
     """

@@ -261,4 +261,12 @@ class _FrameMaker:
         except ValueError as error:
             raise format_changed(info, index, name, info.source_format) from error
         interlaced = self._has_fields and (picture.interlaced_frame or not info.frames_state_fields)
-        return Frame(index, entry.pts, luma, entry.duration, chroma, interlaced=interlaced)
+        return Frame(
+            index,
+            entry.pts,
+            luma,
+            entry.duration,
+            chroma,
+            interlaced=interlaced,
+            ancillary=entry.ancillary,
+        )

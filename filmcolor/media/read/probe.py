@@ -15,10 +15,8 @@ from typing import Literal
 
 import av
 import av.error
-import numpy as np
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -33,10 +31,12 @@ from filmcolor.media.open import (
     refuse_absurd_size,
 )
 from filmcolor.media.pixel_formats import working_format
+from filmcolor.media.read.side_data import ancillary_of, display_matrix
 from filmcolor.media.watchdog import Heartbeat
 from filmcolor.types import (
     BT601,
     SD_LINES,
+    Ancillary,
     Box,
     ColorTags,
     StreamInfo,
@@ -46,7 +46,6 @@ from filmcolor.types import (
 _LOOKED_AT = 4  # frames decoded by `probe`: enough to see fields, few enough for big pictures
 _LOOKED_AT_REORDERED = 6  # where frames are reordered: their times may be in another order
 _DISORDER_SECONDS = 1
-_SIDE_DATA_KINDS = 64  # more than FFmpeg has of AVFrameSideDataType
 _HIGHEST_RATE = 1000  # frames a second; a "rate" above this is a tick rate
 _TRANSFERS_HDR = {16: "PQ", 18: "HLG"}
 # Codecs whose standard reads an untagged range as limited, in grey formats too.
@@ -99,7 +98,7 @@ def describe(
     duration = _duration(container, stream)
     rate = _rate(stream)
     fields = _fields(stream, frames[:_LOOKED_AT])
-    matrix = display_matrix(first) if first else None
+    said = [ancillary_of(frame) or Ancillary() for frame in frames]
     crop, aspect = _shown(path, container, stream, width, height)
     return VideoInfo(
         path=path,
@@ -118,7 +117,7 @@ def describe(
         sample_aspect_ratio=aspect,
         crop=crop,
         rotation=round(first.rotation / 90) * 90 % 360 if first else 0,
-        display_matrix=matrix,
+        display_matrix=display_matrix(first) if first else None,
         interlaced=fields.interlaced,
         top_field_first=fields.top_first,
         frames_state_fields=fields.frames_say,
@@ -128,6 +127,8 @@ def describe(
         streams=tuple(_stream_info(each) for each in container.streams),
         metadata=dict(container.metadata),
         chapter_count=len(container.chapters()),
+        ancillary=frozenset(kind for each in said for kind in each.kinds),
+        frame_timecode=said[0].timecodes[0] if said and said[0].timecodes else None,
     )
 
 
@@ -208,27 +209,6 @@ def refuse_hdr(info: VideoInfo) -> None:
             f"{info.path}: an HDR film ({name} transfer), which is not supported: "
             "convert it to SDR first"
         )
-
-
-def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
-    """The nine numbers of a frame's display matrix, as FFmpeg keeps them; None without one."""
-    try:
-        entries = frame.side_data
-    except ValueError:  # PyAV builds every entry, and does not know the names of all kinds
-        entries = _with_named_side_data(frame).side_data
-    for side_data in entries:
-        if getattr(side_data, "type", None) == SideDataType.DISPLAYMATRIX:
-            numbers = np.frombuffer(bytes(side_data), np.int32)  # type: ignore[arg-type]
-            return tuple(int(number) for number in numbers)
-    return None
-
-
-def _with_named_side_data(frame: VideoFrame) -> VideoFrame:
-    """The frame without side data of the kinds that PyAV has no name for."""
-    unnamed = set(range(_SIDE_DATA_KINDS)) - {kind.value for kind in SideDataType}
-    deletions = [("sidedata", f"mode=delete:type={kind}") for kind in sorted(unnamed)]
-    time_base = frame.time_base or Fraction(1, av.time_base)
-    return next(filtered(filter_graph(frame, time_base, *deletions), frame))
 
 
 def _tags(

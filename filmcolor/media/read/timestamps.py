@@ -13,7 +13,7 @@ from filmcolor.events import Notice
 from filmcolor.media.read.damage import ASTRAY, Decoded
 from filmcolor.media.splices import FAR_SECONDS
 from filmcolor.media.timebase import frame_ticks
-from filmcolor.types import VideoInfo
+from filmcolor.types import Ancillary, VideoInfo
 
 UNTIMED = {
     *("h261", "h263", "h264", "hevc", "vvc", "evc", "obu", "m4v", "mpegvideo", "mjpeg"),
@@ -32,6 +32,8 @@ class Timed:
     pts: int
     duration: int
     """Ticks; 0 when the source does not say."""
+    ancillary: Ancillary | None = None
+    """What is said beside it; of a picture that stands in for another nothing."""
 
 
 def stamp(
@@ -165,13 +167,13 @@ class _Clock:
     def timed(self, decoded: Decoded, pts: int) -> Timed:
         """The picture at its time, which is now the last one."""
         self.last, self._own_step = pts, _own_step(decoded, self._step)
-        return Timed(decoded.picture, pts, decoded.duration)
+        return Timed(decoded.picture, pts, decoded.duration, decoded.ancillary)
 
     def before(self, held: list[Decoded], pts: int) -> Generator[Timed, None, None]:
         """Pictures without times, counted back from the time of the one after them."""
         pts = pts - self.lasting(held)
         for decoded in held:
-            yield Timed(decoded.picture, pts, decoded.duration)
+            yield Timed(decoded.picture, pts, decoded.duration, decoded.ancillary)
             pts += _own_step(decoded, self._step)
 
     def lasting(self, held: list[Decoded]) -> int:

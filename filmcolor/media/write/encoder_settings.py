@@ -234,6 +234,11 @@ class EncoderSettings:
     marks_fields: bool = False
     """Whether the bitstream says it, too, and not only the file."""
 
+    @property
+    def codec(self) -> str:
+        """FFmpeg's name of what the encoder writes: "h264", "hevc", "av1"."""
+        return av.Codec(self.encoder.library, "w").canonical_name
+
     def apply(self, context: av.VideoCodecContext) -> None:
         """Set it all on `context`, which is not open yet."""
         context.width = self.width

@@ -19,9 +19,9 @@ from filmcolor.media.images.png_tiff import png_bytes, tiff_bytes
 from filmcolor.media.images.rare_writer import dpx_bytes
 from filmcolor.media.partfile import PartFile
 from filmcolor.media.rgb import full_range_table, rgb_of_planes
-from filmcolor.media.write.muxer import writing_errors
 from filmcolor.media.write.output_plan import FrameFiles, OutputPlan
 from filmcolor.media.write.segment import WAY_OUT, SegmentFacts
+from filmcolor.media.write.writing_errors import writing_errors
 from filmcolor.types import ColorFrame, Luma, PixelLayout
 
 _REPORT_FRAMES = 20

@@ -12,6 +12,7 @@ from filmcolor.media.images.sequence import FrameNames
 from filmcolor.media.timebase import Chapter
 from filmcolor.media.write.containers import Container
 from filmcolor.media.write.encoder_settings import EncoderSettings
+from filmcolor.media.write.matroska_result import KeptWords
 from filmcolor.media.write.streams import StreamPlan
 from filmcolor.options import OnError
 from filmcolor.types import Box, ColorTags, PixelLayout, Siting
@@ -91,6 +92,8 @@ class OutputPlan:
     film_metadata: Mapping[str, str] = field(default_factory=dict)
     disposition: int = 0
     chapters: tuple[Chapter, ...] = ()
+    words: KeptWords | None = None
+    """What FFmpeg does not hand on from Matroska to Matroska."""
     offset_seconds: Fraction = Fraction(0)
     """Added to the times of all streams, because some are negative or all late; whole ticks of
     `time_base`.

@@ -15,6 +15,7 @@ from filmcolor.events import Notice
 from filmcolor.media.images.sequence import FrameNames, find_sequence
 from filmcolor.media.partfile import is_same_file
 from filmcolor.media.rgb import settled_matrix
+from filmcolor.media.write.ancillary_units import ancillary_notices
 from filmcolor.media.write.output_plan import FrameFiles, OutputPlan, SoundFile
 from filmcolor.media.write.sound_file import plan_sound
 from filmcolor.options import EncodeOptions, RunOptions
@@ -85,6 +86,7 @@ def _check_apart(info: VideoInfo, target: str, names: FrameNames) -> None:
 
 def _notices(info: VideoInfo, bits: int, sound: SoundFile | None) -> Iterator[Notice]:
     """What frames cannot hold."""
+    yield from ancillary_notices(info.ancillary, "a frame sequence")
     if bits < info.layout.bit_depth:
         text = f"the luma is rounded from {info.layout.bit_depth} to {bits} bits"
         yield Notice(f"{text}; .tif and .png keep it", warning=True)

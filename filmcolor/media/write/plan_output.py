@@ -19,6 +19,7 @@ from filmcolor.media.open import PIPE
 from filmcolor.media.partfile import check_target
 from filmcolor.media.pixel_formats import describe_layout
 from filmcolor.media.timebase import FALLBACK_RATE, MATROSKA_TIME_BASE, exact_time_base, is_exact
+from filmcolor.media.write.ancillary_units import ancillary_notices
 from filmcolor.media.write.containers import CONTAINERS, Container, container_for
 from filmcolor.media.write.encoder_settings import (
     BOTTOM_FIRST,
@@ -89,9 +90,9 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
         on_error=options.on_error,
     )
     if target == PIPE:
-        notice = y4m_notice(info, plan.rate)
+        notices = (y4m_notice(info, plan.rate), *ancillary_notices(info.ancillary, "Y4M"))
         summary = f"{_picture(plan)}, Y4M on standard output"
-        return replace(plan, notices=(notice,), summary=summary)
+        return replace(plan, notices=notices, summary=summary)
     if (names := FrameNames.of(target)) is not None:
         return plan_frames(plan, info, names, options)
     if options.sound is not None:
@@ -153,6 +154,7 @@ def _plan_encoder(
     )
     settings.check()
     notices += field_notices(settings)
+    notices += ancillary_notices(info.ancillary, encoder.codec, settings.codec)
     if not _holds_film(container, settings):
         able = [other for other in CONTAINERS if _holds_film(other, settings)]
         names = " or ".join(other.suffixes[0] for other in able)

@@ -18,6 +18,7 @@ from filmcolor.media.legacy_text import CODE_PAGE
 from filmcolor.media.mov_boxes import read_tracks
 from filmcolor.media.open import CAPTION_SECONDS, media_errors, open_before, open_source
 from filmcolor.media.timebase import lift_to_zero, movie_timescale
+from filmcolor.media.write.ancillary_units import timecode_text
 from filmcolor.media.write.containers import (
     ANY_NAME,
     Container,
@@ -26,6 +27,7 @@ from filmcolor.media.write.containers import (
     stream_metadata,
 )
 from filmcolor.media.write.output_plan import OutputPlan
+from filmcolor.media.write.source_words import plan_words
 from filmcolor.media.write.streams import (
     COVER,
     StreamPlan,
@@ -35,11 +37,12 @@ from filmcolor.media.write.streams import (
     plan_streams,
     read_chapters,
     survey_streams,
-    timecode_of,
+    timecode_tags,
 )
 from filmcolor.media.write.subtitles import try_conversion
 from filmcolor.types import VideoInfo
 
+_CAPTION_TRACK = "eia_608"  # only QuickTime has a place for it
 _LATE_SECONDS = 1
 """A film that begins later does not begin at zero because of a clock, not of a pause."""
 
@@ -70,12 +73,14 @@ def plan_source(
         metadata = film_metadata(source.metadata)
         film_tags = stream_metadata(film.metadata, container, changed=True)
         dropped = list(streams.dropped)
-        timecode = timecode_of(source, info.stream_index)
-        if timecode is not None and plan.starts_at_zero:
-            film_tags = {key: text for key, text in film_tags.items() if key.lower() != "timecode"}
+        clock = timecode_tags(source, info.stream_index)
+        if info.frame_timecode is not None:
+            clock.setdefault("timecode", timecode_text(info.frame_timecode, plan.rate))
+        if clock and plan.starts_at_zero:
+            film_tags = {key: text for key, text in film_tags.items() if key.lower() not in clock}
             dropped.append("the timecode, since a part begins at another")
-        elif timecode is not None:
-            film_tags.setdefault("timecode", timecode)
+        else:
+            film_tags = {**clock, **film_tags}
         kept = [each for each in streams.kept if each.action not in ("attach", "film")]
         options = mux_options(
             container,
@@ -98,13 +103,24 @@ def plan_source(
             offset = lift_to_zero(earliest, plan.time_base)
             if not offset and not plan.keeps_start:
                 offset = -_late_start(survey, streams, source, plan.time_base)
+        chapters = read_chapters(source, legacy.append)
+        words, lost = plan_words(
+            info.path,
+            source,
+            streams.kept,
+            container,
+            is_whole=not plan.is_trimmed,
+            is_legacy=bool(legacy),
+        )
+        dropped += lost
         return replace(
             plan,
             streams=streams.kept,
+            words=words,
             metadata=metadata,
             film_metadata=film_tags,
             disposition=int(film.disposition),
-            chapters=read_chapters(source, legacy.append),
+            chapters=chapters,
             container_options=options,
             offset_seconds=offset,
             notices=(
@@ -177,6 +193,8 @@ def _source_notices(
     if dropped:
         names = ", ".join(dropped)
         way_out = "" if container.has_attachments else "; an .mkv target keeps more"
+        if f"({_CAPTION_TRACK}" in names:
+            way_out = "; a .mov target keeps the captions"
         notices.append(
             Notice(f"{container.title} cannot hold: {names}; left out{way_out}", warning=True)
         )

@@ -20,7 +20,12 @@ from filmcolor.media.legacy_text import mend_tags
 from filmcolor.media.open import is_unprobed, packets_of
 from filmcolor.media.played import PlayedPackets
 from filmcolor.media.timebase import Chapter
-from filmcolor.media.write.containers import Container, held_language, holds_stream
+from filmcolor.media.write.containers import (
+    Container,
+    held_language,
+    holds_stream,
+    lost_stream_tags,
+)
 
 Action = Literal["film", "copy", "mov_text", "subrip", "attach"]
 """The coloured film; packets as they are; text in another codec; an attachment of Matroska."""
@@ -105,6 +110,8 @@ def plan_streams(
         name = describe_stream(stream)
         if stream.index == film:
             kept.append(StreamPlan(film, "film", name))
+            tags = {**stream.metadata, **timecode_tags(source, film)}
+            dropped += _lost_tags(container, tags, "the film")
         elif is_chapter_track(stream, chapters) or is_thumbnails(stream) or name == TIMECODE:
             continue
         elif is_unprobed(stream):
@@ -113,6 +120,8 @@ def plan_streams(
             dropped.append(name)
         else:
             kept.append(plan)
+            if name != COVER:
+                dropped += _lost_tags(container, stream.metadata, name)
             language = stream.metadata.get("language")
             if language and held_language(container, language) is None:
                 dropped.append(f"the language tag {language} of {name}")
@@ -121,17 +130,24 @@ def plan_streams(
     return StreamsPlan(tuple(kept), tuple(dropped), tuple(converted), tuple(late))
 
 
-def timecode_of(source: InputContainer, film: int) -> str | None:
-    """Timecode of the film's first frame, from its own tag or from a timecode track.
+def _lost_tags(container: Container, tags: Mapping[str, str], name: str) -> list[str]:
+    lost = lost_stream_tags(container, tags)
+    return [f"tag {', '.join(lost)} of {name}"] if lost else []
+
+
+def timecode_tags(source: InputContainer, film: int) -> dict[str, str]:
+    """Timecode of the film's first frame, and the name of the reel that it counts, as "timecode"
+    and "reel_name": from the film's own tags or from a timecode track.
 
     FFmpeg's muxers write the track, or Matroska's tag, from the film's tag: its packets cannot be
     copied, since PyAV cannot give a data stream the frame rate that they need.
     """
+    found: dict[str, str] = {}
     for stream in (source.streams[film], *source.streams):
         for key, text in stream.metadata.items():
-            if key.lower() == "timecode":
-                return str(text)
-    return None
+            if key.lower() in ("timecode", "reel_name"):
+                found.setdefault(key.lower(), str(text))
+    return found
 
 
 def _plan_stream(
