@@ -25,8 +25,9 @@ _FEATURE_SCALE = 0.4
 """Cosine of two features that costs one nat."""
 _LIGHTNESS_SIGMA = 16.0
 """L*."""
-_OVERLAP = 16.0
-"""Power of the overlap of two distributions of colour."""
+IN_PICTURE, IN_SHOT = 16.0, 4.0
+"""Power of the overlap of two distributions of colour. What is thought of a thing changes from frame
+to frame: less has to agree there."""
 _NEAREST = 1.0
 """Nats: what is nearer to a thing needs none of its own."""
 _OWN = -6.0
@@ -96,26 +97,26 @@ class Places:
         """Some of them."""
         return Places(*(getattr(self, part.name)[which] for part in fields(self)))
 
-    def likeness(self, others: Places) -> Tensor:
+    def likeness(self, others: Places, overlap: float) -> Tensor:
         """(K, L), nats: 0 for the same, less the less alike they are."""
         cosine = self.features @ others.features.T
-        return (cosine - 1) / _FEATURE_SCALE + _same_color(self, others)
+        return (cosine - 1) / _FEATURE_SCALE + _same_color(self, others, overlap)
 
 
 def _by_place(part: Tensor) -> Tensor:
     return part.movedim(1, -1).flatten(0, 2)
 
 
-def _same_color(one: Places, other: Places) -> Tensor:
+def _same_color(one: Places, other: Places, overlap: float) -> Tensor:
     """(K, L), nats: how alike lightness is, and how far the distributions of colour overlap."""
     lightness = (one.lightness[:, None] - other.lightness).square() / (2 * _LIGHTNESS_SIGMA**2)
     total = one.variance[:, None] + other.variance
     squares = (one.ab[:, None] - other.ab).square().sum(dim=-1)
     shape = torch.log(2 * (one.variance[:, None] * other.variance).sqrt() / total)
-    return _OVERLAP * (shape - squares / (2 * total)) - lightness
+    return overlap * (shape - squares / (2 * total)) - lightness
 
 
-def find_things(frames: Sequence[Places]) -> Places:
+def find_things(frames: Sequence[Places], overlap: float = IN_PICTURE) -> Places:
     """The things that some frames of one shot, or one picture, show: at most `MOST_THINGS`.
 
     The first is the surest place, each further one that which is least like those before it, until
@@ -128,7 +129,7 @@ def find_things(frames: Sequence[Places]) -> Places:
     nearest = torch.full_like(places.weight, -torch.inf)
     while len(rows) < MOST_THINGS:
         here = slice(number, number + 1)
-        rows.append(places.chosen(here).likeness(places)[0])  # type: ignore[arg-type]
+        rows.append(places.chosen(here).likeness(places, overlap)[0])  # type: ignore[arg-type]
         nearest = torch.maximum(nearest, rows[-1])
         number = int((-nearest * places.weight).argmax())
         if nearest[number] > -_NEAREST:
@@ -148,7 +149,7 @@ def find_things(frames: Sequence[Places]) -> Places:
     )
 
 
-def pooled(seen: Seen, things: Places) -> Tensor:
+def pooled(seen: Seen, things: Places, overlap: float = IN_PICTURE) -> Tensor:
     """What the heads shall read of one picture (1, C, h, w): at each place that of the things which
     are alike to it, and its own as far as none is.
     """
@@ -163,7 +164,7 @@ def pooled(seen: Seen, things: Places) -> Tensor:
         _by_place(seen.decoded),
         things.weight[:0],
     )
-    alike = (_by_place(cosine) - 1) / _FEATURE_SCALE + _same_color(places, things)
+    alike = (_by_place(cosine) - 1) / _FEATURE_SCALE + _same_color(places, things, overlap)
     own = alike.new_full((len(alike), 1), _OWN)
     share = torch.softmax(torch.cat([alike + things.weight.log(), own], dim=1), dim=1)
     mixed = share[:, :-1] @ things.decoded + share[:, -1:] * places.decoded

@@ -24,7 +24,7 @@ from filmcolor.color import lightness, normalize_luma
 from filmcolor.errors import JobError
 from filmcolor.models.base import Hint
 from filmcolor.models.checkpoint import LoadedModel
-from filmcolor.models.coherence import Places, Seen, find_things, pooled
+from filmcolor.models.coherence import IN_SHOT, Places, Seen, find_things, pooled
 from filmcolor.options import ColorOptions
 from filmcolor.stages.things import PackedThings, unpack
 from filmcolor.types import AbMap, Box, FloatPlane, Frame, KnownColors, Luma, Uncolored
@@ -330,7 +330,10 @@ def _pooled(seen: Seen, things: Sequence[Places | None]) -> Tensor:
     with torch.autocast(seen.decoded.device.type, enabled=False):
         for number, own in enumerate(things):
             picture = seen.picture(number)
-            made.append(pooled(picture, own or find_things([Places.of(picture)])))
+            if own is None:
+                made.append(pooled(picture, find_things([Places.of(picture)])))
+            else:
+                made.append(pooled(picture, own, IN_SHOT))
     made += made[-1:] * (len(seen.decoded) - len(made))
     return torch.cat(made)
 

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from filmcolor.models.coherence import Places, find_things
+from filmcolor.models.coherence import IN_SHOT, Places, find_things
 
 FIRST_PLACE, SPACING = 4, 24
 """Frames of a shot that are looked at: this one, since a shot may begin in a dissolve, and every so
@@ -54,7 +54,7 @@ class ThingFinder:
 
     def _close(self) -> None:
         if self._kept:
-            self._found[self._shot] = pack(find_things(self._kept))
+            self._found[self._shot] = pack(find_things(self._kept, IN_SHOT))
         self._kept = []
 
     def found(self) -> Mapping[int, PackedThings]:
