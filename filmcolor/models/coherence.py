@@ -26,8 +26,8 @@ _FEATURE_SCALE = 0.4
 _LIGHTNESS_SIGMA = 16.0
 """L*."""
 IN_PICTURE, IN_SHOT = 16.0, 4.0
-"""Power of the overlap of two distributions of colour. What is thought of a thing changes from frame
-to frame: less has to agree there."""
+"""Power of the overlap of two distributions of colour. What is thought of a thing changes from
+frame to frame: less has to agree there."""
 _NEAREST = 1.0
 """Nats: what is nearer to a thing needs none of its own."""
 _OWN = -6.0
@@ -93,7 +93,7 @@ class Places:
             _by_place(weight)[:, 0],
         )
 
-    def chosen(self, which: Tensor) -> Places:
+    def chosen(self, which: slice) -> Places:
         """Some of them."""
         return Places(*(getattr(self, part.name)[which] for part in fields(self)))
 
@@ -129,7 +129,7 @@ def find_things(frames: Sequence[Places], overlap: float = IN_PICTURE) -> Places
     nearest = torch.full_like(places.weight, -torch.inf)
     while len(rows) < MOST_THINGS:
         here = slice(number, number + 1)
-        rows.append(places.chosen(here).likeness(places, overlap)[0])  # type: ignore[arg-type]
+        rows.append(places.chosen(here).likeness(places, overlap)[0])
         nearest = torch.maximum(nearest, rows[-1])
         number = int((-nearest * places.weight).argmax())
         if nearest[number] > -_NEAREST:
