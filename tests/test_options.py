@@ -177,7 +177,9 @@ def test_the_files_that_options_name() -> None:
 
 
 def test_what_a_plan_may_hold() -> None:
-    assert set(COLOR_KEYS) == {"look", "saturation", "hue_shift", "stability", "model"}
+    assert set(COLOR_KEYS) == {
+        *("look", "saturation", "hue_shift", "coherence", "stability", "model"),
+    }
     assert HINT_KEYS == ("stills", "strokes", "reference")
     assert UPSCALE_KEYS == ("upscale", "upscale_for", "upscale_model")
 

@@ -16,7 +16,8 @@ from torch import Tensor
 from filmcolor.color import ChromaTable, chroma_to_rgb, lightness, normalize_luma
 from filmcolor.media.images.picture import luma_of
 from filmcolor.models.checkpoint import LoadedModel
-from filmcolor.stages.infer import View, infer
+from filmcolor.options import ColorOptions
+from filmcolor.stages.infer import Together, View, infer
 from filmcolor.stages.upsample import Upsampler
 from filmcolor.types import AbMap, Frame, PixelLayout
 from filmcolor.visual.rgb import Rgb, reduced_size, resized
@@ -74,6 +75,7 @@ def color_photos(model: LoadedModel, photos: Sequence[Rgb]) -> Generator[Colored
     Raises `JobError` as `infer` does.
     """
     table = ChromaTable.build(6, 1).to(model.device)
+    together = Together(ColorOptions().coherence)
     by_view: dict[tuple[int, int], list[int]] = {}
     for index, photo in enumerate(photos):
         size = model.card.descriptor.model_size(*photo.shape[:2])
@@ -81,7 +83,8 @@ def color_photos(model: LoadedModel, photos: Sequence[Rgb]) -> Generator[Colored
     for (rows, columns), indices in sorted(by_view.items()):
         indices.sort(key=lambda index: photos[index].shape)
         frames = (Frame(index, 0, luma_of(photos[index])[0]) for index in indices)
-        for pairs in _same_size(infer(frames, model, View(8, True, rows, columns)), model.device):
+        colored = infer(frames, model, View(8, True, rows, columns), together=together)
+        for pairs in _same_size(colored, model.device):
             yield _compose(pairs, [photos[frame.index] for frame, _ in pairs], model.device, table)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from itertools import groupby
@@ -26,7 +26,7 @@ from filmcolor.film.plan import FilmPlan, Segment
 from filmcolor.prefetch import prefetch
 from filmcolor.stages.chroma_drift import Drift
 from filmcolor.stages.compose import compose
-from filmcolor.stages.infer import HintSource, View, infer_sparsely, show_lightness
+from filmcolor.stages.infer import HintSource, Together, View, infer_sparsely, show_lightness
 from filmcolor.stages.interlace import (
     FieldSplitter,
     field_drift,
@@ -35,6 +35,7 @@ from filmcolor.stages.interlace import (
     keeps_fields,
 )
 from filmcolor.stages.smooth import smooth
+from filmcolor.stages.things import PackedThings
 from filmcolor.stages.tone import Tone
 from filmcolor.stages.upscale import enlarged, enlarged_box
 from filmcolor.types import AbMap, Box, ColorFrame, FieldAbMaps, Frame, VideoInfo
@@ -134,21 +135,23 @@ def _steadied(
         yield from _left_grey(frames, context.view, context.model.device)
         return
     drift = None if film is None else film.drift
+    things = {} if film is None else film.things
     if not keeps_fields(info, context.options):
-        yield from _pictures_steadied(context, frames, drift, context.hint_source)
+        yield from _pictures_steadied(context, frames, drift, things, context.hint_source)
         return
     splitter = FieldSplitter(top_first=info.top_field_first)
     fields = splitter.split(frames)
     drift = None if drift is None else field_drift(drift)
     hint_source = context.hint_source
     of_field = None if hint_source is None else lambda field: hint_source(frame_of(field))
-    yield from splitter.join(_pictures_steadied(context, fields, drift, of_field))
+    yield from splitter.join(_pictures_steadied(context, fields, drift, things, of_field))
 
 
 def _pictures_steadied(
     context: FilmContext,
     pictures: Iterable[Frame],
     drift: Drift | None,
+    things: Mapping[int, PackedThings],
     hint_source: HintSource | None,
 ) -> Generator[tuple[Frame, AbMap], None, None]:
     """Every picture, be it a frame or a field, with its colour: shots of equal network options in
@@ -163,7 +166,14 @@ def _pictures_steadied(
             yield from _left_grey(alike, view, model.device)
             continue
         fields = infer_sparsely(
-            alike, model, view, color.batch_size, context.stride, hint_source, context.threads
+            alike,
+            model,
+            view,
+            color.batch_size,
+            context.stride,
+            hint_source,
+            context.threads,
+            Together(color.coherence, things),
         )
         inferred = timer.watch("infer", fields, "shots")
         with closing(prefetch(inferred, context.reader.info.queue_depth)) as ahead:

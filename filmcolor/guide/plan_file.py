@@ -60,6 +60,7 @@ class Choices:
     saturation: float | None = None
     """This one and the next two: as in `ColorOptions`."""
     hue_shift: float | None = None
+    coherence: float | None = None
     stability: float | None = None
     model: str | None = None
     """Name of a shipped model, or a .safetensors file."""

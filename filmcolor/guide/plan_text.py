@@ -35,6 +35,7 @@ _HEAD = """\
 #   saturation = 1.2       strength of the colours: 0 grey, 1 as the model makes them, 4 at most
 #   hue_shift = 10         turn all hues by so many degrees, -180 to 180: red towards yellow, yellow
 #                          towards green, green towards blue; below 0 the other way
+#   coherence = 0.5        how far places that look alike get one colour, 0 to 1
 #   stability = 0.9        how much colour is kept steady from frame to frame, 0 to 1
 #   model = "default"      a name that `filmcolor models` lists, or a .safetensors file
 #   stills = "still.png"   a still of the shot with the right colours, named by its time as those

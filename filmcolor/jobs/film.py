@@ -22,7 +22,7 @@ from pathlib import Path
 from filmcolor.errors import NameTakenError, OptionError
 from filmcolor.events import Event, Finished, Notice, Progress, Started
 from filmcolor.files_read import FilesRead
-from filmcolor.film.analyze import analyze_film, settle_stride
+from filmcolor.film.analyze import analyze_film, needs_look, settle_stride
 from filmcolor.film.chain import color_stream
 from filmcolor.film.context import FilmContext
 from filmcolor.film.plan import FilmPlan
@@ -194,7 +194,8 @@ def _open_for_run(
             work=str(folder or ""),
         )
         if context.options.color.stride == "auto":
-            context = replace(context, stride=settle_stride(samples, model, context.view))
+            stride = settle_stride(samples, model, context.view, context.options.color)
+            context = replace(context, stride=stride)
             yield Notice(f"--stride auto: the model sees {_every(context.stride)} frame of a shot")
     except BaseException:
         context.reader.close()
@@ -219,8 +220,7 @@ def _color_at_once(context: FilmContext) -> Generator[Event, None, int]:
     film: FilmPlan | None = None
     seen, looked, done = len(reader.notices), 0.0, 0
     total = reader.info.expected_frames(options.start_seconds, options.duration_seconds)
-    is_steadied = options.color.smooth == "flow" and options.color.stability > 0
-    if is_steadied and not reader.info.is_pipe:  # only a look at the whole film tells its drift
+    if needs_look(context.model, options.color) and not reader.info.is_pipe:
         begun = time.perf_counter()
         film = yield from analyze_film(
             context.source, context.model, context.view, options, context.stride

@@ -28,7 +28,7 @@ from filmcolor.models.checkpoint import LoadedModel, load_generator, load_upscal
 from filmcolor.models.device import resolve_device
 from filmcolor.options import RunOptions
 from filmcolor.stages.compose import chroma_at
-from filmcolor.stages.infer import infer
+from filmcolor.stages.infer import Together, infer
 from filmcolor.stages.tone import Tone
 from filmcolor.stages.upscale import enlarged_picture
 from filmcolor.stages.view import picture_view
@@ -144,7 +144,8 @@ class _PictureColorer:
             view = picture_view(picture, self._model, color)
             reference = self._reference
             hint_source = None if reference is None else partial(reference.hint, view=view)
-            ((_, field),) = infer([Frame(0, 0, picture.luma)], self._model, view, 1, hint_source)
+            shown, together = [Frame(0, 0, picture.luma)], Together(color.coherence)
+            ((_, field),) = infer(shown, self._model, view, 1, hint_source, together)
             timer.add("infer", time.perf_counter() - begun)
         if self._upscaler is not None and self._options.upscale is not None:
             begun = time.perf_counter()

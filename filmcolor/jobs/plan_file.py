@@ -55,8 +55,9 @@ def plan_film(source: str, target: str, options: RunOptions) -> Generator[Event,
         raise OptionError(f"-o {target}: give a name that ends in .toml")
     check_target(target, overwrite=options.overwrite, sources=[source])
     looked = options
-    if options.stills is None:  # then nothing is coloured, and no drift has to be known
-        looked = replace(options, color=replace(options.color, smooth="none", stride=1))
+    if options.stills is None:  # then nothing is coloured, and nothing of colour has to be known
+        color = replace(options.color, smooth="none", stride=1, coherence=0.0)
+        looked = replace(options, color=color)
     with one_thread_each() as threads:
         context, film = yield from open_shots(source, looked, threads)
         with context:

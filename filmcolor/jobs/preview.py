@@ -21,7 +21,7 @@ from filmcolor.media.write.plan_output import enlarged_info
 from filmcolor.models.card import read_card
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import ColorOptions, Look, PreviewOptions
-from filmcolor.stages.infer import infer
+from filmcolor.stages.infer import Together, infer
 from filmcolor.stages.tone import Tone
 from filmcolor.stages.upscale import enlarged_box, enlarged_frame
 from filmcolor.timecode import clock_text
@@ -84,7 +84,8 @@ def preview_film(source: str, target: str, options: PreviewOptions) -> Generator
     for look in looks:
         color = replace(context.options.color, look=look)
         model, view = context.model_for(color)
-        colors = [ab for _, ab in infer(frames, model, view, color.batch_size)]
+        together = Together(color.coherence)
+        colors = [ab for _, ab in infer(frames, model, view, color.batch_size, together=together)]
         pairs = zip(large, colors, strict=True)
         made = composed(pairs, info, model.device, colored_box, Tone.of(color))
         columns.append([maker.picture(frame) for frame in made])

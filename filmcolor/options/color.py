@@ -80,6 +80,14 @@ class ColorOptions:
         range=(-180, 180),
         in_plan="shot",
     )
+    coherence: float = option(
+        0.85,
+        "How far places that look alike get one colour: higher makes things and walls more even, "
+        "0 leaves every place to itself.",
+        metavar="0..1",
+        range=(0, 1),
+        in_plan="shot",
+    )
     smooth: Smoothing = option(
         "flow",
         "How colour is kept steady from frame to frame: flow follows what moves (films only), "

@@ -157,8 +157,8 @@ class FilmMeasureOptions(MeasureOptions):
     files_only: bool = option(
         False,
         "Measure these files alone. Without it every model colours the luma of the truth, or else "
-        "of the first result, once as `filmcolor run` does (slow drift of a shot's colours "
-        "stays in) and once with --smooth none; that takes as long as a run.",
+        "of the first result, once as `filmcolor run` does and once with --smooth none; that takes "
+        "as long as a run.",
     )
     by_shot: bool = option(False, "Show the figures of every shot too; JSON has them anyway.")
     plot: str | None = option(

@@ -18,7 +18,7 @@ from filmcolor._version import __version__
 from filmcolor.disk_space import check_room, least_bytes, missing_room, size_text
 from filmcolor.errors import FilmcolorError, JobError
 from filmcolor.events import Event, Notice, Progress
-from filmcolor.film.analyze import analyze_film, settle_drift
+from filmcolor.film.analyze import analyze_film, settle_shots
 from filmcolor.film.context import FilmContext
 from filmcolor.film.plan import FilmPlan, Segment
 from filmcolor.guide.build_hints import make_hint_files
@@ -224,8 +224,7 @@ def _guided(
         is_part = options.start_seconds is not None or options.duration_seconds is not None
         chosen = choose(plan, options, film, times, is_part=is_part, files=context.files)
         context = replace(context, shot_options=chosen.colors)
-        drift = yield from settle_drift(context, film, chosen.shots, folder.path)
-        film = film.revised(chosen.shots, drift)
+        film = yield from settle_shots(context, film, chosen.shots, folder.path)
     overrides = None if chosen is None else chosen.overrides
     hints = find_hints(options, film, times, screen, overrides, context.files)
     yield from hints.notices

@@ -52,6 +52,7 @@ FILM = Recipe(
     summary="the default: MobileNetV2 U-Net, rebalanced classes and regression on worn pictures, "
     "then a short adversarial phase that is kept only if it wins",
     architecture="mobilenet-unet",
+    generator={"coherent": 1},
     phases=(
         _FILM_CROPS,
         replace(

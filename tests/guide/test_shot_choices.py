@@ -125,7 +125,7 @@ def test_work_depends_on_the_shots_it_touches() -> None:
     assert len(film.segments()) == 3
     plan = planned(shot(0), shot(10, saturation=0.5), shot(16, 30), shot(30))
     chosen = choose(plan, PLAIN, film, times_of(film), is_part=False)
-    revised = film.revised(chosen.shots, film.drift)
+    revised = film.revised(chosen.shots, film.drift, film.things)
     assert revised.segments() == film.segments()
     given = Hints({0: ShotHints(0, strokes=((3, Stroke(Fraction(0), "#102030", ((1, 1),))),))})
     settings = segment_settings(revised, chosen, given)
