@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -31,6 +32,7 @@ from tests.helpers.header_patches import (
 )
 from tests.helpers.tampering import FrameEdit, rewrite
 from tests.helpers.woven import marked, woven_film
+from tests.media.write.test_crop import cropped_mov
 
 LINE = {3: b"\xfc\x94\x2c", 5: b"\xfc\x41\x42\xfd\x80\x80"}
 """A command and two letters of CEA-608; of its second field nothing."""
@@ -167,6 +169,23 @@ def test_a_clean_aperture_that_is_lost_is_named(tmp_path: Path) -> None:
     cut = "a player cuts off {} of the picture, of the source's 4 px top, 4 px bottom"
     assert faults(source, lost) == [cut.format("nothing")]
     assert faults(source, other) == [cut.format("2 px left, 2 px right")]
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        (63, 1, 35, 1, 0, 1, 0, 1),  # its borders are half a pixel off
+        (629, 10, 36, 1, 0, 1, 0, 1),
+        (64, 1, 36, 1, 0, 1, 30, 1),  # outside of the picture
+    ],
+)
+def test_a_clean_aperture_within_pixels_and_one_that_is_none_are_no_fault(
+    tmp_path: Path, numbers: tuple[int, ...]
+) -> None:
+    source, result = tmp_path / "in.mov", tmp_path / "out.mov"
+    cropped_mov(source, struct.pack(">I4s8i", 40, b"clap", *numbers))
+    color(source, result, options(lossless=True))
+    assert faults(source, result) == []
 
 
 def cropped(source: Path, target: Path, shape: tuple[int, int]) -> None:
