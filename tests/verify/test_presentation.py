@@ -19,7 +19,7 @@ from filmcolor.verify.findings import VerifyReport
 from filmcolor.verify.header_bytes import read_header
 from filmcolor.verify.shown import ShownPictures
 from tests.helpers.clips import AUDIO_RATE, luma_picture, make_clip, make_frame
-from tests.helpers.coloring import color, options
+from tests.helpers.coloring import color, options, packets_of
 from tests.helpers.header_patches import (
     CROPS,
     LANGUAGE_BCP47,
@@ -234,13 +234,17 @@ def test_a_crop_of_matroska_that_is_lost_is_named(tmp_path: Path) -> None:
 
 
 def test_a_language_that_is_lost_is_named(tmp_path: Path) -> None:
-    clip, source, lost, right = (
-        tmp_path / f"{name}.mkv" for name in ("clip", "in", "lost", "right")
+    clip, source, made, lost, right = (
+        tmp_path / f"{name}.mkv" for name in ("clip", "in", "made", "lost", "right")
     )
     named_clip(clip, sound=1)
-    color(clip, lost, options("ffv1"))
-    for before, after in ((clip, source), (lost, right)):
-        with_elements(before, after, 1, {LANGUAGE_BCP47: b"pt-BR"})
+    color(clip, made, options("ffv1"))
+    for before, after, language in (
+        (clip, source, b"pt-BR"),
+        (made, right, b"pt-BR"),
+        (made, lost, b"en"),
+    ):
+        with_elements(before, after, 1, {LANGUAGE_BCP47: language})
     assert faults(source, right) == []
     assert faults(source, lost) == [f"{NAME}: its language pt-BR has become eng"]
 
@@ -397,3 +401,27 @@ def test_a_part_of_a_film_whose_sound_is_cut(uncut: Path, tmp_path: Path) -> Non
     choice = RunOptions(encode=EncodeOptions("libx264", preset="ultrafast"), **part)  # type: ignore[arg-type]
     color(films.source, target, choice)
     assert verify(films.source, target, VerifyOptions(**part)).holds  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_part_of_an_avi_whose_clock_ticks_once_a_packet(tmp_path: Path, suffix: str) -> None:
+    """The part begins at 1.3 s, within a packet of 24 ms: its sound is moved by no whole tick."""
+    source, target = tmp_path / "in.avi", tmp_path / f"part{suffix}"
+    make_clip(
+        source,
+        codec="mpeg4",
+        rate=Fraction(10),
+        frames=30,
+        sound=1,
+        sound_codec="libmp3lame",
+    )
+    with av.open(str(source)) as film:
+        assert film.streams.audio[0].time_base == Fraction(24, 1000)
+    part = {"start_seconds": Fraction(13, 10), "duration_seconds": Fraction(1)}
+    choice = RunOptions(encode=EncodeOptions("libx264", preset="ultrafast"), **part)  # type: ignore[arg-type]
+    color(source, target, choice)
+    times = [each.seconds for each in packets_of(target, "audio")]
+    # The first packet from there on begins at 1.32 s.
+    assert abs(times[0] - Fraction(20, 1000)) <= Fraction(1, 1000)
+    report = verify(source, target, VerifyOptions(**part))  # type: ignore[arg-type]
+    assert {each.kind for each in report.findings if each.severity == "fault"} <= {"luma"}
