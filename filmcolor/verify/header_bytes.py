@@ -32,7 +32,7 @@ _LARGEST = 1 << 16  # bytes of a value
 class Header:
     """What a header says beside what FFmpeg tells."""
 
-    crop: tuple[int, int, int, int] = (0, 0, 0, 0)
+    crop: tuple[Fraction, Fraction, Fraction, Fraction] = (Fraction(0),) * 4
     """Pixels cut off at the top, left, bottom and right of the film."""
     pixel_aspect: Fraction | None = None
     """How wide a pixel is shown; None where FFmpeg's word holds, as always without a crop."""
@@ -73,10 +73,10 @@ def _matroska(file: BinaryIO, end: int, film: int) -> Header:
                 editions += _elements(file, *part.inside, {_EDITION})
         break
     tracks = [each for each in tracks if _number(file, each, _TRACK_TYPE) in _STREAM_TYPES]
-    crop, aspect = (0, 0, 0, 0), None
+    crop, aspect = Header().crop, None
     for video in _elements(file, *tracks[film].inside, {_VIDEO}) if film < len(tracks) else ():
         top, left, bottom, right = (_number(file, video, each) for each in _CROPS)
-        crop = top, left, bottom, right
+        crop = Fraction(top), Fraction(left), Fraction(bottom), Fraction(right)
         wide = _number(file, video, _WIDTH) - left - right
         high = _number(file, video, _HEIGHT) - top - bottom
         shown = _number(file, video, _DISPLAY_WIDTH), _number(file, video, _DISPLAY_HEIGHT)
@@ -122,9 +122,8 @@ def _picture_entry(file: BinaryIO, boxes_at: int, inside: tuple[int, int]) -> He
         wide, high, right, down = (Fraction(*numbers[at : at + 2]) for at in range(0, 8, 2))
         left, top = (width - wide) / 2 + right, (height - high) / 2 + down
         crop = top, left, height - high - top, width - wide - left
-        if any(crop):
-            first, second, third, fourth = (round(each) for each in crop)
-            return Header((first, second, third, fourth), aspect)
+        if any(crop) and min(*crop, wide, high) >= 0:  # else it is none
+            return Header(crop, aspect)
     return Header()
 
 

@@ -25,6 +25,10 @@ _EQUAL = 2 / 32768
 """Samples that are copied, or converted without loss, differ by no more than 16 bits' rounding."""
 _ALIKE = 0.1
 """Share of the energy by which sound may differ that a decoder fills up with noise (AC-3)."""
+_NOISE_HERTZ = 4000
+"""From here on AAC may say no more than how loud the noise is, which its decoder makes up."""
+_LOUDER = 2
+"""Times the energy that such noise may have."""
 _SILENT = 1e-7
 """Mean square of samples that nobody hears."""
 _MOST_SEARCHES, _MOST_PEAKS = 8, 4
@@ -38,8 +42,8 @@ class Tolerance:
 
     late: Fraction
     """Seconds by which sound may come early or late."""
-    begin_packets: int
-    """By how many packets it may begin early or late where cuts are made between packets."""
+    edge_packets: int
+    """By how many packets it may begin or end early or late where cuts are made between packets."""
 
 
 class SoundMatch:
@@ -136,7 +140,9 @@ class SoundMatch:
         if self._limit is not None:
             return bool(np.abs(difference).max() <= self._limit)
         energy = float(np.square(wanted).mean())
-        return float(np.square(difference).mean()) <= max(_ALIKE * energy, _SILENT)
+        if float(np.square(difference).mean()) <= max(_ALIKE * energy, _SILENT):
+            return True
+        return _differs_in_noise(wanted, difference, self._rate)
 
     def _found_at(self, wanted: Samples, start: int, stop: int) -> int | None:
         """By how many samples the result is late here, if the same sound is found nearby."""
@@ -169,14 +175,14 @@ class SoundMatch:
         ]
         packet = max(first.longest_piece, second.longest_piece)
         rounded = int(2 * self._tolerance.late * self._rate)
-        slack, begin = packet + rounded, self._tolerance.begin_packets * packet + rounded
+        slack, edge = packet + rounded, self._tolerance.edge_packets * packet + rounded
         for text, ours, theirs in (
             ("sound that the source does not play", moved, first.runs),
             ("sound of the source that is not played", first.runs, moved),
         ):
             for start, stop in _without(ours, theirs):
-                is_begin = ours[0][0] == start
-                if stop - start > (begin if is_begin else slack):
+                is_edge = ours[0][0] == start or ours[-1][1] == stop
+                if stop - start > (edge if is_edge else slack):
                     detail = f"{(stop - start) / self._rate:.3f} s long"
                     self._fault(text, start, detail, findings)
 
@@ -193,6 +199,18 @@ class SoundMatch:
     ) -> None:
         where = Place(self._sides[0].origin + Fraction(place, self._rate), detail=detail)
         (findings or self._findings).fault("sound", f"{self._name}, {text}", where)
+
+
+def _differs_in_noise(wanted: Samples, difference: Samples, rate: int) -> bool:
+    """Whether sound is the same but for high noise, and that as loud."""
+    spectra = (np.fft.rfft(each, axis=0) for each in (wanted, wanted - difference, difference))
+    ours, theirs, apart = (np.square(np.abs(each)).sum(axis=1) for each in spectra)
+    split = min(len(ours), _NOISE_HERTZ * len(wanted) // rate)
+    silent = _SILENT * wanted.size * len(wanted) / 2
+    if apart[:split].sum() > max(_ALIKE * ours[:split].sum(), silent):
+        return False
+    loud = sorted((ours[split:].sum(), theirs[split:].sum()))
+    return bool(loud[1] <= max(_LOUDER * loud[0], silent))
 
 
 def _likeness(around: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +19,7 @@ from filmcolor.verify.findings import VerifyReport
 from filmcolor.verify.header_bytes import read_header
 from filmcolor.verify.shown import ShownPictures
 from tests.helpers.clips import AUDIO_RATE, luma_picture, make_clip, make_frame
-from tests.helpers.coloring import color, options
+from tests.helpers.coloring import color, options, packets_of
 from tests.helpers.header_patches import (
     CROPS,
     LANGUAGE_BCP47,
@@ -31,6 +32,7 @@ from tests.helpers.header_patches import (
 )
 from tests.helpers.tampering import FrameEdit, rewrite
 from tests.helpers.woven import marked, woven_film
+from tests.media.write.test_crop import cropped_mov
 
 LINE = {3: b"\xfc\x94\x2c", 5: b"\xfc\x41\x42\xfd\x80\x80"}
 """A command and two letters of CEA-608; of its second field nothing."""
@@ -169,6 +171,23 @@ def test_a_clean_aperture_that_is_lost_is_named(tmp_path: Path) -> None:
     assert faults(source, other) == [cut.format("2 px left, 2 px right")]
 
 
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        (63, 1, 35, 1, 0, 1, 0, 1),  # its borders are half a pixel off
+        (629, 10, 36, 1, 0, 1, 0, 1),
+        (64, 1, 36, 1, 0, 1, 30, 1),  # outside of the picture
+    ],
+)
+def test_a_clean_aperture_within_pixels_and_one_that_is_none_are_no_fault(
+    tmp_path: Path, numbers: tuple[int, ...]
+) -> None:
+    source, result = tmp_path / "in.mov", tmp_path / "out.mov"
+    cropped_mov(source, struct.pack(">I4s8i", 40, b"clap", *numbers))
+    color(source, result, options(lossless=True))
+    assert faults(source, result) == []
+
+
 def cropped(source: Path, target: Path, shape: tuple[int, int]) -> None:
     """Hide 6 rows at the top and 2 at the bottom of a film; what is left has this shape."""
     rows = zip(CROPS, (b"\6", b"\0", b"\2", b"\0"), strict=True)
@@ -215,13 +234,17 @@ def test_a_crop_of_matroska_that_is_lost_is_named(tmp_path: Path) -> None:
 
 
 def test_a_language_that_is_lost_is_named(tmp_path: Path) -> None:
-    clip, source, lost, right = (
-        tmp_path / f"{name}.mkv" for name in ("clip", "in", "lost", "right")
+    clip, source, made, lost, right = (
+        tmp_path / f"{name}.mkv" for name in ("clip", "in", "made", "lost", "right")
     )
     named_clip(clip, sound=1)
-    color(clip, lost, options("ffv1"))
-    for before, after in ((clip, source), (lost, right)):
-        with_elements(before, after, 1, {LANGUAGE_BCP47: b"pt-BR"})
+    color(clip, made, options("ffv1"))
+    for before, after, language in (
+        (clip, source, b"pt-BR"),
+        (made, right, b"pt-BR"),
+        (made, lost, b"en"),
+    ):
+        with_elements(before, after, 1, {LANGUAGE_BCP47: language})
     assert faults(source, right) == []
     # What makes room for the element is the title, which is another, too.
     assert faults(source, lost)[-1] == f"{NAME}: its language pt-BR has become eng"
@@ -379,3 +402,27 @@ def test_a_part_of_a_film_whose_sound_is_cut(uncut: Path, tmp_path: Path) -> Non
     choice = RunOptions(encode=EncodeOptions("libx264", preset="ultrafast"), **part)  # type: ignore[arg-type]
     color(films.source, target, choice)
     assert verify(films.source, target, VerifyOptions(**part)).holds  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_part_of_an_avi_whose_clock_ticks_once_a_packet(tmp_path: Path, suffix: str) -> None:
+    """The part begins at 1.3 s, within a packet of 24 ms: its sound is moved by no whole tick."""
+    source, target = tmp_path / "in.avi", tmp_path / f"part{suffix}"
+    make_clip(
+        source,
+        codec="mpeg4",
+        rate=Fraction(10),
+        frames=30,
+        sound=1,
+        sound_codec="libmp3lame",
+    )
+    with av.open(str(source)) as film:
+        assert film.streams.audio[0].time_base == Fraction(24, 1000)
+    part = {"start_seconds": Fraction(13, 10), "duration_seconds": Fraction(1)}
+    choice = RunOptions(encode=EncodeOptions("libx264", preset="ultrafast"), **part)  # type: ignore[arg-type]
+    color(source, target, choice)
+    times = [each.seconds for each in packets_of(target, "audio")]
+    # The first packet from there on begins at 1.32 s.
+    assert abs(times[0] - Fraction(20, 1000)) <= Fraction(1, 1000)
+    report = verify(source, target, VerifyOptions(**part))  # type: ignore[arg-type]
+    assert {each.kind for each in report.findings if each.severity == "fault"} <= {"luma"}

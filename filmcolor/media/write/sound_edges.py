@@ -38,8 +38,8 @@ class SoundEdges:
             return True
         if track not in self._begun:
             first, start = packet.pts + shift, begin + shift
-            if packet.is_discard and first < 0 < start:
-                return False
+            if packet.is_discard and first <= 0 < start:
+                return False  # from zero on FFmpeg's muxer leaves no pause to write into
             self._begun.add(track)
             if 0 <= first < start:
                 base = packet.time_base

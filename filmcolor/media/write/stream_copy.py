@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import ceil
 
 import av
 from av.container import InputContainer, OutputContainer
@@ -37,6 +38,8 @@ _SEEK_MARGIN_SECONDS = 10
 """How much earlier than asked to begin reading, since seeking may land late."""
 _INTERLEAVED_SECONDS = 10
 """How far apart packets of one moment may lie in a file, in time."""
+_COARSEST = Fraction(1, 1000)
+"""Seconds of a tick by which sound may be off unheard."""
 
 
 class StreamCopier:
@@ -225,6 +228,7 @@ class StreamCopier:
             if converted is None:
                 return
             packet = converted
+        _refine(packet)
         shift = round_half_up(self._offset / packet.time_base)
         dts = packet.dts if packet.dts is not None else packet.pts
         if dts is None:
@@ -272,6 +276,21 @@ class StreamCopier:
         packet.pts = packet.dts = round_half_up(first / packet.time_base)
         packet.duration = round_half_up((last - first) / packet.time_base)
         return True
+
+
+def _refine(packet: Packet[Stream]) -> None:
+    """Count the packet's times in fine ticks: AVI's are as long as a packet, and the shift is not a
+    whole number of them.
+    """
+    base = packet.time_base
+    if base is None or base <= _COARSEST:
+        return
+    times = ceil(base / _COARSEST)
+    pts, dts, duration = packet.pts, packet.dts, packet.duration
+    packet.time_base = base / times
+    packet.pts = None if pts is None else pts * times
+    packet.dts = None if dts is None else dts * times
+    packet.duration = (duration or 0) * times
 
 
 def _without_header(packet: Packet[Stream]) -> Packet[Stream]:

@@ -132,6 +132,18 @@ def test_sound_that_begins_late_begins_there(tmp_path: Path, suffix: str, kind: 
         assert "begins 9 ms earlier" in cuts_told(plan)[0]
 
 
+def test_sound_whose_hidden_packets_begin_with_the_film_begins_late(tmp_path: Path) -> None:
+    """A pause of 64 ms takes up three packets to the sample: there is none before them."""
+    source, target = tmp_path / "in.mp4", tmp_path / "out.mp4"
+    lead = 3 * 1024 - AAC_LEAD
+    edited(source, picture=[(4000, 0)], sound=[(64, -1), (2000, lead)])
+    colored(source, target)
+    pause = AUDIO_RATE * 64 // 1000
+    played, wanted = heard(target), heard(source)
+    assert not played[:pause].any() and played[pause : 2 * pause].any()
+    assert np.allclose(played, wanted[: played.size], atol=NOISE)
+
+
 def test_ordinary_films_are_as_before(tmp_path: Path) -> None:
     for suffix in (".mp4", ".mov"):
         source, target = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
