@@ -71,7 +71,7 @@ class StraightPackets:
     def __next__(self) -> Packet[Stream]:
         while True:
             for packet in self._ready:
-                if packet.stream_index in self._wanted:
+                if packet.stream.index in self._wanted:  # PyAV gives the last ones another number
                     return packet
             if self._is_over:
                 raise StopIteration
