@@ -64,6 +64,7 @@ _PART = "Which part was coloured"
 @part_options(_PART, "Where the part begins, as given to `run`", "How long it is")
 @field_option(VerifyOptions, "lossless")
 @field_option(VerifyOptions, "deinterlace")
+@field_option(VerifyOptions, "audio")
 @show_options
 @click.pass_context
 def verify_command(

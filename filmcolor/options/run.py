@@ -15,6 +15,7 @@ Codec = Literal[
 ]
 SitingChoice = Literal["auto", "left", "center"]
 OnError = Literal["stop", "repeat"]
+Audio = Literal["copy", "flac", "none"]
 UpscaleFor = Literal["clean", "film"]
 
 _RESULT, _LARGER, _READING, _ENCODING = (
@@ -89,6 +90,16 @@ class RunOptions:
         "Leave the times of a film that begins later than a second (a recorded broadcast) as they "
         "are. Without it all its streams are brought to zero alike.",
         section=_READING,
+    )
+    audio: Audio | None = option(
+        None,
+        "Sound is copied as it is. What the target's container cannot hold is left out with copy; "
+        "flac decodes it and keeps it without loss, as FLAC, or PCM where there is no FLAC. none "
+        "leaves all sound out.",
+        section=_ENCODING,
+        metavar="copy|flac|none",
+        shown_default="flac",
+        in_fingerprint=False,  # segments have no sound
     )
     start_seconds: Fraction | None = option(
         None,
@@ -245,6 +256,11 @@ class RunOptions:
     )
     explicit_options: tuple[str, ...] = option((), changes_frames=False)
     """Names of fields that win over the plan's [film] even at their default."""
+
+    @property
+    def audio_kept(self) -> Audio:
+        """What becomes of sound, chosen or not."""
+        return self.audio or "flac"
 
     @property
     def upscaler(self) -> str:

@@ -28,7 +28,7 @@ from filmcolor.guide.plan_file import PlanFile
 from filmcolor.guide.shot_choices import choose, segment_settings
 from filmcolor.guide.times import FilmTimes
 from filmcolor.guide.user_hints import find_hints
-from filmcolor.media.write.encoder_input import check_durations
+from filmcolor.media.write.encoder_input import check_durations, last_duration
 from filmcolor.media.write.join import join_film
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.options.facts import names_of

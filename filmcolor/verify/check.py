@@ -160,7 +160,7 @@ def _compare_rest(
     with media_errors(source):
         with open_source(source) as before:
             survey = survey_streams(before, films[0])
-            plan = plan_streams(before, films[0], container, survey)
+            plan = plan_streams(before, films[0], container, survey, options.audio_kept)
         with open_source(source) as before, open_source(result) as after:
             headers = HeaderComparison(before, after, films, container, plan, part, findings)
             pairs = headers.compare()

@@ -21,9 +21,11 @@ from av.subtitles.stream import SubtitleStream
 
 from filmcolor.media.open import film_stream, media_errors, packets_of
 from filmcolor.media.straight_packets import StraightPackets
+from filmcolor.media.write.sound import Lossless
 from filmcolor.media.write.streams import StreamPlan, codec_name, is_shown_until_next, packet_time
 from filmcolor.media.write.subtitles import SubtitleConverter, trial_converter
 from filmcolor.verify.findings import Findings, Place
+from filmcolor.verify.samples import DecodedSamples
 
 _PCM = re.compile(r"pcm_(?:[sfu](?P<bits>\d+)|alaw|mulaw)")
 _PCM_SAMPLES = 1024
@@ -101,12 +103,25 @@ class _Pieces:
 class _Reader:
     """Turns the packets of one stream into items: trimmed, converted, in comparable pieces."""
 
-    def __init__(self, stream: Stream, part: Part | None, convert_to: str | None = None) -> None:
-        """`part` limits a stream of the source; None takes all. `convert_to` a text codec."""
+    def __init__(
+        self,
+        stream: Stream,
+        part: Part | None,
+        convert_to: str | None = None,
+        lossless: Lossless | None = None,
+    ) -> None:
+        """`part` limits a stream of the source; None takes all. `convert_to` a text codec.
+
+        `lossless`: what sound has become; then it is decoded on both sides.
+        """
         self._part = part
         self._is_text = stream.type == "subtitle"
         self._codec = convert_to or codec_name(stream)
         self._pieces = _pcm_pieces(stream)
+        self._samples: DecodedSamples | None = None
+        if lossless is not None and isinstance(stream, AudioStream):
+            self._samples = DecodedSamples(stream, lossless)
+            self._pieces = _Pieces(_PCM_SAMPLES * self._samples.align, self._samples.rate)
         self._shown: Packet[Stream] | None = None
         self._scratch = None
         self._converter: SubtitleConverter | None = None
@@ -140,6 +155,9 @@ class _Reader:
 
     def _whole(self, packet: Packet[Stream], seconds: Fraction, lasts: Fraction) -> Iterator[_Item]:
         """What a packet amounts to that belongs to the part as a whole."""
+        if self._samples is not None:
+            yield from self._heard(packet)
+            return
         if self._converter is not None:
             converted = self._converter(packet)
             if converted is None:
@@ -154,6 +172,14 @@ class _Reader:
         for begin, piece in self._pieces.cut(seconds, content):
             yield _item(begin, Fraction(0), piece)
 
+    def _heard(self, packet: Packet[Stream] | None) -> Iterator[_Item]:
+        """The samples that are decoded by now, or all that are left (None), in pieces."""
+        if self._samples is None or self._pieces is None:
+            return
+        for seconds, content in self._samples.of(packet):
+            for begin, piece in self._pieces.cut(seconds, content):
+                yield _item(begin, Fraction(0), piece)
+
     @property
     def skipped(self) -> int:
         """Lines of text that could not be converted."""
@@ -162,6 +188,7 @@ class _Reader:
     def rest(self) -> Iterator[_Item]:
         """What is left at the end of the stream."""
         yield from self._still_shown()
+        yield from self._heard(None)
         if self._pieces is not None:
             for begin, piece in self._pieces.rest():
                 yield _item(begin, Fraction(0), piece)
@@ -287,7 +314,13 @@ def compare_packets(
         streams = source.streams[pair.source], result.streams[pair.result]
         is_converted = pair.plan.action in ("mov_text", "subrip")
         convert_to = pair.plan.action if is_converted else None
-        readers.append((_Reader(streams[0], part, convert_to), _Reader(streams[1], None)))
+        lossless = pair.plan.lossless
+        readers.append(
+            (
+                _Reader(streams[0], part, convert_to, lossless),
+                _Reader(streams[1], None, None, lossless),
+            )
+        )
         ticks = [stream.time_base or Fraction(0) for stream in streams]
         matches.append(_Match(pair.plan.name, part.offset, tolerance + sum(ticks), findings))
     count = 0

@@ -22,7 +22,6 @@ from filmcolor.media.write.containers import (
 from filmcolor.media.write.streams import (
     COVER,
     TIMECODE,
-    Action,
     StreamPlan,
     StreamsPlan,
     codec_name,
@@ -51,9 +50,13 @@ def _kind(stream: Stream) -> str:
     return COVER if is_attached_picture(stream) else stream.type
 
 
-def _codec(stream: Stream, action: Action = "copy") -> str:
+def _codec(stream: Stream, plan: StreamPlan | None = None) -> str:
     """What the stream's codec is called, if this is done with it."""
-    name = action if action in ("mov_text", "subrip") else codec_name(stream)
+    name = codec_name(stream)
+    if plan is not None and plan.action in ("mov_text", "subrip"):
+        name = plan.action
+    elif plan is not None and plan.lossless is not None:
+        name = plan.lossless.codec
     return _SAME_IN_MP4.get(name, name)
 
 
@@ -116,12 +119,16 @@ class HeaderComparison:
             self._compare_headers(stream, counterpart, each)
             if each.action in ("mov_text", "subrip"):
                 self._findings.note(f"{each.name} has become {each.action}")
+            if each.lossless is not None:
+                self._findings.note(f"{each.name} has become {each.lossless.words}, without loss")
         for stream in left:
             self._findings.fault("stream added", f"{describe_stream(stream)} is not in the source")
         if self._plan.dropped:
             self._findings.note(
                 f"{self._container.title} cannot hold: {', '.join(self._plan.dropped)}; left out"
             )
+        if self._plan.silenced:
+            self._findings.note(f"left out by --audio none: {', '.join(self._plan.silenced)}")
         for name in self._plan.late:
             self._findings.note(f"{name} begins so late that its form is not known; left out")
         return pairs
@@ -134,7 +141,7 @@ class HeaderComparison:
             other
             for other in left
             if _kind(other) == _kind(stream)
-            and (stream.type == "attachment" or _codec(other) == _codec(stream, each.action))
+            and (stream.type == "attachment" or _codec(other) == _codec(stream, each))
         ]
         wanted = _language(stream_metadata(stream.metadata, self._container, changed=False))
         same = [other for other in candidates if _language(other.metadata) == wanted]

@@ -133,6 +133,7 @@ def encoded(**choices: object) -> RunOptions:
         (["--lossless"], encoded(lossless=True)),
         (["--siting", "center"], RunOptions(siting="center")),
         (["--deinterlace"], RunOptions(deinterlace=True)),
+        (["--audio", "copy"], RunOptions(audio="copy")),
         (["--start", "1:02.5"], RunOptions(start_seconds=Fraction(125, 2))),
         (["--duration", "0.1"], RunOptions(duration_seconds=Fraction(1, 10))),
         (["--overwrite"], RunOptions(overwrite=True)),

@@ -63,12 +63,13 @@ _MOV_SYNONYMS = {
     **{"sqi": "alb", "swe": "sve", "zho": "chi"},
 }
 
-_USUAL_LAYOUTS = {
+USUAL_LAYOUTS = {
     "1 channels": "mono",
     "2 channels": "stereo",
     "6 channels": "5.1",
     "8 channels": "7.1",
 }
+"""By what FFmpeg calls so many channels that say nothing of themselves."""
 
 _STAND_IN = "pcm_s16le"
 _WAVE_FORMAT_BYTES = 18
@@ -164,7 +165,7 @@ def add_copy(output: OutputContainer, template: Stream, wave_format: bytes = b""
     else:
         stream = output.add_stream_from_template(template, opaque=True)
     if isinstance(stream, AudioStream):
-        usual = _USUAL_LAYOUTS.get(stream.codec_context.layout.name)
+        usual = USUAL_LAYOUTS.get(stream.codec_context.layout.name)
         if usual is not None:
             stream.codec_context.layout = usual
     return stream

@@ -99,7 +99,7 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
     if info.is_pipe:
         plan = replace(plan, streams=(StreamPlan(0, "film", "the film"),))
     else:
-        plan = plan_source(plan, info, container, options.start_seconds)
+        plan = plan_source(plan, info, container, options)
     return replace(plan, summary=_summary(plan, container, options))
 
 

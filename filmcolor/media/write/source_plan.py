@@ -37,6 +37,7 @@ from filmcolor.media.write.streams import (
     timecode_of,
 )
 from filmcolor.media.write.subtitles import try_conversion
+from filmcolor.options import RunOptions
 from filmcolor.types import VideoInfo
 
 _LATE_SECONDS = 1
@@ -57,14 +58,14 @@ def mux_options(
 
 
 def plan_source(
-    plan: OutputPlan, info: VideoInfo, container: Container, start_seconds: Fraction | None
+    plan: OutputPlan, info: VideoInfo, container: Container, chosen: RunOptions
 ) -> OutputPlan:
     """What is taken from the source besides the picture, and the common shift."""
     legacy: list[str] = []
     source = open_source(info.path, tell_legacy=legacy.append)
     with source, media_errors(info.path):
         survey = survey_streams(source, info.stream_index)
-        streams = plan_streams(source, info.stream_index, container, survey)
+        streams = plan_streams(source, info.stream_index, container, survey, chosen.audio_kept)
         film = source.streams[info.stream_index]
         metadata = film_metadata(source.metadata)
         film_tags = stream_metadata(film.metadata, container, changed=True)
@@ -110,8 +111,9 @@ def plan_source(
                 *plan.notices,
                 *_source_notices(container, streams.converted, dropped, offset),
                 *_late_notices(streams.late),
+                *_silence_notices(streams.silenced),
                 *_legacy_notices(legacy),
-                *_text_notices(info, streams.kept, begin, start_seconds, plan.duration_seconds),
+                *_text_notices(info, streams.kept, begin, chosen),
             ),
         )
 
@@ -192,6 +194,11 @@ def _late_notices(names: Sequence[str]) -> list[Notice]:
     ]
 
 
+def _silence_notices(names: Sequence[str]) -> list[Notice]:
+    """Which sound is left out since it is not wanted."""
+    return [Notice(f"--audio none: left out: {', '.join(names)}")] if names else []
+
+
 def _clock_words(seconds: Fraction) -> str:
     """Hours, minutes and seconds: "6:49:09.80"."""
     minutes, rest = divmod(round(seconds, 2), 60)
@@ -210,14 +217,14 @@ def _text_notices(
     info: VideoInfo,
     kept: Iterable[StreamPlan],
     begin: Fraction,
-    start: Fraction | None,
-    duration: Fraction | None,
+    chosen: RunOptions,
 ) -> list[Notice]:
     """What becomes of the lines of subtitles that are converted, which is tried here.
 
-    `begin` is the film's first time; `start` (after it) and `duration` limit the part. All in
-    seconds. Reads the source once, and only where there are such subtitles.
+    `begin` is the film's first time in seconds; what is `chosen` may limit the part. Reads the
+    source once, and only where there are such subtitles.
     """
+    start, duration = chosen.start_seconds, chosen.duration_seconds
     texts = [each for each in kept if each.action in ("mov_text", "subrip")]
     if not texts:
         return []

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
@@ -21,6 +22,7 @@ from filmcolor.media.open import CAPTION_SECONDS, film_stream, open_before, open
 from filmcolor.media.straight_packets import MOST_RETRIES, StraightPackets
 from filmcolor.media.timebase import round_half_up
 from filmcolor.media.write.containers import Container, add_copy, stream_metadata, wave_format
+from filmcolor.media.write.sound import SoundConverter, add_lossless
 from filmcolor.media.write.streams import (
     StreamPlan,
     is_attached_picture,
@@ -74,6 +76,7 @@ class StreamCopier:
         """Of sound that stands as PCM, by the number of its track (see `write_sound_formats`)."""
         self._cover_outputs: dict[int, Stream] = {}
         self._converters: dict[int, SubtitleConverter] = {}
+        self._sounds: dict[int, SoundConverter] = {}
         self._last_dts: dict[int, int] = {}
         self._shown: dict[int, Packet[Stream]] = {}
         self._film = film_stream(self._templates, path).index
@@ -98,6 +101,9 @@ class StreamCopier:
             output = add_copy(container, source, wave)
             if wave:
                 self.wave_formats[output.index + 1] = wave
+        elif plan.lossless is not None and isinstance(source, AudioStream):
+            output = add_lossless(container, source, plan.lossless)
+            self._sounds[plan.index] = SoundConverter(source, output, plan.lossless)
         else:
             output = container.add_stream(plan.action)
             if not isinstance(source, SubtitleStream) or not isinstance(output, SubtitleStream):
@@ -142,6 +148,8 @@ class StreamCopier:
                 self._write(packet)
         if time is None or (self._first is not None and time > self._first):
             self._write_shown()
+        if time is None:
+            self._end_sounds()
 
     def finish(self, time: Fraction) -> None:
         """Write every packet before `time`, those too that lie behind later ones of other streams
@@ -155,6 +163,7 @@ class StreamCopier:
             elif at >= time + _INTERLEAVED_SECONDS:
                 break
         self._write_shown()
+        self._end_sounds()
 
     def close(self) -> None:
         """Let go of the source."""
@@ -208,15 +217,29 @@ class StreamCopier:
             self._put(packet)
         self._shown.clear()
 
+    def _end_sounds(self) -> None:
+        """Put what is left of sound that is converted."""
+        for index, sound in self._sounds.items():
+            for packet in sound(None):
+                self._mux(index, packet)
+
     def _put(self, packet: Packet[Stream]) -> None:
-        """Shift, convert and mux one packet."""
+        """Convert and mux one packet."""
         index = packet.stream_index
+        if (sound := self._sounds.get(index)) is not None:
+            for converted in sound(packet):
+                self._mux(index, converted)
+            return
         converter = self._converters.get(index)
         if converter is not None:
-            converted = converter(packet)
-            if converted is None:
+            text = converter(packet)
+            if text is None:
                 return
-            packet = converted
+            packet = text
+        self._mux(index, packet)
+
+    def _mux(self, index: int, packet: Packet[Stream]) -> None:
+        """Shift and mux one packet of the result's stream for `index`."""
         shift = round_half_up(self._offset / packet.time_base)
         dts = packet.dts if packet.dts is not None else packet.pts
         if dts is None:
@@ -232,7 +255,7 @@ class StreamCopier:
         if not packet.duration and output.type == "audio":
             # AVI tells none for FLAC, and mp4 hides what lasts no time.
             packet.duration = dts - last
-        if packet.has_sidedata("new_extradata"):
+        if packet.size and packet.has_sidedata("new_extradata"):
             packet = _without_header(packet)
         packet.dts, packet.pts = dts, max(pts + shift, dts)
         packet.stream = output

@@ -20,9 +20,13 @@ from filmcolor.media.legacy_text import mend_tags
 from filmcolor.media.open import is_unprobed, packets_of
 from filmcolor.media.timebase import Chapter
 from filmcolor.media.write.containers import Container, held_language, holds_stream
+from filmcolor.media.write.sound import Lossless, lossless_for
+from filmcolor.options import Audio
 
-Action = Literal["film", "copy", "mov_text", "subrip", "attach"]
-"""The coloured film; packets as they are; text in another codec; an attachment of Matroska."""
+Action = Literal["film", "copy", "mov_text", "subrip", "sound", "attach"]
+"""The coloured film; packets as they are; text in another codec; sound in a lossless one; an
+attachment of Matroska.
+"""
 
 COVER = "cover picture"
 TIMECODE = "timecode track"
@@ -46,6 +50,8 @@ class StreamPlan:
     filename: str = ""
     mimetype: str = ""
     """Of an image that becomes an attachment."""
+    lossless: Lossless | None = None
+    """What sound becomes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,8 @@ class StreamsPlan:
     converted: tuple[str, ...]
     late: tuple[str, ...] = ()
     """Left out, since they begin too late for their form to be known."""
+    silenced: tuple[str, ...] = ()
+    """Sound that is left out since it is not wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +98,14 @@ def describe_stream(stream: Stream) -> str:
 
 
 def plan_streams(
-    source: InputContainer, film: int, container: Container, survey: Survey
+    source: InputContainer, film: int, container: Container, survey: Survey, audio: Audio = "flac"
 ) -> StreamsPlan:
-    """Settle every stream of `source` for `container`; `film` is the index of the coloured one."""
+    """Settle every stream of `source` for `container`; `film` is the index of the coloured one.
+
+    `audio` says what becomes of sound, above all of that which the container cannot hold.
+    """
     kept: list[StreamPlan] = []
+    silenced: list[str] = []
     dropped: list[str] = []
     converted: list[str] = []
     late: list[str] = []
@@ -104,9 +116,11 @@ def plan_streams(
             kept.append(StreamPlan(film, "film", name))
         elif is_chapter_track(stream, chapters) or is_thumbnails(stream) or name == TIMECODE:
             continue
+        elif stream.type == "audio" and audio == "none":
+            silenced.append(name)
         elif is_unprobed(stream):
             late.append(name)
-        elif (plan := _plan_stream(stream, name, container, survey)) is None:
+        elif (plan := _plan_stream(stream, name, container, survey, audio)) is None:
             dropped.append(name)
         else:
             kept.append(plan)
@@ -115,7 +129,12 @@ def plan_streams(
                 dropped.append(f"the language tag {language} of {name}")
             if plan.action in ("mov_text", "subrip"):
                 converted.append(f"{name} becomes {plan.action}")
-    return StreamsPlan(tuple(kept), tuple(dropped), tuple(converted), tuple(late))
+            if plan.lossless is not None:
+                converted.append(
+                    f"{container.title} cannot hold {name}: it is decoded and kept without loss, "
+                    f"as {plan.lossless.words}; --audio copy leaves it out"
+                )
+    return StreamsPlan(tuple(kept), tuple(dropped), tuple(converted), tuple(late), tuple(silenced))
 
 
 def timecode_of(source: InputContainer, film: int) -> str | None:
@@ -132,7 +151,7 @@ def timecode_of(source: InputContainer, film: int) -> str | None:
 
 
 def _plan_stream(
-    stream: Stream, name: str, container: Container, survey: Survey
+    stream: Stream, name: str, container: Container, survey: Survey, audio: Audio
 ) -> StreamPlan | None:
     if is_attached_picture(stream):
         return _plan_cover(stream, name, container)
@@ -145,6 +164,8 @@ def _plan_stream(
     if stream.type == "subtitle" and codec_name(stream) in _TEXT_CODECS:
         action: Action = "mov_text" if container.is_mov else "subrip"
         return StreamPlan(stream.index, action, name)
+    if audio == "flac" and (lossless := lossless_for(container, stream)) is not None:
+        return StreamPlan(stream.index, "sound", name, lossless=lossless)
     return None
 
 
