@@ -300,6 +300,6 @@ def default_target(source: str, codec: Codec, *, is_film: bool = True) -> str:
 
 def film_suffixes(codec: Codec) -> tuple[str, ...]:
     """What the names of films may end in that are encoded so; what suits best comes first."""
-    return {"prores": (".mov", ".mkv"), "ffv1": (".mkv",)}.get(
+    return {"prores": (".mov", ".mkv", ".mxf"), "dnxhr": (".mov", ".mxf"), "ffv1": (".mkv",)}.get(
         codec, (".mkv", ".mp4", ".mov", ".m4v")
     )

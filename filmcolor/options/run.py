@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Literal, get_args
 
 from filmcolor.errors import OptionError
@@ -11,8 +13,24 @@ from filmcolor.options.color import ColorOptions, Stroke
 from filmcolor.options.facts import COLOUR, FILMS_ONLY, check_options, option
 
 Codec = Literal[
-    "libx264", "libx265", "libsvtav1", "prores", "ffv1", "h264_nvenc", "hevc_nvenc", "av1_nvenc"
+    "libx264",
+    "libx265",
+    "libsvtav1",
+    "prores",
+    "dnxhr",
+    "ffv1",
+    "h264_nvenc",
+    "hevc_nvenc",
+    "av1_nvenc",
+    "h264",
+    "h265",
+    "hevc",
+    "av1",
 ]
+SHORT_NAMES: Mapping[str, Codec] = MappingProxyType(
+    {"h264": "libx264", "h265": "libx265", "hevc": "libx265", "av1": "libsvtav1"}
+)
+"""What people call codecs, and the encoder that writes them."""
 SitingChoice = Literal["auto", "left", "center"]
 OnError = Literal["stop", "repeat"]
 Audio = Literal["copy", "flac", "none"]
@@ -34,8 +52,9 @@ class EncodeOptions:
 
     codec: Codec = option(
         "libx264",
-        f"One of {', '.join(get_args(Codec))}. prores suits editing, ffv1 archives; the nvenc ones "
-        "need an Nvidia card.",
+        "h264, h265 (or hevc), av1, or by the encoder's name: "
+        f"{', '.join(name for name in get_args(Codec) if name not in SHORT_NAMES)}. prores and "
+        "dnxhr suit editing, ffv1 archives; the nvenc ones need an Nvidia card.",
         section=_ENCODING,
         metavar="NAME",
     )
@@ -49,7 +68,8 @@ class EncodeOptions:
     preset: str | None = option(
         None,
         "The codec's own word for speed against file size, such as fast or slow (libx264, "
-        "libx265), 0 to 13 (libsvtav1), p1 to p7 (nvenc), standard or hq (prores).",
+        "libx265), 0 to 13 (libsvtav1), p1 to p7 (nvenc), standard or hq (prores), sq or hq "
+        "(dnxhr).",
         section=_ENCODING,
         metavar="NAME",
         shown_default="what suits the codec",
@@ -62,6 +82,7 @@ class EncodeOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+        object.__setattr__(self, "codec", SHORT_NAMES.get(self.codec, self.codec))
         if self.lossless and self.crf is not None:
             raise OptionError("--lossless and --crf exclude each other: leave one out")
 

@@ -19,7 +19,7 @@ from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.media.timebase import MATROSKA_TIME_BASE
 from filmcolor.media.write.containers import Container, container_of
 from filmcolor.media.write.encoders import ENCODERS
-from filmcolor.media.write.plan_output import enlarged_tags
+from filmcolor.media.write.plan_output import enlarged_tags, stated_tags
 from filmcolor.media.write.streams import plan_streams, survey_streams
 from filmcolor.options import VerifyOptions
 from filmcolor.throttle import Throttle
@@ -31,6 +31,8 @@ from filmcolor.verify.streams import LABEL_GREY, HeaderComparison
 from filmcolor.verify.tally import whole_factor
 
 _CODES = ("matrix", "primaries", "transfer")
+_SAME = {"matrix": {5, 6}, "transfer": {1, 6}}
+"""Codes that H.273 calls the same, by tag."""
 _LARGEST = 4
 """Times as many rows and columns that `filmcolor run --upscale` makes at most."""
 
@@ -102,7 +104,8 @@ def _container(result: str) -> Container:
         found = container_of(film)
         if found is None:
             raise OptionError(
-                f"{result}: is {film.format.long_name}; filmcolor writes .mp4, .mov and .mkv only"
+                f"{result}: is {film.format.long_name}; filmcolor writes .mp4, .mov, .mkv and .mxf "
+                "only"
             )
         return found
 
@@ -121,7 +124,14 @@ def _compare_pictures(
             f"the rotation of {before.rotation} degrees has become {after.rotation} degrees",
         )
     tags = enlarged_tags(before.tags, before.height, after.height)
-    pairs = [(name, getattr(tags, name), getattr(after.tags, name)) for name in _CODES]
+    if any(each.states_matrix and each.library == after.codec for each in ENCODERS.values()):
+        tags = stated_tags(tags, after.height)
+    pairs = [
+        (name, before_code, code)
+        for name in _CODES
+        if {before_code := getattr(tags, name), code := getattr(after.tags, name)}
+        != _SAME.get(name)
+    ]
     ranges = ("full" if each.full_range else "limited" for each in (tags, after.tags))
     for name, code, other in (*pairs, ("range", *ranges)):
         if code != other:
@@ -156,6 +166,7 @@ def _compare_rest(
         first=span.first if options.start_seconds else None,
         last=None if length is None else span.first + length,
         end=None if length is None else span.end,
+        film=(span.first, span.end),
     )
     with media_errors(source):
         with open_source(source) as before:

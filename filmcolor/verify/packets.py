@@ -57,6 +57,8 @@ class Part:
     """Subtitles are cut to these."""
     end: Fraction | None = None
     """Packets from here on are left out."""
+    film: tuple[Fraction, Fraction] = (Fraction(0), Fraction(0))
+    """Where the first of its frames begins and the last ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +111,12 @@ class _Reader:
         part: Part | None,
         convert_to: str | None = None,
         lossless: Lossless | None = None,
+        span: tuple[Fraction, Fraction] | None = None,
     ) -> None:
         """`part` limits a stream of the source; None takes all. `convert_to` a text codec.
 
-        `lossless`: what sound has become; then it is decoded on both sides.
+        `lossless`: what sound has become; then it is decoded on both sides. `span` is the film's,
+        in seconds of its own clock.
         """
         self._part = part
         self._is_text = stream.type == "subtitle"
@@ -120,7 +124,7 @@ class _Reader:
         self._pieces = _pcm_pieces(stream)
         self._samples: DecodedSamples | None = None
         if lossless is not None and isinstance(stream, AudioStream):
-            self._samples = DecodedSamples(stream, lossless)
+            self._samples = DecodedSamples(stream, lossless, span)
             self._pieces = _Pieces(_PCM_SAMPLES * self._samples.align, self._samples.rate)
         self._shown: Packet[Stream] | None = None
         self._scratch = None
@@ -139,7 +143,7 @@ class _Reader:
             self._shown = packet  # until the next
             return
         yield from self._still_shown()
-        if self._part is not None:
+        if self._part is not None and not (self._samples and self._samples.fits):
             decoded = seconds if packet.dts is None else packet.dts * packet.time_base
             span = self._within(self._part, seconds, seconds + lasts, decoded)
             if span is None:
@@ -189,7 +193,8 @@ class _Reader:
         """What is left at the end of the stream."""
         yield from self._still_shown()
         yield from self._heard(None)
-        if self._pieces is not None:
+        # Of sound that fits the film, the muxer decides on the samples of the last frame.
+        if self._pieces is not None and not (self._samples and self._samples.fits):
             for begin, piece in self._pieces.rest():
                 yield _item(begin, Fraction(0), piece)
 
@@ -310,6 +315,7 @@ def compare_packets(
         _Side([pair.result for pair in pairs], result),
     )
     matches, readers = [], []
+    shifted = part.film[0] + part.offset, part.film[1] + part.offset
     for pair in pairs:
         streams = source.streams[pair.source], result.streams[pair.result]
         is_converted = pair.plan.action in ("mov_text", "subrip")
@@ -317,8 +323,8 @@ def compare_packets(
         lossless = pair.plan.lossless
         readers.append(
             (
-                _Reader(streams[0], part, convert_to, lossless),
-                _Reader(streams[1], None, None, lossless),
+                _Reader(streams[0], part, convert_to, lossless, part.film),
+                _Reader(streams[1], None, None, lossless, shifted),
             )
         )
         ticks = [stream.time_base or Fraction(0) for stream in streams]

@@ -17,12 +17,19 @@ from filmcolor.media.write.sound import Lossless, SoundDecoder
 class DecodedSamples:
     """Decodes a track into the form in which its sound was kept; the same for source and result."""
 
-    def __init__(self, stream: AudioStream, form: Lossless) -> None:
-        self._decoder = SoundDecoder(stream, form.sample_format)
+    def __init__(
+        self, stream: AudioStream, form: Lossless, span: tuple[Fraction, Fraction] | None
+    ) -> None:
+        """`span` is that of the film in seconds, if sound has to fit it."""
+        self._decoder = SoundDecoder(stream, form)
+        self.fits = self._decoder.span is not None
+        """Whether it begins and ends with the film."""
+        if self._decoder.span is not None and span is not None:
+            self._decoder.span.first, self._decoder.span.end = span
         self._is_cut = form.bits == 24  # in samples of 32
         self.align = stream.codec_context.channels * (2 if form.bits == 16 else 4)
         """Bytes of a sample of all channels."""
-        self.rate = self.align * stream.codec_context.sample_rate
+        self.rate = self.align * form.rate_of(stream)
         """Bytes a second."""
 
     def of(self, packet: Packet[Stream] | None) -> Iterator[tuple[Fraction, bytes]]:

@@ -119,8 +119,10 @@ class HeaderComparison:
             self._compare_headers(stream, counterpart, each)
             if each.action in ("mov_text", "subrip"):
                 self._findings.note(f"{each.name} has become {each.action}")
-            if each.lossless is not None:
-                self._findings.note(f"{each.name} has become {each.lossless.words}, without loss")
+            if each.lossless and (
+                said := each.lossless.tells(self._container.title, stream, each.name)
+            ):
+                self._findings.note(said)
         for stream in left:
             self._findings.fault("stream added", f"{describe_stream(stream)} is not in the source")
         if self._plan.dropped:
@@ -161,6 +163,8 @@ class HeaderComparison:
             for name in ("sample_rate", "channels"):
                 before = getattr(stream.codec_context, name)
                 after = getattr(other.codec_context, name)
+                if name == "sample_rate" and each.lossless is not None:
+                    before = each.lossless.rate or before
                 if before != after:
                     what = name.replace("_", " ")
                     self._findings.fault(
@@ -182,9 +186,8 @@ class HeaderComparison:
 
     def _compare_chapters(self) -> None:
         """Compare number, times and titles; mp4 and mov do not keep its end."""
-        wanted = fit_chapters(
-            read_chapters(self._source), self._part.offset, self._part.first, self._part.last
-        )
+        chapters = read_chapters(self._source) if self._container.has_chapters else ()
+        wanted = fit_chapters(chapters, self._part.offset, self._part.first, self._part.last)
         found = read_chapters(self._result)
         if len(wanted) != len(found):
             text = f"{len(found)} chapters in the result, {len(wanted)} in the source"
@@ -204,7 +207,10 @@ class HeaderComparison:
 
     def _compare_tags(self) -> None:
         """Compare the tags of the files, and what the comment says."""
-        found = {key.lower(): text for key, text in self._result.metadata.items()}
+        found = self._result.metadata
+        if self._container.counts_frames:
+            found = film_metadata(found)
+        found = {key.lower(): text for key, text in found.items()}
         comment = found.get("comment", "")
         if LABEL not in comment and LABEL_GREY not in comment:
             self._findings.fault("comment", f"the comment does not say that it is {LABEL}")

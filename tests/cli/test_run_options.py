@@ -128,6 +128,7 @@ def encoded(**choices: object) -> RunOptions:
         (["--stride", "4"], colored(stride=4)),
         (["--stride", "auto"], colored(stride="auto")),
         (["--codec", "ffv1"], encoded(codec="ffv1")),
+        (["--codec", "hevc"], encoded(codec="libx265")),
         (["--crf", "21.5"], encoded(crf=21.5)),
         (["--preset", "slow"], encoded(preset="slow")),
         (["--lossless"], encoded(lossless=True)),

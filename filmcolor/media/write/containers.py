@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -23,6 +24,15 @@ ANY_NAME = "+use_metadata_tags"
 
 # Facts about the source file itself, wrong or meaningless in another.
 _FILE_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
+_STREAM_TAGS = ("encoder", "file_package_umid")
+# The same in MXF; the timecode is one of the film's own tags.
+_MXF_TAGS = re.compile(
+    r"(operational_pattern_ul|(product_|generation_|material_package_|file_package_)?u[im]id|"
+    r"company_name|product_name|product_version(_num)?|toolkit_version(_num)?|"
+    r"application_platform|modification_date|timecode)"
+)
+_MXF_COMMENT = "comment_"
+"""What FFmpeg's names of free texts in MXF begin with."""
 # Statistics of a stream's packets, as Matroska's tools write them.
 _STATISTICS = ("bps", "number_of_frames", "number_of_bytes", "_statistics", "duration")
 
@@ -36,11 +46,16 @@ class Container:
     title: str
     suffixes: tuple[str, ...]
     text_subtitle: str
-    """Codec that text subtitles are turned into where the container does not take them."""
+    """Codec that text subtitles are turned into where the container does not take them; empty if it
+    holds none.
+    """
     exact_times: bool = True
     """Whether every pts can be kept; Matroska rounds to the millisecond."""
     has_attachments: bool = False
     has_covers: bool = True
+    has_chapters: bool = True
+    counts_frames: bool = False
+    """Whether it holds no times, but frames of one rate, each by itself, and sound beside each."""
 
     @property
     def is_mov(self) -> bool:
@@ -78,6 +93,16 @@ CONTAINERS = (
     Container("mp4", "MP4", (".mp4", ".m4v"), "mov_text"),
     Container("mov", "QuickTime", (".mov",), "mov_text", has_covers=False),
     Container("matroska", "Matroska", (".mkv",), "subrip", exact_times=False, has_attachments=True),
+    Container(
+        "mxf",
+        "MXF",
+        (".mxf",),
+        "",
+        exact_times=False,
+        has_covers=False,
+        has_chapters=False,
+        counts_frames=True,
+    ),
 )
 
 
@@ -88,7 +113,8 @@ def container_for(target: str) -> Container:
         if suffix in container.suffixes:
             return container
     raise OptionError(
-        f"{target}: the name must end in .mp4, .mov or .mkv (or be - for Y4M on standard output)"
+        f"{target}: the name must end in .mp4, .mov, .mkv or .mxf (or be - for Y4M on standard "
+        "output)"
     )
 
 
@@ -98,6 +124,8 @@ def container_of(film: InputContainer) -> Container | None:
         muxer = "matroska"
     elif film.format.name.startswith("mov,"):
         muxer = "mov" if film.metadata.get("major_brand", "").strip() == "qt" else "mp4"
+    elif film.format.name == "mxf":
+        muxer = "mxf"
     else:
         return None
     return next(each for each in CONTAINERS if each.muxer == muxer)
@@ -182,7 +210,17 @@ def _at_zero(sample: Packet[Stream], stream: Stream) -> Packet[Stream]:
 
 def film_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     """The film's own tags, without those that describe the source file."""
-    return {key: text for key, text in metadata.items() if key.lower() not in _FILE_TAGS}
+    return {
+        key.removeprefix(_MXF_COMMENT): text
+        for key, text in metadata.items()
+        if key.lower() not in _FILE_TAGS and not _MXF_TAGS.fullmatch(key.lower())
+    }
+
+
+def written_tags(container: Container, metadata: Mapping[str, str]) -> dict[str, str]:
+    """The film's tags under the names by which FFmpeg writes them."""
+    prefix = _MXF_COMMENT if container.muxer == "mxf" else ""
+    return {prefix + key: text for key, text in metadata.items()}
 
 
 def stream_metadata(
@@ -192,7 +230,7 @@ def stream_metadata(
     tags = {
         key: text
         for key, text in metadata.items()
-        if key.lower() != "encoder" and not (changed and key.lower().startswith(_STATISTICS))
+        if key.lower() not in _STREAM_TAGS and not (changed and key.lower().startswith(_STATISTICS))
     }
     if "language" in tags:
         tags["language"] = held_language(container, tags["language"]) or "und"
@@ -200,7 +238,9 @@ def stream_metadata(
 
 
 def held_language(container: Container, language: str) -> str | None:
-    """The container's own code for an ISO 639-2 language; None if it has none (QuickTime only)."""
+    """The container's own code for an ISO 639-2 language; None if it has none (QuickTime, MXF)."""
+    if container.muxer == "mxf":
+        return None
     if container.muxer != "mov":
         return language
     code = _MOV_SYNONYMS.get(language, language)

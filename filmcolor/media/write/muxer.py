@@ -20,7 +20,7 @@ from filmcolor.errors import MediaError
 from filmcolor.media.matroska import with_room, write_display_shape, write_sound_formats
 from filmcolor.media.partfile import PartFile
 from filmcolor.media.timebase import Chapter, Clock, DecodeClock, fit_chapters, lift_to_zero
-from filmcolor.media.write.containers import labelled
+from filmcolor.media.write.containers import labelled, written_tags
 from filmcolor.media.write.encoder_settings import quiet_libraries
 from filmcolor.media.write.output_plan import OutputPlan
 from filmcolor.media.write.scheduling import ordinary_scheduling
@@ -123,7 +123,7 @@ class FilmMuxer:
                     f"{self._given} frames; use another --codec"
                 )
             if self._copier is not None:
-                if self._plan.duration_seconds:
+                if self._plan.duration_seconds or self._format.counts_frames:
                     self._copier.finish(end * self._plan.source_time_base)
                 else:
                     self._copier.copy_until(None)
@@ -155,7 +155,7 @@ class FilmMuxer:
     @property
     def _shape_is_patched(self) -> bool:
         """Whether the pixels' shape has to be written into the file afterwards."""
-        return self._plan.sample_aspect_ratio != 1 and not self._format.is_mov
+        return self._plan.sample_aspect_ratio != 1 and self._format.muxer == "matroska"
 
     def _add_streams(self) -> VideoStream:
         plan = self._plan
@@ -169,7 +169,8 @@ class FilmMuxer:
                 trimmed=plan.is_trimmed,
                 on_error=plan.on_error,
             )
-        self._container.metadata.update(labelled(plan.metadata, self._label))
+        tags = written_tags(self._format, labelled(plan.metadata, self._label))
+        self._container.metadata.update(tags)
         film: VideoStream | None = None
         for each in plan.streams:
             if each.action == "film":
@@ -186,7 +187,9 @@ class FilmMuxer:
         film.time_base = plan.time_base
         if encoder.mp4_tag is not None and self._format.is_mov:
             film.codec_context.codec_tag = encoder.mp4_tag
-        if plan.display_matrix is not None:
+        if self._format.counts_frames:
+            pass  # no place for a rotation
+        elif plan.display_matrix is not None:
             film.set_display_matrix(plan.display_matrix)
         elif plan.rotation:
             film.set_display_rotation(plan.rotation)

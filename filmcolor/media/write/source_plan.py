@@ -33,6 +33,7 @@ from filmcolor.media.write.streams import (
     codec_name,
     plan_streams,
     read_chapters,
+    reel_of,
     survey_streams,
     timecode_of,
 )
@@ -71,11 +72,13 @@ def plan_source(
         film_tags = stream_metadata(film.metadata, container, changed=True)
         dropped = list(streams.dropped)
         timecode = timecode_of(source, info.stream_index)
-        if timecode is not None and plan.starts_at_zero:
+        if timecode is not None and chosen.start_seconds:
             film_tags = {key: text for key, text in film_tags.items() if key.lower() != "timecode"}
             dropped.append("the timecode, since a part begins at another")
         elif timecode is not None:
             film_tags.setdefault("timecode", timecode)
+        if container.is_mov and (reel := reel_of(source, info.stream_index)) is not None:
+            film_tags.setdefault("reel_name", reel)
         kept = [each for each in streams.kept if each.action not in ("attach", "film")]
         options = mux_options(
             container,
@@ -87,6 +90,12 @@ def plan_source(
             ],
         )
         has_cover = any(each.name == COVER for each in kept)
+        chapters = read_chapters(source, legacy.append)
+        if chapters and not container.has_chapters:
+            dropped.append("the chapters")
+            chapters = ()
+        if info.rotation and container.counts_frames:
+            dropped.append(f"the rotation of {info.rotation} degrees")
         tags = settle_tags(container, metadata, has_cover=has_cover)
         dropped += [f"tag {key}" for key in tags.lost]
         if tags.any_name:
@@ -104,7 +113,7 @@ def plan_source(
             metadata=metadata,
             film_metadata=film_tags,
             disposition=int(film.disposition),
-            chapters=read_chapters(source, legacy.append),
+            chapters=chapters,
             container_options=options,
             offset_seconds=offset,
             notices=(

@@ -124,6 +124,9 @@ class StreamCopier:
     def start(self, offset: Fraction, first: Fraction | None, last: Fraction | None) -> None:
         """Write from `first` to `last` seconds (None: all), shifting everything by `offset`."""
         self._offset, self._first, self._last = offset, first, last
+        for sound in self._sounds.values():
+            if sound.decoder.span is not None:
+                sound.decoder.span.first = first or Fraction(0)
         for index, output in self._cover_outputs.items():
             if index in self._covers:
                 picture: Packet[Stream] = Packet(self._covers[index])
@@ -149,7 +152,7 @@ class StreamCopier:
         if time is None or (self._first is not None and time > self._first):
             self._write_shown()
         if time is None:
-            self._end_sounds()
+            self._end_sounds(None)
 
     def finish(self, time: Fraction) -> None:
         """Write every packet before `time`, those too that lie behind later ones of other streams
@@ -163,7 +166,7 @@ class StreamCopier:
             elif at >= time + _INTERLEAVED_SECONDS:
                 break
         self._write_shown()
-        self._end_sounds()
+        self._end_sounds(time)
 
     def close(self) -> None:
         """Let go of the source."""
@@ -217,9 +220,11 @@ class StreamCopier:
             self._put(packet)
         self._shown.clear()
 
-    def _end_sounds(self) -> None:
-        """Put what is left of sound that is converted."""
+    def _end_sounds(self, time: Fraction | None) -> None:
+        """Put what is left of sound that is converted, and that may have to fit the film's end."""
         for index, sound in self._sounds.items():
+            if sound.decoder.span is not None:
+                sound.decoder.span.end = time
             for packet in sound(None):
                 self._mux(index, packet)
 
@@ -269,6 +274,9 @@ class StreamCopier:
         start = packet_time(packet)
         if start is None:
             return False
+        sound = self._sounds.get(packet.stream_index)
+        if sound is not None and sound.decoder.span is not None:
+            return True  # cut when it is decoded
         if packet.stream.type != "subtitle":
             return self._first is None or start >= self._first
         if self._first is not None and start < self._first and is_shown_until_next(packet):

@@ -129,23 +129,33 @@ def plan_streams(
                 dropped.append(f"the language tag {language} of {name}")
             if plan.action in ("mov_text", "subrip"):
                 converted.append(f"{name} becomes {plan.action}")
-            if plan.lossless is not None:
-                converted.append(
-                    f"{container.title} cannot hold {name}: it is decoded and kept without loss, "
-                    f"as {plan.lossless.words}; --audio copy leaves it out"
-                )
+            if plan.lossless and (said := plan.lossless.tells(container.title, stream, name)):
+                converted.append(said)
+            if container.counts_frames and stream.metadata.get("title"):
+                dropped.append(f"the title of {name}")
+    if container.counts_frames:  # the film has to be the first
+        kept.sort(key=lambda each: each.action != "film")
     return StreamsPlan(tuple(kept), tuple(dropped), tuple(converted), tuple(late), tuple(silenced))
 
 
 def timecode_of(source: InputContainer, film: int) -> str | None:
-    """Timecode of the film's first frame, from its own tag or from a timecode track.
+    """Timecode of the film's first frame, from its own tag, a timecode track, or the file.
 
     FFmpeg's muxers write the track, or Matroska's tag, from the film's tag: its packets cannot be
     copied, since PyAV cannot give a data stream the frame rate that they need.
     """
-    for stream in (source.streams[film], *source.streams):
-        for key, text in stream.metadata.items():
-            if key.lower() == "timecode":
+    return _tag_of(source, film, "timecode")
+
+
+def reel_of(source: InputContainer, film: int) -> str | None:
+    """Name of the reel, likewise."""
+    return _tag_of(source, film, "reel_name")
+
+
+def _tag_of(source: InputContainer, film: int, wanted: str) -> str | None:
+    for holder in (source.streams[film], *source.streams, source):
+        for key, text in holder.metadata.items():
+            if key.lower() == wanted:
                 return str(text)
     return None
 
@@ -159,12 +169,17 @@ def _plan_stream(
         return StreamPlan(stream.index, "copy", name) if container.has_attachments else None
     if stream.type not in ("video", "audio", "subtitle", "data"):
         return None
-    if holds_stream(container, stream, survey.packets.get(stream.index)):
+    if container.counts_frames and stream.type != "audio":
+        return None
+    if not container.counts_frames and holds_stream(
+        container, stream, survey.packets.get(stream.index)
+    ):
         return StreamPlan(stream.index, "copy", name)
     if stream.type == "subtitle" and codec_name(stream) in _TEXT_CODECS:
         action: Action = "mov_text" if container.is_mov else "subrip"
         return StreamPlan(stream.index, action, name)
-    if audio == "flac" and (lossless := lossless_for(container, stream)) is not None:
+    lossless = lossless_for(container, stream)
+    if lossless and (audio == "flac" or not lossless.tells(container.title, stream, name)):
         return StreamPlan(stream.index, "sound", name, lossless=lossless)
     return None
 
