@@ -42,17 +42,12 @@ __all__ = [
 ]
 
 
-_HOMES = {
-    "api": ("color_film", "color_frames", "color_picture", "verify_film"),
-    "errors": ("FilmcolorError",),
-    "options": ("ColorOptions", "EncodeOptions", "RunOptions", "Stroke", "VerifyOptions"),
-}
-
-
 def __getattr__(name: str) -> Any:
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f"filmcolor.{home}"), name)
+    if name in __all__:
+        for home in ("options", "errors", "api"):  # the heavy one last
+            module = import_module(f"filmcolor.{home}")
+            if hasattr(module, name):
+                return getattr(module, name)
     raise AttributeError(f"module 'filmcolor' has no attribute {name!r}")
 
 

@@ -4,6 +4,11 @@ A message says what is wrong, where, and what to do next, in one line; the comma
 as it stands and exits with `exit_code`.
 """
 
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
 
 class FilmcolorError(Exception):
     """Base of all errors that a user can do something about."""
@@ -37,3 +42,12 @@ class JobError(FilmcolorError):
 
 class NameTakenError(JobError):
     """A result that is whole but stands under another name, since something else got its own."""
+
+
+@contextmanager
+def refusals(kind: type[FilmcolorError], what: str, then: str = "") -> Generator[None, None, None]:
+    """An `OSError` of what is done inside becomes a `kind`: WHAT (the system's reason)THEN."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{what} ({error.strerror or error}){then}") from error

@@ -7,10 +7,10 @@ looks on a terminal is not its business. Words only: nothing here opens a file o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, dataclass_transform
 
 Reason = Literal["black", "blank", "grey", "tinted", "blurred", "duplicate", "surplus", "limit"]
 """Why a frame was not extracted: next to nothing but black; white or flat; without colour; one
@@ -19,21 +19,24 @@ better ones of its shot; over the number asked for.
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass_transform(frozen_default=True)
 class Event:
-    """What happens while a command works; children are frozen dataclasses with a `json_name`."""
+    """What happens while a command works; every child is a frozen dataclass."""
 
     json_name: ClassVar[str]
     is_frequent: ClassVar[bool] = False
     """It comes several times a second: JSON has it less often."""
 
+    def __init_subclass__(cls, json: str = "") -> None:
+        """`json` is the child's name in JSON."""
+        dataclass(frozen=True)(cls)
+        cls.json_name = json
+
     def objects(self) -> Iterator[dict[str, Any]]:
         """Its objects in JSON, most often one: `event`, its name, and every field."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
-        yield {"event": self.json_name, **values}
+        yield {"event": self.json_name, **vars(self)}
 
 
-@dataclass(frozen=True, slots=True)
 class Counted(Event):
     """How many frames, pictures or films are done, of how many; children say of what."""
 
@@ -43,36 +46,27 @@ class Counted(Event):
     """Expected, if known; an estimate."""
 
 
-@dataclass(frozen=True, slots=True)
-class Notice(Event):
+class Notice(Event, json="notice"):
     """Something the user should know; not an error."""
 
-    json_name = "notice"
     text: str
     warning: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Failed(Event):
+class Failed(Event, json="error"):
     """The command ends with an error."""
 
-    json_name = "error"
     text: str
     exit_code: int
 
 
-@dataclass(frozen=True, slots=True)
-class Analyzing(Counted):
+class Analyzing(Counted, json="looking"):
     """The film is being analysed before it is coloured."""
 
-    json_name = "looking"
 
-
-@dataclass(frozen=True, slots=True)
-class Started(Event):
+class Started(Event, json="planned"):
     """A run is about to start."""
 
-    json_name = "planned"
     source: str
     target: str
     model: str
@@ -86,38 +80,29 @@ class Started(Event):
     """Folder that keeps what is done until the film is whole; empty where nothing is kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress(Counted):
+class Progress(Counted, json="progress"):
     """So far."""
 
-    json_name = "progress"
     stage_seconds: Mapping[str, float]
     """Working seconds of each stage, waiting left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Joining(Counted):
+class Joining(Counted, json="joining"):
     """The finished parts are being put together."""
 
-    json_name = "joining"
 
-
-@dataclass(frozen=True, slots=True)
-class PictureDone(Event):
+class PictureDone(Event, json="picture"):
     """One picture of a folder was coloured, skipped or could not be."""
 
-    json_name = "picture"
     source: str
     target: str
     status: Literal["done", "skipped", "failed"]
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class FilmDone(Event):
+class FilmDone(Event, json="film"):
     """One film of several was coloured, skipped, left to others or could not be."""
 
-    json_name = "film"
     source: str
     target: str
     status: Literal["done", "skipped", "left", "failed"]
@@ -125,11 +110,9 @@ class FilmDone(Event):
     """One line for people: why it was not done; what was, if it was."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finished(Event):
+class Finished(Event, json="finished"):
     """The run is over and its result stands under its final name, if it is whole."""
 
-    json_name = "finished"
     target: str
     done: int
     seconds: float
@@ -143,27 +126,20 @@ class Finished(Event):
     """False: other shards are at work on what is left, and put the film together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Comparing(Event):
+class Comparing(Event, json="comparing"):
     """A result is about to be compared with its source; `VerifyReport` ends it."""
 
-    json_name = "comparing"
     source: str
     result: str
 
 
-@dataclass(frozen=True, slots=True)
-class Compared(Counted):
+class Compared(Counted, json="progress"):
     """Frames that have been compared."""
 
-    json_name = "progress"
 
-
-@dataclass(frozen=True, slots=True)
-class Measured(Event):
+class Measured(Event, json="progress"):
     """Frames or photographs that have been measured."""
 
-    json_name = "progress"
     is_frequent = True
     subject: str
     done: int
@@ -197,11 +173,9 @@ class FrameCounts:
             self.reject(reason, frames)
 
 
-@dataclass(frozen=True, slots=True)
-class FilmOpened(Event):
+class FilmOpened(Event, json="opened"):
     """A film is about to be read for frames to extract."""
 
-    json_name = "opened"
     source: str
     number: int
     """Counted from 1."""
@@ -211,19 +185,15 @@ class FilmOpened(Event):
     """Frames expected, an estimate."""
 
 
-@dataclass(frozen=True, slots=True)
-class FilmAdvanced(Counted):
+class FilmAdvanced(Counted, json="progress"):
     """So far in the film that is being read."""
 
-    json_name = "progress"
     kept: int
 
 
-@dataclass(frozen=True, slots=True)
-class FrameWritten(Event):
+class FrameWritten(Event, json="frame"):
     """A frame stands under its name, or stood there already."""
 
-    json_name = "frame"
     source: str
     target: str
     index: int
@@ -232,29 +202,23 @@ class FrameWritten(Event):
     status: Literal["done", "skipped"] = "done"
 
 
-@dataclass(frozen=True, slots=True)
-class FilmRead(Event):
+class FilmRead(Event, json="film"):
     """A film was read to its end."""
 
-    json_name = "film"
     source: str
     counts: FrameCounts
 
 
-@dataclass(frozen=True, slots=True)
-class FilmFailed(Event):
+class FilmFailed(Event, json="failed"):
     """A film could not be read, or not to its end; what was written of it stays."""
 
-    json_name = "failed"
     source: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Extracted(Event):
+class Extracted(Event, json="finished"):
     """The frames of all films have been extracted."""
 
-    json_name = "finished"
     folder: str
     films: int
     failed: int
@@ -265,11 +229,9 @@ class Extracted(Event):
     """Of all films together."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrainStarted(Event):
+class TrainStarted(Event, json="started"):
     """The training run is about to begin, or to go on."""
 
-    json_name = "started"
     folder: Path
     recipe: str
     architecture: str
@@ -289,11 +251,9 @@ class TrainStarted(Event):
     """Whether it learns to raise the resolution, not to colour."""
 
 
-@dataclass(frozen=True, slots=True)
-class StepReport(Event):
+class StepReport(Event, json="step"):
     """Means since the last report."""
 
-    json_name = "step"
     step: int
     epoch: float
     phase: str
@@ -322,11 +282,9 @@ class Figures(Protocol):
         """All figures, for JSON."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluated(Event):
+class Evaluated(Event, json="evaluated"):
     """The averaged weights were measured and written as `last`."""
 
-    json_name = "evaluated"
     step: int
     report: Figures
     score: float
@@ -338,11 +296,9 @@ class Evaluated(Event):
         yield {"event": self.json_name, **own, **self.report.as_dict()}
 
 
-@dataclass(frozen=True, slots=True)
-class TrainFinished(Event):
+class TrainFinished(Event, json="finished"):
     """The training run is over, or was stopped and can go on."""
 
-    json_name = "finished"
     folder: Path
     step: int
     seconds: float

@@ -8,16 +8,22 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+_BLOCK = 1 << 20
+
 
 def sha256(content: bytes) -> str:
     """SHA-256 of some bytes."""
     return hashlib.sha256(content).hexdigest()
 
 
-def file_sha256(path: str | Path) -> str:
-    """SHA-256 of a file's whole content; raises `OSError`."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def file_sha256(*paths: str | Path) -> str:
+    """SHA-256 of the whole content of files, one after the other; raises `OSError`."""
+    found = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as file:
+            while block := file.read(_BLOCK):
+                found.update(block)
+    return found.hexdigest()
 
 
 def blake2(size: int = 16) -> hashlib.blake2b:

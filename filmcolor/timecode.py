@@ -1,4 +1,4 @@
-"""Times as people write them, 12.5, 1:02.5, 00:01:12.4, and as they stand in names of files.
+"""Times as people write them, 12.5, 1:02.5, 00:01:12.4, and as they stand in names of files; rates.
 
 Words only: `Fraction` seconds in and out.
 """
@@ -9,6 +9,10 @@ import re
 from fractions import Fraction
 
 _TIME = re.compile(r"(?:(?:(?P<hours>\d+):)?(?P<minutes>\d+):)?(?P<seconds>\d+(?:\.\d*)?|\.\d+)")
+_RATE = re.compile(r"(?P<rate>\d{1,6}(?:\.\d{1,4})?)(?:/(?P<below>\d{1,4}))?")
+_VIDEO_RATES = (24, 30, 48, 60, 120)
+"""Times 1000/1001, the rates of NTSC and its kin."""
+_RATE_ROUNDING = Fraction(5, 1000)
 _IN_NAME = re.compile(r"(\d+)-([0-5]\d)-([0-5]\d(?:\.\d+)?)")
 
 
@@ -25,6 +29,20 @@ def parse_seconds(text: str) -> Fraction:
     if (match["hours"] and minutes >= 60) or (match["minutes"] and seconds >= 60):
         raise ValueError(f"{text!r} is no time: minutes and seconds go up to 59")
     return 3600 * hours + 60 * minutes + seconds
+
+
+def parse_rate(text: str) -> Fraction:
+    """Frames a second: 18, 16.67, or 24000/1001, which 23.976 and the like are short for.
+
+    Raises `ValueError`, with what is wrong, if the text is none.
+    """
+    match = _RATE.fullmatch(text.strip())
+    if match is None or not int(match["below"] or 1):
+        raise ValueError(f"{text!r} is no rate: give frames a second, such as 18 or 24000/1001")
+    rate = Fraction(match["rate"]) / int(match["below"] or 1)
+    whole = -(-rate.numerator // rate.denominator)
+    video = Fraction(whole * 1000, 1001)
+    return video if whole in _VIDEO_RATES and 0 < abs(rate - video) < _RATE_ROUNDING else rate
 
 
 def clock_text(seconds: float | Fraction, digits: int = 0) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import os
 import reprlib
+import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from fractions import Fraction
 from functools import cache
 from numbers import Integral, Rational, Real
@@ -51,6 +52,20 @@ def from_mapping(kind: type[T], values: Mapping[str, Any], where: str) -> T:
         name: convert(hints[name], value, f"{where}.{name}") for name, value in values.items()
     }
     return kind(**converted)
+
+
+def to_mapping(settings: Any) -> dict[str, Any]:
+    """A dataclass as nested plain values; what is None is left out, as TOML has no word for it."""
+    return asdict(settings, dict_factory=lambda pairs: {k: v for k, v in pairs if v is not None})
+
+
+def read_toml(path: str) -> dict[str, Any]:
+    """A TOML file's content; `OptionError` when it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return tomllib.load(file)
+    except (OSError, ValueError) as error:
+        raise OptionError(f"{path}: cannot be read as TOML ({error})") from error
 
 
 def check_types(settings: object, where: Callable[[str], str] = str) -> None:

@@ -27,6 +27,9 @@ Chroma = Literal["400", "420", "422", "444"]
 Siting = Literal["left", "center"]
 """Where 4:2:0 and 4:2:2 chroma sits horizontally: with the left luma sample, or between two."""
 
+AncillaryKind = Literal["closed captions", "active format", "frame timecode"]
+"""What may be said beside a picture; see `Ancillary`."""
+
 BT601 = 6
 """H.273 matrix code of BT.601 (SMPTE 170M)."""
 BT709 = 1
@@ -92,6 +95,30 @@ class ColorTags:
 
 
 @dataclass(frozen=True, slots=True)
+class Ancillary:
+    """What is said beside one picture in the picture's own stream."""
+
+    captions: bytes = b""
+    """Closed captions (CEA-608 and CEA-708): the cc_data of ATSC A/53 Part 4, three bytes each."""
+    active_format: int | None = None
+    """Active format description (ETSI TS 101 154, annex B): 0..15."""
+    timecodes: tuple[int, ...] = ()
+    """At most three, packed as SMPTE ST 12-1 and FFmpeg do: frames, seconds, minutes, hours in
+    binary coded decimals from the highest byte to the lowest, bit 30 for drop frame.
+    """
+
+    @property
+    def kinds(self) -> frozenset[AncillaryKind]:
+        """Which of them there are."""
+        said: dict[AncillaryKind, bool] = {
+            "closed captions": bool(self.captions),
+            "active format": self.active_format is not None,
+            "frame timecode": bool(self.timecodes),
+        }
+        return frozenset(kind for kind, is_there in said.items() if is_there)
+
+
+@dataclass(frozen=True, slots=True)
 class StreamInfo:
     """One stream of a file, as its header describes it."""
 
@@ -133,6 +160,8 @@ class VideoInfo:
     duration: Fraction | None = None
     """Seconds."""
     sample_aspect_ratio: Fraction = Fraction(1)
+    crop: Box | None = None
+    """What the container says is shown of the picture; None for all. It is coloured as a whole."""
     rotation: int = 0
     """Degrees counter-clockwise that a player turns the picture by: 0, 90, 180, 270."""
     interlaced: bool = False
@@ -150,11 +179,22 @@ class VideoInfo:
     chapter_count: int = 0
     display_matrix: tuple[int, ...] | None = None
     """FFmpeg's nine numbers behind `rotation`, mirroring included; None when the film has none."""
+    ancillary: frozenset[AncillaryKind] = frozenset()
+    """What is said beside its pictures, as far as the first of them show."""
+    frame_timecode: int | None = None
+    """Of the first picture, as `Ancillary` has it."""
+    first_number: int | None = None
+    """Of a frame sequence, the number in the name of its first file; None for any other film."""
 
     @property
     def is_pipe(self) -> bool:
         """Whether the film comes on standard input and cannot be read twice."""
         return self.path == "-"
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether its frames are a file each: it has nothing but them."""
+        return self.first_number is not None
 
     @property
     def siting(self) -> Siting:
@@ -203,6 +243,8 @@ class Frame:
     """Its even and its odd rows are two fields, taken at different moments."""
     guide: Luma | None = None
     """Codes (height, width) that colour follows instead of `luma`; None where it follows that."""
+    ancillary: Ancillary | None = None
+    """None where nothing is said beside it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -274,6 +316,8 @@ class ColorFrame:
     """The encoder must make this a key frame (first of a shot)."""
     interlaced: bool = False
     """As in `Frame`; then even and odd rows of 4:2:0 chroma belong to the field of that parity."""
+    ancillary: Ancillary | None = None
+    """As in `Frame`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +333,11 @@ class Box:
     def size(self) -> tuple[int, int]:
         """(height, width)."""
         return self.bottom - self.top, self.right - self.left
+
+    def enlarged(self, factor: int) -> Box:
+        """The same part of a picture with so many times as many rows and columns."""
+        sides = (self.top, self.left, self.bottom, self.right)
+        return Box(*(factor * side for side in sides))
 
 
 @dataclass(frozen=True, slots=True)

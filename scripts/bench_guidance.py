@@ -31,19 +31,19 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from filmcolor.color import rgb_to_lab
-from filmcolor.evaluate.coloring import Photo
 from filmcolor.guide.build_hints import GuidedShot
 from filmcolor.guide.geometry import Screen, ab_of
 from filmcolor.guide.hint_file import HintFiles, write_hint_file
 from filmcolor.guide.match import Reference
 from filmcolor.guide.propagate import Anchor, ShotCarry
+from filmcolor.guide.shot_hints import ShotHints
 from filmcolor.guide.spread import spread
-from filmcolor.guide.user_hints import ShotHints
 from filmcolor.models.checkpoint import load_generator
 from filmcolor.options import Stroke
 from filmcolor.stages.infer import infer_sparsely
 from filmcolor.stages.smooth import smooth
 from filmcolor.types import AbMap, Box, FloatPlane, Frame, Shot
+from filmcolor.visual.rgb import Rgb
 
 Mask = NDArray[np.bool_]
 
@@ -58,17 +58,17 @@ FEWEST_PIXELS = 100
 """Of an object in a frame that counts."""
 
 
-def lab(photo: Photo) -> FloatPlane:
+def lab(photo: Rgb) -> FloatPlane:
     pixels = torch.from_numpy(photo.copy()).permute(2, 0, 1)[None].float() / 255
     return rgb_to_lab(pixels)[0].numpy()
 
 
-def ab_error(photo: Photo, truth: Photo, inside: Mask | None = None) -> float:
+def ab_error(photo: Rgb, truth: Rgb, inside: Mask | None = None) -> float:
     error = np.hypot(*(lab(photo)[1:] - lab(truth)[1:]))
     return float(error.mean() if inside is None else error[inside].mean())
 
 
-def psnr(photo: Photo, truth: Photo) -> float:
+def psnr(photo: Rgb, truth: Rgb) -> float:
     square = float(np.square(photo.astype(np.float64) - truth).mean())
     return 10 * float(np.log10(255**2 / max(square, 1e-9)))
 
@@ -84,14 +84,14 @@ class Guided:
         self.count = sum(1 for frame in film.frames if frame.shot == 0)
 
     @cached_property
-    def automatic(self) -> list[Photo]:
+    def automatic(self) -> list[Rgb]:
         pairs = self.film.fields[: self.count]
         return self._pictures(smooth(pairs, "flow", drift=self.film.drift()))
 
-    def _pictures(self, fields: Iterable[tuple[Frame, AbMap]]) -> list[Photo]:
+    def _pictures(self, fields: Iterable[tuple[Frame, AbMap]]) -> list[Rgb]:
         return [self.film.picture(frame.index, field) for frame, field in fields]
 
-    def with_anchor(self, anchor: Anchor, *, whole: bool) -> list[Photo]:
+    def with_anchor(self, anchor: Anchor, *, whole: bool) -> list[Rgb]:
         """With what is known of the first frame."""
 
         def anchor_at(place: int, lightness: FloatPlane) -> Anchor | None:
@@ -102,7 +102,7 @@ class Guided:
             with carry as carried:
                 return self._colored(carried, Path(folder), whole=whole)
 
-    def with_reference(self, reference: Reference) -> list[Photo]:
+    def with_reference(self, reference: Reference) -> list[Rgb]:
         """With a picture of other things."""
         shot, told = Shot(0, self.count), ShotHints(0)
         with tempfile.TemporaryDirectory() as folder:
@@ -110,9 +110,7 @@ class Guided:
             with guide as guided:
                 return self._colored(guided, Path(folder), whole=True)
 
-    def _colored(
-        self, carried: ShotCarry | GuidedShot, folder: Path, *, whole: bool
-    ) -> list[Photo]:
+    def _colored(self, carried: ShotCarry | GuidedShot, folder: Path, *, whole: bool) -> list[Rgb]:
         film, path = self.film, folder / "known"
         for _, field in film.fields[: self.count]:
             carried.add(field.lightness)
@@ -139,9 +137,9 @@ class StillFigures:
     error_guided: float
 
 
-def measure_still(guided: Guided) -> tuple[StillFigures, Photo]:
+def measure_still(guided: Guided) -> tuple[StillFigures, Rgb]:
     truth = guided.film.film.truth
-    anchor = Anchor(guided.screen.known_ab(truth[0]), np.ones(guided.screen.grid, np.float32))
+    anchor = Anchor(guided.screen.ab_on_grid(truth[0]), np.ones(guided.screen.grid, np.float32))
     pictures = [guided.automatic, guided.with_anchor(anchor, whole=True)]
     figures = [
         [float(np.mean([f(p, t) for p, t in zip(way, truth, strict=False)])) for way in pictures]
@@ -180,7 +178,7 @@ class ObjectFigures:
     frames: int
 
 
-def objects(truth: Photo) -> list[Mask]:
+def objects(truth: Rgb) -> list[Mask]:
     """The largest connected regions of like ab that stand out from what is around them."""
     ab = lab(truth)[1:]
     soft = [cv2.GaussianBlur(cv2.medianBlur(plane, 5), (0, 0), 1.5) for plane in ab]
@@ -211,7 +209,7 @@ def objects(truth: Photo) -> list[Mask]:
     return sorted(found, key=lambda mask: -mask.mean())[:OBJECTS]
 
 
-def strokes_in(mask: Mask, truth: Photo, rng: np.random.Generator) -> list[Stroke]:
+def strokes_in(mask: Mask, truth: Rgb, rng: np.random.Generator) -> list[Stroke]:
     """Points well inside an object and apart from each other, with the truth's colours."""
     depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3)
     inside = np.argwhere(depth >= min(4.0, 0.7 * float(depth.max())))
@@ -236,7 +234,7 @@ def bleeding(planes: NDArray[np.float32]) -> float:
     return float(np.hypot(slopes[1], slopes[2])[flat].mean())
 
 
-def followed(mask: Mask, truth: list[Photo]) -> Iterator[Mask]:
+def followed(mask: Mask, truth: list[Rgb]) -> Iterator[Mask]:
     """An object of the first picture in all of them: along their motion, as far as its colour is
     still the true one."""
     ab, inside = np.moveaxis(lab(truth[0])[1:], 0, -1), mask.astype(np.float32)
@@ -255,7 +253,7 @@ def followed(mask: Mask, truth: list[Photo]) -> Iterator[Mask]:
         yield (inside > 0.5) & same
 
 
-def stroke_figures(mask: Mask, before: Photo, after: Photo, truth: Photo) -> StrokeFigures:
+def stroke_figures(mask: Mask, before: Rgb, after: Rgb, truth: Rgb) -> StrokeFigures:
     change = np.hypot(*(lab(after)[1:] - lab(before)[1:]))
     return StrokeFigures(
         float(mask.mean()),

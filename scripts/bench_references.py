@@ -31,11 +31,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from filmcolor.color import lightness, normalize_luma
-from filmcolor.evaluate.coloring import Photo, reduce_photo
+from filmcolor.evaluate.coloring import reduce_photo
 from filmcolor.evaluate.video import measure_films
 from filmcolor.guide.match import Reference
 from filmcolor.media.images.picture import luma_of
 from filmcolor.models.checkpoint import LoadedModel, load_generator
+from filmcolor.visual.rgb import Rgb
 
 CROP = 0.7
 DIRECTIONS = 16
@@ -56,7 +57,7 @@ class Figures:
     """Its colourfulness and warp error."""
 
 
-def palette_distance(one: Photo, other: Photo) -> float:
+def palette_distance(one: Rgb, other: Rgb) -> float:
     angles = np.linspace(0, np.pi, DIRECTIONS, endpoint=False)
     directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     shares = np.linspace(0, 1, 101)
@@ -67,7 +68,7 @@ def palette_distance(one: Photo, other: Photo) -> float:
     return float(np.abs(first - second).mean())
 
 
-def cropped_mirror(photo: Photo) -> Photo:
+def cropped_mirror(photo: Rgb) -> Rgb:
     height, width = (round(CROP * side) for side in photo.shape[:2])
     return np.ascontiguousarray(photo[:height, -width:][:, ::-1])
 
@@ -82,23 +83,23 @@ class Photos:
         self._mean = seen.mean(axis=0)
         self._seen_of = self._unit(seen)
 
-    def photo(self, index: int) -> Photo:
+    def photo(self, index: int) -> Rgb:
         picture = np.array(Image.open(self.paths[index]).convert("RGB"))
         return reduce_photo(picture, SHORT_SIDE)
 
-    def near(self, photo: Photo, besides: int | None = None) -> Photo:
+    def near(self, photo: Rgb, besides: int | None = None) -> Rgb:
         """The one that shows the likest things."""
         likeness = self._seen_of @ self._unit(self._seen(photo))
         if besides is not None:
             likeness[besides] = -1
         return self.photo(int(likeness.argmax()))
 
-    def other(self, rng: np.random.Generator, besides: int | None = None) -> Photo:
+    def other(self, rng: np.random.Generator, besides: int | None = None) -> Rgb:
         index = int(rng.integers(len(self.paths) - 1))
         return self.photo(index + 1 if besides is not None and index >= besides else index)
 
     @torch.inference_mode()
-    def _seen(self, photo: Photo) -> NDArray[np.float32]:
+    def _seen(self, photo: Rgb) -> NDArray[np.float32]:
         size = self._model.card.descriptor.model_size(*photo.shape[:2])
         luma = cv2.resize(luma_of(photo)[0], size[::-1], interpolation=cv2.INTER_AREA)
         codes = torch.from_numpy(luma)[None, None]
@@ -110,7 +111,7 @@ class Photos:
         return centred / np.linalg.norm(centred, axis=-1, keepdims=True)
 
 
-def measure(guided: Guided, reference: Photo) -> tuple[Figures, Photo]:
+def measure(guided: Guided, reference: Rgb) -> tuple[Figures, Rgb]:
     """The figures, and a sheet: reference and truth above, then automatic, then guided."""
     film, count = guided.film, guided.count
     truth = film.film.truth[:count]
@@ -146,8 +147,8 @@ def measure(guided: Guided, reference: Photo) -> tuple[Figures, Photo]:
 
 
 def film_references(
-    film: Film, twins: dict[str, Photo], photos: Photos | None, rng: np.random.Generator
-) -> Iterator[tuple[str, Photo]]:
+    film: Film, twins: dict[str, Rgb], photos: Photos | None, rng: np.random.Generator
+) -> Iterator[tuple[str, Rgb]]:
     yield "later", cropped_mirror(film.truth[-1])
     other = {"-a": "-b", "-b": "-a"}.get(film.name[-2:])
     if other is not None and film.name[:-2] + other in twins:
@@ -201,7 +202,7 @@ def main(arguments: list[str] | None = None) -> int:
         photos = Photos([path for path in named if not path.name.startswith("neutral")], model)
     record: dict[str, dict[str, dict[str, Figures]]] = {"films": {}, "photos": {}}
 
-    def settle(kind: str, way: str, name: str, guided: Guided, reference: Photo) -> None:
+    def settle(kind: str, way: str, name: str, guided: Guided, reference: Rgb) -> None:
         figures, sheet = measure(guided, reference)
         record[kind].setdefault(way, {})[name] = figures
         if chosen.sheets is not None:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from filmcolor.color import ChromaTable, chroma_to_rgb, lightness, normalize_luma
-from filmcolor.evaluate.coloring import Photo, reduce_photo, to_photos, to_rgb
+from filmcolor.evaluate.coloring import reduce_photo, to_photos, to_rgb
 from filmcolor.evaluate.photos import colorfulness, psnr
 from filmcolor.evaluate.report import SHORT_SIDE, spread_indices
 from filmcolor.media.images.picture import luma_of
@@ -31,6 +31,7 @@ from filmcolor.stages.upsample import Upsampler
 from filmcolor.train.data import load_photos
 from filmcolor.train.degrade import DegradeSettings, degrade
 from filmcolor.types import Frame, Luma, PixelLayout
+from filmcolor.visual.rgb import Rgb
 from filmcolor.visual.sheets import make_sheet, write_png
 
 GRAIN = 4.0
@@ -74,12 +75,10 @@ def colored(model: LoadedModel, shown: Luma, luma: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def measure(
-    model: LoadedModel, photos: list[Photo]
-) -> tuple[dict[str, Figures], list[list[Photo]]]:
+def measure(model: LoadedModel, photos: list[Rgb]) -> tuple[dict[str, Figures], list[list[Rgb]]]:
     table = ChromaTable.build(6, 1)
     found = {name: Figures() for name in ("as they are", "grain", "worn")}
-    rows: list[list[Photo]] = []
+    rows: list[list[Rgb]] = []
     shown_in_sheet = set(spread_indices(len(photos), SHEET_ROWS))
     for number, photo in enumerate(photos):
         truth = to_rgb([photo], torch.device("cpu"))
@@ -90,7 +89,7 @@ def measure(
             "grain": grainy(codes, number),
             "worn": worn_luma(truth, number),
         }
-        row: list[Photo] = []
+        row: list[Rgb] = []
         clean: Tensor | None = None
         for name, shown in inputs.items():
             ab = colored(model, shown, luma)

@@ -33,7 +33,7 @@ from skimage import data as photographs
 
 from filmcolor.analysis.shots import assign_shots
 from filmcolor.color import ChromaTable, chroma_to_rgb, lightness, normalize_luma
-from filmcolor.evaluate.coloring import Photo, reduce_photo, to_photos
+from filmcolor.evaluate.coloring import reduce_photo, to_photos
 from filmcolor.evaluate.video import FilmFigures, FrameFigures, measure_films
 from filmcolor.media.images.picture import luma_of
 from filmcolor.media.read.film_reader import FilmReader
@@ -44,7 +44,7 @@ from filmcolor.stages.infer import View, infer
 from filmcolor.stages.smooth import smooth
 from filmcolor.stages.upsample import Upsampler
 from filmcolor.types import AbMap, Frame, PixelLayout, Uncolored
-from filmcolor.visual.rgb import PictureMaker
+from filmcolor.visual.rgb import PictureMaker, Rgb
 
 SHORT_SIDE = 256
 LAYOUT = PixelLayout(8, "444")
@@ -74,7 +74,7 @@ class Film:
 
     name: str
     kind: str
-    truth: list[Photo]
+    truth: list[Rgb]
     luma: list[NDArray[np.uint8]] | None = None
     """Full-range codes where it is not the truth's own."""
 
@@ -120,7 +120,7 @@ def films_in(source: Path, limit: int, every: int) -> Iterator[Film]:
 # Made cases -----------------------------------------------------------------------------------
 
 
-def seen(photo: Photo, x: float, y: float, width: float, size: tuple[int, int]) -> Photo:
+def seen(photo: Rgb, x: float, y: float, width: float, size: tuple[int, int]) -> Rgb:
     """What a camera sees that looks at (x, y), `width` px of the photograph wide."""
     scale = width / size[1]
     move = np.array(
@@ -132,9 +132,7 @@ def seen(photo: Photo, x: float, y: float, width: float, size: tuple[int, int]) 
     )
 
 
-def worn(
-    truth: list[Photo], grain: float, flicker: float, seed: int = 5
-) -> list[NDArray[np.uint8]]:
+def worn(truth: list[Rgb], grain: float, flicker: float, seed: int = 5) -> list[NDArray[np.uint8]]:
     """Luma with grain and exposure flicker, in codes and as a share."""
     rng = np.random.default_rng(seed)
     result = []
@@ -147,7 +145,7 @@ def worn(
     return result
 
 
-def crossing(count: int, size: tuple[int, int]) -> tuple[list[Photo], list[NDArray[np.bool_]]]:
+def crossing(count: int, size: tuple[int, int]) -> tuple[list[Rgb], list[NDArray[np.bool_]]]:
     """A round piece of one photograph crosses another; also where it is."""
     ground = seen(photographs.coffee(), 300, 200, 420, size)
     body = seen(photographs.chelsea(), 220, 150, 200, size)
@@ -229,7 +227,7 @@ class Coloured:
         return [field for _, field in steady]
 
     @torch.inference_mode()
-    def picture(self, index: int, field: AbMap | None) -> Photo:
+    def picture(self, index: int, field: AbMap | None) -> Rgb:
         """The frame in colour, or grey; on the true luma, so that only colour differs."""
         codes = torch.from_numpy(luma_of(self.film.truth[index])[0])[None, None]
         luma = normalize_luma(codes, 8, full_range=True)
@@ -240,7 +238,7 @@ class Coloured:
 
 
 def measure(film: Coloured, results: dict[str, list[AbMap]]) -> dict[str, FilmFigures]:
-    def moments() -> Iterator[tuple[int, dict[str, Photo]]]:
+    def moments() -> Iterator[tuple[int, dict[str, Rgb]]]:
         for index, frame in enumerate(film.frames):
             pictures = {"truth": film.film.truth[index], "grey": film.picture(index, None)}
             for name, fields in results.items():
@@ -250,7 +248,7 @@ def measure(film: Coloured, results: dict[str, list[AbMap]]) -> dict[str, FilmFi
     return measure_films(moments(), "truth")
 
 
-def sheet(film: Coloured, results: dict[str, list[AbMap]], columns: int) -> Photo:
+def sheet(film: Coloured, results: dict[str, list[AbMap]], columns: int) -> Rgb:
     """Frames in a row: truth, then each way, one row each."""
     first = max(0, len(film.frames) // 2 - columns // 2)
     indices = range(first, min(len(film.frames), first + columns))

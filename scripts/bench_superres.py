@@ -30,7 +30,7 @@ import torch
 from make_upscalers import load_val, measure_stage
 
 from filmcolor.color import luma_from_rgb
-from filmcolor.evaluate.coloring import Photo, to_rgb
+from filmcolor.evaluate.coloring import to_rgb
 from filmcolor.events import Finished
 from filmcolor.jobs.film import color_film
 from filmcolor.media.read.film_reader import FilmReader
@@ -41,6 +41,7 @@ from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.stages.upscale import Enlarger
 from filmcolor.train.degrade import SMALL_FILM, degrade_small
 from filmcolor.types import ColorFrame, Luma
+from filmcolor.visual.rgb import Rgb
 from filmcolor.visual.sheets import make_sheet, write_png
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -214,7 +215,7 @@ def speed(chosen: argparse.Namespace) -> None:
 
 
 def sheet(chosen: argparse.Namespace) -> None:
-    rows: list[list[Photo]] = []
+    rows: list[list[Rgb]] = []
     for path in chosen.pictures:
         if Path(path).suffix in (".mp4", ".mkv", ".mov"):
             with FilmReader(path) as reader:

@@ -11,8 +11,9 @@ of the class head, knees and gains of chroma. Without it the chosen ones are wri
 checkpoint with their figures and the texts of the card, and the result replaces the model that
 comes with the package. Of several checkpoints of one run the mean of their weights is taken
 (Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018);
-one that is named twice counts twice. The student head is distilled from that mean, on the
-photographs. Where the network computes in bfloat16, the weights are rounded to it.
+one that is named twice counts twice. The student head is then distilled from that mean, on the
+photographs, whose features give the statistics by which places are compared. Where the network
+computes in bfloat16, the weights are rounded to it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ import torch
 from filmcolor.evaluate.report import evaluate_photos, spread_indices
 from filmcolor.models.checkpoint import LoadedModel, load_generator, save_network
 from filmcolor.models.mobilenet_unet import MobileNetUNet
-from filmcolor.models.mobilenet_unet.distil import distil
+from filmcolor.models.mobilenet_unet.distil import distil, take_statistics
 from filmcolor.train.crops import CropSource
 from filmcolor.train.data import PhotoSet, load_photos
 from filmcolor.train.recipes import RECIPES
@@ -50,6 +51,16 @@ def mean_of(checkpoints: list[str]) -> LoadedModel:
     }
     models[0].generator.load_state_dict(mean)
     return models[0]
+
+
+def coherent(model: LoadedModel) -> LoadedModel:
+    """The same weights in a network in which places that look alike can decide together."""
+    trained = model.generator
+    assert isinstance(trained, MobileNetUNet)
+    network = MobileNetUNet(replace(trained.config, coherent=1)).eval().requires_grad_(False)
+    network.load_state_dict(trained.state_dict(), strict=False)
+    card = replace(model.card, config=asdict(network.config))
+    return replace(model, generator=network, card=card)
 
 
 def rounded(model: LoadedModel) -> LoadedModel:
@@ -99,13 +110,18 @@ def main() -> int:
     )
     parser.add_argument("-o", "--output", type=Path, default=DEFAULT)
     chosen = parser.parse_args()
-    model = rounded(mean_of(chosen.checkpoints))
-    network = model.generator
-    if not isinstance(network, MobileNetUNet):
+    mean = mean_of(chosen.checkpoints)
+    if not isinstance(mean.generator, MobileNetUNet):
         raise SystemExit("only checkpoints of recipe film have two heads to be mixed")
+    model = rounded(coherent(mean))
+    network = model.generator
+    assert isinstance(network, MobileNetUNet)
     source = CropSource(load_photos(chosen.photos), torch.device("cpu"))
-    off = distil(network, shown_pictures(source, RECIPES["film"].phases[0], seed=0))
-    print(f"the student head is within {off:.2f} of the classes", flush=True)
+    shown = list(shown_pictures(source, RECIPES["film"].phases[0], seed=0))
+    take_statistics(network, shown)
+    if len(chosen.checkpoints) > 1:  # a single one has a student head of its own classes
+        off = distil(network, shown)
+        print(f"the student head is within {off:.2f} of the classes", flush=True)
     model = rounded(model)
     photos = load_photos([chosen.val])
     if chosen.pictures is not None:

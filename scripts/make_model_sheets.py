@@ -19,10 +19,10 @@ import cv2
 import numpy as np
 import torch
 
-from filmcolor.evaluate.coloring import Photo, color_photos, reduce_photo, to_photos
+from filmcolor.evaluate.coloring import color_photos, reduce_photo, to_photos
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.models.checkpoint import LoadedModel, load_generator
-from filmcolor.visual.rgb import PictureMaker
+from filmcolor.visual.rgb import PictureMaker, Rgb
 from filmcolor.visual.sheets import make_sheet
 
 SHOWN = ("cid22_*.webp", "clothing_*.webp", "neutral-clothing_*.webp", "neutral-cid22_*.webp")
@@ -32,14 +32,14 @@ ACROSS = 2
 QUALITY = 80
 
 
-def read_photo(path: Path) -> Photo:
+def read_photo(path: Path) -> Rgb:
     picture = cv2.imread(str(path))
     if picture is None:
         raise SystemExit(f"{path}: cannot be read")
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
 
 
-def frames_of(path: Path) -> Iterator[Photo]:
+def frames_of(path: Path) -> Iterator[Rgb]:
     with FilmReader(str(path)) as reader:
         info = replace(reader.info, layout=reader.info.layout.colored)
         maker = PictureMaker(info, None, None)
@@ -50,9 +50,9 @@ def frames_of(path: Path) -> Iterator[Photo]:
 
 
 @torch.inference_mode()
-def rows_of(model: LoadedModel, photos: list[Photo], *, has_truth: bool) -> list[list[Photo]]:
+def rows_of(model: LoadedModel, photos: list[Rgb], *, has_truth: bool) -> list[list[Rgb]]:
     reduced = [reduce_photo(photo, 256) for photo in photos]
-    rows: dict[int, list[Photo]] = {}
+    rows: dict[int, list[Rgb]] = {}
     for batch in color_photos(model, reduced):
         for index, grey, ours in zip(
             batch.indices, to_photos(batch.grey), to_photos(batch.rgb(batch.ab)), strict=True
@@ -61,7 +61,7 @@ def rows_of(model: LoadedModel, photos: list[Photo], *, has_truth: bool) -> list
     return [rows[index] for index in sorted(rows)]
 
 
-def write(path: Path, rows: list[list[Photo]], titles: list[str], height: int) -> None:
+def write(path: Path, rows: list[list[Rgb]], titles: list[str], height: int) -> None:
     """Rows side by side, `ACROSS` at a time."""
     groups = [list(chain(*rows[i : i + ACROSS])) for i in range(0, len(rows), ACROSS)]
     sheet = make_sheet(groups, cell_height=height, titles=titles * ACROSS)

@@ -22,7 +22,7 @@ from filmcolor.events import Event, Notice, Progress
 from filmcolor.guide.propagate import PLACE_BYTES, ShotCarry
 from filmcolor.jobs.film import color_film
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Stroke
-from filmcolor.segments.workfolder import default_folder
+from filmcolor.segments.workplace import default_folder
 from filmcolor.throttle import Throttle
 from tests.helpers.clips import decode_film, make_clip
 from tests.helpers.play import ONE_THREAD

@@ -142,7 +142,8 @@ def test_a_worker_refuses_another_model(
     from filmcolor.film.setup import reopen_film
     from filmcolor.jobs.film import prepare_film
     from filmcolor.segments.processes import FilmTask
-    from filmcolor.segments.workfolder import WorkFolder, default_folder
+    from filmcolor.segments.workfolder import WorkFolder
+    from filmcolor.segments.workplace import default_folder
 
     color = ColorOptions(device="cpu", size=64, smooth="none", model=str(given["model"]))
     options, target = RunOptions(color=color), tmp_path / "out.mkv"

@@ -179,8 +179,8 @@ def test_help_of_every_command_imports_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("command", [(), ("run",)])
 def test_help_imports_little(command: tuple[str, ...]) -> None:
-    """Neither what draws on a terminal, nor what describes a run."""
-    unused = {"rich", "numpy", "PIL", "filmcolor.events", "filmcolor.types"}
+    """Neither what draws on a terminal, nor what describes a film."""
+    unused = {"rich", "numpy", "PIL", "filmcolor.types"}
     code = f"from filmcolor.cli import main\nmain({[*command, '--help']!r})\n"
     code += f"import sys\nsys.exit(9 if {unused!r} & set(sys.modules) else 0)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0

@@ -21,7 +21,7 @@ from filmcolor.guide.plan_file import COLOR_KEYS, HINT_KEYS, UPSCALE_KEYS
 from filmcolor.jobs.sidecar import _LEFT_OUT
 from filmcolor.media.watchdog import FILE_SECONDS, PIPE_SECONDS
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, TrainOptions
-from filmcolor.options.facts import facts_of, names_of
+from filmcolor.options.facts import facts_of, named_files, names_of
 from filmcolor.options.run import SECTIONS
 
 
@@ -138,7 +138,7 @@ def test_what_pictures_make_no_use_of() -> None:
             "duration_seconds",
             "verify",
         ),
-        *("sidecar", "codec", "crf", "preset", "lossless"),
+        *("fps", "sound", "sidecar", "codec", "crf", "preset", "lossless"),
     }
 
 
@@ -147,19 +147,40 @@ def test_what_work_that_was_begun_does_not_depend_on() -> None:
     assert names_of(ColorOptions, lambda facts: not facts.in_fingerprint) == ("model", "device")
     assert names_of(EncodeOptions, lambda facts: not facts.in_fingerprint) == ()
     assert set(names_of(RunOptions, lambda facts: not facts.in_fingerprint)) == {
-        *("overwrite", "work", "keep_work", "workers", "shard", "verify", "sidecar"),
+        *("overwrite", "work", "keep_work", "workers", "shard", "verify", "sidecar", "sound"),
         *("stills", "strokes", "reference", "plan", "explicit_options", "audio"),
     }
 
 
 def test_what_no_sidecar_names() -> None:
     assert set(_LEFT_OUT) == {
-        *("overwrite", "work", "keep_work", "workers", "verify", "sidecar", "explicit_options"),
+        *("overwrite", "work", "keep_work", "workers", "verify", "sidecar", "sound"),
+        "explicit_options",
     }
 
 
+def test_the_files_that_options_name() -> None:
+    """They may not lie in the work folder, and have to be there on every machine of a cluster."""
+    options = RunOptions(
+        color=ColorOptions(model="mine.safetensors"),
+        **dict.fromkeys(("plan", "stills", "strokes", "reference"), "there"),
+    )
+    assert list(named_files(options.color)) == [("model", "the model", "mine.safetensors")]
+    assert list(named_files(options)) == [
+        ("stills", "the folder of stills", "there"),
+        ("strokes", "the file of strokes", "there"),
+        ("reference", "the reference", "there"),
+        ("plan", "the plan", "there"),
+    ]
+    assert not [*named_files(ColorOptions()), *named_files(RunOptions())]
+    large = RunOptions(upscale=2, upscale_model="x.safetensors")
+    assert list(named_files(large)) == [("upscale_model", "the upscaler", "x.safetensors")]
+
+
 def test_what_a_plan_may_hold() -> None:
-    assert set(COLOR_KEYS) == {"look", "saturation", "hue_shift", "stability", "model"}
+    assert set(COLOR_KEYS) == {
+        *("look", "saturation", "hue_shift", "coherence", "stability", "model"),
+    }
     assert HINT_KEYS == ("stills", "strokes", "reference")
     assert UPSCALE_KEYS == ("upscale", "upscale_for", "upscale_model")
 

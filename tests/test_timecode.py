@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from filmcolor.timecode import clock_text, name_of, seconds_in, time_text
+from filmcolor.timecode import clock_text, name_of, parse_rate, seconds_in, time_text
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,19 @@ def test_names_and_texts_of_times() -> None:
     assert time_text(moment + Fraction(1, 10**6)) == "00:01:12.400001"
     assert name_of(moment) == "00-01-12.400"
     assert seconds_in(f"still {name_of(moment)}.png") == moment
+
+
+def test_rates() -> None:
+    for text, rate in (
+        ("18", 18),
+        ("16.67", Fraction(1667, 100)),
+        ("24000/1001", Fraction(24000, 1001)),
+        ("23.976", Fraction(24000, 1001)),
+        ("23.98", Fraction(24000, 1001)),
+        ("29.97", Fraction(30000, 1001)),
+        ("12.5", Fraction(25, 2)),
+    ):
+        assert parse_rate(text) == rate
+    for text in ("", "x", "18/0", "-5", "1e3", "inf"):
+        with pytest.raises(ValueError, match="is no rate"):
+            parse_rate(text)

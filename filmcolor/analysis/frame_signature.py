@@ -22,6 +22,8 @@ _REACH = 4
 """How far a block may move between two frames, small px: a sixteenth of the picture."""
 _COARSE = 4
 """Small px to one coarse px, in which mixtures of pictures are looked for."""
+BLANK_CONTRAST = 6.0
+"""Standard deviation (8-bit codes) below which a frame shows nothing: black, white, leader."""
 _CONTRAST_FLOOR = 8.0
 """Standard deviation (8-bit codes) below which grain would be stretched: contrast is left alone."""
 _STEPS = 32.0

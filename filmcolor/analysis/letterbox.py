@@ -19,6 +19,8 @@ _EDGE_STEP = 12.0
 """Codes (8-bit) by which picture must rise out of a bar."""
 _EDGE_SHARE = 0.4
 """Share of the bar's edge along which it must do so, in at least one sample."""
+_LEAST_BRIGHT = 0.02
+"""Share of a frame that is brighter than that, else it shows nothing."""
 _SMALLEST_BAR = 0.02
 """Share of the height or width below which a dark rim is left alone."""
 _SMALLEST_PICTURE = 0.5
@@ -75,7 +77,8 @@ def find_picture_box(
     pictures: list[NDArray[np.float32]] = []
     for frame in frames:
         levels = frame.luma.astype(np.float32) * scale - black
-        if float(np.percentile(levels, 98)) > _BAR_TOLERANCE + _EDGE_STEP:
+        bright = np.count_nonzero(levels > _BAR_TOLERANCE + _EDGE_STEP)
+        if bright > _LEAST_BRIGHT * levels.size:
             pictures.append(levels)
     if not pictures:
         return None

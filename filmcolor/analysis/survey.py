@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from filmcolor.analysis.letterbox import find_picture_box
 from filmcolor.color import resolve_tags
 from filmcolor.events import Notice
+from filmcolor.media.read.color_state import ColorState, has_color
 from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.media.read.probe import ColorState, has_color, refuse_hdr
+from filmcolor.media.read.probe import refuse_hdr
 from filmcolor.types import Box, ColorTags, Frame, VideoInfo
 
 SAMPLES = 24

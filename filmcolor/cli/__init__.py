@@ -22,7 +22,7 @@ from filmcolor._version import __version__
 from filmcolor.cli.arguments import EXIT_BUG, debug_option, exit_code, wants_debug
 from filmcolor.cli.compare import compare_command
 from filmcolor.cli.completion import completion_command
-from filmcolor.cli.display.terminal import show_all_text, write_lines
+from filmcolor.cli.display.terminal import complain, show_all_text
 from filmcolor.cli.evaluate import evaluate_command
 from filmcolor.cli.extract import extract_command
 from filmcolor.cli.info import info_command
@@ -74,7 +74,7 @@ class _Commands(click.Group):
         except (click.exceptions.Exit, click.ClickException, click.Abort):
             raise
         except KeyboardInterrupt as stop:
-            _complain("Stopped." if str(stop) == "" else f"Stopped: {stop}")
+            complain("Stopped." if str(stop) == "" else f"Stopped: {stop}")
             code = 128 + stop.signal_number if isinstance(stop, Interrupted) else 130
         except Exception as error:
             code = _report(error, debug=wants_debug(ctx))
@@ -130,13 +130,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "filmcolor"
-        _complain(f"Error: {_one_line(error.format_message())} ('{command} --help' explains)")
+        complain(f"Error: {_one_line(error.format_message())} ('{command} --help' explains)")
         return error.exit_code
     except click.ClickException as error:
-        _complain(f"Error: {_one_line(error.format_message())}")
+        complain(f"Error: {_one_line(error.format_message())}")
         return error.exit_code
     except click.Abort:
-        _complain("Stopped.")
+        complain("Stopped.")
         return 130
     return result if isinstance(result, int) else 0
 
@@ -148,7 +148,7 @@ def _report(error: Exception, *, debug: bool) -> int:
         _discard_output()
         return 0
     if debug:
-        _complain(*"".join(traceback.format_exception(error)).rstrip().split("\n"))
+        complain(*"".join(traceback.format_exception(error)).rstrip().split("\n"))
     text = _one_line(str(error))
     if code == EXIT_BUG:
         then = "" if debug else "; run it again with --debug and report what that prints"
@@ -160,7 +160,7 @@ def _report(error: Exception, *, debug: bool) -> int:
     elif isinstance(error, OSError):
         name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
         text = (f"{click.format_filename(name)}: " if name else "") + str(error.strerror)
-    _complain(f"Error: {text}")
+    complain(f"Error: {text}")
     return code
 
 
@@ -169,14 +169,6 @@ def _discard_output() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)
-
-
-def _complain(*lines: str) -> None:
-    """Lines on standard error, whether or not somebody still reads them."""
-    try:
-        write_lines(lines, to_stderr=True)
-    except OSError:
-        return
 
 
 def _one_line(text: str) -> str:

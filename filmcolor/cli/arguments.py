@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 from fractions import Fraction
-from pathlib import Path
+from functools import wraps
 from typing import Any, Literal, get_args, get_origin
 
 import click
 from click.core import ParameterSource
 
-from filmcolor.errors import FilmcolorError, MediaError, OptionError
-from filmcolor.options import Codec, RunOptions
+from filmcolor.cli.display import open_display
+from filmcolor.cli.display.base import Table
+from filmcolor.errors import FilmcolorError
+from filmcolor.options import RunOptions
 from filmcolor.options.facts import FILMS_ONLY, OptionFacts, facts_of, names_of, option_name
-from filmcolor.timecode import parse_seconds
+from filmcolor.timecode import parse_rate, parse_seconds
 from filmcolor.typed import type_of
 
 EXIT_SYSTEM = 1
@@ -47,6 +48,14 @@ def parse_time(text: str) -> Fraction:
     """A time or a length of time, as `parse_seconds`; raises `click.BadParameter`."""
     try:
         return parse_seconds(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def parse_fps(text: str) -> Fraction:
+    """Frames a second, as `parse_rate`; raises `click.BadParameter`."""
+    try:
+        return parse_rate(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
 
@@ -100,6 +109,8 @@ def field_option(
         if hint == tuple[str, ...]:
             settings["multiple"], hint = True, str
         settings["type"] = click.Path() if facts.is_path else _click_type(hint, facts)
+        if isinstance(facts.default, Fraction):
+            settings["default"] = str(facts.default)
     if not help:
         is_said = FILMS_ONLY in facts.section or not facts.films_only
         help = facts.help if is_said else f"{facts.help.removesuffix('.')} {FILMS_ONLY}."
@@ -111,6 +122,8 @@ def _click_type(hint: Any, facts: OptionFacts) -> Any:
     """What the text of an option is turned by into a value of a type."""
     if get_origin(hint) is Literal:
         return choices(get_args(hint))
+    if facts.metavar == "RATE":
+        return parse_fps
     if hint is int and facts.choices:
         numbers = [number for number in facts.choices if isinstance(number, int)]
         return click.IntRange(min(numbers), max(numbers))
@@ -130,9 +143,11 @@ def together(*options: Decorator) -> Decorator:
     return add
 
 
-def field_options(kind: type, **flags: str) -> Decorator:
-    """All options that a dataclass declares with a help; `flags` as `field_option`, by field."""
-    names = names_of(kind, lambda facts: facts.help)
+def field_options(kind: type, names: Iterable[str] = (), **flags: str) -> Decorator:
+    """Options that a dataclass declares, by default all with a help; `flags` as `field_option`, by
+    field.
+    """
+    names = names or names_of(kind, lambda facts: facts.help)
     return together(*(field_option(kind, name, flag=flags.get(name, "")) for name in names))
 
 
@@ -154,6 +169,15 @@ class SectionedCommand(click.Command):
         for title, records in (*sections.items(), ("Other options", others)):
             with formatter.section(title):
                 formatter.write_dl(records)
+
+
+def sectioned_command(
+    name: str, short_help: str, epilog: str, usage: str = "[OPTIONS]"
+) -> Callable[[Callable[..., None]], SectionedCommand]:
+    """`click.command` for one whose help has sections; `usage` is what stands after its name."""
+    return click.command(
+        name, SectionedCommand, short_help=short_help, epilog=epilog, options_metavar=usage
+    )
 
 
 def output_option(
@@ -206,9 +230,18 @@ def json_option(
     return section_option(SHOWN, "--json", "as_json", is_flag=True, help=help)
 
 
-def show_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add `--quiet` and `--json`."""
-    return together(quiet_option(), json_option())(command)
+def show_options(*tables: Table) -> Decorator:
+    """Add `--quiet` and `--json`, and give the command the `display` that they ask for."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def shown(*args: Any, quiet: bool, as_json: bool, **chosen: Any) -> None:
+            display = open_display(*tables, quiet=quiet, as_json=as_json)
+            command(*args, display=display, **chosen)
+
+        return together(quiet_option(), json_option())(shown)
+
+    return add
 
 
 def debug_option(command: click.Command) -> click.Command:
@@ -248,58 +281,3 @@ def given_options(ctx: click.Context, names: Iterable[str]) -> list[str]:
     """Those of the parameters that were given on the command line, as they are written there."""
     given = set(given_parameters(ctx, names))
     return [param.opts[0] for param in ctx.command.params if param.name in given]
-
-
-def check_source(source: str) -> bool:
-    """Whether the source is a film (else pictures); raises where nothing can be read from it."""
-    if source == "-":
-        if sys.stdin.isatty():
-            raise OptionError("-: standard input is a terminal; pipe Y4M into it, or name a file")
-        return True
-    if not source:
-        raise OptionError("an empty name: give a film, a picture, a folder, or -")
-    path = Path(source)
-    if not path.exists():
-        raise MediaError(
-            f"{click.format_filename(source)}: no such file or folder; check the spelling"
-        )
-    if path.is_dir():
-        return False
-    from filmcolor.media.folders import is_picture
-
-    return not is_picture(path)
-
-
-def check_two_films(first: str, second: str, needs: str) -> None:
-    """Raise where one of two film files is not there, before anything heavy is loaded."""
-    for name in (first, second):
-        if name in ("", "-"):
-            raise OptionError(f"{name or 'an empty name'}: {needs}")
-        if not Path(name).exists():
-            raise MediaError(f"{click.format_filename(name)}: no such file; check the spelling")
-
-
-def default_target(source: str, codec: Codec, *, is_film: bool = True) -> str:
-    """A new name beside the source: `old_film.color.mp4`, `photo.color.jpg`, `photos.color`."""
-    path = Path(source)
-    if path.is_dir():
-        path = path.resolve()
-        return str(path.with_name(f"{path.name}.color"))
-    suffix = path.suffix
-    if is_film:
-        fitting = film_suffixes(codec)
-        suffix = suffix.lower() if suffix.lower() in fitting else fitting[0]
-    else:
-        from filmcolor.media.images.formats import written_suffix
-
-        suffix = written_suffix(path)
-    from filmcolor.media.partfile import long_name
-
-    return str(path.with_name(long_name(path.stem, f".color{suffix}")))
-
-
-def film_suffixes(codec: Codec) -> tuple[str, ...]:
-    """What the names of films may end in that are encoded so; what suits best comes first."""
-    return {"prores": (".mov", ".mkv", ".mxf"), "dnxhr": (".mov", ".mxf"), "ffv1": (".mkv",)}.get(
-        codec, (".mkv", ".mp4", ".mov", ".m4v")
-    )

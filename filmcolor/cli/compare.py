@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 import click
 
 from filmcolor.cli.arguments import (
-    SectionedCommand,
-    check_two_films,
     field_option,
+    field_options,
     output_option,
     overwrite_option,
-    parse_time,
     part_options,
-    section_option,
+    sectioned_command,
     show_options,
 )
-from filmcolor.cli.display import open_display
+from filmcolor.cli.display.base import Display
 from filmcolor.cli.run_command import running, show_all
-from filmcolor.options import CompareMode, CompareOptions, EncodeOptions, RunOptions
+from filmcolor.cli.run_table import RUN
+from filmcolor.cli.sources import check_two_films
+from filmcolor.options import CompareOptions, EncodeOptions, RunOptions
 
-_DEFAULTS = CompareOptions()
-
-_FILM, _HOW, _PART = (
-    "The film that is written",
-    "How the two are shown",
-    "Which part",
-)
+_FILM, _PART = "The film that is written", "Which part"
 
 _EPILOG = """\b
 Examples:
@@ -45,61 +38,27 @@ filmcolor, 130 Ctrl-C.
 """
 
 
-@click.command(
-    "compare",
-    cls=SectionedCommand,
-    epilog=_EPILOG,
-    short_help="Show two films in one picture.",
-    options_metavar="-o TARGET [OPTIONS]",
-)
+@sectioned_command("compare", "Show two films in one picture.", _EPILOG, "-o TARGET [OPTIONS]")
 @click.argument("first", type=click.Path())
 @click.argument("second", type=click.Path())
 @output_option(_FILM, "TARGET", "Film to write: .mp4, .mov or .mkv.", required=True)
 @overwrite_option(_FILM, "Replace a film that is there already.")
-@section_option(
-    _FILM,
-    "--crf",
-    type=float,
-    show_default="18",
-    metavar="QUALITY",
-    help="Quality of the film (x264): lower is better and larger.",
-)
-@field_option(CompareOptions, "mode")
-@section_option(
-    _HOW,
-    "--period",
-    "period_seconds",
-    type=parse_time,
-    default=str(_DEFAULTS.period_seconds),
-    show_default=True,
-    metavar="TIME",
-    help="How long a wipe takes to go over and back.",
-)
+@field_option(EncodeOptions, "crf", _FILM, "Quality (x264; 18 by itself): lower is better.")
+@field_options(CompareOptions)
 @part_options(_PART, "Where to begin, in both films", "How much to show")
-@show_options
+@show_options(RUN)
 def compare_command(
-    first: str,
-    second: str,
-    target: str,
-    crf: float | None,
-    mode: CompareMode,
-    period_seconds: Fraction,
-    quiet: bool,
-    as_json: bool,
-    **chosen: Any,
+    first: str, second: str, target: str, crf: float | None, display: Display, **chosen: Any
 ) -> None:
     """Write a film that shows FIRST on the left and SECOND on the right, frame by frame.
 
     Frames are paired by their times. Sound, subtitles and all else come from FIRST. A
     second film of another size is scaled to the first one's.
     """
-    from filmcolor.cli.run_table import RUN
-
-    display = open_display(RUN, quiet=quiet, as_json=as_json)
     with running(display):
         check_two_films(first, second, "compare needs two files")
+        how = {name: chosen.pop(name) for name in ("mode", "period_seconds")}
         run = RunOptions(encode=EncodeOptions(crf=crf), **chosen)
-        options = CompareOptions(mode, period_seconds, run)
         from filmcolor.visual.compare import compare_films
 
-        show_all(display, compare_films(first, second, target, options))
+        show_all(display, compare_films(first, second, target, CompareOptions(**how, run=run)))

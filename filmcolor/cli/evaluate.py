@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from filmcolor.cli.arguments import (
-    SectionedCommand,
-    field_option,
+    field_options,
     given_options,
     json_option,
     part_options,
     quiet_option,
-    section_option,
-    together,
+    sectioned_command,
 )
 from filmcolor.cli.display import open_display
 from filmcolor.cli.run_command import running
+from filmcolor.cli.run_table import MEASURED
 from filmcolor.errors import OptionError
-from filmcolor.options import FilmMeasureOptions
+from filmcolor.options import FilmMeasureOptions, MeasureOptions, PhotoMeasureOptions
+from filmcolor.options.commands import FILMS_SECTION, PHOTOS_SECTION
+from filmcolor.options.facts import names_of
 
 _EPILOG = """\b
 Examples:
@@ -52,92 +52,27 @@ How to read it:
   smoothing does is the difference between the two rows of a model.
 """
 
-_PHOTOS, _FILM = (
-    "Photographs, made grey and coloured again",
-    "Films, frame by frame",
-)
-_OF_PHOTOS = ("look", "precision", "short_side", "device")
-"""Options that photographs share with films, beside the models."""
-_PHOTO_ONLY = ("limit", "sheet", "sheet_pictures")
-_FILM_ONLY = ("files_only", "start_seconds", "duration_seconds", "plot", "by_shot")
+_SHARED = names_of(MeasureOptions, lambda facts: facts.help)
+_PHOTO = names_of(PhotoMeasureOptions, lambda facts: facts.section == PHOTOS_SECTION)
+_FILM = names_of(FilmMeasureOptions, lambda facts: facts.help and facts.section == FILMS_SECTION)
+_PART = ("start_seconds", "duration_seconds")
+_SUBJECTS = ("val", "truth", "results")
 
 
-@click.command(
+@sectioned_command(
     "evaluate",
-    cls=SectionedCommand,
-    epilog=_EPILOG,
-    short_help="Measure models on colour photographs, and coloured films.",
-    options_metavar="--val DATA | --truth FILM | --result FILM [OPTIONS]",
+    "Measure models on colour photographs, and coloured films.",
+    _EPILOG,
+    "--val DATA | --truth FILM | --result FILM [OPTIONS]",
 )
-@section_option(
-    _PHOTOS,
-    "--val",
-    "val",
-    multiple=True,
-    type=click.Path(),
-    metavar="DATA",
-    help="Colour pictures: a folder, a tar shard, or a film; may be given more than once.",
-)
-@section_option(
-    _PHOTOS,
-    "--pictures",
-    "limit",
-    type=click.IntRange(min=1),
-    show_default="all",
-    metavar="NUMBER",
-    help="Use at most so many, spread over DATA.",
-)
-@section_option(
-    _PHOTOS,
-    "--sheet",
-    type=click.Path(),
-    metavar="FILE.png",
-    help="Write a sheet of pictures: grey, each model's, truth.",
-)
-@section_option(
-    _PHOTOS,
-    "--sheet-pictures",
-    type=click.IntRange(min=1),
-    default=12,
-    show_default=True,
-    metavar="NUMBER",
-    help="Rows of that sheet.",
-)
-@field_option(FilmMeasureOptions, "truth")
-@field_option(FilmMeasureOptions, "results", flag="--result")
-@field_option(FilmMeasureOptions, "files_only")
-@part_options(_FILM, "Where to begin", "How much to measure")
-@section_option(
-    _FILM,
-    "--by-shot",
-    is_flag=True,
-    help="Show the figures of every shot too; JSON has them anyway.",
-)
-@section_option(
-    _FILM,
-    "--plot",
-    type=click.Path(),
-    metavar="FILE.png",
-    help="Draw PSNR, colourfulness, CDC and warp error over time, with the cuts.",
-)
-@field_option(FilmMeasureOptions, "models", flag="--model")
-@together(*(field_option(FilmMeasureOptions, name) for name in _OF_PHOTOS))
+@field_options(PhotoMeasureOptions, _PHOTO)
+@field_options(FilmMeasureOptions, _FILM, results="--result")
+@part_options(FILMS_SECTION, "Where to begin", "How much to measure")
+@field_options(MeasureOptions, _SHARED, models="--model")
 @quiet_option()
 @json_option("Write all figures as JSON on standard output, in place of the table.")
 @click.pass_context
-def evaluate_command(
-    ctx: click.Context,
-    /,
-    val: tuple[str, ...],
-    limit: int | None,
-    sheet: str | None,
-    sheet_pictures: int,
-    by_shot: bool,
-    plot: str | None,
-    quiet: bool,
-    as_json: bool,
-    **chosen: Any,
-) -> None:
+def evaluate_command(ctx: click.Context, /, quiet: bool, as_json: bool, **chosen: Any) -> None:
     """Measure models on colour photographs (--val), or the colours of films (--truth, --result).
 
     Photographs are made grey and coloured as `filmcolor run` does: PSNR in dB over R'G'B'; ab error
@@ -157,31 +92,26 @@ def evaluate_command(
     without.
     """
     from filmcolor.cli.evaluate_films import run_films
-    from filmcolor.cli.evaluate_photos import PhotoChoices, are_upscalers, run_photos, run_upscalers
-    from filmcolor.cli.run_table import MEASURED
+    from filmcolor.cli.evaluate_photos import are_upscalers, run_photos, run_upscalers
 
     is_film = chosen["truth"] is not None or bool(chosen["results"])
     with running(display := open_display(MEASURED, quiet=quiet)):
-        _check(ctx, is_photo=bool(val), is_film=is_film)
-        for option, path in (("--sheet", sheet), ("--plot", plot)):
+        _check(ctx, is_photo=bool(chosen["val"]), is_film=is_film)
+        for option in ("sheet", "plot"):
+            path = chosen[option]
             if path is not None and Path(path).suffix.lower() != ".png":
-                raise OptionError(f"{option} {path}: give a name that ends in .png")
+                raise OptionError(f"--{option} {path}: give a name that ends in .png")
         if is_film:
-            run_films(FilmMeasureOptions(**chosen), plot, display, by_shot=by_shot, as_json=as_json)
+            films = FilmMeasureOptions(**{n: chosen[n] for n in (*_SHARED, *_FILM, *_PART)})
+            run_films(films, display, as_json=as_json)
             return
-        measured = {name: chosen[name] for name in ("models", *_OF_PHOTOS)}
-        photos = PhotoChoices(val, limit, sheet, sheet_pictures, **measured)
+        photos = PhotoMeasureOptions(**{name: chosen[name] for name in (*_SHARED, *_PHOTO)})
         measure = run_upscalers if are_upscalers(photos.models) else run_photos
         measure(photos, display, as_json=as_json)
 
 
 def _check(ctx: click.Context, *, is_photo: bool, is_film: bool) -> None:
     """Raises where options do not go together."""
-
-    def refuse(names: Sequence[str], what: str) -> None:
-        if unfit := given_options(ctx, names):
-            raise OptionError(f"{', '.join(unfit)}: {what}")
-
     if is_photo and is_film:
         raise OptionError(
             "--val does not go with --truth or --result: photographs and films are measured apart"
@@ -193,7 +123,9 @@ def _check(ctx: click.Context, *, is_photo: bool, is_film: bool) -> None:
         )
     if is_film and given_options(ctx, ("files_only",)) and given_options(ctx, ("models",)):
         raise OptionError("--model does not go with --files-only, which uses no model")
-    if is_photo:
-        refuse(_FILM_ONLY, "for films (--truth, --result), not for --val")
-    else:
-        refuse(_PHOTO_ONLY, "for photographs (--val), not for films")
+    names = (*_FILM, *_PART) if is_photo else _PHOTO
+    unfit = given_options(ctx, set(names) - set(_SUBJECTS))
+    if unfit:
+        what = "for films (--truth, --result), not for --val"
+        what = what if is_photo else "for photographs (--val), not for films"
+        raise OptionError(f"{', '.join(unfit)}: {what}")

@@ -34,14 +34,7 @@ _BLOTCHES = (
 )
 
 
-def run_films(
-    options: FilmMeasureOptions,
-    plot: str | None,
-    display: Display,
-    *,
-    by_shot: bool,
-    as_json: bool,
-) -> None:
+def run_films(options: FilmMeasureOptions, display: Display, *, as_json: bool) -> None:
     """Measure, draw, and show a table or JSON."""
     from filmcolor.cli.display.bar import print_table
     from filmcolor.evaluate.film_report import evaluate_films
@@ -54,37 +47,25 @@ def run_films(
         on_frame=lambda done, total: display.show(Measured(title, done, total, "frames")),
     )
     display.end()
-    if plot is not None:
+    if options.plot is not None:
         from filmcolor.evaluate.film_plot import draw_films
         from filmcolor.visual.sheets import write_png
 
-        write_png(Path(plot), draw_films(report))
+        write_png(Path(options.plot), draw_films(report))
     if as_json:
         write_json(report.as_dict())
         return
-    print_table(_total_table(report))
-    if report.has_truth:
-        print_table(_blotch_table(report))
-    if by_shot:
-        print_table(_shot_table(report))
-
-
-def _total_table(report: FilmReport) -> PlainTable:
     height, width = report.size
-    table = _table(
-        report,
-        f"{count(len(report.seconds), 'frame')}, {count(len(report.shots), 'shot')}, "
-        f"measured at {width}x{height}",
-    )
-    _add_films(table, report, [row.figures.total for row in report.rows])
-    return table
-
-
-def _blotch_table(report: FilmReport) -> PlainTable:
-    """Figures of frames spread over the film."""
-    table = _table(report, "against the truth", _BLOTCHES)
-    _add_films(table, report, [row.figures.total for row in report.rows], _BLOTCHES)
-    return table
+    counts = f"{count(len(report.seconds), 'frame')}, {count(len(report.shots), 'shot')}"
+    tables: list[tuple[str, _Columns]] = [(f"{counts}, measured at {width}x{height}", _COLUMNS)]
+    if report.has_truth:
+        tables.append(("against the truth", _BLOTCHES))
+    for heading, columns in tables:
+        table = _table(report, heading, columns)
+        _add_films(table, report, [row.figures.total for row in report.rows], columns)
+        print_table(table)
+    if options.by_shot:
+        print_table(_shot_table(report))
 
 
 def _shot_table(report: FilmReport) -> PlainTable:

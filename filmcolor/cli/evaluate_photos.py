@@ -4,43 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from filmcolor.cli.display.base import Display, Step
 from filmcolor.cli.display.terminal import count, write_json, write_line
+from filmcolor.cli.train_table import left_out_lines
 from filmcolor.errors import CheckpointError, OptionError
 from filmcolor.events import Figures, Measured
 
 if TYPE_CHECKING:
+    from filmcolor.cli.display.bar import PlainTable
     from filmcolor.evaluate.enlarging import EnlargeReport
     from filmcolor.evaluate.report import PhotoReport
-    from filmcolor.options import Look, Precision
+    from filmcolor.options import PhotoMeasureOptions
     from filmcolor.train.data import PhotoSet
-    from filmcolor.visual.sheets import Picture
+    from filmcolor.visual.rgb import Rgb
 
 _R = TypeVar("_R", bound=Figures)
-_Cells: TypeAlias = "tuple[Picture, Picture, Picture]"
+_Cells: TypeAlias = "tuple[Rgb, Rgb, Rgb]"
 
 
-@dataclass(frozen=True, slots=True)
-class PhotoChoices:
-    """What is measured on which photographs, and what is made of it."""
-
-    val: Sequence[str]
-    limit: int | None  # photographs, spread over `val`; None: all
-    sheet: str | None
-    sheet_pictures: int
-    models: Sequence[str]
-    look: Look
-    precision: Precision
-    short_side: int
-    device: str
-
-
-def run_photos(chosen: PhotoChoices, display: Display, *, as_json: bool) -> None:
+def run_photos(chosen: PhotoMeasureOptions, display: Display, *, as_json: bool) -> None:
     """Measure, draw the sheet, and show a table or JSON."""
     from filmcolor.evaluate.report import evaluate_photos
     from filmcolor.models.checkpoint import load_generator
@@ -55,9 +41,8 @@ def run_photos(chosen: PhotoChoices, display: Display, *, as_json: bool) -> None
         _print_table(names, reports)
 
 
-def load_val(chosen: PhotoChoices, display: Display) -> PhotoSet:
+def load_val(chosen: PhotoMeasureOptions, display: Display) -> PhotoSet:
     """The photographs that models are measured on; says which were left out."""
-    from filmcolor.cli.train_table import left_out_lines
     from filmcolor.evaluate.report import spread_indices
     from filmcolor.extract.film import film_reader
     from filmcolor.train.data import load_photos
@@ -67,13 +52,13 @@ def load_val(chosen: PhotoChoices, display: Display) -> PhotoSet:
     photos = load_photos(chosen.val, chosen.short_side, os.cpu_count() or 1, films=films)
     for text in left_out_lines(photos.unreadable, photos.grey):
         display.warn(f"Warning: {text}")
-    if chosen.limit is None:
+    if chosen.pictures is None:
         return photos
-    return photos.take(spread_indices(len(photos), chosen.limit))
+    return photos.take(spread_indices(len(photos), chosen.pictures))
 
 
 def measure_all(
-    chosen: PhotoChoices,
+    chosen: PhotoMeasureOptions,
     measures: Sequence[Callable[..., _R]],
     photos: PhotoSet,
     before: str,
@@ -126,14 +111,12 @@ def measure_all(
 
 def _print_table(names: Sequence[str], reports: Sequence[PhotoReport]) -> None:
     """Figures of every model beside the baselines, one line a measure."""
-    from filmcolor.cli.display.bar import PlainTable, print_table
+    from filmcolor.cli.display.bar import print_table
     from filmcolor.evaluate.report import COMPARED_RATIOS
 
     first = reports[0]
-    table = PlainTable(title=count(first.photos, "photograph"), title_justify="left")
-    table.add_column("mean over photographs", overflow="fold")
-    for title in (*names, "grey", "mean colour", "truth"):
-        table.add_column(title, justify="right", overflow="fold")
+    titles = (*names, "grey", "mean colour", "truth")
+    table = _table(first.photos, "mean over photographs", titles)
     columns = [*(report.ours for report in reports), first.neutral, first.mean_color]
     for title, name, unit in (
         ("PSNR", "psnr", "dB"),
@@ -144,17 +127,17 @@ def _print_table(names: Sequence[str], reports: Sequence[PhotoReport]) -> None:
         ("blotched, of evenly coloured area", "blotched", ""),
     ):
         truth = getattr(first.truth, name)
-        known = name in ("colorfulness", "neutral_chroma")
+        has_truth = name in ("colorfulness", "neutral_chroma")
         cells = [f"{getattr(column, name):.2f} {unit}".rstrip() for column in columns]
-        table.add_row(title, *cells, f"{truth:.2f}" if known else "")
+        table.add_row(title, *cells, f"{truth:.2f}" if has_truth else "")
     table.add_row("PSNR gain over grey", *(f"{report.psnr_gain:+.2f} dB" for report in reports))
     ratios = [f"{report.colorfulness_ratio:.2f}" for report in reports]
     table.add_row("colourfulness, of truth", *ratios, end_section=True)
     for index, point in enumerate(first.curve):
         cells = []
         for report in reports:
-            own = report.curve[index]
-            cells.append(f"{own.psnr_gain:+.2f} at {own.colorfulness_ratio:.2f}")
+            measured = report.curve[index]
+            cells.append(f"{measured.psnr_gain:+.2f} at {measured.colorfulness_ratio:.2f}")
         last = index == len(first.curve) - 1
         table.add_row(
             f"dB at colourfulness, saturation {point.saturation:g}", *cells, end_section=last
@@ -190,7 +173,7 @@ def are_upscalers(models: Sequence[str]) -> bool:
     return found.pop()
 
 
-def run_upscalers(chosen: PhotoChoices, display: Display, *, as_json: bool) -> None:
+def run_upscalers(chosen: PhotoMeasureOptions, display: Display, *, as_json: bool) -> None:
     """Measure, draw the sheet, and show a table or JSON."""
     from filmcolor.evaluate.enlarging import evaluate_enlarging
     from filmcolor.models.checkpoint import load_upscaler
@@ -205,16 +188,23 @@ def run_upscalers(chosen: PhotoChoices, display: Display, *, as_json: bool) -> N
 
 
 def _print_upscaler_table(names: Sequence[str], reports: Sequence[EnlargeReport]) -> None:
-    from filmcolor.cli.display.bar import PlainTable, print_table
+    from filmcolor.cli.display.bar import print_table
 
     first = reports[0]
-    table = PlainTable(title=count(first.photos, "photograph"), title_justify="left")
-    table.add_column("mean over photographs made smaller", overflow="fold")
-    for title in (*names, "bicubic"):
-        table.add_column(title, justify="right", overflow="fold")
+    table = _table(first.photos, "mean over photographs made smaller", (*names, "bicubic"))
     cells = [f"{report.psnr:.2f} dB" for report in reports]
     table.add_row("PSNR of luma", *cells, f"{first.psnr_bicubic:.2f} dB")
     table.add_row("gain over bicubic", *(f"{report.psnr_gain:+.2f} dB" for report in reports), "")
     cells = [f"{report.down_error:.2f}" for report in reports]
     table.add_row("brought back down, off by codes", *cells, f"{first.down_error_bicubic:.2f}")
     print_table(table)
+
+
+def _table(photos: int, what: str, titles: Sequence[str]) -> PlainTable:
+    from filmcolor.cli.display.bar import PlainTable
+
+    table = PlainTable(title=count(photos, "photograph"), title_justify="left")
+    table.add_column(what, overflow="fold")
+    for title in titles:
+        table.add_column(title, justify="right", overflow="fold")
+    return table

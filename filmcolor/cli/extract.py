@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any
 
 import click
 
 from filmcolor.cli.arguments import (
-    SectionedCommand,
-    check_source,
-    choices,
     field_option,
     output_option,
     overwrite_option,
     part_options,
-    section_option,
+    sectioned_command,
     show_options,
     together,
 )
-from filmcolor.cli.display import open_display
+from filmcolor.cli.display.base import Display, Step, Table
+from filmcolor.cli.display.terminal import count, file_name, with_name
 from filmcolor.cli.run_command import running, show_all
+from filmcolor.cli.run_table import NOTICES
+from filmcolor.cli.sources import check_source
 from filmcolor.errors import MediaError, OptionError
-from filmcolor.extract.settings import ExtractSettings, FrameFormat
-
-if TYPE_CHECKING:
-    from filmcolor.events import Event
+from filmcolor.events import (
+    Event,
+    Extracted,
+    FilmAdvanced,
+    FilmFailed,
+    FilmOpened,
+    FilmRead,
+    FrameCounts,
+    FrameWritten,
+    Reason,
+)
+from filmcolor.extract.settings import ExtractSettings
+from filmcolor.timecode import clock_text
 
 _CHOSEN = ("per_shot", "every_seconds", "max_frames", "min_distance")
 _GOES_ON = "; the same command goes on from there."
@@ -54,12 +63,73 @@ _RESULT, _CHOICE, _READING = (
 )
 
 
-@click.command(
-    "extract",
-    cls=SectionedCommand,
-    epilog=_EPILOG,
-    short_help="Take frames of colour films, to train with.",
-    options_metavar="-o FOLDER [OPTIONS]",
+_WHY: dict[Reason, str] = {
+    "surplus": "beside better ones of their shot",
+    "duplicate": "like one that was kept",
+    "blurred": "blurred",
+    "grey": "grey",
+    "tinted": "tinted",
+    "black": "black",
+    "blank": "blank",
+    "limit": "over --max-frames",
+}
+
+
+def _opened(display: Display, event: FilmOpened) -> None:
+    place = f" (film {event.number} of {event.films})" if event.films > 1 else ""
+    display.say(f"{file_name(event.source)}: {event.summary}{place}")
+    display.begin(Step(0, event.total))
+
+
+def _advanced(display: Display, event: FilmAdvanced) -> None:
+    display.move(Step(event.done, event.total, more=(f"{event.kept} kept",)))
+
+
+def _read(display: Display, event: FilmRead) -> None:
+    opened = display.last(FilmOpened)
+    if opened is not None and opened.films > 1:
+        display.say(f"{file_name(event.source)}: {_counts(event.counts)}")
+
+
+def _failed(display: Display, event: FilmFailed) -> None:
+    display.warn(f"Failed: {with_name(event.source, event.reason)}")
+
+
+def _extracted(display: Display, event: Extracted) -> None:
+    parts = [f"{file_name(event.folder)}: {_counts(event.counts)}"]
+    if event.skipped:
+        parts.append(f"{event.skipped} were there already (--overwrite replaces them)")
+    if event.failed:
+        parts.append(f"{event.failed} of {event.films} films failed")
+    display.end()
+    display.say(f"{'; '.join(parts)}; {clock_text(event.seconds)}")
+
+
+def _counts(counts: FrameCounts) -> str:
+    """How many frames were kept of how many, and why the others were not."""
+    text = f"{counts.kept} of {counts.frames} frames kept, {count(counts.shots, 'shot')}"
+    rest = reasons_text(counts)
+    return f"{text}; not kept: {rest}" if rest else text
+
+
+def reasons_text(counts: FrameCounts) -> str:
+    """Why frames were not kept, the most frequent reason first; empty when all were."""
+    found = sorted(counts.rejected.items(), key=lambda item: -item[1])
+    return ", ".join(f"{number} {_WHY[reason]}" for reason, number in found)
+
+
+EXTRACT: Table = {
+    **NOTICES,
+    FilmOpened: _opened,
+    FilmAdvanced: _advanced,
+    FilmRead: _read,
+    FilmFailed: _failed,
+    Extracted: _extracted,
+}
+
+
+@sectioned_command(
+    "extract", "Take frames of colour films, to train with.", _EPILOG, "-o FOLDER [OPTIONS]"
 )
 @click.argument("films", metavar="FILM...", nargs=-1, type=click.Path())
 @output_option(
@@ -69,14 +139,7 @@ _RESULT, _CHOICE, _READING = (
     "name and the number of the frame in it.",
     "folder",
 )
-@section_option(
-    _RESULT,
-    "--format",
-    type=choices(get_args(FrameFormat)),
-    default="png",
-    show_default=True,
-    help="png loses nothing; webp (quality 95) takes about a fifth of the space.",
-)
+@field_option(ExtractSettings, "format", _RESULT)
 @field_option(ExtractSettings, "short_side", _RESULT)
 @overwrite_option(
     _RESULT,
@@ -85,17 +148,14 @@ _RESULT, _CHOICE, _READING = (
 )
 @together(*(field_option(ExtractSettings, name, _CHOICE) for name in _CHOSEN))
 @part_options(_READING, "Where to begin in each film", "How much of each film to look at")
-@show_options
+@show_options(EXTRACT)
 @click.pass_context
 def extract_command(
     ctx: click.Context,
     /,
     films: tuple[str, ...],
     folder: str | None,
-    format: FrameFormat,
-    overwrite: bool,
-    quiet: bool,
-    as_json: bool,
+    display: Display,
     **chosen: Any,
 ) -> None:
     """Take frames of colour films to train with: a few sharp ones of each shot, no two alike.
@@ -104,9 +164,6 @@ def extract_command(
     off, the picture is turned upright and its pixels are made square. A last line says how many
     frames were kept, and why the others were not. FILM may be - for Y4M on standard input.
     """
-    from filmcolor.cli.extract_table import EXTRACT, reasons_text
-    from filmcolor.events import Extracted, FrameWritten
-
     written = 0
 
     def count(event: Event) -> None:
@@ -116,14 +173,12 @@ def extract_command(
     def left() -> str:
         return f"frames written: {written}" + (_GOES_ON if written else "")
 
-    display = open_display(EXTRACT, quiet=quiet, as_json=as_json)
     with running(display, left):
         place = _check(films, folder)
         settings = ExtractSettings(**chosen | {"short_side": chosen["short_side"] or None})
         from filmcolor.extract.job import extract_films
 
-        events = extract_films(films, place, settings, format=format, overwrite=overwrite)
-        result = show_all(display, events, count)
+        result = show_all(display, extract_films(films, place, settings), count)
         assert isinstance(result, Extracted)
         if result.counts.kept == 0 and result.failed < result.films:
             why = reasons_text(result.counts)

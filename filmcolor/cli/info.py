@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from filmcolor.cli.arguments import check_source, default_target
 from filmcolor.cli.display.terminal import write_json, write_lines
 from filmcolor.cli.models import card_fields, card_lines, fact_lines
+from filmcolor.cli.sources import check_source, default_target
 from filmcolor.errors import FilmcolorError
 from filmcolor.options import EncodeOptions, RunOptions
 
 if TYPE_CHECKING:
-    from filmcolor.media.read.probe import ColorState
+    from filmcolor.media.read.color_state import ColorState
     from filmcolor.types import ColorTags, StreamInfo, VideoInfo
 
 _SAMPLES = 12
@@ -121,8 +121,8 @@ def _checkpoint(path: Path) -> tuple[dict[str, Any], list[str]]:
 
 
 def _film(source: str) -> tuple[dict[str, Any], list[str]]:
+    from filmcolor.media.read.color_state import has_color
     from filmcolor.media.read.film_reader import FilmReader
-    from filmcolor.media.read.probe import has_color
 
     with FilmReader(source) as reader:
         info = reader.info
@@ -136,6 +136,8 @@ def _film(source: str) -> tuple[dict[str, Any], list[str]]:
         "run_notices": notices,
     }
     turned = f", shown turned by {info.rotation} degrees" if info.rotation else ""
+    if info.crop is not None:
+        turned = f", cropped to {info.crop.size[1]}x{info.crop.size[0]}{turned}"
     aspect = info.sample_aspect_ratio
     pixels = "" if aspect == 1 else f", pixels {aspect.numerator}:{aspect.denominator}"
     grid = "grey" if info.layout.chroma == "400" else ":".join(info.layout.chroma)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from filmcolor.cli.display.terminal import write_json, write_line
-from filmcolor.errors import JobError
+from filmcolor.errors import JobError, refusals
 
 if TYPE_CHECKING:
     from filmcolor.segments.unfinished import WorkState
@@ -48,12 +48,9 @@ def jobs_command(folders: tuple[str, ...], clean: bool, as_json: bool) -> None:
             raise JobError(
                 f"{click.format_filename(name)}: is no folder; name one with films in it"
             )
-        try:
+        what = f"{click.format_filename(name)}: cannot be read"
+        with refusals(JobError, what, "; name another"):
             found += find_work(folder)
-        except OSError as error:
-            raise JobError(
-                f"{click.format_filename(name)}: cannot be read ({error.strerror}); name another"
-            ) from error
     if as_json:
         values = [{**asdict(state), "path": str(state.path)} for state in found]
         write_json(values, indent=2)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from filmcolor.cli.arguments import (
-    SectionedCommand,
-    check_source,
+    field_option,
     output_option,
     overwrite_option,
-    section_option,
+    sectioned_command,
     show_options,
 )
-from filmcolor.cli.display import open_display
+from filmcolor.cli.display.base import Display
 from filmcolor.cli.run_command import running, show_all
+from filmcolor.cli.run_table import RUN
+from filmcolor.cli.sources import check_film, name_beside
 from filmcolor.cli.stills import chosen_options, shot_options
 from filmcolor.errors import OptionError
+from filmcolor.options import RunOptions
 
 _RESULT = "Where the plan goes"
 
@@ -34,45 +35,38 @@ Examples:
 """
 
 
-@click.command(
+@sectioned_command(
     "plan",
-    cls=SectionedCommand,
-    epilog=_EPILOG,
-    short_help="Write the shots of a film to a file, for settings of each.",
-    options_metavar="[-o FILE.toml] [OPTIONS]",
+    "Write the shots of a film to a file, for settings of each.",
+    _EPILOG,
+    "[-o FILE.toml] [OPTIONS]",
 )
 @click.argument("film", type=click.Path())
 @output_option(_RESULT, "FILE.toml", "Without it: NAME.toml, beside the film.")
-@section_option(
+@field_option(
+    RunOptions,
+    "stills",
     _RESULT,
-    "--stills",
-    type=click.Path(),
-    metavar="FOLDER",
-    help="Also write a coloured still of each shot to this folder, as `filmcolor stills` does, and "
-    "name it in the plan. Stills that are there already are kept.",
+    "Also write a coloured still of each shot to this folder, as `filmcolor stills` does, and name "
+    "it in the plan. Stills that are there already are kept.",
 )
 @overwrite_option(
     _RESULT, "Replace a plan that is there already, with all changes that were made to it."
 )
 @shot_options
-@show_options
-def plan_command(film: str, target: str | None, quiet: bool, as_json: bool, **chosen: Any) -> None:
+@show_options(RUN)
+def plan_command(film: str, target: str | None, display: Display, **chosen: Any) -> None:
     """Find the shots of FILM and write them as a plan: a TOML file with explanations.
 
     For each shot you can set the look, the strength and the hue of its colours, the model, stills
     and strokes with the right colours, or that it stays grey. You can also correct where shots
     begin and end. `filmcolor run FILM --plan FILE.toml` applies the plan.
     """
-    from filmcolor.cli.run_table import RUN
-
-    display = open_display(RUN, quiet=quiet, as_json=as_json)
     with running(display, lambda: "no plan was written."):
         options = chosen_options(chosen)
-        if not check_source(film):
+        if not check_film(film):
             raise OptionError(f"{film}: is no film; plans are for films")
-        if film == "-":
-            raise OptionError("-: a plan is made of a film file; a pipe cannot be read twice")
-        place = target or str(Path(film).with_name(f"{Path(film).stem}.toml"))
+        place = target or name_beside(film, ".toml")
         from filmcolor.jobs.plan_file import plan_film
 
         show_all(display, plan_film(film, place, options))

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from filmcolor.cli.arguments import (
-    SectionedCommand,
-    check_source,
     field_option,
+    field_options,
     output_option,
     overwrite_option,
+    sectioned_command,
     show_options,
     upscale_options,
 )
-from filmcolor.cli.display import open_display
+from filmcolor.cli.display.base import Display
 from filmcolor.cli.run_command import running, show_all
+from filmcolor.cli.run_table import RUN
+from filmcolor.cli.sources import check_film, name_beside
+from filmcolor.cli.stills import chosen_options
 from filmcolor.errors import OptionError
 from filmcolor.options import ColorOptions, PreviewOptions, RunOptions
 
@@ -32,32 +34,17 @@ Examples:
 """
 
 
-@click.command(
-    "preview",
-    cls=SectionedCommand,
-    epilog=_EPILOG,
-    short_help="Show shots of a film in every look, on one sheet.",
-    options_metavar="[OPTIONS]",
-)
+@sectioned_command("preview", "Show shots of a film in every look, on one sheet.", _EPILOG)
 @click.argument("film", type=click.Path())
 @output_option(_SHEET, "FILE.png", "Without it: NAME.preview.png, beside the film.")
 @field_option(PreviewOptions, "shots")
 @overwrite_option(_SHEET, "Replace a sheet that is there already.")
-@field_option(ColorOptions, "model")
-@field_option(ColorOptions, "size")
-@field_option(ColorOptions, "device")
+@field_options(ColorOptions, ("model", "size", "device"))
+@field_option(RunOptions, "fps", _SHEET)
 @upscale_options(_LARGER)
-@show_options
+@show_options(RUN)
 def preview_command(
-    film: str,
-    target: str | None,
-    shots: int,
-    model: str,
-    size: int | None,
-    device: str,
-    quiet: bool,
-    as_json: bool,
-    **chosen: Any,
+    film: str, target: str | None, shots: int, display: Display, **chosen: Any
 ) -> None:
     """Write a sheet (PNG) of shots from all over FILM: as it is, and in every look of the model.
 
@@ -65,17 +52,13 @@ def preview_command(
     `filmcolor run --look` with it. Frames are coloured one by one here; a run also keeps colour
     steady from frame to frame.
     """
-    from filmcolor.cli.run_table import RUN
-
-    display = open_display(RUN, quiet=quiet, as_json=as_json)
     with running(display):
-        if not check_source(film):
+        if not check_film(film):
             raise OptionError(f"{film}: is no film; `filmcolor run` colours pictures at once")
         if target is None and film == "-":
             raise OptionError("-o is missing: give -o FILE.png")
-        place = target or str(Path(film).with_name(f"{Path(film).stem}.preview.png"))
-        color = ColorOptions(model=model, device=device, size=size)
-        run = RunOptions(color=color, **chosen)
+        place = target or name_beside(film, ".preview.png")
+        options = PreviewOptions(chosen_options(chosen), shots)
         from filmcolor.jobs.preview import preview_film
 
-        show_all(display, preview_film(film, place, PreviewOptions(run, shots)))
+        show_all(display, preview_film(film, place, options))

@@ -8,16 +8,17 @@ from typing import Any
 import click
 
 from filmcolor.cli.arguments import (
-    SectionedCommand,
-    check_two_films,
     field_option,
     output_option,
     overwrite_option,
     part_options,
+    sectioned_command,
     show_options,
 )
-from filmcolor.cli.display import open_display
+from filmcolor.cli.display.base import Display
 from filmcolor.cli.run_command import running, show_all
+from filmcolor.cli.run_table import RUN
+from filmcolor.cli.sources import check_two_films
 from filmcolor.options import ReportOptions, VerifyOptions
 
 _PAGE, _PART = "The page", "Which part was coloured, and how"
@@ -42,37 +43,22 @@ options, 3 one of the two cannot be read, or they have nothing in common, 70 a b
 """
 
 
-@click.command(
-    "report",
-    cls=SectionedCommand,
-    epilog=_EPILOG,
-    short_help="Write a page that shows a film before and after.",
-    options_metavar="[OPTIONS]",
-)
+@sectioned_command("report", "Write a page that shows a film before and after.", _EPILOG)
 @click.argument("film", type=click.Path())
 @click.argument("result", type=click.Path())
 @output_option(_PAGE, "FILE.html", "Without it: NAME.report.html, beside the result.")
 @overwrite_option(_PAGE, "Replace a page that is there already.")
 @part_options(_PART, "Where the part begins, as given to `run`", "How long it is")
 @field_option(VerifyOptions, "deinterlace", _PART, "The result was made with --deinterlace.")
-@show_options
+@show_options(RUN)
 def report_command(
-    film: str,
-    result: str,
-    target: str | None,
-    overwrite: bool,
-    quiet: bool,
-    as_json: bool,
-    **part: Any,
+    film: str, result: str, target: str | None, overwrite: bool, display: Display, **part: Any
 ) -> None:
     """Write a page (HTML) on FILM and the RESULT that was coloured from it: before and after.
 
     Both films are decoded from end to end. Colours are measured in frames all over the film; the
     page says in how many.
     """
-    from filmcolor.cli.run_table import RUN
-
-    display = open_display(RUN, quiet=quiet, as_json=as_json)
     with running(display):
         check_two_films(film, result, "report needs the film and its result")
         compared = VerifyOptions(**part)

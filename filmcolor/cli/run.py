@@ -13,27 +13,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from filmcolor.cli.arguments import (
-    SectionedCommand,
-    check_source,
-    default_target,
-    exit_code,
-    given_options,
-    given_parameters,
-)
+from filmcolor.cli.arguments import exit_code, given_options, given_parameters, sectioned_command
 from filmcolor.cli.display import open_display
 from filmcolor.cli.display.base import Display
-from filmcolor.cli.film_list import list_films, table_lines
+from filmcolor.cli.kept import Kept
 from filmcolor.cli.run_command import running, show_all, stopped
 from filmcolor.cli.run_options import FILM_ONLY, chosen_run, run_options
-from filmcolor.cli.verify import EXIT_FAULTS, open_verify_display, show_verification
+from filmcolor.cli.run_table import RUN
+from filmcolor.cli.sources import (
+    as_frames,
+    check_source,
+    default_target,
+    list_films,
+    refuse_film_name,
+    table_lines,
+)
+from filmcolor.cli.verify import EXIT_FAULTS, VERIFY, show_verification
 from filmcolor.errors import FilmcolorError, OptionError
+from filmcolor.events import FilmDone, Finished, Notice
 from filmcolor.guide.plan_file import FILM_KEYS, read_plan
 from filmcolor.options import RunOptions, VerifyOptions
 
 if TYPE_CHECKING:
-    from filmcolor.cli.kept import Kept
-    from filmcolor.events import FilmDone
     from filmcolor.jobs.batch import BatchItem
 
 _Verify = Callable[[str, str, VerifyOptions], bool]
@@ -55,6 +56,8 @@ Examples:
       keep every code of the original's luma: lossless
   filmcolor run small.mp4 -o large.mp4 --upscale 2
       twice as many rows and columns, and colour
+  filmcolor run scan/frame_%06d.dpx --fps 18 -o color.mov
+      colour a film whose frames are a file each; -o color/frame_%06d.tif writes frames again
   filmcolor run photos/ -o colored/
       colour a folder of pictures, with its subfolders
   filmcolor run reels/ -o colored/ --verify
@@ -75,12 +78,8 @@ or --verify found a fault, 2 wrong options, 3 unreadable or unwritable film, 4 u
 """
 
 
-@click.command(
-    "run",
-    cls=SectionedCommand,
-    epilog=_EPILOG,
-    short_help="Colour films, pictures, and folders of them.",
-    options_metavar="[-o TARGET] [OPTIONS]",
+@sectioned_command(
+    "run", "Colour films, pictures, and folders of them.", _EPILOG, "[-o TARGET] [OPTIONS]"
 )
 @click.argument("sources", type=click.Path(), nargs=-1, required=True, metavar="SOURCE...")
 @run_options
@@ -95,8 +94,8 @@ def run_command(
     as_json: bool,
     **chosen: Any,
 ) -> None:
-    """Colour SOURCE: a film, a picture, a folder of films or pictures, several of these, or - for
-    Y4M on standard input.
+    """Colour SOURCE: a film, a picture, a folder of films or pictures, several of these, a frame
+    sequence (scan/frame_%06d.dpx), or - for Y4M on standard input.
 
     A film keeps its frames, their times, its sound, subtitles, chapters and metadata; the
     brightness of the picture stays as it is and only colour is added. SOURCE is recognised by its
@@ -107,20 +106,18 @@ def run_command(
     TARGET. One that cannot be coloured does not stop the others; results that are there already are
     skipped.
     """
-    from filmcolor.cli.kept import Kept
-    from filmcolor.cli.run_table import RUN
-    from filmcolor.events import Notice
-
     display = open_display(RUN, quiet=quiet, as_json=as_json, film_on_stdout=target == "-")
     kept = Kept()
     with running(display, kept.after_a_stop):
         explicit = () if chosen["plan"] is None else given_parameters(ctx, FILM_KEYS)
         options = chosen_run(chosen, explicit)
         items = list_films(sources, target, options, display)
+        if items is None and (frames := as_frames(sources, target, options)) is not None:
+            sources = (frames,)
         shared = ray is not None or options.shard is not None
         if ray is not None and options.shard is not None:
             raise OptionError("--ray and --shard exclude each other: leave one out")
-        if items is None and shared and check_source(sources[0]):
+        if items is None and shared and _is_film(sources[0], target, options):
             items = [_lone_film(sources[0], target, options)]
         show = partial(_verify, quiet=quiet, as_json=as_json)
         try:
@@ -146,13 +143,12 @@ def _run_one(
     verify: _Verify,
 ) -> bool:
     """Colour one film, or pictures; whether something failed."""
-    is_film = check_source(source)
+    is_film = _is_film(source, target, options)
     place = _check_target(source, target, options, is_film=is_film)
     if options.verify and is_film and "-" in (source, place):
         raise OptionError("--verify: needs files on both sides; a pipe cannot be read twice")
     if not is_film:
         _tell_unused(ctx, display)
-    from filmcolor.events import Finished
     from filmcolor.jobs.film import color_film
     from filmcolor.jobs.pictures import color_pictures
 
@@ -165,6 +161,16 @@ def _run_one(
     return isinstance(end, Finished) and end.failed > 0
 
 
+def _is_film(source: str, target: str | None, options: RunOptions) -> bool:
+    """Whether a source by itself is a film, else pictures; raises as `check_source`."""
+    if as_frames([source], target, options) is not None:
+        return True
+    is_film = check_source(source)
+    if Path(source).is_dir():
+        refuse_film_name(target)
+    return is_film
+
+
 def _run_all(
     ctx: click.Context,
     display: Display,
@@ -175,7 +181,6 @@ def _run_all(
     verify: _Verify,
 ) -> bool:
     """Colour several films and show how each ended; whether any failed."""
-    from filmcolor.events import FilmDone, Finished
     from filmcolor.jobs.batch import color_batch
 
     if all(item.kind == "pictures" for item in items):
@@ -223,8 +228,6 @@ def _verified(film: FilmDone, strictness: VerifyOptions, verify: _Verify) -> Fil
 
 def _tell_unused(ctx: click.Context, display: Display) -> None:
     """Name the options that pictures make no use of."""
-    from filmcolor.events import Notice
-
     if unused := given_options(ctx, FILM_ONLY):
         display.show(Notice(f"{', '.join(unused)}: for films only, not used here", warning=True))
 
@@ -245,6 +248,7 @@ def _strictness(options: RunOptions) -> VerifyOptions:
         start_seconds=options.start_seconds,
         duration_seconds=options.duration_seconds,
         deinterlace=options.deinterlace,
+        fps=options.fps,
         lossless=options.encode.lossless,
         audio=options.audio,
         expect_color=not (options.no_color or _leaves_pale(options)),
@@ -255,7 +259,7 @@ def _verify(
     source: str, target: str, strictness: VerifyOptions, *, quiet: bool, as_json: bool
 ) -> bool:
     """Compare the film that was written with its source; whether all holds."""
-    display = open_verify_display(quiet=quiet, as_json=as_json)
+    display = open_display(VERIFY, quiet=quiet, as_json=as_json)
     with display, stopped(lambda: "the film is written, but not verified."):
         return show_verification(display, source, target, strictness)
 
@@ -286,5 +290,6 @@ def _check_target(source: str, target: str | None, options: RunOptions, *, is_fi
             )
         return target
     if is_film and source != "-" and Path(target).is_dir():
-        return str(Path(target, Path(default_target(source, options.encode.codec)).name))
+        named = default_target(source, options.encode.codec, is_film=True)
+        return str(Path(target, Path(named).name))
     return target

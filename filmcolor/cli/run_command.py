@@ -7,13 +7,11 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, closing, contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from filmcolor.cli.arguments import exit_code
 from filmcolor.cli.display.base import Display
-
-if TYPE_CHECKING:
-    from filmcolor.events import Event
+from filmcolor.events import Event, Failed
 
 _E = TypeVar("_E", bound="Event")
 
@@ -43,8 +41,6 @@ def running(
                 yield
         except Exception as error:
             if code := exit_code(error):
-                from filmcolor.events import Failed
-
                 display.show(Failed(str(error), code))
             raise
 

@@ -35,7 +35,7 @@ def _started(display: Display, event: Started) -> None:
 
 
 def _passed(display: Display, event: Analyzing | Joining) -> None:
-    what = "looking through:" if isinstance(event, Analyzing) else "putting together:"
+    what = "analysing:" if isinstance(event, Analyzing) else "joining:"
     display.move(Step(event.done, event.total, text=what, pace=""))
 
 

@@ -9,19 +9,20 @@ from typing import Any
 import click
 
 from filmcolor.cli.arguments import (
-    SectionedCommand,
     field_option,
     output_option,
     overwrite_option,
     part_options,
+    sectioned_command,
     show_options,
     together,
     upscale_options,
 )
-from filmcolor.cli.display import open_display
 from filmcolor.cli.display.base import Display
 from filmcolor.cli.run_command import running, show_all
+from filmcolor.cli.run_table import RUN
 from filmcolor.errors import OptionError
+from filmcolor.events import Progress
 from filmcolor.options import ColorOptions, RunOptions
 
 _RESULT, _COLOUR, _LARGER, _READING = (
@@ -47,6 +48,7 @@ shot_options = together(
         for name in ("model", "device", "size", "look", "saturation", "hue_shift")
     ),
     upscale_options(_LARGER),
+    field_option(RunOptions, "fps", _READING),
     part_options(_READING, "Where to begin", "How much to look at"),
     field_option(
         RunOptions,
@@ -66,12 +68,8 @@ def chosen_options(chosen: Mapping[str, Any]) -> RunOptions:
     return RunOptions(color=color, **rest)
 
 
-@click.command(
-    "stills",
-    cls=SectionedCommand,
-    epilog=_EPILOG,
-    short_help="Write one coloured still for each shot, to correct.",
-    options_metavar="-o FOLDER [OPTIONS]",
+@sectioned_command(
+    "stills", "Write one coloured still for each shot, to correct.", _EPILOG, "-o FOLDER [OPTIONS]"
 )
 @click.argument("film", type=click.Path())
 @output_option(
@@ -85,23 +83,14 @@ def chosen_options(chosen: Mapping[str, Any]) -> RunOptions:
     "Replace stills that are there already, corrected ones too. Without it they are kept.",
 )
 @shot_options
-@show_options
-def stills_command(
-    film: str,
-    folder: str | None,
-    quiet: bool,
-    as_json: bool,
-    **chosen: Any,
-) -> None:
+@show_options(RUN)
+def stills_command(film: str, folder: str | None, display: Display, **chosen: Any) -> None:
     """Write one still for each shot of FILM, its middle frame, already coloured.
 
     Correct the colours of those that are wrong in any paint program, keep their names and their
     size, and save them as PNG or JPEG. `filmcolor run FILM --stills FOLDER` then gives their shots
     these colours. Only the colours of a still count, not its brightness.
     """
-    from filmcolor.cli.run_table import RUN
-
-    display = open_display(RUN, quiet=quiet, as_json=as_json)
     with running(display, lambda: _left(display)):
         if not folder:
             raise OptionError("-o is missing: give a folder for the stills")
@@ -112,7 +101,6 @@ def stills_command(
 
 
 def _left(display: Display) -> str:
-    from filmcolor.events import Progress
 
     written = display.last(Progress)
     some = written is not None and written.done > 0

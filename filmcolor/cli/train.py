@@ -7,26 +7,26 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from filmcolor.cli.arguments import (
-    SectionedCommand,
     field_options,
     given_parameters,
+    json_option,
     output_option,
+    quiet_option,
     section_option,
-    show_options,
+    sectioned_command,
 )
 from filmcolor.cli.display import open_display
 from filmcolor.cli.run_command import Interrupted, caught, running, show_all
+from filmcolor.cli.train_table import TRAIN
 from filmcolor.errors import OptionError
+from filmcolor.events import Event, TrainFinished, TrainStarted
 from filmcolor.options import TrainOptions
-from filmcolor.options.commands import RUN_SECTION
-
-if TYPE_CHECKING:
-    from filmcolor.events import Event
+from filmcolor.options.train import RUN_SECTION
 
 _EPILOG = """\b
 Recipes:
@@ -61,12 +61,11 @@ Examples:
 _LENGTHS = ("steps", "epochs", "minutes")
 
 
-@click.command(
+@sectioned_command(
     "train",
-    cls=SectionedCommand,
-    epilog=_EPILOG,
-    short_help="Train a model on colour pictures and films of your own.",
-    options_metavar="-o FOLDER [OPTIONS]",
+    "Train a model on colour pictures and films of your own.",
+    _EPILOG,
+    "-o FOLDER [OPTIONS]",
 )
 @click.argument("data", nargs=-1, type=click.Path())
 @output_option(
@@ -93,34 +92,22 @@ _LENGTHS = ("steps", "epochs", "minutes")
     "that were trained on are not held out then, and held-out ones are not trained on.",
 )
 @field_options(TrainOptions, compiled="--compile")
-@show_options
+@quiet_option()
+@json_option()
 @click.pass_context
-def train_command(
-    ctx: click.Context,
-    /,
-    data: tuple[str, ...],
-    output: str | None,
-    resume: str | None,
-    data_changed: bool,
-    quiet: bool,
-    as_json: bool,
-    **chosen: Any,
-) -> None:
+def train_command(ctx: click.Context, /, quiet: bool, as_json: bool, **chosen: Any) -> None:
     """Train a model on DATA: any mix of folders of pictures, tar shards of pictures, and films.
 
     DATA must be in colour. Films give a few good frames of each shot (`filmcolor extract` shows
     which). Pictures without colour and damaged ones are left out and named. Ctrl-C saves the run
     and says how to go on with it. The result is best.safetensors in the run's folder.
     """
-    from filmcolor.cli.train_table import TRAIN
-    from filmcolor.events import TrainFinished, TrainStarted
-
     stop = _Stop()
     leads = os.environ.get("RANK", "0") == "0"
     display = open_display(TRAIN, quiet=quiet or not leads, as_json=as_json and leads)
     signals = caught(stop.receive, "SIGINT", "SIGTERM", "SIGHUP")
     with running(display, signals=signals):
-        end = show_all(display, _events(ctx, data, output, resume, data_changed, chosen, stop))
+        end = show_all(display, _events(ctx, stop, **chosen))
     if isinstance(end, TrainFinished) and end.stopped:
         begun = display.last(TrainStarted)
         left = "nothing was trained yet."
@@ -133,12 +120,12 @@ def train_command(
 
 def _events(
     ctx: click.Context,
+    stop: Callable[[], bool],
     data: tuple[str, ...],
     output: str | None,
     resume: str | None,
     data_changed: bool,
-    chosen: dict[str, Any],
-    stop: Callable[[], bool],
+    **chosen: Any,
 ) -> Generator[Event, None, None]:
     """Begin or go on, as asked for; `OptionError` for a mixture."""
     from filmcolor.train.run import resume_run, train_run

@@ -9,21 +9,18 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from filmcolor.color import ChromaTable, chroma_to_rgb, lightness, normalize_luma
 from filmcolor.media.images.picture import luma_of
 from filmcolor.models.checkpoint import LoadedModel
-from filmcolor.stages.infer import View, infer
+from filmcolor.options import ColorOptions
+from filmcolor.stages.infer import Together, View, infer
 from filmcolor.stages.upsample import Upsampler
 from filmcolor.types import AbMap, Frame, PixelLayout
-
-Photo = NDArray[np.uint8]
-"""Shape (height, width, 3), RGB."""
+from filmcolor.visual.rgb import Rgb, reduced_size, resized
 
 _LAYOUT = PixelLayout(8, "444")
 _BATCH = {"cpu": 1, "cuda": 16, "mps": 4}
@@ -55,36 +52,30 @@ class ColoredPhotos:
         return self.luma.expand(-1, 3, -1, -1)
 
 
-def reduce_photo(photo: Photo, short_side: int | None) -> Photo:
+def reduce_photo(photo: Rgb, short_side: int | None) -> Rgb:
     """The same photograph with a short side of at most `short_side` px (area average)."""
-    height, width = photo.shape[:2]
-    if short_side is None or min(height, width) <= short_side:
-        return photo
-    scale = short_side / min(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return resized(photo, reduced_size((photo.shape[0], photo.shape[1]), 1.0, short_side))
 
 
-def to_rgb(photos: Sequence[Photo], device: torch.device) -> Tensor:
+def to_rgb(photos: Sequence[Rgb], device: torch.device) -> Tensor:
     """Photographs of one size to R'G'B' (N, 3, H, W) 0..1 on a device."""
     codes = torch.from_numpy(np.stack(photos)).to(device)
     return codes.permute(0, 3, 1, 2).float() / 255
 
 
-def to_photos(rgb: Tensor) -> list[Photo]:
+def to_photos(rgb: Tensor) -> list[Rgb]:
     """R'G'B' (N, 3, H, W) to photographs; what lies outside 0..1 is clipped."""
     codes = (rgb.clamp(0, 1) * 255).round().to(torch.uint8)
     return list(np.ascontiguousarray(codes.permute(0, 2, 3, 1).cpu().numpy()))
 
 
-def color_photos(
-    model: LoadedModel, photos: Sequence[Photo]
-) -> Generator[ColoredPhotos, None, None]:
+def color_photos(model: LoadedModel, photos: Sequence[Rgb]) -> Generator[ColoredPhotos, None, None]:
     """Colour every photograph once, those of one size together, not in their order.
 
     Raises `JobError` as `infer` does.
     """
     table = ChromaTable.build(6, 1).to(model.device)
+    together = Together(ColorOptions().coherence)
     by_view: dict[tuple[int, int], list[int]] = {}
     for index, photo in enumerate(photos):
         size = model.card.descriptor.model_size(*photo.shape[:2])
@@ -92,7 +83,8 @@ def color_photos(
     for (rows, columns), indices in sorted(by_view.items()):
         indices.sort(key=lambda index: photos[index].shape)
         frames = (Frame(index, 0, luma_of(photos[index])[0]) for index in indices)
-        for pairs in _same_size(infer(frames, model, View(8, True, rows, columns)), model.device):
+        colored = infer(frames, model, View(8, True, rows, columns), together=together)
+        for pairs in _same_size(colored, model.device):
             yield _compose(pairs, [photos[frame.index] for frame, _ in pairs], model.device, table)
 
 
@@ -114,7 +106,7 @@ def _same_size(
 
 def _compose(
     pairs: Sequence[tuple[Frame, AbMap]],
-    photos: Sequence[Photo],
+    photos: Sequence[Rgb],
     device: torch.device,
     table: ChromaTable,
 ) -> ColoredPhotos:

@@ -15,11 +15,12 @@ from torch import Tensor
 
 from filmcolor.color import luma_from_rgb
 from filmcolor.errors import MediaError
-from filmcolor.evaluate.coloring import Photo, reduce_photo, to_photos, to_rgb
+from filmcolor.evaluate.coloring import reduce_photo, to_photos, to_rgb
 from filmcolor.evaluate.photos import psnr
 from filmcolor.evaluate.report import SHORT_SIDE
 from filmcolor.models.checkpoint import LoadedUpscaler
 from filmcolor.models.resampling import enlarge, reduce
+from filmcolor.visual.rgb import Rgb
 
 Smaller = Callable[[int, Tensor, int], Tensor]
 """Number of a photograph, its R'G'B' (1, 3, H, W) and the factor, to luma (1, 1, h, w), 0..1."""
@@ -68,14 +69,14 @@ def bicubic_half(number: int, rgb: Tensor, factor: int) -> Tensor:
 @torch.inference_mode()
 def evaluate_enlarging(
     model: LoadedUpscaler,
-    photos: Iterable[Photo],
+    photos: Iterable[Rgb],
     *,
     smaller: Smaller = bicubic_half,
     enlarged: Callable[[Tensor], Tensor] | None = None,
     factor: int | None = None,
     short_side: int = SHORT_SIDE,
     keep: Collection[int] = (),
-    on_picture: Callable[[Photo, Photo, Photo], None] | None = None,
+    on_picture: Callable[[Rgb, Rgb, Rgb], None] | None = None,
     on_done: Callable[[int], None] | None = None,
 ) -> EnlargeReport:
     """Measure an upscaler on photographs, uint8 RGB (height, width, 3), at its own factor.
@@ -91,8 +92,8 @@ def evaluate_enlarging(
         height, width = (side - side % factor for side in photo.shape[:2])
         rgb = to_rgb([photo[:height, :width]], model.device)
         truth = luma_from_rgb(rgb)
-        small = _coded(smaller(number, rgb, factor))
-        plain, ours = _coded(enlarge(small, factor)), _coded(enlarging(small))
+        small = coded(smaller(number, rgb, factor))
+        plain, ours = coded(enlarge(small, factor)), coded(enlarging(small))
         again = [255 * float((reduce(each, factor) - small).abs().mean()) for each in (ours, plain)]
         rows.append((float(psnr(ours, truth)[0]), float(psnr(plain, truth)[0]), again[0], again[1]))
         if number in keep and on_picture is not None:
@@ -106,6 +107,6 @@ def evaluate_enlarging(
     return EnlargeReport(model.card.name, len(rows), *means)
 
 
-def _coded(luma: Tensor) -> Tensor:
+def coded(luma: Tensor) -> Tensor:
     """Y' as 8 bits hold it, 0..1."""
     return (luma.clamp(0, 1) * 255).round() / 255

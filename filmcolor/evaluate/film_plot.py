@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filmcolor.evaluate.film_report import FilmReport, FilmRow
-from filmcolor.visual.sheets import Picture
+from filmcolor.visual.rgb import Rgb
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -29,7 +29,7 @@ _PANELS = {
 _COLORS = ("tab:red", "tab:blue", "tab:green", "tab:orange", "tab:purple", "tab:brown")
 
 
-def draw_films(report: FilmReport) -> Picture:
+def draw_films(report: FilmReport) -> Rgb:
     """The report as a picture: PSNR where there is a truth, colourfulness, CDC and warp error.
 
     Dotted lines are cuts.
@@ -67,13 +67,13 @@ def draw_films(report: FilmReport) -> Picture:
         if name != "psnr":
             axis.set_ylim(bottom=0)
     axes[-1].set_xlabel("seconds" if step == 1 else f"seconds; means over {step} frames")
-    known: dict[str, Artist] = {}
+    handles: dict[str, Artist] = {}
     for axis in axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
-            known.setdefault(label, handle)
-    names = [row.name for row in report.rows if row.name in known]
+            handles.setdefault(label, handle)
+    names = [row.name for row in report.rows if row.name in handles]
     figure.legend(
-        [known[name] for name in names], names, loc="outside upper left", ncols=4, frameon=False
+        [handles[name] for name in names], names, loc="outside upper left", ncols=4, frameon=False
     )
     canvas.draw()  # type: ignore[no-untyped-call]
     drawn = np.asarray(canvas.buffer_rgba(), np.uint8)[..., :3]  # type: ignore[no-untyped-call]
@@ -99,10 +99,5 @@ def _binned(values: NDArray[np.float64], step: int) -> NDArray[np.float64]:
     """Means over runs of `step` values, NaN left out."""
     padded = np.full(-(-len(values) // step) * step, np.nan)
     padded[: len(values)] = values
-    runs = padded.reshape(-1, step)
-    known = ~np.isnan(runs)
-    totals = np.where(known, runs, 0.0).sum(axis=1)
-    counts = known.sum(axis=1)
-    means = np.full(len(runs), np.nan)
-    np.divide(totals, counts, out=means, where=counts > 0)
-    return means
+    means = np.ma.masked_invalid(padded.reshape(-1, step)).mean(axis=1)
+    return np.asarray(means.filled(np.nan))

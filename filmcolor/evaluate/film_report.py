@@ -8,27 +8,27 @@ its smoothing and without. These meet no encoder. It must not know training.
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from itertools import islice
 from typing import Literal, TypeVar
 
-from filmcolor.color import ChromaTable, resolve_tags
 from filmcolor.errors import MediaError
+from filmcolor.evaluate.photos import without_nan
 from filmcolor.evaluate.video import FilmFigures, FrameFigures, measure_films
 from filmcolor.events import Notice
+from filmcolor.film.chain import composed
 from filmcolor.models.checkpoint import LoadedModel, load_generator
 from filmcolor.models.device import resolve_device
 from filmcolor.options import ColorOptions, FilmMeasureOptions, Smoothing
-from filmcolor.stages.compose import compose
-from filmcolor.stages.infer import infer
+from filmcolor.stages.infer import Together, infer, look_at, needs_things
 from filmcolor.stages.smooth import smooth
+from filmcolor.stages.things import PackedThings, ThingFinder
 from filmcolor.stages.tone import Tone
 from filmcolor.stages.view import film_view
-from filmcolor.types import AbMap, Frame, Shot
+from filmcolor.types import Frame, Shot
 from filmcolor.visual.rgb import PictureMaker, Rgb
 from filmcolor.visual.sheets import distinct_names
 from filmcolor.visual.side_by_side import Row, SideBySide, with_neutral_chroma
@@ -58,17 +58,17 @@ class FilmRow:
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
-        names = [entry.name for entry in fields(FrameFigures)]
+        frames = [without_nan(asdict(frame)) for frame in self.figures.frames]
         return {
             "name": self.name,
             "kind": self.kind,
             "source": self.source,
             "smooth": self.smooth,
-            "total": _plain(self.figures.total),
-            "by_shot": [_plain(figures) for figures in self.figures.by_shot().values()],
+            "total": without_nan(asdict(self.figures.total)),
+            "by_shot": [without_nan(asdict(shot)) for shot in self.figures.by_shot().values()],
             "by_frame": {
-                name: [_known(getattr(frame, name)) for frame in self.figures.frames]
-                for name in names
+                entry.name: [frame[entry.name] for frame in frames]
+                for entry in fields(FrameFigures)
             },
         }
 
@@ -111,14 +111,6 @@ class FilmReport:
         }
 
 
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
-
-
-def _plain(figures: FrameFigures) -> dict[str, float | None]:
-    return {name: _known(value) for name, value in asdict(figures).items()}
-
-
 def evaluate_films(
     options: FilmMeasureOptions,
     *,
@@ -146,14 +138,16 @@ def evaluate_films(
                 )
             if state == "grey" and on_notice is not None:
                 on_notice(Notice(f"{path}: has no colour", warning=True))
-        rows = films.rows(options.start_seconds, options.duration_seconds)
+        part = options.start_seconds, options.duration_seconds
+        things = [_things(films.rows(*part), films, model) for model in models]
+        rows = films.rows(*part)
         heads = _heads(options)
         total = films.info.expected_frames(options.start_seconds, options.duration_seconds)
         seconds: list[float] = []
         sizes: set[tuple[int, int]] = set()
 
         def pictured() -> Iterator[tuple[int, dict[str, Rgb]]]:
-            for row, pictures in _pictures(rows, films, models):
+            for row, pictures in _pictures(rows, films, models, things):
                 seconds.append(float(films.seconds(row)))
                 sizes.add(pictures[0].shape[:2])
                 yield row[0].shot, {str(n): picture for n, picture in enumerate(pictures)}
@@ -196,13 +190,14 @@ def _pictures(
     rows: Iterator[Row],
     films: SideBySide,
     models: Sequence[LoadedModel],
+    things: Sequence[Mapping[int, PackedThings]],
 ) -> Iterator[tuple[Row, list[Rgb]]]:
     """Pictures of every row of the report, in order, for each frame."""
     own, *copies = _copies(rows, 1 + len(models))
     made = [
         stream
-        for model, copy in zip(models, copies, strict=True)
-        for stream in _colored((row[0] for row in copy), films, model)
+        for model, known, copy in zip(models, things, copies, strict=True)
+        for stream in _colored((row[0] for row in copy), films, model, known)
     ]
     maker: PictureMaker = films.makers[0]
     for row, *colored in zip(own, *made, strict=True):
@@ -213,31 +208,39 @@ def _pictures(
         yield row, pictures
 
 
+def _things(
+    rows: Generator[Row, None, None], films: SideBySide, model: LoadedModel
+) -> Mapping[int, PackedThings]:
+    """The things of each shot, as the analysis of `filmcolor run` finds them."""
+    finder, options = ThingFinder(), ColorOptions()
+    if not needs_things(model, options):
+        return {}
+    view = film_view(films.info, model, films.box, options)
+    with closing(rows):
+        for frame, *_ in rows:
+            if finder.wants(frame.shot, frame.place):
+                finder.add(look_at(frame, model, view))
+    return finder.found()
+
+
 def _colored(
-    frames: Iterator[Frame], films: SideBySide, model: LoadedModel
+    frames: Iterator[Frame],
+    films: SideBySide,
+    model: LoadedModel,
+    things: Mapping[int, PackedThings],
 ) -> list[Iterator[Frame]]:
     """The frames coloured as `filmcolor run` does, by all methods; the network runs once."""
     info, options = films.info, ColorOptions()
-    tags, tone = resolve_tags(info.tags, info.height), Tone.of(options)
-    table = ChromaTable.build(tags.matrix, tags.primaries).to(model.device)
-    view = film_view(info, model, films.box, options)
-
-    def composed(fields: Iterator[tuple[Frame, AbMap]], method: Smoothing) -> Iterator[Frame]:
-        for frame in compose(
-            smooth(fields, method, stability=options.stability),
-            source_layout=info.layout,
-            layout=info.layout.colored,
-            tags=tags,
-            siting=info.siting,
-            box=films.box,
-            table=table,
-            device=model.device,
-            tone_of=lambda shot: tone,
-        ):
-            yield Frame(frame.index, frame.pts, frame.luma, chroma=(frame.cb, frame.cr))
-
-    copies = _copies(infer(frames, model, view, options.batch_size), len(_METHODS))
-    return [composed(copy, method) for copy, method in zip(copies, _METHODS, strict=True)]
+    view, tone = film_view(info, model, films.box, options), Tone.of(options)
+    together = Together(options.coherence, things)
+    colored = infer(frames, model, view, options.batch_size, together=together)
+    copies = _copies(colored, len(_METHODS))
+    return [
+        composed(
+            smooth(copy, method, stability=options.stability), info, model.device, films.box, tone
+        )
+        for copy, method in zip(copies, _METHODS, strict=True)
+    ]
 
 
 def _copies(items: Iterable[T], count: int) -> list[Iterator[T]]:

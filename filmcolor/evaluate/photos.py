@@ -7,7 +7,7 @@ Pictures are torch tensors (N, 3, H, W), sRGB 0..1. It must not know files, mode
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 
 import torch
@@ -85,6 +85,11 @@ def _hue(a: Tensor, b: Tensor) -> Tensor:
     return torch.where(angle < 0, angle + 2 * math.pi, angle)
 
 
+def without_nan(figures: Mapping[str, float]) -> dict[str, float | None]:
+    """Figures for JSON, where NaN becomes null."""
+    return {name: None if math.isnan(value) else value for name, value in figures.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class PhotoMeasures:
     """Measures of one picture, or means over a set of them."""
@@ -107,8 +112,8 @@ class PhotoMeasures:
     """Share of the picture that is evenly coloured in truth: the weight of `blotched`."""
 
     def as_dict(self) -> dict[str, float | None]:
-        """For JSON, where NaN becomes null."""
-        return {name: None if math.isnan(v) else v for name, v in asdict(self).items()}
+        """For JSON."""
+        return without_nan(asdict(self))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,11 +181,11 @@ def average(measures: Iterable[PhotoMeasures]) -> PhotoMeasures:
     means = {}
     for entry in fields(PhotoMeasures):
         weights = [one.even if entry.name == "blotched" else 1.0 for one in everything]
-        known = [
+        numbers = [
             (weight * v, weight)
             for one, weight in zip(everything, weights, strict=True)
             if not math.isnan(v := float(getattr(one, entry.name)))
         ]
-        total = math.fsum(weight for _, weight in known)
-        means[entry.name] = math.fsum(v for v, _ in known) / total if total else math.nan
+        total = math.fsum(weight for _, weight in numbers)
+        means[entry.name] = math.fsum(v for v, _ in numbers) / total if total else math.nan
     return PhotoMeasures(**means)

@@ -24,7 +24,6 @@ from filmcolor.color import rgb_to_lab
 from filmcolor.errors import MediaError
 from filmcolor.evaluate.coloring import (
     ColoredPhotos,
-    Photo,
     color_photos,
     reduce_photo,
     to_photos,
@@ -33,6 +32,7 @@ from filmcolor.evaluate.coloring import (
 from filmcolor.evaluate.photos import PhotoMeasures, Truth, average, colorfulness, measure, psnr
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.options import ColorOptions
+from filmcolor.visual.rgb import Rgb
 
 SHORT_SIDE = 256
 """Larger photographs are reduced to this short side, px; smaller ones stay as they are."""
@@ -174,23 +174,21 @@ class _Rows:
 
     def __init__(self, saturations: Sequence[float]) -> None:
         self._saturations = saturations
-        self._ours: list[PhotoMeasures] = []
-        self._neutral: list[PhotoMeasures] = []
-        self._mean_color: list[PhotoMeasures] = []
-        self._truth: list[PhotoMeasures] = []
+        names = ("ours", "neutral", "mean_color", "truth")
+        self._rows: dict[str, list[PhotoMeasures]] = {name: [] for name in names}
         self._curve: list[list[tuple[float, float]]] = [[] for _ in saturations]
 
     def __len__(self) -> int:
-        return len(self._truth)
+        return len(self._rows["truth"])
 
     def add(self, batch: ColoredPhotos, mean_ab: Tensor) -> Tensor:
         """Measure a batch; returns it as `filmcolor run` would colour it."""
         truth = Truth.of(batch.truth)
-        self._truth += truth.measures()
-        self._neutral += measure(batch.grey, truth)
-        self._mean_color += measure(batch.rgb(mean_ab), truth)
         shipped = batch.rgb(batch.ab * _SHIPPED)
-        self._ours += measure(shipped, truth)
+        self._rows["truth"] += truth.measures()
+        self._rows["neutral"] += measure(batch.grey, truth)
+        self._rows["mean_color"] += measure(batch.rgb(mean_ab), truth)
+        self._rows["ours"] += measure(shipped, truth)
         for saturation, points in zip(self._saturations, self._curve, strict=True):
             result = shipped if saturation == _SHIPPED else batch.rgb(batch.ab * saturation)
             columns = torch.stack([psnr(result, truth.rgb), colorfulness(result)], dim=1)
@@ -199,7 +197,8 @@ class _Rows:
 
     def report(self, model: str, mean_ab: Tensor) -> PhotoReport:
         """All of it, averaged; `MediaError` if the photographs have no colour."""
-        neutral, truth = average(self._neutral), average(self._truth)
+        means = {name: average(measures) for name, measures in self._rows.items()}
+        neutral, truth = means["neutral"], means["truth"]
         if truth.colorfulness < _COLORLESS:
             raise MediaError(
                 f"all {len(self)} photographs are grey; a model is evaluated on photographs with "
@@ -211,19 +210,10 @@ class _Rows:
             gain = quality - neutral.psnr
             curve.append(CurvePoint(saturation, quality, gain, strength / truth.colorfulness))
         a, b = mean_ab.flatten().tolist()
-        return PhotoReport(
-            model=model,
-            photos=len(self),
-            ours=average(self._ours),
-            neutral=neutral,
-            mean_color=average(self._mean_color),
-            truth=truth,
-            mean_ab=(a, b),
-            curve=tuple(curve),
-        )
+        return PhotoReport(model, len(self), **means, mean_ab=(a, b), curve=tuple(curve))
 
 
-def _mean_ab(photos: Sequence[Photo], device: torch.device) -> Tensor:
+def _mean_ab(photos: Sequence[Rgb], device: torch.device) -> Tensor:
     """Mean over photographs of each one's mean ab: (1, 2, 1, 1)."""
     means = [rgb_to_lab(to_rgb([photo], device))[:, 1:].mean(dim=(2, 3)) for photo in photos]
     return torch.cat(means).mean(dim=0).view(1, 2, 1, 1)
@@ -232,12 +222,12 @@ def _mean_ab(photos: Sequence[Photo], device: torch.device) -> Tensor:
 @torch.inference_mode()
 def evaluate_photos(
     model: LoadedModel,
-    photos: Iterable[Photo],
+    photos: Iterable[Rgb],
     *,
     saturations: Sequence[float] = SATURATIONS,
     short_side: int = SHORT_SIDE,
     keep: Collection[int] = (),
-    on_picture: Callable[[Photo, Photo, Photo], None] | None = None,
+    on_picture: Callable[[Rgb, Rgb, Rgb], None] | None = None,
     on_done: Callable[[int], None] | None = None,
 ) -> PhotoReport:
     """Measure a model on colour photographs, uint8 RGB (height, width, 3).
@@ -252,7 +242,7 @@ def evaluate_photos(
         raise MediaError("no photographs to evaluate on; give some with colour")
     mean_ab = _mean_ab(reduced, model.device)
     rows = _Rows(sorted({*saturations, _SHIPPED}))
-    kept: dict[int, tuple[Photo, Photo, Photo]] = {}
+    kept: dict[int, tuple[Rgb, Rgb, Rgb]] = {}
     for batch in color_photos(model, reduced):
         ours = rows.add(batch, mean_ab)
         for place, index in enumerate(batch.indices):

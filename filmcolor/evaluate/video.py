@@ -14,7 +14,6 @@ from dataclasses import dataclass, fields, replace
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from filmcolor.color import rgb_to_lab
@@ -22,9 +21,7 @@ from filmcolor.evaluate.blotches import blotched_area, even_segments
 from filmcolor.evaluate.photos import NEUTRAL_CHROMA, colorfulness, psnr
 from filmcolor.stages.flow import FlowEstimator, FlowSettings, Motion, sample, sampling_grid
 from filmcolor.types import FloatPlane
-
-Rgb = NDArray[np.uint8]
-"""Shape (height, width, 3), R'G'B'."""
+from filmcolor.visual.rgb import Rgb, rgb_tensor
 
 LAGS = (1, 2, 4)
 """Frames apart that CDC compares."""
@@ -101,7 +98,7 @@ class FilmFigures:
     def _over(self, places: Sequence[int]) -> FrameFigures:
         means = _mean([self.frames[place] for place in places])
         by_lag = zip(*(self.divergences[place] for place in places), strict=True)
-        return replace(means, cdc=_known_mean([_known_mean(lag) for lag in by_lag]))
+        return replace(means, cdc=known_mean([known_mean(lag) for lag in by_lag]))
 
 
 _SQUARED = ("flicker", "still_noise")
@@ -112,18 +109,18 @@ def _mean(frames: Sequence[FrameFigures]) -> FrameFigures:
     for entry in fields(FrameFigures):
         values = np.array([getattr(frame, entry.name) for frame in frames], np.float64)
         if entry.name in _SQUARED:
-            means[entry.name] = math.sqrt(_known_mean(np.square(values)))
+            means[entry.name] = math.sqrt(known_mean(np.square(values)))
         elif entry.name == "blotched":
             even = np.array([frame.even for frame in frames])
             known = ~np.isnan(values)
             total = float(even[known].sum())
             means[entry.name] = float((values * even)[known].sum()) / total if total else math.nan
         else:
-            means[entry.name] = _known_mean(values)
+            means[entry.name] = known_mean(values)
     return FrameFigures(**means)
 
 
-def _known_mean(values: Iterable[float]) -> float:
+def known_mean(values: Iterable[float]) -> float:
     """The mean of those that are not NaN; NaN where all are."""
     known = np.array([value for value in values if not math.isnan(value)], np.float64)
     return float(known.mean()) if len(known) else math.nan
@@ -219,11 +216,11 @@ def _measured(
 def _film_frame(
     picture: Rgb, lab: FloatPlane, flat: NDArray[np.bool_], truth: Rgb | None
 ) -> _FilmFrame:
-    rgb = _tensor(picture)
+    rgb = rgb_tensor(picture)
     ab = np.ascontiguousarray(lab[..., 1:])
     figures = {"colorfulness": colorfulness(rgb).item()}
     if truth is not None:
-        figures["psnr"] = psnr(rgb, _tensor(truth)).item()
+        figures["psnr"] = psnr(rgb, rgb_tensor(truth)).item()
     if flat.any():
         steep = sum(np.square(slope) for c in (0, 1) for slope in _slopes(ab[..., c]))
         figures["bleeding"] = float(np.sqrt(steep)[flat].mean())
@@ -263,7 +260,7 @@ def _compared(frames: Iterable[_Frames]) -> Iterator[_Frames]:
                 else math.nan
                 for lag in LAGS
             )
-            film.figures["cdc"] = _known_mean(film.divergences)
+            film.figures["cdc"] = known_mean(film.divergences)
             if after is not None and now.motion is not None:
                 _compare(now, after, before, name)
         past = now
@@ -316,12 +313,8 @@ def _divergence(first: NDArray[np.float64], second: NDArray[np.float64]) -> floa
     return (toward(first) + toward(second)) / 2 / len(first)
 
 
-def _tensor(picture: Rgb) -> torch.Tensor:
-    return torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
-
-
 def _lab(picture: Rgb) -> FloatPlane:
-    lab = rgb_to_lab(_tensor(picture))[0].permute(1, 2, 0)
+    lab = rgb_to_lab(rgb_tensor(picture))[0].permute(1, 2, 0)
     return np.ascontiguousarray(lab.numpy())
 
 

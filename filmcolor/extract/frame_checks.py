@@ -6,16 +6,16 @@ nearly grey scenes pass, toned and black-and-white pictures do not. It knows no 
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from typing import Literal
 
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from filmcolor.color import chroma_to_rgb, normalize_luma, rgb_to_lab
-from filmcolor.media.read.probe import has_color
+from filmcolor.media.read.color_state import has_color
 from filmcolor.types import Box, ColorTags, FloatPlane, Frame, Luma, PixelLayout
 from filmcolor.visual.rgb import resized
 
@@ -133,30 +133,26 @@ class Fingerprints:
     """Difference hashes of the pictures that were kept, of however many films: 8 bytes each."""
 
     def __init__(self) -> None:
-        self._hashes: NDArray[np.uint64] = np.zeros(256, np.uint64)
-        self._count = 0
+        self._hashes = array("Q")
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._hashes)
 
     def nearest(self, fingerprint: int) -> int:
         """Bits in which the most similar kept picture differs; 65 when there is none."""
-        if self._count == 0:
+        if not self._hashes:
             return 65
-        differing = np.bitwise_count(self._hashes[: self._count] ^ np.uint64(fingerprint))
+        differing = np.bitwise_count(
+            np.frombuffer(self._hashes, np.uint64) ^ np.uint64(fingerprint)
+        )
         return int(differing.min())
 
     def add(self, fingerprint: int) -> None:
         """Remember a picture."""
-        if self._count == len(self._hashes):
-            self._hashes = np.concatenate([self._hashes, np.zeros_like(self._hashes)])
-        self._hashes[self._count] = fingerprint
-        self._count += 1
+        self._hashes.append(fingerprint)
 
 
 def _reduced(plane: Luma | FloatPlane, scale: float) -> FloatPlane:
     height, width = plane.shape
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    if size == (width, height):
-        return plane.astype(np.float32)
-    return cv2.resize(plane, size, interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    return resized(plane, size).astype(np.float32)

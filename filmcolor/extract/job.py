@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from filmcolor.errors import JobError, MediaError, OptionError
+from filmcolor.errors import JobError, MediaError, OptionError, refusals
 from filmcolor.events import (
     Event,
     Extracted,
@@ -46,12 +46,7 @@ _LONGEST_STEM = 200
 
 
 def extract_films(
-    sources: Sequence[str],
-    folder: str,
-    settings: ExtractSettings,
-    *,
-    format: FrameFormat = "png",
-    overwrite: bool = False,
+    sources: Sequence[str], folder: str, settings: ExtractSettings
 ) -> Generator[Event, None, None]:
     """Write the frames of these films that are worth training on into `folder`.
 
@@ -69,7 +64,7 @@ def extract_films(
     try:
         for number, (source, stem) in enumerate(zip(sources, stems, strict=True), 1):
             counts = FrameCounts()
-            target = _Target(Path(folder), stem, format, overwrite)
+            target = _Target(Path(folder), stem, settings)
             try:
                 _refuse_picture(source)
                 with FilmReader(source) as reader:
@@ -131,16 +126,16 @@ class _Target:
 
     folder: Path
     stem: str
-    format: FrameFormat
-    overwrite: bool
+    settings: ExtractSettings
     skipped: int = 0
 
     def write(self, source: str, picked: PickedFrame) -> FrameWritten:
         """Write one frame, unless it is there."""
-        path = self.folder / f"{self.stem}-{picked.index:06}.{self.format}"
+        format, overwrite = self.settings.format, self.settings.overwrite
+        path = self.folder / f"{self.stem}-{picked.index:06}.{format}"
         place = (source, str(path), picked.index, picked.seconds, picked.shot)
-        is_there = not self.overwrite and os.path.lexists(path)
-        if is_there or not write_frame(path, picked.rgb, self.format, overwrite=self.overwrite):
+        is_there = not overwrite and os.path.lexists(path)
+        if is_there or not write_frame(path, picked.rgb, format, overwrite=overwrite):
             self.skipped += 1
             return FrameWritten(*place, status="skipped")
         return FrameWritten(*place)
@@ -222,11 +217,7 @@ def _make_folder(folder: Path) -> bool:
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"{folder}: a file, not a folder; choose another name for the frames")
     made = not folder.exists()
-    try:
+    with refusals(MediaError, f"{folder}: cannot make this folder", "; choose another"):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MediaError(
-            f"{folder}: cannot make this folder ({error.strerror}); choose another"
-        ) from error
     PartFile(str(folder / "frame")).check()
     return made

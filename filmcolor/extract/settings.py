@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from filmcolor.options.facts import check_options, option
+from filmcolor.options.facts import Checked, option
 
 FrameFormat = Literal["png", "webp"]
 
@@ -15,7 +15,7 @@ LARGEST_PER_SHOT = 50
 
 
 @dataclass(frozen=True, slots=True)
-class ExtractSettings:
+class ExtractSettings(Checked):
     """Which frames of a film are worth training on, and how they are handed over."""
 
     per_shot: int = option(
@@ -44,6 +44,10 @@ class ExtractSettings:
         metavar="PIXELS",
         range=(32, 16_384),
     )
+    format: FrameFormat = option(
+        "png", "png loses nothing; webp (quality 95) takes about a fifth of the space."
+    )
+    overwrite: bool = option(False)  # replace files that are there already
     min_distance: int = option(
         10,
         "Least difference between any two kept frames, in bits of a 64-bit difference hash, over "
@@ -53,6 +57,3 @@ class ExtractSettings:
     )
     start_seconds: Fraction | None = option(None, range=(0, None))  # None: the beginning
     duration_seconds: Fraction | None = option(None, more_than=0)  # None: to the end
-
-    def __post_init__(self) -> None:
-        check_options(self)

@@ -1,4 +1,5 @@
-"""Analyses a film before it is coloured: its shots, and the slow drift of their colours.
+"""Analyses a film before it is coloured: its shots, and the things in each; of models that are not
+coherent the slow drift of their colours.
 
 decode -> shots, and the network on a frame now and then -> FilmPlan
 """
@@ -8,7 +9,9 @@ from __future__ import annotations
 import json
 import time
 from array import array
-from collections.abc import Generator, Sequence
+from base64 import b64decode, b64encode
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -27,9 +30,10 @@ from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.prefetch import prefetch
 from filmcolor.stages.chroma_drift import FEWEST_SAMPLES, SPACING, Drift, DriftMeter, DriftPath
-from filmcolor.stages.infer import View, infer
+from filmcolor.stages.infer import Together, View, infer, look_at, needs_things
 from filmcolor.stages.interlace import field_view, fields_of, keeps_fields
 from filmcolor.stages.smooth import smooth
+from filmcolor.stages.things import PackedThings, ThingFinder
 from filmcolor.throttle import Throttle
 from filmcolor.types import AbMap, Frame, Shot, VideoInfo
 
@@ -40,14 +44,14 @@ _TIMED_FRAMES = 6
 def analyze_film(
     source: str, model: LoadedModel, view: View, options: RunOptions, stride: int = 1
 ) -> Generator[Analyzing | Notice, None, FilmPlan]:
-    """Find the frames of a film, or of the part that `options` name, its shots, and how far their
-    colours drift (only where these are steadied along the motion).
+    """Find the frames of a film, or of the part that `options` name, its shots, and the things in
+    each; of a model that is not coherent how far colours drift, where they are steadied along the
+    motion.
 
     Yields how far it is a few times a second, at the end what there is to say of the film, and
     returns the plan. Holds a few frames only. Raises `FilmcolorError` as reading and inferring do.
     """
-    steadied = _is_steadied(options.color)
-    with FilmReader(source, options.on_error) as reader:
+    with FilmReader(source, options.on_error, options.fps) as reader:
         info, seen_notices = reader.info, len(reader.notices)
         total = info.expected_frames(options.start_seconds, options.duration_seconds)
         frames = reader.frames(
@@ -55,36 +59,106 @@ def analyze_film(
             duration_seconds=options.duration_seconds,
             deinterlace=options.deinterlace,
         )
-        finder, meter = ShotFinder(info.layout.bit_depth), DriftMeter()
-        samples: dict[int, AbMap] = {}
+        finder = ShotFinder(info.layout.bit_depth)
+        survey = _Survey(model, view, info, options, options.color)
+        waiting: deque[Frame] = deque()
         times = array("q")
-        last = 0
-        settled = done = 0
-
-        def settle(shot: int, place: int) -> None:
-            nonlocal settled
-            if field := samples.pop(settled, None):
-                meter.add(shot, place, field)
-            settled += 1
-
+        last = done = 0
         is_due = Throttle()
         with closing(prefetch(frames, info.queue_depth)) as ahead:
             for frame in ahead:
                 done, last = frame.index + 1, frame.duration
                 times.append(frame.pts)
-                if steadied and frame.index % SPACING == 0:
-                    samples[frame.index] = _sampled(frame, model, view, info, options)
+                waiting.append(survey.small(frame))
                 if known := finder.add(frame.luma):
-                    settle(*known)
+                    survey.look(waiting.popleft(), *known)
                 if is_due():
                     yield Analyzing(done, total)
         for known in finder.finish():
-            settle(*known)
+            survey.look(waiting.popleft(), *known)
         yield Analyzing(done, done)
         yield from reader.notices[seen_notices:]
     pts = np.array(times, np.int64)
     shots = tuple(finder.shots())
-    return FilmPlan(shots, pts, info.time_base, last, stride, meter.found())
+    return FilmPlan(shots, pts, info.time_base, last, stride, *survey.found())
+
+
+class _Survey:
+    """What the network sees in frames of each shot, shot by shot in order."""
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        view: View,
+        info: VideoInfo,
+        options: RunOptions,
+        color: ColorOptions,
+    ) -> None:
+        self._model = model
+        self._fields = keeps_fields(info, options)
+        self._top_first = info.top_field_first
+        self._view = field_view(view) if self._fields else view
+        self._upright = replace(self._view, box=None, rotation=0)
+        self._finder = ThingFinder() if needs_things(model, color) else None
+        steadied = self._finder is None and _is_steadied(color)
+        self._meter = _LazyMeter(self._sampled) if steadied else None
+
+    def small(self, frame: Frame) -> Frame:
+        """The frame, or its first field, as the network is shown it: all that `look` needs."""
+        if self._finder is None and self._meter is None:
+            return frame
+        if self._fields:
+            first, _ = fields_of(frame, top_first=self._top_first)
+            frame = replace(first, index=frame.index)
+        return replace(frame, luma=self._view.show(frame.luma), chroma=None)
+
+    def look(self, small: Frame, shot: int, place: int) -> None:
+        """Look at a frame if it is one of those to look at."""
+        if self._finder is not None and self._finder.wants(shot, place):
+            self._finder.add(look_at(small, self._model, self._upright))
+        if self._meter is not None and small.index % SPACING == 0:
+            self._meter.add(shot, place, small)
+
+    def _sampled(self, small: Frame) -> AbMap:
+        """What the network makes of a frame by itself."""
+        ((_, colors),) = infer([small], self._model, self._upright, 1)
+        return colors
+
+    def found(self) -> tuple[Drift, Mapping[int, PackedThings]]:
+        """The drift of the shots, or the things in them."""
+        drift = Drift() if self._meter is None else self._meter.found()
+        return drift, {} if self._finder is None else self._finder.found()
+
+
+def needs_look(model: LoadedModel, color: ColorOptions) -> bool:
+    """Whether colours depend on what only a look at the whole film tells."""
+    return needs_things(model, color) or _is_steadied(color)
+
+
+class _LazyMeter:
+    """As `DriftMeter`, but the network sees no frame of a shot that has too few samples for drift:
+    frames are held until there are enough.
+    """
+
+    def __init__(self, sampled: Callable[[Frame], AbMap]) -> None:
+        """`sampled` is what the network makes of a frame."""
+        self._sampled, self._meter = sampled, DriftMeter()
+        self._shot, self._count = -1, 0
+        self._held: list[tuple[int, Frame]] = []
+
+    def add(self, shot: int, place: int, frame: Frame) -> None:
+        """Take the next sample."""
+        if shot != self._shot:
+            self._shot, self._count, self._held = shot, 0, []
+        self._count += 1
+        self._held.append((place, frame))
+        while self._count >= FEWEST_SAMPLES and self._held:
+            held_place, held = self._held.pop(0)
+            self._meter.add(shot, held_place, self._sampled(held))
+
+    def found(self) -> Drift:
+        """As `DriftMeter.found`."""
+        return self._meter.found()
 
 
 def _is_steadied(color: ColorOptions) -> bool:
@@ -92,78 +166,83 @@ def _is_steadied(color: ColorOptions) -> bool:
     return color.smooth == "flow" and color.stability > 0 and color.saturation > 0
 
 
-def _sampled(
-    frame: Frame, model: LoadedModel, view: View, info: VideoInfo, options: RunOptions
-) -> AbMap:
-    """What the network makes of a frame by itself, or of its first field."""
-    if keeps_fields(info, options):
-        first, _ = fields_of(frame, top_first=info.top_field_first)
-        frame, view = replace(first, index=frame.index), field_view(view)
-    ((_, colors),) = infer([frame], model, view, 1)
-    return colors
-
-
-def settle_drift(
+def settle_shots(
     context: FilmContext, film: FilmPlan, shots: Sequence[Shot], folder: Path
-) -> Generator[Analyzing, None, Drift]:
-    """How far the colours drift of shots that people have set in place of those of `film`.
+) -> Generator[Analyzing, None, FilmPlan]:
+    """The plan with shots that people have set in place of its own, and what is in them.
 
-    The plan has the drift of shots that were found and are coloured as the film is. That of the
-    others is measured once and stored in the folder. Yields now and then how many of their frames
-    were analysed.
+    The plan has the things and the drift of shots that were found and are coloured as the film is.
+    Those of the others are looked for once and stored in the folder. Yields now and then how many
+    of their frames were analysed.
     """
-    color, own = context.options.color, context.shots
+    color, by_shot = context.options.color, context.shots
     found = {(shot.start, shot.stop): number for number, shot in enumerate(film.shots)}
     digests: dict[str, str] = {}
     paths: dict[int, DriftPath] = {}
+    things: dict[int, PackedThings] = {}
     unknown: dict[int, Path] = {}
     for number, shot in enumerate(shots):
-        wanted = own.of(number)
-        samples = -(-shot.stop // SPACING) - -(-shot.start // SPACING)
-        if not _is_steadied(wanted) or samples < FEWEST_SAMPLES:
-            continue
+        wanted = by_shot.of(number)
+        model, _ = context.model_for(wanted)
         before = found.get((shot.start, shot.stop))
-        is_painted_alike = (wanted.model, wanted.look) == (color.model, color.look)
-        if before is not None and is_painted_alike and _is_steadied(color):
+        if not needs_look(model, wanted):
+            continue
+        has_same_model = (wanted.model, wanted.look) == (color.model, color.look)
+        as_before = needs_look(context.model, color)
+        as_before &= needs_things(model, wanted) == needs_things(context.model, color)
+        if before is not None and has_same_model and as_before:
             paths[number] = film.drift.paths.get(before, ())
+            things[number] = film.things.get(before, b"")
             continue
         if wanted.model not in digests:
             path = find_checkpoint(wanted.model)
             digests[wanted.model] = context.files.note(path, path.read_bytes()).sha256[:32]
-        name = f"drift-{shot.start}-{shot.stop}-{wanted.look}-{digests[wanted.model]}.json"
-        kept = _kept_path(folder / name)
+        name = f"shot-{shot.start}-{shot.stop}-{wanted.look}-{digests[wanted.model]}.json"
+        kept = _kept_shot(folder / name)
         if kept is None:
             unknown[number] = folder / name
         else:
-            paths[number] = kept
+            paths[number], things[number] = kept
     total = sum(shots[number].stop - shots[number].start for number in unknown)
     looked, is_due = 0, Throttle()
     with closing(PlannedFrames(context, film)) as source:
         for number, file in unknown.items():
-            meter, start = DriftMeter(), shots[number].start
-            model, view = context.painter(own.of(number))
+            start, wanted = shots[number].start, by_shot.of(number)
+            model, view = context.model_for(wanted)
+            survey = _Survey(model, view, context.reader.info, context.options, wanted)
             for frame in source.between(start, shots[number].stop):
                 looked += 1
-                if frame.index % SPACING == 0:
-                    seen = _sampled(frame, model, view, context.reader.info, context.options)
-                    meter.add(number, frame.index - start, seen)
+                survey.look(survey.small(frame), number, frame.index - start)
                 if is_due():
                     yield Analyzing(looked, total)
-            paths[number] = meter.found().paths.get(number, ())
-            write_bytes(file, json.dumps(paths[number]).encode(), overwrite=True)
-    return Drift({number: path for number, path in paths.items() if path})
+            drift, seen = survey.found()
+            paths[number], things[number] = drift.paths.get(number, ()), seen.get(number, b"")
+            _keep_shot(file, paths[number], things[number])
+    return film.revised(
+        tuple(shots),
+        Drift({number: path for number, path in paths.items() if path}),
+        {number: packed for number, packed in things.items() if packed},
+    )
 
 
-def _kept_path(file: Path) -> DriftPath | None:
-    """The stored drift of a shot; None if it has to be measured."""
+def _keep_shot(file: Path, path: DriftPath, things: PackedThings) -> None:
+    stored = {"drift": path, "things": b64encode(things).decode()}
+    write_bytes(file, json.dumps(stored).encode(), overwrite=True)
+
+
+def _kept_shot(file: Path) -> tuple[DriftPath, PackedThings] | None:
+    """What is stored of a shot; None if it has to be looked at."""
     try:
-        values = json.loads(file.read_bytes())
-        return tuple((int(place), float(a), float(b)) for place, a, b in values)
-    except (OSError, ValueError, TypeError):
+        stored = json.loads(file.read_bytes())
+        path = tuple((int(place), float(a), float(b)) for place, a, b in stored["drift"])
+        return path, b64decode(stored["things"])
+    except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def settle_stride(samples: Sequence[Frame], model: LoadedModel, view: View) -> int:
+def settle_stride(
+    samples: Sequence[Frame], model: LoadedModel, view: View, color: ColorOptions
+) -> int:
     """The smallest stride at which the network is no longer what takes longest, timed here.
 
     `samples` are frames of the film. At most 4: beyond that colours get visibly coarser in time
@@ -177,9 +256,10 @@ def settle_stride(samples: Sequence[Frame], model: LoadedModel, view: View) -> i
         return 1
     # The first is slower than those that follow; a graphics card prepares for each shape anew.
     warm = frames[:1] if model.device.type == "cpu" else frames
-    list(infer(warm, model, view, len(warm)))
+    together = Together(color.coherence)
+    list(infer(warm, model, view, len(warm), together=together))
     begun = time.perf_counter()
-    fields = list(infer(frames, model, view, len(frames)))
+    fields = list(infer(frames, model, view, len(frames), together=together))
     inferred = time.perf_counter()
     list(smooth(fields, "flow"))
     network, carrying = inferred - begun, time.perf_counter() - inferred

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from itertools import groupby
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from filmcolor.film.plan import FilmPlan, Segment
 from filmcolor.prefetch import prefetch
 from filmcolor.stages.chroma_drift import Drift
 from filmcolor.stages.compose import compose
-from filmcolor.stages.infer import HintSource, View, infer_sparsely, show_lightness
+from filmcolor.stages.infer import HintSource, Together, View, infer_sparsely, show_lightness
 from filmcolor.stages.interlace import (
     FieldSplitter,
     field_drift,
@@ -35,8 +35,10 @@ from filmcolor.stages.interlace import (
     keeps_fields,
 )
 from filmcolor.stages.smooth import smooth
+from filmcolor.stages.things import PackedThings
+from filmcolor.stages.tone import Tone
 from filmcolor.stages.upscale import enlarged, enlarged_box
-from filmcolor.types import AbMap, ColorFrame, FieldAbMaps, Frame
+from filmcolor.types import AbMap, Box, ColorFrame, FieldAbMaps, Frame, VideoInfo
 
 T = TypeVar("T")
 
@@ -72,34 +74,20 @@ def color_frames(
             yield from _colored(context, source.needed(segment), film, segment)
 
 
-class Releasable(Protocol):
-    """A lease on a segment."""
-
-    def release(self) -> None:
-        """Let others make the segment."""
-
-
-Held = TypeVar("Held", bound=Releasable)
-
-
 def color_segments(
     context: FilmContext,
     film: FilmPlan,
-    segments: Iterable[tuple[Segment, Held]],
+    segments: Iterable[tuple[Segment, T]],
     source: PlannedFrames,
-) -> Generator[tuple[Segment, Held, ColorFrame], None, None]:
+) -> Generator[tuple[Segment, T, ColorFrame], None, None]:
     """The frames of one segment after another, in order, each with its segment.
 
-    A segment is taken from `segments` only when the one before it has been coloured; its lease is
-    released if it cannot be. `source` has the frames, and stays open.
+    A segment is taken from `segments` only when the one before it has been coloured; what comes
+    with it goes on with it. `source` has the frames, and stays open.
     """
-    for segment, lease in segments:
-        try:
-            for frame in _colored(context, source.needed(segment), film, segment):
-                yield segment, lease, frame
-        except BaseException:
-            lease.release()
-            raise
+    for segment, along in segments:
+        for frame in _colored(context, source.needed(segment), film, segment):
+            yield segment, along, frame
 
 
 def _colored(
@@ -147,36 +135,45 @@ def _steadied(
         yield from _left_grey(frames, context.view, context.model.device)
         return
     drift = None if film is None else film.drift
+    things = {} if film is None else film.things
     if not keeps_fields(info, context.options):
-        yield from _pictures_steadied(context, frames, drift, context.hint_source)
+        yield from _pictures_steadied(context, frames, drift, things, context.hint_source)
         return
     splitter = FieldSplitter(top_first=info.top_field_first)
     fields = splitter.split(frames)
     drift = None if drift is None else field_drift(drift)
     hint_source = context.hint_source
     of_field = None if hint_source is None else lambda field: hint_source(frame_of(field))
-    yield from splitter.join(_pictures_steadied(context, fields, drift, of_field))
+    yield from splitter.join(_pictures_steadied(context, fields, drift, things, of_field))
 
 
 def _pictures_steadied(
     context: FilmContext,
     pictures: Iterable[Frame],
     drift: Drift | None,
+    things: Mapping[int, PackedThings],
     hint_source: HintSource | None,
 ) -> Generator[tuple[Frame, AbMap], None, None]:
-    """Every picture, be it a frame or a field, with its colour: shots that are painted alike in one
-    go; the network runs ahead in a thread of its own.
+    """Every picture, be it a frame or a field, with its colour: shots of equal network options in
+    one go; the network runs ahead in a thread of its own.
     """
     shots, timer = context.shots, context.timer
     by_field = keeps_fields(context.reader.info, context.options)
-    for color, alike in groupby(pictures, lambda picture: shots.painting(picture.shot)):
-        model, view = context.painter(color)
+    for color, alike in groupby(pictures, lambda picture: shots.network_options(picture.shot)):
+        model, view = context.model_for(color)
         view = field_view(view) if by_field else view
         if color.saturation == 0:
             yield from _left_grey(alike, view, model.device)
             continue
         fields = infer_sparsely(
-            alike, model, view, color.batch_size, context.stride, hint_source, context.threads
+            alike,
+            model,
+            view,
+            color.batch_size,
+            context.stride,
+            hint_source,
+            context.threads,
+            Together(color.coherence, things),
         )
         inferred = timer.watch("infer", fields, "shots")
         with closing(prefetch(inferred, context.reader.info.queue_depth)) as ahead:
@@ -196,6 +193,31 @@ def _left_grey(
     grey = np.zeros((2, 1, 1), np.float32)
     for picture in pictures:
         yield picture, AbMap(picture.index, grey, show_lightness(picture, view, device))
+
+
+def composed(
+    fields: Iterable[tuple[Frame, AbMap]],
+    info: VideoInfo,
+    device: torch.device,
+    box: Box | None,
+    tone: Tone,
+) -> Generator[Frame, None, None]:
+    """Frames with their colours, as frames with chroma: whole ones, all in one tone. They may be
+    larger than the film that `info` describes; `box` lies in them.
+    """
+    tags = resolve_tags(info.tags, info.height)
+    for frame in compose(
+        fields,
+        source_layout=info.layout,
+        layout=info.layout.colored,
+        tags=tags,
+        siting=info.siting,
+        box=box,
+        table=ChromaTable.build(tags.matrix, tags.primaries).to(device),
+        device=device,
+        tone_of=lambda shot: tone,
+    ):
+        yield Frame(frame.index, frame.pts, frame.luma, chroma=(frame.cb, frame.cr))
 
 
 class PlannedFrames:

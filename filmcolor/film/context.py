@@ -35,7 +35,7 @@ class FilmSettings:
     options: RunOptions
     """With the precision that the model computes in."""
     hint_source: HintSource | None = None
-    own: Mapping[int, ColorOptions] = field(default_factory=dict)
+    shot_options: Mapping[int, ColorOptions] = field(default_factory=dict)
     """By number: how shots are coloured that are not coloured as `options` say."""
     files: FilesRead = field(default_factory=FilesRead)
     """All that was read, but the film; what another process reads must be the same."""
@@ -43,7 +43,7 @@ class FilmSettings:
     @property
     def shots(self) -> ShotColors:
         """How each shot is coloured."""
-        return ShotColors(self.options.color, self.own)
+        return ShotColors(self.options.color, self.shot_options)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -72,7 +72,7 @@ class FilmContext(FilmSettings):
             **{each.name: getattr(self, each.name) for each in fields(FilmSettings)}
         )
 
-    def painter(self, color: ColorOptions) -> tuple[LoadedModel, View]:
+    def model_for(self, color: ColorOptions) -> tuple[LoadedModel, View]:
         """The model for the options of the film or of a shot, and its view of the film."""
         film = self.options.color
         if (color.model, color.look) == (film.model, film.look):

@@ -6,6 +6,7 @@ knows frames by number and time, not files.
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from filmcolor.errors import JobError
 from filmcolor.stages.chroma_drift import Drift
 from filmcolor.stages.smooth import REACH
+from filmcolor.stages.things import PackedThings
 from filmcolor.types import Frame, Shot
 
 SHORTEST_SECONDS = 5
@@ -41,7 +43,9 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FilmPlan:
-    """Every frame of a film or of a part of it, its shots, the drift of their palettes."""
+    """Every frame of a film or of a part of it, its shots, the things in each or the drift of its
+    palette.
+    """
 
     shots: tuple[Shot, ...]
     """One after another, from frame 0 on."""
@@ -52,6 +56,9 @@ class FilmPlan:
     """Of the last frame, in ticks; 0 when the source does not say."""
     stride: int = 1
     drift: Drift = field(default_factory=Drift)
+    """Of shots without things."""
+    things: Mapping[int, PackedThings] = field(default_factory=dict)
+    """By number of the shot, where the model is coherent."""
     found: tuple[Shot, ...] = ()
     """What divides the film into segments instead of `shots`: those that were found in it, where
     people have set others."""
@@ -70,8 +77,8 @@ class FilmPlan:
         for index, frame in enumerate(frames, first):
             if index >= self.frames or frame.pts != self.pts[index]:
                 raise JobError(
-                    f"frame {index} of the film is not what it was when the film was looked "
-                    "through: was it changed meanwhile? Run the same command again"
+                    f"frame {index} of the film is not what it was when the film was analysed: "
+                    "was it changed meanwhile? Run the same command again"
                 )
             if index >= self.shots[number].stop:
                 number += 1
@@ -137,9 +144,12 @@ class FilmPlan:
             edges = [shot.start + count * part // max(1, parts) for part in range(parts)]
             yield from zip(edges or [shot.start], [*edges[1:], shot.stop], strict=True)
 
-    def revised(self, shots: tuple[Shot, ...], drift: Drift) -> FilmPlan:
+    def revised(
+        self, shots: tuple[Shot, ...], drift: Drift, things: Mapping[int, PackedThings]
+    ) -> FilmPlan:
         """The plan with other shots, and with the segments that it had."""
-        return replace(self, shots=shots, drift=drift, found=self.found or self.shots)
+        found = self.found or self.shots
+        return replace(self, shots=shots, drift=drift, things=things, found=found)
 
     def to_json(self) -> dict[str, Any]:
         """All of it but `found`, in what JSON can hold."""
@@ -151,6 +161,7 @@ class FilmPlan:
             "last_duration": self.last_duration,
             "stride": self.stride,
             "drift": {str(shot): path for shot, path in self.drift.paths.items()},
+            "things": {str(shot): b64encode(each).decode() for shot, each in self.things.items()},
         }
 
     @classmethod
@@ -170,6 +181,7 @@ class FilmPlan:
             last_duration=int(values["last_duration"]),
             stride=int(values["stride"]),
             drift=Drift(drift),
+            things={int(shot): b64decode(text) for shot, text in values["things"].items()},
         )
         edges = [shot.start for shot in plan.shots] + [plan.frames]
         if not plan.shots or edges != [0, *(shot.stop for shot in plan.shots)]:

@@ -12,6 +12,7 @@ from dataclasses import fields, replace
 import torch
 
 from filmcolor.analysis.survey import SAMPLES, FilmSurvey, survey_film
+from filmcolor.errors import OptionError
 from filmcolor.events import Notice
 from filmcolor.files_read import FilesRead
 from filmcolor.film.context import FilmContext, FilmSettings
@@ -48,13 +49,18 @@ def open_film(
     """
     model_cache, files = model_cache or ModelCache(), files or FilesRead()
     with ExitStack() as stack:
-        reader = stack.enter_context(FilmReader(source, options.on_error))
+        reader = stack.enter_context(FilmReader(source, options.on_error, options.fps))
         info, color = reader.info, options.color
+        if options.fps is not None and not info.is_sequence:
+            raise OptionError(
+                f"--fps: {source} is no frame sequence, and has times of its own; leave it out"
+            )
         survey = survey_film(reader, samples)
         device = resolve_device(color.device)
         if options.no_color:  # nothing to steady, nothing to carry
             color = replace(color, stability=0.0, stride=1)
-        output = plan_result(info, options)
+        said = [frame.ancillary.kinds for frame in survey.samples if frame.ancillary is not None]
+        output = plan_result(replace(info, ancillary=info.ancillary.union(*said)), options)
         model = model_cache.of_film(color, device)
         files.add(model.facts)
         color = replace(color, precision=model.precision)
@@ -89,7 +95,8 @@ def reopen_film(settings: FilmSettings, model_cache: ModelCache, threads: int) -
     thread there. Raises `FilmcolorError` where what is read is not the same.
     """
     with ExitStack() as stack:
-        reader = stack.enter_context(FilmReader(settings.source, settings.options.on_error))
+        chosen = settings.options
+        reader = stack.enter_context(FilmReader(settings.source, chosen.on_error, chosen.fps))
         model = model_cache.of_film(settings.options.color, torch.device(settings.device))
         enlarger = load_enlarger(reader.info, settings.options, settings.device)
         settings.files.add(model.facts)

@@ -25,14 +25,14 @@ class ShotColors:
     """Options of the film, and of the shots that have others."""
 
     film: ColorOptions
-    own: Mapping[int, ColorOptions] = field(default_factory=dict)
+    by_shot: Mapping[int, ColorOptions] = field(default_factory=dict)
     """By number of the shot; they differ in look, model, stability, saturation and hue alone."""
 
     def of(self, shot: int) -> ColorOptions:
         """Those of a shot."""
-        return self.own.get(shot, self.film)
+        return self.by_shot.get(shot, self.film)
 
-    def painting(self, shot: int) -> ColorOptions:
+    def network_options(self, shot: int) -> ColorOptions:
         """Those of a shot without its tone, but for its having colour (saturation 1) or none (0):
         equal for shots that network and smoother treat alike.
         """

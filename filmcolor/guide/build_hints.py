@@ -25,7 +25,7 @@ from filmcolor.guide.geometry import Screen
 from filmcolor.guide.hint_file import NAME, HintFile, write_hint_file
 from filmcolor.guide.match import Reference, read_reference
 from filmcolor.guide.propagate import PLACE_BYTES, Anchor, ShotCarry
-from filmcolor.guide.user_hints import Hints, ShotHints
+from filmcolor.guide.shot_hints import Hints, ShotHints
 from filmcolor.stages.infer import show_lightness
 from filmcolor.throttle import Throttle
 from filmcolor.types import FloatPlane, Shot

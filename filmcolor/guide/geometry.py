@@ -18,6 +18,7 @@ from filmcolor.options import Stroke
 from filmcolor.stages.flow_average import reduced
 from filmcolor.stages.infer import View
 from filmcolor.types import Box, FloatPlane, VideoInfo
+from filmcolor.visual.rgb import rgb_tensor
 
 GRID_STEP = 4
 """Model pixels of a place of the grid, each way."""
@@ -50,7 +51,7 @@ class Screen:
         box = view.box or Box(0, 0, height, width)
         return cls((height, width), size, turns, box, shown[::-1] if turns % 2 else shown)
 
-    def known_ab(self, rgb: NDArray[np.uint8]) -> FloatPlane:
+    def ab_on_grid(self, rgb: NDArray[np.uint8]) -> FloatPlane:
         """ab (2, h, w) on the grid of a picture of the displayed size."""
         turned = np.ascontiguousarray(np.rot90(rgb, -self.turns))
         inside = self._inside(turned)
@@ -58,8 +59,7 @@ class Screen:
         if inside.shape[0] > rows and inside.shape[1] > columns:
             small = cv2.resize(inside, (columns, rows), interpolation=cv2.INTER_AREA)
             inside = small.astype(np.uint8, copy=False)
-        pixels = torch.from_numpy(np.ascontiguousarray(inside.transpose(2, 0, 1)))
-        ab = rgb_to_lab(pixels[None].float() / 255)[0, 1:].numpy()
+        ab = rgb_to_lab(rgb_tensor(inside))[0, 1:].numpy()
         return np.stack([reduced(plane, self.grid) for plane in ab]).astype(np.float32, copy=False)
 
     def seeds(self, stroke: Stroke) -> NDArray[np.bool_]:

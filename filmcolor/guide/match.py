@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -30,7 +29,7 @@ from filmcolor.media.images.still_file import Rgb, read_still
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.stages.infer import View, show_lightness
 from filmcolor.types import FloatPlane, Frame, KnownColors
-from filmcolor.visual.rgb import resized
+from filmcolor.visual.rgb import resized, rgb_tensor
 
 _SIZE = 256
 """Side in px of the square whose area both pictures are brought to."""
@@ -72,9 +71,10 @@ class Reference:
             raise OptionError(
                 f"--reference: model {card.name} was not made to {lack}; choose another --model"
             )
-        pixels = torch.from_numpy(small.transpose(2, 0, 1).copy())[None].float() / 255
         grid = self._levels[0].shape[-2:]
-        self._ab = F.interpolate(rgb_to_lab(pixels)[:, 1:], grid, mode="area")[0].flatten(1)
+        self._ab = F.interpolate(rgb_to_lab(rgb_tensor(small))[:, 1:], grid, mode="area")[
+            0
+        ].flatten(1)
 
     @torch.inference_mode()
     def guess(self, light: FloatPlane, grid: tuple[int, int], turns: int = 0) -> Anchor:
@@ -103,7 +103,7 @@ class Reference:
         a, b, belief = np.ascontiguousarray(np.rot90(on_grid.numpy(), -turns, axes=(1, 2)))
         return Anchor(np.stack([a, b]), belief)
 
-    def known(self, frame: Frame, view: View) -> KnownColors | None:
+    def hint(self, frame: Frame, view: View) -> KnownColors | None:
         """What it says of a picture by itself, None for nothing."""
         light = show_lightness(frame, view, self._model.device)
         grid = max(1, light.shape[0] // GRID_STEP), max(1, light.shape[1] // GRID_STEP)
@@ -150,10 +150,8 @@ def read_reference(path: str | Path, files: FilesRead | None = None) -> tuple[Rg
             f"{_SMALLEST} px each way"
         )
     scale = _SMALLEST / min(height, width)
-    size = (round(width * scale), round(height * scale))
-    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    pixels = torch.from_numpy(small.transpose(2, 0, 1).copy())[None].float() / 255
-    if is_pale(rgb_to_lab(pixels)[0, 1:].numpy()):
+    small = resized(rgb, (round(height * scale), round(width * scale)))
+    if is_pale(rgb_to_lab(rgb_tensor(small))[0, 1:].numpy()):
         raise MediaError(f"{path}: has no colour; a reference must be a picture in colour")
     content = repr(rgb.shape).encode() + np.ascontiguousarray(rgb).tobytes()
     return rgb, digest(content)

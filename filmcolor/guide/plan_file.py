@@ -25,6 +25,7 @@ from filmcolor.files_read import FilesRead
 from filmcolor.guide.strokes import parse_strokes, parse_time, parsed, read_text
 from filmcolor.options import ColorOptions, Look, RunOptions, Stroke, UpscaleFor
 from filmcolor.options.facts import facts_of, is_within, names_of
+from filmcolor.options.run import GUIDES
 from filmcolor.timecode import time_text
 from filmcolor.typed import check_types, convert, type_of
 
@@ -59,6 +60,7 @@ class Choices:
     saturation: float | None = None
     """This one and the next two: as in `ColorOptions`."""
     hue_shift: float | None = None
+    coherence: float | None = None
     stability: float | None = None
     model: str | None = None
     """Name of a shipped model, or a .safetensors file."""
@@ -80,10 +82,12 @@ class Choices:
 
 COLOR_KEYS = names_of(ColorOptions, lambda facts: facts.in_plan)
 """Choices that are options of `ColorOptions`."""
-HINT_KEYS = names_of(RunOptions, lambda facts: facts.in_plan == "shot")
+HINT_KEYS = GUIDES
 """Choices that are things given to guide the colours."""
 UPSCALE_KEYS = names_of(RunOptions, lambda facts: facts.in_plan == "film")
 """Choices of how the film is enlarged; shots have none of their own."""
+FILE_KEYS = tuple(key for key in _FACTS if _FACTS[key].file and _FACTS[key].in_plan)
+"""Choices that may name a file."""
 FILM_KEYS = COLOR_KEYS + HINT_KEYS + UPSCALE_KEYS
 """Choices that are options of a run."""
 

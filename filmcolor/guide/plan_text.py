@@ -10,9 +10,11 @@ import os
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from filmcolor.errors import OptionError
 from filmcolor.guide.plan_file import (
+    FILE_KEYS,
     Choices,
     PlanFile,
     PlanShot,
@@ -33,6 +35,7 @@ _HEAD = """\
 #   saturation = 1.2       strength of the colours: 0 grey, 1 as the model makes them, 4 at most
 #   hue_shift = 10         turn all hues by so many degrees, -180 to 180: red towards yellow, yellow
 #                          towards green, green towards blue; below 0 the other way
+#   coherence = 0.5        how far places that look alike get one colour, 0 to 1
 #   stability = 0.9        how much colour is kept steady from frame to frame, 0 to 1
 #   model = "default"      a name that `filmcolor models` lists, or a .safetensors file
 #   stills = "still.png"   a still of the shot with the right colours, named by its time as those
@@ -164,21 +167,18 @@ def _seen_from(folder: Path, plan: PlanFile) -> PlanFile:
     def seen(name: str) -> str:
         return name if os.path.isabs(name) else Path(os.path.relpath(name, folder)).as_posix()
 
-    def seen_model(name: str | None) -> str | None:
-        return seen(name) if name and is_model_file(name) else name
-
     def chosen(choices: Choices) -> Choices:
-        stills, strokes = choices.stills, choices.strokes
-        if isinstance(stills, tuple):
-            stills = tuple(replace(still, file=seen(still.file)) for still in stills)
-        return replace(
-            choices,
-            model=seen_model(choices.model),
-            upscale_model=seen_model(choices.upscale_model),
-            stills=seen(stills) if isinstance(stills, str) else stills,
-            strokes=seen(strokes) if isinstance(strokes, str) else strokes,
-            reference=seen(choices.reference) if choices.reference else choices.reference,
-        )
+        values = {key: getattr(choices, key) for key in FILE_KEYS}
+        found: dict[str, Any] = {
+            key: seen(value)
+            for key, value in values.items()
+            if isinstance(value, str) and value and ("model" not in key or is_model_file(value))
+        }
+        if isinstance(choices.stills, tuple):
+            found["stills"] = tuple(
+                replace(still, file=seen(still.file)) for still in choices.stills
+            )
+        return replace(choices, **found)
 
     shots = (replace(shot, choices=chosen(shot.choices)) for shot in plan.shots)
     return replace(plan, film=chosen(plan.film), shots=tuple(shots))

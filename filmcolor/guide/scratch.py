@@ -10,6 +10,8 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +36,11 @@ class Scratch:
         """
         self._folder, self._shape, self._dtype = folder, shape, np.dtype(dtype)
         self._bytes = self._dtype.itemsize * int(np.prod(shape))
-        try:
-            self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - see close
-        except OSError as error:
-            raise self._error(error) from error
-        try:
-            allocate(self._file.fileno(), count * self._bytes)
-        except OSError as error:
-            self._file.close()
-            raise self._error(error) from error
+        with self._refusals(), ExitStack() as stack:
+            file = stack.enter_context(tempfile.TemporaryFile(dir=folder, buffering=0))
+            allocate(file.fileno(), count * self._bytes)
+            self._file = file
+            stack.pop_all()
 
     def close(self) -> None:
         """Let the file go."""
@@ -51,34 +49,34 @@ class Scratch:
     def write(self, place: int, values: NDArray[Any]) -> None:
         """Keep an array, brought to the store's type; `JobError` if the disk is full."""
         content = np.ascontiguousarray(values, self._dtype).reshape(self._shape).tobytes()
-        try:
+        with self._refusals():
             self._file.seek(place * self._bytes)
             written = 0
             while written < len(content):
                 written += self._file.write(content[written:])
-        except OSError as error:
-            raise self._error(error) from error
 
     def read(self, place: int) -> NDArray[Any]:
         """An array that was written, as one's own; `JobError` if the disk does not give it."""
         found = np.empty(self._bytes, np.uint8)
         read = 0
-        try:
+        with self._refusals():
             self._file.seek(place * self._bytes)
             while step := self._file.readinto(found[read:].data):
                 read += step
-        except OSError as error:
-            raise self._error(error) from error
         if read < self._bytes:
             raise IndexError(f"{place} was not written")
         return found.view(self._dtype).reshape(self._shape)
 
-    def _error(self, error: OSError) -> JobError:
-        what = "there is no room for" if error.errno in _FULL else "the disk refuses"
-        return JobError(
-            f"{self._folder}: {what} the colours that are carried through a shot "
-            f"({error.strerror}); make room, or choose another disk with --work"
-        )
+    @contextmanager
+    def _refusals(self) -> Generator[None, None, None]:
+        try:
+            yield
+        except OSError as error:
+            what = "there is no room for" if error.errno in _FULL else "the disk refuses"
+            raise JobError(
+                f"{self._folder}: {what} the colours that are carried through a shot "
+                f"({error.strerror}); make room, or choose another disk with --work"
+            ) from error
 
 
 def allocate(file: int, size: int) -> None:

@@ -18,9 +18,10 @@ from filmcolor.files_read import FilesRead
 from filmcolor.film.plan import FilmPlan
 from filmcolor.guide.match import reference_for
 from filmcolor.guide.plan_file import COLOR_KEYS, HINT_KEYS, UPSCALE_KEYS, Choices, PlanFile
+from filmcolor.guide.shot_hints import Hints, ShotOverrides
 from filmcolor.guide.strokes import read_strokes
 from filmcolor.guide.times import FilmTimes
-from filmcolor.guide.user_hints import Hints, ShotOverrides, named
+from filmcolor.guide.user_hints import named
 from filmcolor.models.card import read_card
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.models.registry import find_checkpoint

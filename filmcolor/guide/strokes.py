@@ -18,7 +18,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from filmcolor.errors import OptionError
+from filmcolor.errors import OptionError, refusals
 from filmcolor.files_read import FilesRead
 from filmcolor.options import Stroke
 from filmcolor.timecode import parse_seconds
@@ -56,18 +56,16 @@ def read_text(
     """The text of a file of at most `largest` bytes, which `files` takes note of; `OptionError` in
     the words of `what` it should be and the `way_out`.
     """
+    with refusals(OptionError, f"{path}: cannot be read", f"; {way_out}"), open(path, "rb") as file:
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise OptionError(f"{path}: too large for {what}")
+    if files is not None:
+        files.note(path, content)
     try:
-        with open(path, "rb") as file:
-            content = file.read(largest + 1)
-        if len(content) > largest:
-            raise OptionError(f"{path}: too large for {what}")
-        if files is not None:
-            files.note(path, content)
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise OptionError(f"{path}: not a text file; {way_out}") from error
-    except OSError as error:
-        raise OptionError(f"{path}: cannot be read ({error.strerror}); {way_out}") from error
 
 
 def parsed(

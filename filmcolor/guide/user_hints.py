@@ -1,14 +1,12 @@
-"""What people have given for a film: stills, strokes, references; found their frames and shots.
+"""Finds the frames and shots of what people have given for a film: stills, strokes, references.
 
-What a shot is given is one value with one digest, so that work on it can be told from work on the
-same shot with something else. It decodes nothing.
+It decodes no film.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,101 +17,16 @@ from filmcolor.errors import FilmcolorError, MediaError, OptionError
 from filmcolor.events import Notice
 from filmcolor.files_read import FilesRead
 from filmcolor.film.plan import FilmPlan
-from filmcolor.guide.geometry import Screen, ab_of
+from filmcolor.guide.geometry import Screen
 from filmcolor.guide.match import is_pale, read_reference
-from filmcolor.guide.propagate import Anchor
-from filmcolor.guide.spread import spread
+from filmcolor.guide.shot_hints import Hints, ShotHints, ShotOverrides, StillHint, frames_of
 from filmcolor.guide.strokes import read_strokes
 from filmcolor.guide.times import FilmTimes
 from filmcolor.hashing import digest
 from filmcolor.media.folders import find_pictures
 from filmcolor.media.images.still_file import Rgb, read_still
 from filmcolor.options import RunOptions, Stroke
-from filmcolor.timecode import seconds_in, time_text
-from filmcolor.types import FloatPlane, Shot
-
-
-@dataclass(frozen=True, slots=True)
-class StillHint:
-    """A still, and the frame that it shows."""
-
-    frame: int
-    path: Path
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class ShotHints:
-    """All that is given for one shot."""
-
-    shot: int
-    stills: tuple[StillHint, ...] = ()
-    strokes: tuple[tuple[int, Stroke], ...] = ()
-    """Each with its frame."""
-    reference: Path | None = None
-    """A picture in colour of other things."""
-    reference_digest: str = ""
-    """Of its pixels."""
-
-    @property
-    def digest(self) -> str:
-        """What it depends on, and nothing else."""
-        parts = [repr((still.frame, still.digest)) for still in self.stills]
-        parts += [repr(pair) for pair in self.strokes]
-        if self.reference is not None:
-            parts.append(self.reference_digest)
-        return digest("\n".join(parts).encode(), 8)
-
-    def anchor(
-        self, screen: Screen, frame: int, lightness: FloatPlane, files: FilesRead | None = None
-    ) -> Anchor | None:
-        """What is known of a frame, whose lightness (h, w) on the grid this is, by itself: strokes
-        lie over a still; None for nothing. What a reference suggests is not known.
-        """
-        found: Anchor | None = None
-        for still in self.stills:
-            if still.frame == frame:
-                ab = screen.known_ab(read_still(still.path, files)[0])
-                found = Anchor(ab, np.ones(screen.grid, np.float32))
-        strokes = [stroke for index, stroke in self.strokes if index == frame]
-        if strokes:
-            seeds = np.stack([screen.seeds(stroke) for stroke in strokes])
-            colors = np.array([ab_of(stroke) for stroke in strokes], np.float32)
-            ab, reach = spread(seeds, colors, lightness)
-            if found is None:
-                return Anchor(ab, reach)
-            return Anchor(found.ab + reach * (ab - found.ab), found.confidence)
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class ShotOverrides:
-    """What a shot is given by itself; None where it has what the film is given."""
-
-    shot: Shot
-    where: Callable[[str], str]
-    """How to name a key of it to people."""
-    stills: tuple[tuple[Path, Fraction | None], ...] | None = None
-    """Each with its time, None where its name tells it."""
-    strokes: str | tuple[Stroke, ...] | None = None
-    reference: str | None = None
-    """Empty for no reference."""
-
-    def check(self, name: str, seconds: Fraction, frame: int | None) -> None:
-        """Raise `OptionError` if a frame, None outside of the part, is not of this shot."""
-        if frame is not None and frame not in _frames(self.shot):
-            raise OptionError(
-                f"{name}: {time_text(seconds)} is in another shot; move it there, or to [film]"
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class Hints:
-    """All that is given for a film."""
-
-    shots: Mapping[int, ShotHints] = field(default_factory=dict)
-    """By number."""
-    notices: tuple[Notice, ...] = ()
+from filmcolor.timecode import seconds_in
 
 
 def find_hints(
@@ -141,17 +54,17 @@ def find_hints(
     for number, changed in (overrides or {}).items():
         shot = film.shots[number]
         if changed.stills is not None:
-            stills = [still for still in stills if still.frame not in _frames(shot)]
+            stills = [still for still in stills if still.frame not in frames_of(shot)]
             stills += finder.stills(changed.stills, changed)
         if changed.strokes is not None:
-            strokes = [pair for pair in strokes if pair[0] not in _frames(shot)]
+            strokes = [pair for pair in strokes if pair[0] not in frames_of(shot)]
             strokes += finder.strokes(changed.strokes, changed)
     references = _references(options.reference, len(film.shots), overrides or {}, files)
     notices = finder.notices()
     by_shot: dict[int, ShotHints] = {}
     touched = [*(still.frame for still in stills), *(frame for frame, _ in strokes)]
     for number in sorted({film.shot_at(frame) for frame in touched} | references.keys()):
-        frames = _frames(film.shots[number])
+        frames = frames_of(film.shots[number])
         by_shot[number] = ShotHints(
             number,
             tuple(still for still in stills if still.frame in frames),
@@ -180,10 +93,6 @@ def _references(
     }
     digests = {name: read_reference(name, files)[1] for name in set(wanted.values()) - {""}}
     return {number: (Path(name), digests[name]) for number, name in wanted.items() if name}
-
-
-def _frames(shot: Shot) -> range:
-    return range(shot.start, shot.stop)
 
 
 def _in_folder(folder: str) -> list[tuple[Path, Fraction | None]]:
@@ -260,8 +169,8 @@ class _Finder:
                 f"{path}: {rgb.shape[1]}x{rgb.shape[0]}, but the film is displayed at "
                 f"{width}x{height}; save the still at this size"
             )
-        if is_pale(self._screen.known_ab(rgb)):
-            raise MediaError(f"{path}: has no colour; paint it, or remove it from the folder")
+        if is_pale(self._screen.ab_on_grid(rgb)):
+            raise MediaError(f"{path}: has no colour; colour it, or remove it from the folder")
         return None if frame is None else StillHint(frame, path, digest(rgb.tobytes()))
 
     def strokes(

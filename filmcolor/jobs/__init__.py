@@ -1,5 +1,5 @@
 """What one command does from beginning to end, as a generator of events.
 
-Reading order: `film`, `ending`, `pictures`, `batch`, `ray_batch`, `plan_file`, `stills`, `preview`,
+Reading order: `film`, `pictures`, `batch`, `ray_batch`, `plan_file`, `stills`, `preview`,
 `sidecar`.
 """

@@ -6,6 +6,7 @@ What one film takes is the business of `jobs.film`.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -18,11 +19,12 @@ from filmcolor.events import Event, FilmDone, Finished
 from filmcolor.jobs import film as pipeline
 from filmcolor.jobs.pictures import color_pictures
 from filmcolor.media.folders import find_pictures, mirror_target
+from filmcolor.media.images.sequence import FrameNames
 from filmcolor.media.partfile import make_folder, place_key, refuse_sources
 from filmcolor.models.device import resolve_device
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
-from filmcolor.segments.workfolder import in_turn
+from filmcolor.segments.workfolder import WorkFolder, in_turn
 from filmcolor.segments.workplace import check_apart
 from filmcolor.timecode import clock_text
 
@@ -55,7 +57,7 @@ def color_batch(items: Sequence[BatchItem], options: RunOptions) -> Generator[Ev
     check_work(items, options)
     resolve_device(options.color.device)
     find_checkpoint(options.color.model)
-    count = {"done": 0, "skipped": 0, "left": 0, "failed": 0}
+    count: Counter[str] = Counter()
     for item in in_turn(items, options.shard):
         with closing(color_item(item, options)) as events:
             for event in events:
@@ -114,7 +116,7 @@ def color_item(
 
     Raises `CheckpointError` alone.
     """
-    if not options.overwrite and _is_there(item):
+    if not options.overwrite and _is_there(item, options):
         yield FilmDone(item.source, item.target, "skipped", "is there already")
         return
     color = (color_film or pipeline.color_film) if item.kind == "film" else color_pictures
@@ -129,7 +131,8 @@ def color_item(
     except CheckpointError:
         raise
     except (FilmcolorError, MemoryError, OSError) as error:
-        if options.shard is not None and isinstance(error, OptionError) and _is_there(item):
+        is_late = options.shard is not None and isinstance(error, OptionError)
+        if is_late and _is_there(item, options):
             yield FilmDone(item.source, item.target, "skipped", "is there already")
             return
         yield FilmDone(item.source, item.target, "failed", str(error) or type(error).__name__)
@@ -155,5 +158,12 @@ def _ended(item: BatchItem, end: Finished | None) -> FilmDone:
     return FilmDone(item.source, item.target, "done", took)
 
 
-def _is_there(item: BatchItem) -> bool:
-    return item.kind == "film" and Path(item.target).exists()
+def _is_there(item: BatchItem, options: RunOptions) -> bool:
+    if item.kind != "film":
+        return False
+    names = FrameNames.of(item.target)
+    if names is None:
+        return Path(item.target).exists()
+    # Frames of a run that ended while it put them there are its own.
+    folder = pipeline.work_folder(item.target, replace(options, work=item.work))
+    return bool(names.numbers()) and not WorkFolder(folder, {}).is_joining

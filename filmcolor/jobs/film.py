@@ -19,10 +19,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from filmcolor.errors import OptionError
+from filmcolor.errors import NameTakenError, OptionError
 from filmcolor.events import Event, Finished, Notice, Progress, Started
 from filmcolor.files_read import FilesRead
-from filmcolor.film.analyze import analyze_film, settle_stride
+from filmcolor.film.analyze import analyze_film, needs_look, settle_stride
 from filmcolor.film.chain import color_stream
 from filmcolor.film.context import FilmContext
 from filmcolor.film.plan import FilmPlan
@@ -31,19 +31,23 @@ from filmcolor.film.shot_models import ModelCache
 from filmcolor.guide.match import reference_for
 from filmcolor.guide.plan_file import PlanFile, read_plan
 from filmcolor.guide.shot_choices import check_names, check_references, with_film
-from filmcolor.jobs.ending import end_film
-from filmcolor.jobs.sidecar import check_sidecar, model_label, sidecar_path
+from filmcolor.jobs.sidecar import check_sidecar, model_label, sidecar_path, write_sidecar
+from filmcolor.media.images.sequence import find_sequence
 from filmcolor.media.open import PIPE
+from filmcolor.media.partfile import make_folder
 from filmcolor.media.write.film_writer import FilmWriter, plan_output
 from filmcolor.media.write.output_plan import OutputPlan
 from filmcolor.options import RunOptions
+from filmcolor.options.facts import named_files
+from filmcolor.options.run import GUIDES
 from filmcolor.prefetch import prefetch
+from filmcolor.segments.join import join_segments
 from filmcolor.segments.lease import LeaseKey
 from filmcolor.segments.processes import FilmTask
 from filmcolor.segments.run import color_in_segments, fingerprint, prepare_segments
 from filmcolor.segments.source_fingerprint import source_fingerprint
-from filmcolor.segments.workfolder import WorkFolder, default_folder
-from filmcolor.segments.workplace import check_apart, check_place
+from filmcolor.segments.workfolder import WorkFolder
+from filmcolor.segments.workplace import check_apart, check_place, default_folder
 from filmcolor.stages.infer import one_thread_each
 from filmcolor.throttle import Throttle
 from filmcolor.types import ColorFrame, VideoInfo
@@ -92,6 +96,29 @@ def prepare_film(
             return FilmTask.of(context, folder, film)
 
 
+def end_film(
+    folder: WorkFolder, context: FilmContext, film: FilmPlan
+) -> Generator[Event, None, int]:
+    """Put a film together whose segments are all done, remove the work unless it is to be kept,
+    and write the sidecar; returns the number of frames.
+
+    Yields `Joining`. Raises `FilmcolorError`.
+    """
+    keep = context.options.keep_work
+    label = model_label(context.model.card, context.options)
+    try:
+        yield from join_segments(context, folder, film, label)
+    except NameTakenError:  # the film is whole all the same
+        if not keep:
+            folder.remove()
+        raise
+    if not keep:
+        folder.remove()
+    if context.options.sidecar and context.model.facts is not None:
+        write_sidecar(context, film.frames)
+    return film.frames
+
+
 def work_folder(target: str, options: RunOptions) -> Path:
     """Where the work on a film is kept."""
     return Path(options.work) if options.work else default_folder(target)
@@ -99,20 +126,12 @@ def work_folder(target: str, options: RunOptions) -> Path:
 
 def run_files(source: str, target: str, options: RunOptions) -> list[tuple[str, str | Path]]:
     """The files of a run on a film that its work folder must not hold, each with what it is."""
-    model = options.color.model
-    strokes = options.strokes if isinstance(options.strokes, str) else None
-    files = [
-        ("the source", source),
-        ("the result", target),
-        ("its sidecar", sidecar_path(target) if options.sidecar else None),
-        ("the plan", options.plan),
-        ("the folder of stills", options.stills),
-        ("the file of strokes", strokes),
-        ("the reference", options.reference),
-        ("the model", model if model.endswith(".safetensors") else None),
-        ("the upscaler", options.upscale_model),
-    ]
-    return [(what, file) for what, file in files if file is not None and file != PIPE]
+    files: list[tuple[str, str | Path]] = [("the source", source), ("the result", target)]
+    if options.sidecar:
+        files.append(("its sidecar", sidecar_path(target)))
+    for chosen in (options, options.color):
+        files += [(what, file) for _, what, file in named_files(chosen)]
+    return [(what, file) for what, file in files if file != PIPE]
 
 
 def _work_folder(source: str, target: str, options: RunOptions) -> Path | None:
@@ -125,7 +144,8 @@ def _open_for_run(
     """Everything that is decided about a film before it is analysed."""
     files, plan = FilesRead(), None
     # A pipe has none, nor has what will be refused.
-    film_print = source_fingerprint(source) if os.path.isfile(source) else ""
+    is_whole = os.path.isfile(source) or find_sequence(source) is not None
+    film_print = source_fingerprint(source) if is_whole else ""
     if options.plan is not None:
         plan = read_plan(options.plan, files)
         options = with_film(options, plan)
@@ -136,6 +156,9 @@ def _open_for_run(
 
     def plan_result(info: VideoInfo, options: RunOptions) -> OutputPlan:
         output = plan_output(info, target, options)
+        if output.frames is not None:
+            for name in filter(None, (target, options.sound)):
+                make_folder(Path(name).parent)
         if folder is not None:
             check_place(folder)
         if options.sidecar:
@@ -152,6 +175,10 @@ def _open_for_run(
         model_cache=model_cache,
         files=files,
     )
+    frames = context.output.frames
+    if frames is not None:
+        labelled = replace(frames, label=model_label(context.model.card, context.options))
+        context = replace(context, output=replace(context.output, frames=labelled))
     try:
         model, info = context.model, context.reader.info
         reference_for(options.reference, model, files)  # refused now rather than after the look
@@ -167,7 +194,8 @@ def _open_for_run(
             work=str(folder or ""),
         )
         if context.options.color.stride == "auto":
-            context = replace(context, stride=settle_stride(samples, model, context.view))
+            stride = settle_stride(samples, model, context.view, context.options.color)
+            context = replace(context, stride=stride)
             yield Notice(f"--stride auto: the model sees {_every(context.stride)} frame of a shot")
     except BaseException:
         context.reader.close()
@@ -179,9 +207,9 @@ def _refuse_pipe(folder: Path | None, options: RunOptions) -> None:
     """Raise `OptionError` for options that need a work folder, where there is none."""
     if folder is not None:
         return
-    for name in ("plan", "stills", "strokes", "reference"):
+    for name in ("plan", *GUIDES):
         if getattr(options, name) is not None:
-            raise OptionError(f"--{name}: needs files on both sides; a pipe is not looked through")
+            raise OptionError(f"--{name}: needs files on both sides; a pipe is not analysed first")
     if options.shard is not None:
         raise OptionError("--shard: needs files on both sides, in a folder that all see")
 
@@ -192,8 +220,7 @@ def _color_at_once(context: FilmContext) -> Generator[Event, None, int]:
     film: FilmPlan | None = None
     seen, looked, done = len(reader.notices), 0.0, 0
     total = reader.info.expected_frames(options.start_seconds, options.duration_seconds)
-    is_steadied = options.color.smooth == "flow" and options.color.stability > 0
-    if is_steadied and not reader.info.is_pipe:  # only a look at the whole film tells its drift
+    if needs_look(context.model, options.color) and not reader.info.is_pipe:
         begun = time.perf_counter()
         film = yield from analyze_film(
             context.source, context.model, context.view, options, context.stride

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Generator, Iterator
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,7 @@ from filmcolor.models.checkpoint import LoadedModel, load_generator, load_upscal
 from filmcolor.models.device import resolve_device
 from filmcolor.options import RunOptions
 from filmcolor.stages.compose import chroma_at
-from filmcolor.stages.infer import infer
+from filmcolor.stages.infer import Together, infer
 from filmcolor.stages.tone import Tone
 from filmcolor.stages.upscale import enlarged_picture
 from filmcolor.stages.view import picture_view
@@ -65,35 +66,31 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
         "pictures",
     )
     reference = reference_for(options.reference, model)
-    painter = _Painter(model, reference, options)
-    count = {"done": 0, "skipped": 0, "failed": 0}
+    colorer = _PictureColorer(model, reference, options)
+    count: Counter[str] = Counter()
     for number, (picture, place) in enumerate(pairs, 1):
-        if place.exists() and not options.overwrite:
-            count["skipped"] += 1
-            yield PictureDone(str(picture), str(place), "skipped", "is there already")
-        else:
-            try:
+        done = partial(PictureDone, str(picture), str(place))
+        try:
+            if place.exists() and not options.overwrite:
+                end = done("skipped", "is there already")
+            else:
                 if options.overwrite or single:
                     refuse_taken(place, overwrite=options.overwrite)
-                yield from painter.paint(picture, place, keep=single)
-                count["done"] += 1
-                yield PictureDone(str(picture), str(place), "done")
-            except NameTakenError:  # another run was faster
-                if single:
-                    raise
-                count["skipped"] += 1
-                yield PictureDone(str(picture), str(place), "skipped", "is there by now")
-            except FilmcolorError as error:
-                if single:
-                    raise
-                count["failed"] += 1
-                yield PictureDone(str(picture), str(place), "failed", str(error))
-        yield Progress(number, len(pairs), painter.timer.seconds())
+                yield from colorer.color(picture, place, keep=single)
+                end = done("done")
+        except FilmcolorError as error:
+            if single:
+                raise
+            was_quicker = isinstance(error, NameTakenError)  # another run
+            end = done("skipped", "is there by now") if was_quicker else done("failed", str(error))
+        count[end.status] += 1
+        yield end
+        yield Progress(number, len(pairs), colorer.timer.seconds())
     yield Finished(
         target,
         count["done"],
         time.monotonic() - started,
-        painter.timer.seconds(),
+        colorer.timer.seconds(),
         skipped=count["skipped"],
         failed=count["failed"],
         unit="pictures",
@@ -112,14 +109,14 @@ def _picture_pairs(source: Path, target: Path, *, single: bool) -> list[tuple[Pa
     pictures = find_pictures(source)
     if not pictures:
         raise MediaError(f"{source}: no pictures in this folder")
-    own, output = source.resolve(), target.resolve()
+    inside, output = source.resolve(), target.resolve()
     places = (Path(os.path.realpath(picture)) for picture in pictures)
-    if any(p.is_relative_to(output) and not p.is_relative_to(own) for p in places):
+    if any(p.is_relative_to(output) and not p.is_relative_to(inside) for p in places):
         raise OptionError(f"{target}: a link in {source} leads to it; choose another -o")
     return [(picture, mirror_target(picture, source, target)) for picture in pictures]
 
 
-class _Painter:
+class _PictureColorer:
     """Colours picture files, one after another."""
 
     def __init__(
@@ -132,7 +129,7 @@ class _Painter:
         )
         self.timer = StageTimer()
 
-    def paint(self, source: Path, target: Path, *, keep: bool) -> Iterator[Notice]:
+    def color(self, source: Path, target: Path, *, keep: bool) -> Iterator[Notice]:
         """Colour one picture file; yields what its reader and its writer have to say. `keep` as
         `write_picture`.
         """
@@ -146,8 +143,9 @@ class _Painter:
             begun = time.perf_counter()
             view = picture_view(picture, self._model, color)
             reference = self._reference
-            known = None if reference is None else partial(reference.known, view=view)
-            ((_, field),) = infer([Frame(0, 0, picture.luma)], self._model, view, 1, known)
+            hint_source = None if reference is None else partial(reference.hint, view=view)
+            shown, together = [Frame(0, 0, picture.luma)], Together(color.coherence)
+            ((_, field),) = infer(shown, self._model, view, 1, hint_source, together)
             timer.add("infer", time.perf_counter() - begun)
         if self._upscaler is not None and self._options.upscale is not None:
             begun = time.perf_counter()

@@ -9,7 +9,6 @@ import os
 import shlex
 import time
 from collections.abc import Generator, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -56,20 +55,21 @@ def plan_film(source: str, target: str, options: RunOptions) -> Generator[Event,
         raise OptionError(f"-o {target}: give a name that ends in .toml")
     check_target(target, overwrite=options.overwrite, sources=[source])
     looked = options
-    if options.stills is None:  # then nothing is coloured, and no drift has to be known
-        looked = replace(options, color=replace(options.color, smooth="none", stride=1))
-    with one_thread_each() as threads, ExitStack() as stack:
+    if options.stills is None:  # then nothing is coloured, and nothing of colour has to be known
+        color = replace(options.color, smooth="none", stride=1, coherence=0.0)
+        looked = replace(options, color=color)
+    with one_thread_each() as threads:
         context, film = yield from open_shots(source, looked, threads)
-        stack.enter_context(context)
-        origin = context.reader.first_pts()
-        times = FilmTimes(film, origin, context.reader.info.duration)
-        folder = Path() if options.stills is None else still_folder(options.stills)
-        stills = find_stills(film, origin, folder)
-        if options.stills is not None:
-            yield planned_stills(context, options.stills, len(stills))
-            made = yield from make_stills(context, film, stills, overwrite=False)
-            kept = len(stills) - made
-            yield Notice(f"{options.stills}: {made} stills written, {kept} were there already")
+        with context:
+            origin = context.reader.first_pts()
+            times = FilmTimes(film, origin, context.reader.info.duration)
+            folder = Path() if options.stills is None else still_folder(options.stills)
+            stills = find_stills(film, origin, folder)
+            if options.stills is not None:
+                yield planned_stills(context, options.stills, len(stills))
+                made = yield from make_stills(context, film, stills, overwrite=False)
+                kept = len(stills) - made
+                yield Notice(f"{options.stills}: {made} stills written, {kept} were there already")
     names = [_seen_from(target, still, options) for still in stills]
     plan = PlanFile(_for_film(options), tuple(_shots(film, times, names, options)))
     title = f"The plan of {Path(source).name}, shot by shot ({len(plan.shots)} in all)."
@@ -121,6 +121,8 @@ def _seen_from(target: str, still: Still, options: RunOptions) -> str:
 
 def _command(source: str, target: str, options: RunOptions) -> str:
     words = ["filmcolor", "run", source, "--plan", target]
+    if options.fps is not None:
+        words += ["--fps", str(options.fps)]
     if options.start_seconds is not None:
         words += ["--start", time_text(options.start_seconds)]
     if options.duration_seconds is not None:

@@ -6,28 +6,26 @@ Only a few frames are decoded, so it takes as long for a long film as for a shor
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from filmcolor.analysis.frame_signature import frame_distance, frame_signature
-from filmcolor.color import ChromaTable, resolve_tags
+from filmcolor.analysis.frame_signature import BLANK_CONTRAST, frame_distance, frame_signature
 from filmcolor.errors import OptionError
 from filmcolor.events import Event, Finished, Progress, Started
+from filmcolor.film.chain import composed
 from filmcolor.film.setup import open_film, plan_pictures
 from filmcolor.media.partfile import check_target
 from filmcolor.media.write.plan_output import enlarged_info
 from filmcolor.models.card import read_card
-from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import ColorOptions, Look, PreviewOptions
-from filmcolor.stages.compose import compose
-from filmcolor.stages.infer import infer
+from filmcolor.stages.infer import Together, infer
 from filmcolor.stages.tone import Tone
 from filmcolor.stages.upscale import enlarged_box, enlarged_frame
 from filmcolor.timecode import clock_text
-from filmcolor.types import AbMap, Box, Frame, VideoInfo
+from filmcolor.types import Frame
 from filmcolor.visual.rgb import PictureMaker
 from filmcolor.visual.sheets import make_sheet, write_png
 from filmcolor.visual.side_by_side import with_neutral_chroma
@@ -36,8 +34,6 @@ _SAMPLES_PER_SHOT = 4
 _FEWEST_SAMPLES = 32
 _OTHER_SHOT = 0.35
 """Distance (see `frame_distance`) from which two samples are taken to be of different shots."""
-_BLANK_CONTRAST = 6.0
-"""Standard deviation (8-bit codes) below which a frame shows nothing: leader, fades."""
 _CELL_HEIGHT = 240
 
 
@@ -87,9 +83,11 @@ def preview_film(source: str, target: str, options: PreviewOptions) -> Generator
     maker = PictureMaker(replace(colored_info, layout=layout), colored_box, cell_height)
     for look in looks:
         color = replace(context.options.color, look=look)
-        model, view = context.painter(color)
-        colors = [ab for _, ab in infer(frames, model, view, color.batch_size)]
-        made = _composed(large, colors, model, info, colored_box, Tone.of(color))
+        model, view = context.model_for(color)
+        together = Together(color.coherence)
+        colors = [ab for _, ab in infer(frames, model, view, color.batch_size, together=together)]
+        pairs = zip(large, colors, strict=True)
+        made = composed(pairs, info, model.device, colored_box, Tone.of(color))
         columns.append([maker.picture(frame) for frame in made])
         yield Progress(len(frames) * (len(columns) - 1), total, {})
     labels = [clock_text(int((frame.pts - origin) * info.time_base)) for frame in frames]
@@ -108,7 +106,7 @@ def telling_frames(samples: Sequence[Frame], bit_depth: int, count: int) -> list
     evenly; blank ones only if there is nothing else.
     """
     looks = [(frame, frame_signature(frame.luma, bit_depth)) for frame in samples]
-    full = [pair for pair in looks if pair[1].contrast >= _BLANK_CONTRAST] or looks
+    full = [pair for pair in looks if pair[1].contrast >= BLANK_CONTRAST] or looks
     shots = [[full[0]]]
     for pair in full[1:]:
         if frame_distance(shots[-1][0][1], pair[1]) >= _OTHER_SHOT:
@@ -124,30 +122,3 @@ def _looks(color: ColorOptions) -> list[Look]:
     """Those that the model has."""
     has = read_card(find_checkpoint(color.model)).descriptor.looks
     return [look for look in get_args(Look) if look == "natural" or look in has]
-
-
-def _composed(
-    frames: Sequence[Frame],
-    colors: Sequence[AbMap],
-    model: LoadedModel,
-    info: VideoInfo,
-    box: Box | None,
-    tone: Tone,
-) -> Iterator[Frame]:
-    """The frames as `filmcolor run` makes them, but each by itself, and interlaced ones whole; they
-    may be larger than the film that `info` describes, `box` lies in them.
-    """
-    tags = resolve_tags(info.tags, info.height)
-    composed = compose(
-        zip(frames, colors, strict=True),
-        source_layout=info.layout,
-        layout=info.layout.colored,
-        tags=tags,
-        siting=info.siting,
-        box=box,
-        table=ChromaTable.build(tags.matrix, tags.primaries).to(model.device),
-        device=model.device,
-        tone_of=lambda shot: tone,
-    )
-    for frame, colored in zip(frames, composed, strict=True):
-        yield replace(frame, chroma=(colored.cb, colored.cr))

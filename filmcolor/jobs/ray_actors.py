@@ -27,8 +27,7 @@ from filmcolor.film.context import FilmContext
 from filmcolor.film.plan import FilmPlan
 from filmcolor.film.setup import reopen_film
 from filmcolor.film.shot_models import ModelCache
-from filmcolor.jobs.ending import end_film
-from filmcolor.jobs.film import prepare_film
+from filmcolor.jobs.film import end_film, prepare_film
 from filmcolor.options import RunOptions
 from filmcolor.segments.lease import LeaseKey
 from filmcolor.segments.make import make_segments

@@ -10,13 +10,14 @@ import os
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, TypeVar
 
 from filmcolor.errors import FilmcolorError
 from filmcolor.events import Event, FilmDone, Finished, Progress, Started
@@ -27,8 +28,11 @@ from filmcolor.jobs.ray_actors import ActorPool
 from filmcolor.media.partfile import make_folder
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
+from filmcolor.options.facts import named_files
 from filmcolor.segments.run import make_all
 from filmcolor.segments.workfolder import WorkFolder
+
+T = TypeVar("T")
 
 _POLL_SECONDS = 0.2
 _OPEN_FILMS = 2
@@ -42,25 +46,16 @@ def color_batch_on_ray(
     started = time.monotonic()
     check_items(items, overwrite=options.overwrite)
     check_work(items, options)
-    model = str(find_checkpoint(options.color.model).resolve())
-    if options.color.model.endswith(".safetensors"):
-        options = replace(options, color=replace(options.color, model=model))
+    find_checkpoint(options.color.model)
     for item in items:
         if item.kind == "film":
             make_folder(Path(item.target).parent)
-    strokes = options.strokes
-    options = replace(
-        options,
-        plan=options.plan and os.path.abspath(options.plan),
-        reference=options.reference and os.path.abspath(options.reference),
-        stills=options.stills and os.path.abspath(options.stills),
-        strokes=os.path.abspath(strokes) if isinstance(strokes, str) else strokes,
-    )
+    options = _with_whole_names(replace(options, color=_with_whole_names(options.color)))
     items = [_absolute(item) for item in items]
     films = [item for item in items if item.kind == "film"]
     seen = [item.source for item in films[:1]]
     outbox: queue.Queue[Event] = queue.Queue()
-    counts = {"done": 0, "skipped": 0, "left": 0, "failed": 0}
+    counts: Counter[str] = Counter()
     with ExitStack() as stack:
         for place in sorted({str(Path(item.target).parent) for item in films}):
             mark = stack.enter_context(NamedTemporaryFile(prefix=".filmcolor-", dir=place))
@@ -170,6 +165,12 @@ def _make(
         made += frames
     yield from ()
     return made
+
+
+def _with_whole_names(options: T) -> T:
+    """The same with files named from the root, as they are on every machine."""
+    named = {name: os.path.abspath(file) for name, _, file in named_files(options)}
+    return replace(options, **named)  # type: ignore[type-var]
 
 
 def _absolute(item: BatchItem) -> BatchItem:

@@ -1,29 +1,31 @@
 """What a result says of itself: the label in its metadata, and the JSON file beside it, which tells
 what it was made from, with what, and how; for archives.
 
-That file's name is the result's with `.json` after it. Nothing here may know how films are read or
-coloured.
+That file's name is the result's with `.json` after it.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from filmcolor._version import __version__
-from filmcolor.errors import MediaError, OptionError
+from filmcolor.errors import MediaError, OptionError, refusals
 from filmcolor.files_read import FileFacts
+from filmcolor.film.context import FilmContext
 from filmcolor.hashing import file_sha256
+from filmcolor.media.images.sequence import find_sequence
 from filmcolor.media.open import PIPE
 from filmcolor.media.partfile import check_target, long_name, write_bytes
 from filmcolor.models.card import ModelCard
 from filmcolor.options import RunOptions
 from filmcolor.options.facts import names_of
+from filmcolor.segments.source_fingerprint import SourceWatch
 
 FORMAT = "filmcolor-sidecar-1"
 _LEFT_OUT = names_of(RunOptions, lambda facts: not facts.changes_frames)
@@ -51,43 +53,37 @@ def check_sidecar(source: str, result: str, *, overwrite: bool) -> None:
     check_target(sidecar_path(result), overwrite=overwrite, sources=[source])
 
 
-def write_sidecar(
-    source: FileFacts,
-    result: FileFacts,
-    *,
-    card: ModelCard,
-    model: FileFacts,
-    options: RunOptions,
-    device: str,
-    encoding: str,
-    frames: int,
-    given: Iterable[FileFacts] = (),
-) -> None:
-    """Write it for a result that is whole.
+def write_sidecar(context: FilmContext, frames: int) -> None:
+    """Write it for the result of a film, which is whole and has so many frames.
 
-    `encoding` is the plan's line for people, `given` are the files that said which colours are
-    right, and the other models, as they were when they were read. Raises `MediaError` if it cannot
-    be written, `NameTakenError` as `write_bytes`.
+    It names all files that the run has read, as they were when they were read. Raises `MediaError`
+    if a file cannot be read or it cannot be written, `JobError` if the film is another by now, and
+    `NameTakenError` as `write_bytes`.
     """
-    chosen = {name: v for name, v in asdict(options).items() if name not in _LEFT_OUT}
+    card, model, options = context.model.card, context.model.facts, context.options
+    assert model is not None  # else it was not loaded
+    source = _read_facts(context.source)
+    SourceWatch(context.source, context.source_print).check()
+    result = _named(_read_facts(context.output.target))
     facts = {
         "format": FORMAT,
         "filmcolor": __version__,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "source": _named(source),
-        "result": {**_named(result), "frames": frames, "encoding": encoding},
+        "result": {**result, "frames": frames, "encoding": context.output.summary},
         "model": {
             "name": card.name,
             "license": card.license,
             "provenance": card.provenance,
             **_named(model),
         },
-        "given": [{**_named(facts), "file": facts.path} for facts in given],
-        "device": device,
-        "options": chosen,
+        "given": [{**_named(each), "file": each.path} for each in context.files.without(model)],
+        "device": context.device,
+        "options": {name: v for name, v in asdict(options).items() if name not in _LEFT_OUT},
     }
     text = json.dumps(facts, indent=2, ensure_ascii=True, default=str)
-    write_bytes(sidecar_path(result.path), f"{text}\n".encode(), overwrite=options.overwrite)
+    path = sidecar_path(context.output.target)
+    write_bytes(path, f"{text}\n".encode(), overwrite=options.overwrite)
 
 
 def read_sidecar(result: str) -> Mapping[str, Any] | None:
@@ -99,14 +95,17 @@ def read_sidecar(result: str) -> Mapping[str, Any] | None:
     return facts if isinstance(facts, dict) and facts.get("format") == FORMAT else None
 
 
-def read_facts(path: str) -> FileFacts:
-    """Those of a film, which is read from end to end; `MediaError` if it cannot be."""
-    try:
-        return FileFacts(path, os.stat(path).st_size, file_sha256(path))
-    except OSError as error:
-        raise MediaError(
-            f"{path}: cannot be read for its digest ({error.strerror}); the film itself is whole"
-        ) from error
+def _read_facts(path: str) -> FileFacts:
+    """Those of a film, which is read from end to end; `MediaError` if it cannot be.
+
+    Of a frame sequence they are those of all its files, one after the other.
+    """
+    sequence = find_sequence(path)
+    files = [path] if sequence is None else list(sequence.paths())
+    what = f"{path}: cannot be read for its digest"
+    with refusals(MediaError, what, "; the film itself is whole"):
+        size = sum(os.stat(file).st_size for file in files)
+        return FileFacts(path, size, file_sha256(*files))
 
 
 def _named(facts: FileFacts) -> dict[str, Any]:

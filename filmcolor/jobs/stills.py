@@ -12,12 +12,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
-from filmcolor.color import chroma_to_rgb, normalize_chroma, normalize_luma, resolve_tags
 from filmcolor.errors import OptionError
 from filmcolor.events import Event, Finished, PictureDone, Progress, Started
 from filmcolor.film.analyze import analyze_film
@@ -32,7 +26,8 @@ from filmcolor.media.partfile import make_folder
 from filmcolor.options import RunOptions
 from filmcolor.stages.infer import one_thread_each
 from filmcolor.timecode import name_of
-from filmcolor.types import ColorFrame, VideoInfo
+from filmcolor.types import ColorFrame, Frame, PixelLayout, VideoInfo
+from filmcolor.visual.rgb import PictureMaker, Rgb, resized
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +47,12 @@ def write_stills(source: str, folder: str, options: RunOptions) -> Generator[Eve
     """
     started = time.monotonic()
     refuse_pipe(source)
-    with one_thread_each() as threads, ExitStack() as stack:
+    with one_thread_each() as threads:
         context, film = yield from open_shots(source, options, threads)
-        stack.enter_context(context)
-        stills = find_stills(film, context.reader.first_pts(), still_folder(folder))
-        yield planned_stills(context, folder, len(stills))
-        made = yield from make_stills(context, film, stills, overwrite=options.overwrite)
+        with context:
+            stills = find_stills(film, context.reader.first_pts(), still_folder(folder))
+            yield planned_stills(context, folder, len(stills))
+            made = yield from make_stills(context, film, stills, overwrite=options.overwrite)
     yield Finished(
         folder,
         made,
@@ -141,16 +136,9 @@ def find_stills(film: FilmPlan, origin: int, folder: Path) -> list[Still]:
     return found
 
 
-def _picture(frame: ColorFrame, info: VideoInfo) -> NDArray[np.uint8]:
-    """R'G'B' (height, width, 3) of a frame with colour at every pixel, as it is displayed."""
-    tags, depth = resolve_tags(info.tags, info.height), info.layout.bit_depth
-    luma = normalize_luma(torch.from_numpy(frame.luma)[None, None], depth, bool(tags.full_range))
-    codes = torch.from_numpy(np.stack([frame.cb, frame.cr]))[None]
-    chroma = normalize_chroma(codes, depth, bool(tags.full_range))
-    rgb = chroma_to_rgb(luma, chroma, tags.matrix)[0].clamp_(0, 1) * 255
-    pixels = rgb.round_().to(torch.uint8).permute(1, 2, 0).numpy()
-    upright = np.ascontiguousarray(np.rot90(pixels, info.rotation // 90))
-    size = displayed_size(info)
-    if upright.shape[:2] == size:
-        return upright
-    return cv2.resize(upright, size[::-1], interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+def _picture(frame: ColorFrame, info: VideoInfo) -> Rgb:
+    """A frame with colour at every pixel, as it is displayed."""
+    layout = PixelLayout(info.layout.bit_depth, "444")
+    square = replace(info, layout=layout, sample_aspect_ratio=Fraction(1))
+    shown = Frame(frame.index, frame.pts, frame.luma, chroma=(frame.cb, frame.cr))
+    return resized(PictureMaker(square, None, None).picture(shown), displayed_size(info))

@@ -1,33 +1,50 @@
 """Writes into a finished Matroska file what FFmpeg's muxer was not told: the shape of the pixels,
-and what sound is that only Windows' headers describe; and looks where the first of several films in
-one file ends.
+what is shown of the picture, and what sound is that only Windows' headers describe; reads what is
+shown, which PyAV does not tell; and looks where the first of several films in one file ends.
 
 PyAV gives no way to set a stream's sample aspect ratio, and the muxer takes it from nowhere else;
 FFV1, ProRes and AV1 in Matroska would lose it. The track's name is written with room behind it
 (`with_room`); afterwards `write_display_shape` puts the display elements into that room, in place.
 PyAV likewise refuses to add WMA, ADPCM, mu-law and their like to Matroska, which holds them as
 A_MS/ACM: they are written as PCM, and `write_sound_formats` states afterwards what they are.
-EBML is RFC 8794, the elements are RFC 9559.
+The elements are RFC 9559.
 """
 
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import BinaryIO
+
+from filmcolor.media.ebml import (
+    CRC,
+    SEGMENT,
+    UNKNOWN_SIZES,
+    Element,
+    elements,
+    encoded,
+    find,
+    patch,
+    read_head,
+    unsigned,
+)
+from filmcolor.types import Box
 
 _HEADER = bytes.fromhex("1a45dfa3")
-_SEGMENT = 0x18538067
-_TRACKS = 0x1654AE6B
-_CLUSTER = 0x1F43B675
-_TRACK_ENTRY = 0xAE
+TRACKS = 0x1654AE6B
+TRACK_ENTRY = 0xAE
 _NAME = 0x536E
 _VIDEO = 0xE0
 _AUDIO = 0xE1
 _NUMBER = 0xD7
+_TYPE = 0x83
+_TYPE_VIDEO = 1
+_PIXEL_WIDTH = 0xB0
+_PIXEL_HEIGHT = 0xBA
+_CROP_TOP = 0x54BB
+_CROP_LEFT = 0x54CC
+_CROP_BOTTOM = 0x54AA
+_CROP_RIGHT = 0x54DD
 _CODEC = 0x86
 _CODEC_PRIVATE = 0x63A2
 _BIT_DEPTH = 0x6264
@@ -36,21 +53,12 @@ _DISPLAY_WIDTH = 0x54B0
 _DISPLAY_HEIGHT = 0x54BA
 _DISPLAY_UNIT = 0x54B2
 _UNIT_ASPECT_RATIO = 3
-_CRC = 0xBF
-_VOID = 0xEC
 
-_UNKNOWN_SIZES = {(1 << 7 * length) - 1 for length in range(1, 9)}
-
-_ROOM = 40
-"""Bytes, more than what the display elements add."""
+_MOST_BYTES = 1 << 24  # of tracks that are read
+_ROOM = 72
+"""Bytes, more than what the elements of display and crop add."""
 _SOUND_ROOM = 16
 """And what is written of a sound's codec besides its format."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Element:
-    identity: int
-    content: bytes
 
 
 def with_room(name: str, wave_format: bytes = b"") -> str:
@@ -64,20 +72,68 @@ def _room(wave_format: bytes) -> int:
     return _SOUND_ROOM + len(wave_format) if wave_format else _ROOM
 
 
-def write_display_shape(path: str, width: int, height: int, aspect: Fraction) -> bool:
-    """State in the track with room that pixels are `aspect` wide; False if there is no such track.
+def read_crops(path: str) -> list[Box | None]:
+    """What is shown of the pictures of each track of pictures, in their order; None for all."""
+    with open(path, "rb") as file:
+        found = find(file, TRACKS)
+        if found is None:
+            return []
+        position, size = found
+        file.seek(position)
+        tracks = file.read(min(size, _MOST_BYTES))
+    try:
+        entries = [dict(_contents(each.content)) for each in elements(tracks) if _is_entry(each)]
+        return [
+            _crop(dict(_contents(entry.get(_VIDEO, b""))))
+            for entry in entries
+            if int.from_bytes(entry.get(_TYPE, b""), "big") == _TYPE_VIDEO
+        ]
+    except IndexError:  # damaged
+        return []
+
+
+def _is_entry(element: Element) -> bool:
+    return element.identity == TRACK_ENTRY
+
+
+def _contents(content: bytes) -> Iterator[tuple[int, bytes]]:
+    return ((each.identity, each.content) for each in elements(content))
+
+
+def _crop(video: Mapping[int, bytes]) -> Box | None:
+    def number(identity: int) -> int:
+        return int.from_bytes(video.get(identity, b""), "big")
+
+    right = number(_PIXEL_WIDTH) - number(_CROP_RIGHT)
+    crop = Box(
+        number(_CROP_TOP),
+        number(_CROP_LEFT),
+        number(_PIXEL_HEIGHT) - number(_CROP_BOTTOM),
+        right,
+    )
+    is_whole = crop.size == (number(_PIXEL_HEIGHT), number(_PIXEL_WIDTH))
+    return None if is_whole or min(crop.size) <= 0 else crop
+
+
+def write_display_shape(
+    path: str, width: int, height: int, aspect: Fraction, crop: Box | None = None
+) -> bool:
+    """State in the track with room that pixels are `aspect` wide, and that only `crop` is shown;
+    False if there is no such track.
 
     The file keeps its length; the name gets back what it was.
     """
-    shape = Fraction(width, height) * aspect
+    shown = crop.size if crop is not None else (height, width)
+    shape = Fraction(shown[1], shown[0]) * aspect
+    margins = _margins(crop, width, height)
 
-    def reshaped(parts: list[_Element]) -> list[_Element] | None:
+    def reshaped(parts: list[Element]) -> list[Element] | None:
         if all(part.identity != _VIDEO for part in parts):
             return None
-        named = _without_room(parts, _ROOM)
-        return named and [_reshape(part, shape) for part in named]
+        named = without_room(parts, _ROOM)
+        return named and [_reshape(part, shape, margins) for part in named]
 
-    return _patch(path, reshaped)
+    return patch_tracks(path, reshaped)
 
 
 def write_sound_formats(path: str, formats: Mapping[int, bytes]) -> bool:
@@ -86,37 +142,37 @@ def write_sound_formats(path: str, formats: Mapping[int, bytes]) -> bool:
     False if there is no such track. The file keeps its length; names get back what they were.
     """
 
-    def described(parts: list[_Element]) -> list[_Element] | None:
+    def described(parts: list[Element]) -> list[Element] | None:
         number = next((each.content for each in parts if each.identity == _NUMBER), b"")
         wave_format = formats.get(int.from_bytes(number, "big"))
-        named = wave_format and _without_room(parts, _room(wave_format))
+        named = wave_format and without_room(parts, _room(wave_format))
         if not wave_format or not named:
             return None
-        codec = [_Element(_CODEC, b"A_MS/ACM"), _Element(_CODEC_PRIVATE, wave_format)]
+        codec = [Element(_CODEC, b"A_MS/ACM"), Element(_CODEC_PRIVATE, wave_format)]
         kept = [each for each in named if each.identity not in (_CODEC, _CODEC_PRIVATE)]
         return [_with_depth(part, wave_format) for part in kept] + codec
 
-    return _patch(path, described)
+    return patch_tracks(path, described)
 
 
-_Edit = Callable[[list[_Element]], list[_Element] | None]
+Edit = Callable[[list[Element]], list[Element] | None]
 """The parts of a track as they should be; None: as they are."""
 
 
-def _patch(path: str, edit: _Edit) -> bool:
+def patch_tracks(path: str, edit: Edit) -> bool:
     """Write the file's tracks anew, in place; whether any was changed."""
-    with open(path, "rb+") as file:
-        found = _find_tracks(file)
-        if found is None:
-            return False
-        position, size = found
-        file.seek(position)
-        patched = _patch_tracks(file.read(size), edit)
-        if patched is None:
-            return False
-        file.seek(position)
-        file.write(patched)
-        return True
+
+    def edited(tracks: bytes) -> bytes | None:
+        entries = [entry for entry in elements(tracks) if entry.identity != CRC]
+        is_changed = False
+        for at, entry in enumerate(entries):
+            parts = edit(list(elements(entry.content))) if _is_entry(entry) else None
+            if parts is not None:
+                entries[at] = Element(TRACK_ENTRY, b"".join(map(encoded, parts)))
+                is_changed = True
+        return b"".join(map(encoded, entries)) if is_changed else None
+
+    return patch(path, TRACKS, edited)
 
 
 def segment_end(path: str) -> int | None:
@@ -125,10 +181,10 @@ def segment_end(path: str) -> int | None:
     """
     with open(path, "rb") as file:
         length = os.fstat(file.fileno()).st_size
-        while (head := _read_head(file)) is not None:
+        while (head := read_head(file)) is not None:
             identity, size = head
-            if identity == _SEGMENT:
-                return None if size in _UNKNOWN_SIZES else file.tell() + size
+            if identity == SEGMENT:
+                return None if size in UNKNOWN_SIZES else file.tell() + size
             if size > length:
                 return None  # damaged
             file.seek(size, 1)
@@ -144,115 +200,48 @@ def is_matroska(path: str, at: int = 0) -> bool:
         return file.read(len(_HEADER)) == _HEADER
 
 
-def _find_tracks(file: BinaryIO) -> tuple[int, int] | None:
-    """Position and size of the content of the Tracks element."""
-    while (head := _read_head(file)) is not None:
-        identity, size = head
-        if identity == _TRACKS:
-            return file.tell(), size
-        if identity == _CLUSTER:
-            return None
-        if identity != _SEGMENT:
-            file.seek(size, 1)
-    return None
-
-
-def _read_head(file: BinaryIO) -> tuple[int, int] | None:
-    head = file.read(12)
-    if len(head) < 2:
-        return None
-    whole = head.ljust(12, b"\0")  # the file may end in it
-    identity, at = _read_number(whole, 0, keep_marker=True)
-    size, at = _read_number(whole, at, keep_marker=False)
-    file.seek(at - len(head), 1)
-    return identity, size
-
-
-def _read_number(data: bytes, at: int, *, keep_marker: bool) -> tuple[int, int]:
-    """A variable-length number at `at`, and where it ends."""
-    length = 9 - data[at].bit_length()
-    number = int.from_bytes(data[at : at + length], "big")
-    if not keep_marker:
-        number &= (1 << (7 * length)) - 1
-    return number, at + length
-
-
-def _elements(data: bytes) -> Iterator[_Element]:
-    at = 0
-    while at < len(data):
-        identity, at = _read_number(data, at, keep_marker=True)
-        size, at = _read_number(data, at, keep_marker=False)
-        yield _Element(identity, data[at : at + size])
-        at += size
-
-
-def _encode(element: _Element, *, size_length: int = 0) -> bytes:
-    """The element's bytes; `size_length` bytes for its size, as few as it needs if 0."""
-    identity = element.identity.to_bytes((element.identity.bit_length() + 7) // 8, "big")
-    size = len(element.content)
-    length = size_length or next(n for n in range(1, 9) if size < (1 << (7 * n)) - 1)
-    return identity + (size | 1 << (7 * length)).to_bytes(length, "big") + element.content
-
-
-def _void(length: int) -> bytes:
-    """An element that means nothing, `length` bytes in all, at least 2."""
-    if length < 128:
-        return _encode(_Element(_VOID, bytes(length - 2)), size_length=1)
-    return _encode(_Element(_VOID, bytes(length - 9)), size_length=8)
-
-
-def _unsigned(identity: int, number: int) -> _Element:
-    return _Element(identity, number.to_bytes(max(1, (number.bit_length() + 7) // 8), "big"))
-
-
-def _patch_tracks(tracks: bytes, edit: _Edit) -> bytes | None:
-    """The content of Tracks as `edit` wants it, of the same length; None if nothing changes."""
-    entries = [entry for entry in _elements(tracks) if entry.identity != _CRC]
-    is_changed = False
-    for at, entry in enumerate(entries):
-        parts = edit(list(_elements(entry.content))) if entry.identity == _TRACK_ENTRY else None
-        if parts is not None:
-            entries[at] = _Element(_TRACK_ENTRY, b"".join(map(_encode, parts)))
-            is_changed = True
-    body = b"".join(_encode(entry) for entry in entries)
-    checksum = len(_encode(_Element(_CRC, bytes(4)))) if tracks[0] == _CRC else 0
-    left = len(tracks) - checksum - len(body)
-    if not is_changed or left < 2:
-        return None
-    body += _void(left)
-    if not checksum:
-        return body
-    return _encode(_Element(_CRC, zlib.crc32(body).to_bytes(4, "little"))) + body
-
-
-def _without_room(parts: list[_Element], room: int) -> list[_Element] | None:
+def without_room(parts: list[Element], room: int) -> list[Element] | None:
     """The parts with the room taken out of the track's name, an empty one left out; None if it has
     no room.
     """
     name = next((part.content for part in parts if part.identity == _NAME), b"")
     if not name.endswith(b" " * room):
         return None
-    named = [_Element(_NAME, name[:-room])] if len(name) > room else []
+    named = [Element(_NAME, name[:-room])] if len(name) > room else []
     return [part for part in parts if part.identity != _NAME] + named
 
 
-def _with_depth(part: _Element, wave_format: bytes) -> _Element:
+def _with_depth(part: Element, wave_format: bytes) -> Element:
     """The part; that of the sound with the format's bits a sample instead of PCM's."""
     if part.identity != _AUDIO:
         return part
-    kept = [each for each in _elements(part.content) if each.identity != _BIT_DEPTH]
+    kept = [each for each in elements(part.content) if each.identity != _BIT_DEPTH]
     if bits := int.from_bytes(wave_format[_BITS_AT], "little"):
-        kept.append(_unsigned(_BIT_DEPTH, bits))
-    return _Element(_AUDIO, b"".join(map(_encode, kept)))
+        kept.append(unsigned(_BIT_DEPTH, bits))
+    return Element(_AUDIO, b"".join(map(encoded, kept)))
 
 
-def _reshape(part: _Element, shape: Fraction) -> _Element:
+def _margins(crop: Box | None, width: int, height: int) -> list[Element]:
+    """The elements that say how much is not shown on each side."""
+    if crop is None:
+        return []
+    sides = (
+        (_CROP_TOP, crop.top),
+        (_CROP_LEFT, crop.left),
+        (_CROP_BOTTOM, height - crop.bottom),
+        (_CROP_RIGHT, width - crop.right),
+    )
+    return [unsigned(identity, pixels) for identity, pixels in sides if pixels]
+
+
+def _reshape(part: Element, shape: Fraction, margins: list[Element]) -> Element:
     """The entry's part, that of the picture with the shape in it."""
     if part.identity != _VIDEO:
         return part
     display = (_DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT)
-    kept = [each for each in _elements(part.content) if each.identity not in display]
-    kept.append(_unsigned(_DISPLAY_WIDTH, shape.numerator))
-    kept.append(_unsigned(_DISPLAY_HEIGHT, shape.denominator))
-    kept.append(_unsigned(_DISPLAY_UNIT, _UNIT_ASPECT_RATIO))
-    return _Element(_VIDEO, b"".join(_encode(each) for each in kept))
+    kept = [each for each in elements(part.content) if each.identity not in display]
+    kept.append(unsigned(_DISPLAY_WIDTH, shape.numerator))
+    kept.append(unsigned(_DISPLAY_HEIGHT, shape.denominator))
+    kept.append(unsigned(_DISPLAY_UNIT, _UNIT_ASPECT_RATIO))
+    kept += margins
+    return Element(_VIDEO, b"".join(encoded(each) for each in kept))

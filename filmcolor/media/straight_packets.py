@@ -6,6 +6,7 @@ this, and so take the same decisions. What is decided stands in `splices`.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterator
 from fractions import Fraction
 from itertools import chain
@@ -14,7 +15,9 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Discard, Stream
 
+from filmcolor.media.mov_boxes import read_tracks
 from filmcolor.media.open import has_gained_sound, is_strung, packets_of
+from filmcolor.media.played import PlayedPackets, is_pcm
 from filmcolor.media.splices import TimestampRepair, shown_at, ticks_of
 
 MOST_RETRIES = 100
@@ -25,17 +28,40 @@ class StraightPackets:
     """Iterates over the packets of some streams of an open file, their times carried on.
 
     Where times can leap at all, the other streams are read besides, for the decision to be the same
-    whoever reads, and for where the file ends. Raises what FFmpeg raises; `again` reads on behind
-    such a place.
+    whoever reads, and for where the file ends. Sound, text and data that an edit list cuts away are
+    left out. Raises what FFmpeg raises; `again` reads on behind such a place.
     """
 
-    def __init__(self, container: InputContainer, film: int, wanted: Collection[int]) -> None:
-        """`film` and `wanted` are indexes of streams; those that nobody needs are discarded."""
+    def __init__(
+        self,
+        container: InputContainer,
+        film: int,
+        wanted: Collection[int],
+        *,
+        keeps_lead: bool = False,
+    ) -> None:
+        """`film` and `wanted` are indexes of streams; those that nobody needs are discarded.
+
+        `keeps_lead` as in `PlayedPackets`.
+        """
         self._container = container
         self._film = film
         self._wanted = frozenset(wanted)
-        # mp4 and mov hold how long each packet lasts: their times cannot begin anew on the way.
-        can_leap = not container.format.name.startswith("mov,")
+        # mp4 and mov hold how long each packet lasts: their times cannot begin anew on the way, and
+        # go back only to packets that are decoded, but not shown, where an edit list goes on.
+        self._can_leap = can_leap = not container.format.name.startswith("mov,")
+        sounds = [each for each in container.streams.audio if each.index in self._wanted]
+        pcm = {each.index for each in sounds if not can_leap and is_pcm(each)}
+        tracks = read_tracks(container.name.removeprefix("file:")) if pcm else []
+        ends = {at: track.end for at, track in enumerate(tracks)}
+        self.sounds = {
+            each.index: PlayedPackets(keeps_lead, each.index in pcm, ends.get(each.index))
+            for each in sounds
+        }
+        """What is played of each sound track."""
+        self._texts = {
+            stream.index for stream in container.streams if stream.type in ("subtitle", "data")
+        }
         self._read = [
             stream
             for stream in container.streams
@@ -49,6 +75,7 @@ class StraightPackets:
         strung = is_strung(container)
         self._is_guessed = strung and container.format.name.startswith("matroska")
         self.straight = TimestampRepair(film, strung, by_display=self._is_guessed)
+        self._played: deque[Packet[Stream]] = deque()
         self._ends: dict[int, tuple[int, Fraction]] = {}
         self._ready: Iterator[Packet[Stream]] = iter(())
         self._is_over = False
@@ -70,12 +97,24 @@ class StraightPackets:
 
     def __next__(self) -> Packet[Stream]:
         while True:
-            for packet in self._ready:
-                if packet.stream.index in self._wanted:  # PyAV gives the last ones another number
-                    return packet
+            if self._played:
+                return self._played.popleft()
+            # By the stream itself: PyAV gives the packet after the last the number 0.
+            wanted = (each for each in self._ready if each.stream.index in self._wanted)
+            packet = next(wanted, None)
+            if packet is not None:
+                self._played.extend(self._heard(packet))
+                continue
             if self._is_over:
                 raise StopIteration
             self._ready = self._next()
+
+    def _heard(self, packet: Packet[Stream]) -> list[Packet[Stream]]:
+        """The packet, or what is to be copied now that it has come."""
+        sound = self.sounds.get(packet.stream_index)
+        if sound is not None and not is_last(packet):
+            return sound.of(packet)
+        return [] if packet.is_discard and packet.stream_index in self._texts else [packet]
 
     def _next(self) -> Iterator[Packet[Stream]]:
         packet = next(self._packets, None)
@@ -93,7 +132,7 @@ class StraightPackets:
             last, base = self._ends.get(packet.stream_index, (at, packet.time_base))
             end = shown_at(packet, at) + (packet.duration or 0)
             self._ends[packet.stream_index] = max(last, end), base
-        return self.straight.feed(packet)
+        return self.straight.feed(packet) if self._can_leap else iter((packet,))
 
 
 def is_last(packet: Packet[Stream]) -> bool:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from filmcolor.models.card import Descriptor
+from filmcolor.models.coherence import Seen
 from filmcolor.models.resampling import enlarge
 
 
@@ -65,6 +66,21 @@ class Generator(Network):
         network states none.
         """
         return self(lightness, hint), None
+
+    @property
+    def is_coherent(self) -> bool:
+        """Whether places that look alike can decide together: by `see`, `coherence`, `answer`."""
+        return False
+
+    def see(self, lightness: Tensor, hint: Hint | None = None) -> Seen:
+        """What is seen of pictures (N, 1, H, W), L* 0..100."""
+        raise NotImplementedError
+
+    def answer(self, decoded: Tensor) -> tuple[Tensor, Tensor]:
+        """What its heads make of `Seen.decoded`, or of what is pooled of it (N, C, h, w): ab
+        (N, 2, h, w), Lab units, and confidence (N, 1, h, w), 0..1.
+        """
+        raise NotImplementedError
 
     def features(self, lightness: Tensor) -> list[Tensor]:
         """Feature maps (N, C, h, w), finest first, of pictures (N, 1, H, W), L* 0..100, by which

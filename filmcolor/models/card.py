@@ -80,7 +80,7 @@ class ModelCard:
             return self.config
         if look not in self.descriptor.looks:
             raise OptionError(
-                f"--look {look}: model {self.name} paints in one way only; use --saturation instead"
+                f"--look {look}: model {self.name} has one look only; use --saturation instead"
             )
         return {**self.config, **self.descriptor.looks[look]}
 

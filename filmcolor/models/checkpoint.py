@@ -158,10 +158,8 @@ def _filled(path: Path, card: ModelCard, device: torch.device) -> tuple[Network,
     facts of the bytes that were read.
     """
     with torch.device("meta"), _Unfilled():
-        wanted = {
-            name: (_KINDS[value.is_floating_point()], value.shape)
-            for name, value in build_network(card.architecture, card.config).state_dict().items()
-        }
+        network = build_network(card.architecture, card.config)
+    wanted = {k: (_KINDS[v.is_floating_point()], v.shape) for k, v in network.state_dict().items()}
     try:
         with safe_open(path, framework="pt") as file:
             found = {
@@ -183,11 +181,14 @@ def _filled(path: Path, card: ModelCard, device: torch.device) -> tuple[Network,
         raise CheckpointError(
             f"{path}: damaged weights ({error}); fetch or train the model again"
         ) from error
-    floats = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+    # Copied, since how sums are rounded depends on where in memory the weights begin.
+    floats = {
+        k: v.to(torch.float32, copy=True) if v.is_floating_point() else v
+        for k, v in tensors.items()
+    }
     if not all(bool(v.isfinite().all()) for v in floats.values()):
         raise CheckpointError(f"{path}: weights hold infinities or NaN; train the model again")
-    network = build_network(card.architecture, card.config)
-    network.load_state_dict(floats)
+    network.load_state_dict(floats, assign=True)  # a buffer that is in no file would stay on meta
     network.eval().requires_grad_(False)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network, FileFacts.of(path, content)

@@ -1,7 +1,7 @@
 """What a user can choose, as frozen dataclasses; the command line reads its defaults from here.
 
 Words only: imports nothing heavy, so that `filmcolor --help` stays quick. Reading order: `facts`
-(how an option is declared), `color`, `run`, `commands`.
+(how an option is declared), `color`, `run`, `train`, `commands`.
 """
 
 from filmcolor.options.color import LONGEST_STRIDE as LONGEST_STRIDE
@@ -13,9 +13,10 @@ from filmcolor.options.color import Stroke as Stroke
 from filmcolor.options.commands import CompareMode as CompareMode
 from filmcolor.options.commands import CompareOptions as CompareOptions
 from filmcolor.options.commands import FilmMeasureOptions as FilmMeasureOptions
+from filmcolor.options.commands import MeasureOptions as MeasureOptions
+from filmcolor.options.commands import PhotoMeasureOptions as PhotoMeasureOptions
 from filmcolor.options.commands import PreviewOptions as PreviewOptions
 from filmcolor.options.commands import ReportOptions as ReportOptions
-from filmcolor.options.commands import TrainOptions as TrainOptions
 from filmcolor.options.commands import VerifyOptions as VerifyOptions
 from filmcolor.options.run import Audio as Audio
 from filmcolor.options.run import Codec as Codec
@@ -24,3 +25,4 @@ from filmcolor.options.run import OnError as OnError
 from filmcolor.options.run import RunOptions as RunOptions
 from filmcolor.options.run import SitingChoice as SitingChoice
 from filmcolor.options.run import UpscaleFor as UpscaleFor
+from filmcolor.options.train import TrainOptions as TrainOptions

@@ -29,6 +29,7 @@ class ColorOptions:
         "default",
         "A name that `filmcolor models` lists, or a .safetensors file.",
         metavar="NAME|FILE",
+        file="the model",
         in_plan="shot",
         in_fingerprint=False,  # its content counts
     )
@@ -77,6 +78,14 @@ class ColorOptions:
         "blue; below 0 the other way.",
         metavar="DEGREES",
         range=(-180, 180),
+        in_plan="shot",
+    )
+    coherence: float = option(
+        0.85,
+        "How far places that look alike get one colour: higher makes things and walls more even, "
+        "0 leaves every place to itself.",
+        metavar="0..1",
+        range=(0, 1),
         in_plan="shot",
     )
     smooth: Smoothing = option(

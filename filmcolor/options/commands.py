@@ -8,22 +8,22 @@ from typing import Literal
 
 from filmcolor.errors import OptionError
 from filmcolor.options.color import ColorOptions, Look, Precision
-from filmcolor.options.facts import check_options, option
+from filmcolor.options.facts import Checked, check_options, option
 from filmcolor.options.run import Audio, RunOptions
 
 CompareMode = Literal["split", "wipe", "side"]
 
-_FILMS, _BOTH = "Films, frame by frame", "For both"
-RUN_SECTION, _WHAT = "The run", "What is trained"
-_HOW, _CHECK = "How it is trained", "How it is checked"
+PHOTOS_SECTION = "Photographs, made grey and coloured again"
+FILMS_SECTION, _BOTH = "Films, frame by frame", "For both"
 
 
 @dataclass(frozen=True, slots=True)
-class VerifyOptions:
+class VerifyOptions(Checked):
     """What a result is compared with, and how strictly."""
 
     start_seconds: Fraction | None = option(None, range=(0, None))  # the part that was coloured
     duration_seconds: Fraction | None = option(None, more_than=0)
+    fps: Fraction | None = option(None, range=(0.1, 1000))  # as `RunOptions.fps`
     lossless: bool = option(
         False,
         "Every code of luma must be equal. Without it this is required of ffv1 and of other "
@@ -49,170 +49,9 @@ class VerifyOptions:
         """What has become of sound, as of `RunOptions`."""
         return self.audio or "flac"
 
-    def __post_init__(self) -> None:
-        check_options(self)
-
 
 @dataclass(frozen=True, slots=True)
-class TrainOptions:
-    """Everything about one training run that is not the recipe's."""
-
-    steps: int | None = option(
-        None,
-        "Length of the whole run in steps, each of one batch.",
-        section=RUN_SECTION,
-        metavar="NUMBER",
-        range=(1, None),
-    )
-    epochs: float | None = option(
-        None,
-        "Length of the whole run: how often every picture is seen.",
-        section=RUN_SECTION,
-        metavar="NUMBER",
-        shown_default="the recipe's",
-        more_than=0,
-    )
-    minutes: float | None = option(
-        None,
-        "Length of the whole run in minutes of training.",
-        section=RUN_SECTION,
-        metavar="NUMBER",
-        more_than=0,
-    )
-    recipe: str = option(
-        "film",
-        "The training method: one of those listed below, or a file.",
-        section=_WHAT,
-        metavar="NAME|FILE",
-    )
-    phase: str | None = option(
-        None,
-        "Train only this phase of the recipe.",
-        section=_WHAT,
-        metavar="NAME",
-        shown_default="the whole recipe",
-    )
-    init: str | None = option(
-        None,
-        "Weights to start from: a model that `filmcolor models` lists, a checkpoint, or (recipe "
-        "film) MobileNetV2 weights for the encoder. From a trained model recipe film learns at a "
-        "quarter of its rates.",
-        section=_WHAT,
-        metavar="NAME|FILE",
-        shown_default="fresh weights",
-    )
-    teacher: str | None = option(
-        None,
-        "MobileNetV2 weights (recipe film): the encoder's features of a grey picture are kept near "
-        "those that this network has of the colour picture, so that it still recognises things.",
-        section=_WHAT,
-        metavar="FILE",
-        shown_default="those of --init, if it names such",
-    )
-    freeze: tuple[str, ...] = option(
-        (),
-        "Layers that keep their weights, by name, with * and ?; may be given more than once. "
-        "encoder is one.",
-        section=_WHAT,
-        metavar="PATTERN",
-    )
-    exclude: tuple[str, ...] = option(
-        (),
-        "Pictures to leave out, by their names within the folder or shard, with * and ?, such as "
-        "'cats/*'; may be given more than once.",
-        section=_WHAT,
-        metavar="PATTERN",
-    )
-    card: str | None = option(
-        None,
-        "TOML file with texts for the checkpoints: name, description, license, training_data, "
-        "provenance, weaknesses.",
-        section=_WHAT,
-        metavar="FILE",
-    )
-    size: int | None = option(
-        None,
-        "Side of the crops that are trained on.",
-        section=_HOW,
-        metavar="PIXELS",
-        shown_default="the recipe's",
-        range=(32, 1024),
-    )
-    batch_size: int | None = option(
-        None,
-        "Crops a step, of all processes together.",
-        section=_HOW,
-        metavar="NUMBER",
-        shown_default="the recipe's",
-        range=(1, 4096),
-    )
-    short_side: int = option(
-        256,
-        "Larger pictures are reduced to this before crops are cut.",
-        section=_HOW,
-        metavar="PIXELS",
-        range=(32, 2048),
-    )
-    precision: Precision = option(
-        "auto",
-        "auto is bf16 on a GPU, and on a CPU only where it is known to be quicker.",
-        section=_HOW,
-    )
-    device: str = option(
-        "auto",
-        "What is trained on; auto takes a graphics card if one can be used.",
-        section=_HOW,
-        metavar="auto|cpu|cuda[:N]|mps",
-    )
-    compiled: bool = option(
-        False,
-        "Compile the networks first (torch.compile): a slow start, then quicker steps on a GPU.",
-        section=_HOW,
-    )
-    seed: int = option(
-        0,
-        "Crops and their order follow from it alone.",
-        section=_HOW,
-        metavar="NUMBER",
-        range=(0, 2**63 - 1),
-    )
-    val: tuple[str, ...] = option(
-        (),
-        "Pictures to evaluate on; may be given more than once.",
-        section=_CHECK,
-        metavar="DATA",
-        shown_default="a part of DATA is held out",
-    )
-    val_pictures: int = option(
-        64,
-        "Evaluate on at most so many of them.",
-        section=_CHECK,
-        metavar="NUMBER",
-        range=(1, None),
-    )
-    evaluations: int = option(
-        10,
-        "Evaluations in the whole run, and again as many in what a new length adds to it. Each "
-        "writes checkpoints, sheets and curves.",
-        section=_CHECK,
-        metavar="NUMBER",
-        range=(1, None),
-    )
-    tensorboard: bool = option(
-        False,
-        "Write the losses for TensorBoard as well (needs filmcolor[tensorboard]).",
-        section=_CHECK,
-    )
-
-    def __post_init__(self) -> None:
-        check_options(self)
-        lengths = [self.steps is not None, self.epochs is not None, self.minutes is not None]
-        if sum(lengths) > 1:
-            raise OptionError("--steps, --epochs and --minutes exclude each other: give one")
-
-
-@dataclass(frozen=True, slots=True)
-class PreviewOptions:
+class PreviewOptions(Checked):
     """What a preview of a film shows."""
 
     run: RunOptions = field(default_factory=RunOptions)  # the run that it is a preview of
@@ -224,23 +63,17 @@ class PreviewOptions:
         range=(1, 64),
     )
 
-    def __post_init__(self) -> None:
-        check_options(self)
-
 
 @dataclass(frozen=True, slots=True)
-class ReportOptions:
+class ReportOptions(Checked):
     """How a page on a film and its result is made."""
 
     compared: VerifyOptions = field(default_factory=VerifyOptions)  # the part, and how strictly
     overwrite: bool = False  # replace what stands under the target's name
 
-    def __post_init__(self) -> None:
-        check_options(self)
-
 
 @dataclass(frozen=True, slots=True)
-class CompareOptions:
+class CompareOptions(Checked):
     """How two films are shown together."""
 
     mode: CompareMode = option(
@@ -249,36 +82,19 @@ class CompareOptions:
         "with the first film; side lays the whole pictures side by side.",
         section="How the two are shown",
     )
-    period_seconds: Fraction = Fraction(8)  # a wipe goes over and back in so long
+    period_seconds: Fraction = option(
+        Fraction(8),
+        "How long a wipe takes to go over and back.",
+        metavar="TIME",
+        range=(1, 3600),
+    )
     run: RunOptions = field(default_factory=RunOptions)  # the part, and how the film is written
-
-    def __post_init__(self) -> None:
-        check_options(self)
-        if not 1 <= self.period_seconds <= 3600:
-            raise OptionError(f"--period {float(self.period_seconds):g}: must be 1 to 3600 seconds")
 
 
 @dataclass(frozen=True, slots=True)
-class FilmMeasureOptions:
-    """Which films are measured, and what they are compared with."""
+class MeasureOptions(Checked):
+    """Which models are measured, and at what size."""
 
-    truth: str | None = option(
-        None, "The film in colour, as it was.", section=_FILMS, metavar="FILM"
-    )
-    results: tuple[str, ...] = option(
-        (),
-        "A coloured film: the same frames, in the same size; may be given more than once. Without "
-        "--truth there is no PSNR. It may be a grey film, to compare models on it.",
-        section=_FILMS,
-        metavar="FILM",
-    )
-    files_only: bool = option(
-        False,
-        "Measure these files alone. Without it every model colours the luma of the truth, or else "
-        "of the first result, once as `filmcolor run` does (slow drift of a shot's colours "
-        "stays in) and once with --smooth none; that takes as long as a run.",
-        section=_FILMS,
-    )
     models: tuple[str, ...] = option(
         (ColorOptions().model,),
         "A model that `filmcolor models` lists, or a checkpoint; may be given more than once.",
@@ -288,26 +104,79 @@ class FilmMeasureOptions:
     look: Look = option(
         "natural",
         "Colour strength of the models: restrained, natural or vivid, as of `filmcolor run`.",
-        section=_BOTH,
     )
     precision: Precision = option(
         "fp32",
         "Precision of the models: fp32 gives the same figures on every machine, bf16 what "
         "`filmcolor run` gives where bf16 is quicker; auto takes bf16 there.",
-        section=_BOTH,
     )
     short_side: int = option(
         256,
         "Larger pictures are reduced to this before they are measured.",
-        section=_BOTH,
         metavar="PIXELS",
         range=(32, None),
     )
     device: str = option(
         "auto",
         "What the models run on; auto takes a graphics card if one can be used.",
-        section=_BOTH,
         metavar="auto|cpu|cuda[:N]|mps",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoMeasureOptions(MeasureOptions):
+    """Which photographs models are measured on, and what is made of it."""
+
+    val: tuple[str, ...] = option(
+        (),
+        "Colour pictures: a folder, a tar shard, or a film; may be given more than once.",
+        section=PHOTOS_SECTION,
+        metavar="DATA",
+    )
+    pictures: int | None = option(
+        None,
+        "Use at most so many, spread over DATA.",
+        metavar="NUMBER",
+        shown_default="all",
+        range=(1, None),
+    )
+    sheet: str | None = option(
+        None,
+        "Write a sheet of pictures: grey, each model's, truth.",
+        metavar="FILE.png",
+    )
+    sheet_pictures: int = option(
+        12,
+        "Rows of that sheet.",
+        metavar="NUMBER",
+        range=(1, None),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FilmMeasureOptions(MeasureOptions):
+    """Which films are measured, what they are compared with, and how the figures are shown."""
+
+    truth: str | None = option(
+        None, "The film in colour, as it was.", section=FILMS_SECTION, metavar="FILM"
+    )
+    results: tuple[str, ...] = option(
+        (),
+        "A coloured film: the same frames, in the same size; may be given more than once. Without "
+        "--truth there is no PSNR. It may be a grey film, to compare models on it.",
+        metavar="FILM",
+    )
+    files_only: bool = option(
+        False,
+        "Measure these files alone. Without it every model colours the luma of the truth, or else "
+        "of the first result, once as `filmcolor run` does and once with --smooth none; that takes "
+        "as long as a run.",
+    )
+    by_shot: bool = option(False, "Show the figures of every shot too; JSON has them anyway.")
+    plot: str | None = option(
+        None,
+        "Draw PSNR, colourfulness, CDC and warp error over time, with the cuts.",
+        metavar="FILE.png",
     )
     start_seconds: Fraction | None = option(None, range=(0, None))  # first moment to measure
     duration_seconds: Fraction | None = option(None, more_than=0)  # how much; None: to the end

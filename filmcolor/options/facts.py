@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from functools import cache
 from typing import Any, Literal, TypeVar
@@ -33,8 +33,8 @@ class OptionFacts:
 
     default: Any
     help: str = ""
-    section: str = COLOUR
-    """Heading under which the help lists it."""
+    section: str = ""
+    """Heading under which the help lists it; by default that of the option before."""
     metavar: str | None = None
     shown_default: str = ""
     """What the help says in place of None."""
@@ -43,6 +43,8 @@ class OptionFacts:
     more_than: float | None = None
     choices: tuple[object, ...] = ()
     """Values that may be taken, beside those within `range`."""
+    file: str = ""
+    """What the file or folder that it names is called, if its work folder must not hold it."""
     films_only: bool = False
     """It means nothing to pictures."""
     in_plan: Literal["shot", "film"] | None = None
@@ -62,7 +64,8 @@ class OptionFacts:
     @property
     def is_path(self) -> bool:
         """Whether it names something on the disk, and nothing else."""
-        return self.metavar in ("DATA", "FILE", "FILM", "FOLDER", "PICTURE")
+        kind = (self.metavar or "").removesuffix(".png")
+        return kind in ("DATA", "FILE", "FILM", "FOLDER", "PICTURE")
 
 
 def option(default: T, help: str = "", **facts: Any) -> T:
@@ -74,12 +77,31 @@ def option(default: T, help: str = "", **facts: Any) -> T:
 @cache
 def facts_of(kind: Any) -> Mapping[str, OptionFacts]:
     """By name, the facts of the fields of a dataclass that are options."""
-    return {each.name: each.metadata[_KEY] for each in fields(kind) if _KEY in each.metadata}
+    found: dict[str, OptionFacts] = {}
+    section = COLOUR
+    for each in fields(kind):
+        if _KEY in each.metadata:
+            facts = each.metadata[_KEY]
+            section = facts.section or section
+            found[each.name] = replace(facts, section=section)
+    return found
 
 
 def names_of(kind: Any, wanted: Callable[[OptionFacts], object]) -> tuple[str, ...]:
     """The options of a dataclass whose facts are as wanted, in order."""
     return tuple(name for name, facts in facts_of(kind).items() if wanted(facts))
+
+
+def named_files(options: Any) -> Iterator[tuple[str, str, str]]:
+    """Field, what it is called, and name of every file and folder that options name; the name of a
+    shipped model is none.
+    """
+    kind: Any = type(options)
+    for name, facts in facts_of(kind).items():
+        value = getattr(options, name)
+        is_file = facts.is_path or str(value).endswith(".safetensors")
+        if facts.file and isinstance(value, str) and is_file:
+            yield name, facts.file, value
 
 
 def option_name(name: str) -> str:
@@ -96,8 +118,16 @@ def check_options(options: Any) -> None:
         if value is None or not (facts.range or facts.choices or facts.more_than is not None):
             continue
         if value not in facts.choices and not is_within(value, facts):
-            shown = "" if isinstance(value, Fraction) else f" {value}"
+            shown = f" {float(value):g}" if isinstance(value, Fraction) else f" {value}"
             raise OptionError(f"{option_name(name)}{shown}: must {' or '.join(_wanted(facts))}")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The base of dataclasses of options that need no other checks."""
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
 
 def is_within(value: object, facts: OptionFacts) -> bool:

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from filmcolor.errors import OptionError
 from filmcolor.options.color import ColorOptions, Stroke
-from filmcolor.options.facts import COLOUR, FILMS_ONLY, check_options, option
+from filmcolor.options.facts import COLOUR, FILMS_ONLY, check_options, names_of, option
 
 Codec = Literal[
     "libx264",
@@ -61,7 +61,6 @@ class EncodeOptions:
     crf: float | None = option(
         None,
         "Quality on the codec's own scale: lower is better and larger.",
-        section=_ENCODING,
         metavar="NUMBER",
         shown_default="what suits the codec",
     )
@@ -70,14 +69,12 @@ class EncodeOptions:
         "The codec's own word for speed against file size, such as fast or slow (libx264, "
         "libx265), 0 to 13 (libsvtav1), p1 to p7 (nvenc), standard or hq (prores), sq or hq "
         "(dnxhr).",
-        section=_ENCODING,
         metavar="NAME",
         shown_default="what suits the codec",
     )
     lossless: bool = option(
         False,
         "Encode without any loss (libx264, libx265; ffv1 always does). Files become large.",
-        section=_ENCODING,
     )
 
     def __post_init__(self) -> None:
@@ -104,20 +101,26 @@ class RunOptions:
         "luma (no other option changes the film's luma) and every second moment: the number of "
         "frames stays, that of the pictures a viewer sees is halved. Without it fields stay as "
         "they are, and each is coloured by itself.",
+    )
+    fps: Fraction | None = option(
+        None,
+        "How many frames a second a frame sequence has: 18, 16.67, 24000/1001 (23.976 and 29.97 "
+        "are taken so). Of a folder of numbered pictures it also says that they are a film.",
         section=_READING,
+        metavar="RATE",
+        shown_default="what the files state, else 24",
+        range=(0.1, 1000),
     )
     keep_start: bool = option(
         False,
         "Leave the times of a film that begins later than a second (a recorded broadcast) as they "
         "are. Without it all its streams are brought to zero alike.",
-        section=_READING,
     )
     audio: Audio | None = option(
         None,
         "Sound is copied as it is. What the target's container cannot hold is left out with copy; "
         "flac decodes it and keeps it without loss, as FLAC, or PCM where there is no FLAC. none "
         "leaves all sound out.",
-        section=_ENCODING,
         metavar="copy|flac|none",
         shown_default="flac",
         in_fingerprint=False,  # segments have no sound
@@ -125,7 +128,6 @@ class RunOptions:
     start_seconds: Fraction | None = option(
         None,
         "Where to begin: seconds (12.5) or [HH:]MM:SS (1:02.5).",
-        section=_READING,
         metavar="TIME",
         shown_default="the beginning",
         range=(0, None),
@@ -133,7 +135,6 @@ class RunOptions:
     duration_seconds: Fraction | None = option(
         None,
         "How much to colour, written likewise.",
-        section=_READING,
         metavar="TIME",
         shown_default="to the end",
         more_than=0,
@@ -146,7 +147,6 @@ class RunOptions:
         "end. What is missing at the end of a film that was cut short is not made up. In both "
         "cases a file that gives nothing for 60 seconds is an error, as is standard input after 10 "
         "minutes.",
-        section=_READING,
     )
     overwrite: bool = option(
         False,
@@ -159,7 +159,6 @@ class RunOptions:
         None,
         "Where what is done is kept until the film is whole, so that the same command goes on "
         "where it stopped: a new or empty folder, which holds nothing else.",
-        section=_RESULT,
         metavar="FOLDER",
         shown_default=".NAME.work beside TARGET",
         films_only=True,
@@ -168,7 +167,6 @@ class RunOptions:
     keep_work: bool = option(
         False,
         "Leave that folder there when the film is whole.",
-        section=_RESULT,
         films_only=True,
         changes_frames=False,
     )
@@ -176,6 +174,7 @@ class RunOptions:
         1,
         "Processes that colour different parts of the film at the same time: worth while on a "
         "machine with many cores.",
+        section=COLOUR,
         metavar="NUMBER",
         range=(1, 256),
         films_only=True,
@@ -202,16 +201,28 @@ class RunOptions:
         False,
         "Write TARGET.json beside the film: its source, model and options, with SHA-256 of all "
         "files, for archives.",
-        section=_RESULT,
         films_only=True,
         changes_frames=False,
+    )
+    sound: str | None = option(
+        None,
+        "Where the result is frames: write the sound of the film beside them, its packets as they "
+        "are, into this .mka file. The first frame is its zero.",
+        section=_RESULT,
+        metavar="FILE",
+        shown_default="none",
+        films_only=True,
+        changes_frames=False,
+        file="its sound",
     )
     stills: str | None = option(
         None,
         "Stills with the right colours, named by their times, as `filmcolor stills` writes them: "
         "each shot follows its own. Those that nobody has changed are left out.",
+        section=COLOUR,
         metavar="FOLDER",
         shown_default="none",
+        file="the folder of stills",
         films_only=True,
         in_plan="shot",
         in_fingerprint=False,  # it counts for the segments of its shots alone, as the next three
@@ -222,6 +233,7 @@ class RunOptions:
         "them through their shot.",
         metavar="FILE",
         shown_default="none",
+        file="the file of strokes",
         films_only=True,
         in_plan="shot",
         in_fingerprint=False,
@@ -240,28 +252,27 @@ class RunOptions:
         "film",
         "What the source is: film leaves grain and blocks as they are, clean takes every detail "
         "for real and is sharper.",
-        section=_LARGER,
         in_plan="film",
     )
     upscale_model: str | None = option(
         None,
         "An upscaler that `filmcolor models` lists, or a .safetensors file.",
-        section=_LARGER,
         metavar="NAME|FILE",
         shown_default="by --upscale-for",
+        file="the upscaler",
         in_plan="film",
     )
-    no_color: bool = option(
-        False, "Only raise the resolution: the result stays grey.", section=_LARGER
-    )
+    no_color: bool = option(False, "Only raise the resolution: the result stays grey.")
     reference: str | None = option(
         None,
         "A photograph in colour of like things, such as another picture of the same people or "
         "place: what looks alike (skin, uniforms, sky) takes its colours, the rest stays "
         "automatic. Stills and strokes come before it. Example: filmcolor run old.mp4 --reference "
         "uniform.jpg --start 1:20 --duration 15.",
+        section=COLOUR,
         metavar="PICTURE",
         shown_default="none",
+        file="the reference",
         in_plan="shot",
         in_fingerprint=False,
     )
@@ -272,6 +283,7 @@ class RunOptions:
         "stands under [film].",
         metavar="FILE",
         shown_default="none",
+        file="the plan",
         films_only=True,
         in_fingerprint=False,
     )
@@ -293,10 +305,14 @@ class RunOptions:
         if self.upscale is None and (self.no_color or self.upscale_model is not None):
             name = "--no-color" if self.no_color else "--upscale-model"
             raise OptionError(f"{name}: needs --upscale 2, 3 or 4")
-        for name in ("stills", "strokes", "reference"):
+        for name in GUIDES:
             if self.no_color and getattr(self, name) is not None:
                 raise OptionError(f"--{name}: says which colours are right; leave --no-color out")
         if self.shard is not None and not 1 <= self.shard[0] <= self.shard[1]:
             raise OptionError(f"--shard {self.shard[0]}/{self.shard[1]}: must be 1/n to n/n")
         if self.shard is not None and self.overwrite:
             raise OptionError("--shard, --overwrite: a late shard would begin anew; remove the old")
+
+
+GUIDES = names_of(RunOptions, lambda facts: facts.in_plan == "shot")
+"""Options that say which colours are right."""

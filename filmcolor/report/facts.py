@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.filesize import decimal
+
 from filmcolor.jobs.sidecar import read_sidecar, sidecar_path
-from filmcolor.media.read.probe import ColorState
+from filmcolor.media.read.color_state import ColorState
 from filmcolor.types import VideoInfo
 from filmcolor.verify.findings import VerifyReport
 
@@ -95,16 +97,8 @@ def _file_text(info: VideoInfo) -> str:
     facts.append(f"{info.codec}, {info.layout.bit_depth} bit")
     if info.interlaced:
         facts.append("interlaced")
-    facts.append(_size_text(Path(info.path).stat().st_size))
+    facts.append(decimal(Path(info.path).stat().st_size))
     return ", ".join(facts)
-
-
-def _size_text(size: float) -> str:
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            break
-        size /= 1000
-    return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
 
 
 def verdict_text(report: VerifyReport) -> str:

@@ -10,9 +10,9 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
-from filmcolor.analysis.frame_signature import frame_signature
+from filmcolor.analysis.frame_signature import BLANK_CONTRAST, frame_signature
 from filmcolor.analysis.shots import ShotFinder
-from filmcolor.evaluate.video import measure_films
+from filmcolor.evaluate.video import known_mean, measure_films
 from filmcolor.report.pictures import PictureStore, Reducer
 from filmcolor.types import Box, Frame, VideoInfo
 from filmcolor.visual.rgb import reduced_size, resized
@@ -28,8 +28,6 @@ _FIRST_PLACE = 1
 """Place in its shot of the first look's first frame: the very first frame may be half a cut."""
 _UNKNOWN_STEP = 24
 """Frames from one look to the next in a film that does not say how long it is."""
-_BLANK_CONTRAST = 6.0
-"""Standard deviation of luma (8-bit codes) below which a frame shows nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +65,22 @@ class ShotFacts:
     @property
     def colorfulness(self) -> float:
         """Mean over the looks that show something; NaN if none does."""
-        return _mean([look.colorfulness for look in self.telling])
+        return known_mean([look.colorfulness for look in self.telling])
 
     @property
     def flicker(self) -> float:
         """Root mean square over the looks; NaN where it cannot be told."""
-        return math.sqrt(_mean([look.flicker**2 for look in self.telling]))
+        return math.sqrt(known_mean([look.flicker**2 for look in self.telling]))
 
     @property
     def level(self) -> float:
         """Mean luma of the looks that show something, 8-bit codes; NaN if none does."""
-        return _mean([look.level for look in self.telling])
+        return known_mean([look.level for look in self.telling])
 
     @property
     def telling(self) -> list[Look]:
         """The looks that show something."""
         return [look for look in self.looks if not look.blank]
-
-
-def _mean(values: list[float]) -> float:
-    numbers = [value for value in values if not math.isnan(value)]
-    return sum(numbers) / len(numbers) if numbers else math.nan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,10 +181,10 @@ class Gatherer:
         shot.looks.append(
             Look(
                 self._run[middle].seconds,
-                _mean([each.colorfulness for each in figures]),
+                known_mean([each.colorfulness for each in figures]),
                 figures[middle].flicker,
                 seen.level,
-                seen.contrast < _BLANK_CONTRAST,
+                seen.contrast < BLANK_CONTRAST,
             )
         )
         self.measured += len(self._run)

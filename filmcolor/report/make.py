@@ -10,14 +10,13 @@ from filmcolor.analysis.survey import survey_film
 from filmcolor.errors import MediaError, OptionError
 from filmcolor.events import Compared, Event, Finished, Notice, Progress, Started
 from filmcolor.media.partfile import check_target, write_bytes
-from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.options import ReportOptions
 from filmcolor.report.facts import Films
 from filmcolor.report.gather import Gatherer
 from filmcolor.report.page import Contents, make_page
 from filmcolor.report.pictures import PictureStore
 from filmcolor.report.remarks import find_remarks
-from filmcolor.verify.check import check_names, verify_film
+from filmcolor.verify.check import check_names, opened_pair, verify_film
 
 MOST_PICTURE_BYTES = 6_000_000
 """Of all pictures of a page, before base64 makes a third more of them."""
@@ -36,7 +35,7 @@ def write_report(
     started = time.monotonic()
     check_names(film, result)
     _check_target(film, result, target, options)
-    with FilmReader(film) as reader, FilmReader(result) as coloured:
+    with opened_pair(film, result, options.compared.fps) as (reader, coloured):
         info, other = reader.info, coloured.info
         survey = survey_film(reader)
     films, box = Films(info, other, survey.color), survey.box
@@ -69,7 +68,7 @@ def write_report(
         films,
         gatherer.shots,
         store.pairs,
-        find_remarks(gatherer.shots, films, verified, warnings),
+        tuple(find_remarks(gatherer.shots, films, verified, warnings)),
         verified,
         gatherer.step,
         gatherer.measured,

@@ -5,7 +5,7 @@ The thresholds are stated here, and on the page.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from filmcolor.report.facts import Films
@@ -55,70 +55,58 @@ def flags(shot: ShotFacts) -> list[str]:
 
 def find_remarks(
     shots: Sequence[ShotFacts], films: Films, verified: VerifyReport, notices: Sequence[str]
-) -> list[Remark]:
+) -> Iterator[Remark]:
     """Everything that stands out, the gravest first; `notices` are warnings of the reading."""
-    remarks = []
     if not verified.holds:
-        remarks.append(
-            Remark(
-                "Not the same film",
-                "Compared with the film, something in the result does not hold.",
-                "See “Is it the same film?” below, and colour the film again.",
-            )
+        yield Remark(
+            "Not the same film",
+            "Compared with the film, something in the result does not hold.",
+            "See “Is it the same film?” below, and colour the film again.",
         )
     weak = tuple(shot.number for shot in shots if is_weak(shot))
     if weak:
-        remarks.append(
-            Remark(
-                "Weak colour",
-                f"{_shots(len(weak), len(shots))} little colour for the brightness of the picture; "
-                "often because the model was not sure what it saw.",
-                "Try --look vivid, or correct the stills of these shots (filmcolor stills) and "
-                "colour the film with --stills.",
-                weak,
-            )
+        yield Remark(
+            "Weak colour",
+            f"{_shots(len(weak), len(shots))} little colour for the brightness of the picture; "
+            "often because the model was not sure what it saw.",
+            "Try --look vivid, or correct the stills of these shots (filmcolor stills) and "
+            "colour the film with --stills.",
+            weak,
         )
     unsteady = tuple(shot.number for shot in shots if is_unsteady(shot))
     if unsteady:
-        remarks.append(
-            Remark(
-                "Flicker",
-                f"In {_shots(len(unsteady), len(shots), 'the colours change')} from frame to frame "
-                "more than they should.",
-                "Colour the film with --smooth flow (the default) and a higher --stability, up to "
-                "1; where a still is given, the shot follows it.",
-                unsteady,
-            )
+        yield Remark(
+            "Flicker",
+            f"In {_shots(len(unsteady), len(shots), 'the colours change')} from frame to frame "
+            "more than they should.",
+            "Colour the film with --smooth flow (the default) and a higher --stability, up to "
+            "1; where a still is given, the shot follows it.",
+            unsteady,
         )
-    remarks += _film_remarks(films)
-    return remarks + [Remark("While reading", notice, "") for notice in notices]
+    yield from _film_remarks(films)
+    for notice in notices:
+        yield Remark("While reading", notice, "")
 
 
-def _film_remarks(films: Films) -> list[Remark]:
-    remarks = []
+def _film_remarks(films: Films) -> Iterator[Remark]:
     if films.film.interlaced and films.result.interlaced:
-        remarks.append(
-            Remark(
-                "Interlaced",
-                "Each frame holds two moments, on its even and its odd rows. Both were kept, and "
-                "coloured each by itself. The pictures on this page show both at once.",
-                "Players take them apart; one that does not shows combs where something moves.",
-            )
+        yield Remark(
+            "Interlaced",
+            "Each frame holds two moments, on its even and its odd rows. Both were kept, and "
+            "coloured each by itself. The pictures on this page show both at once.",
+            "Players take them apart; one that does not shows combs where something moves.",
         )
     elif films.film.interlaced:
-        remarks.append(
-            Remark(
-                "Interlaced",
-                "The film is interlaced, but the result does not say so.",
-                "Unless it was coloured with --deinterlace, players will show combs where "
-                "something moves; use another --codec (see filmcolor run --help).",
-            )
+        yield Remark(
+            "Interlaced",
+            "The film is interlaced, but the result does not say so.",
+            "Unless it was coloured with --deinterlace, players will show combs where "
+            "something moves; use another --codec (see filmcolor run --help).",
         )
     if films.state == "color":
-        remarks.append(
+        yield (
             Remark("In colour before", "The film already had colour; only its luma was used.", "")
         )
-    return remarks
 
 
 def _shots(count: int, total: int, what: str = "") -> str:

@@ -16,12 +16,14 @@ from filmcolor.film.chain import PlannedFrames, color_segments
 from filmcolor.film.context import FilmContext
 from filmcolor.film.plan import FilmPlan, Segment
 from filmcolor.hashing import blake2, file_digest
+from filmcolor.media.write.frame_files import FrameSegmentWriter
 from filmcolor.media.write.segment import SegmentWriter
 from filmcolor.memory import release_free_memory
 from filmcolor.prefetch import prefetch
 from filmcolor.segments.lease import Lease
+from filmcolor.segments.segment_files import Entry
 from filmcolor.segments.source_fingerprint import SourceWatch
-from filmcolor.segments.workfolder import Entry, WorkFolder, in_turn
+from filmcolor.segments.workfolder import WorkFolder, in_turn
 from filmcolor.throttle import Throttle
 from filmcolor.types import ColorFrame
 
@@ -91,7 +93,8 @@ class _OpenSegment:
         path = folder.segment_path(segment.number)
         self._path = path.with_name(f"{path.name}.{lease.key}")
         self._planes = blake2(_DIGEST_BYTES)
-        self._writer = SegmentWriter(context.output, str(self._path))
+        kind = SegmentWriter if context.output.frames is None else FrameSegmentWriter
+        self._writer: SegmentWriter | FrameSegmentWriter = kind(context.output, str(self._path))
         self._writer.__enter__()
         self._left = segment.frames
 

@@ -31,6 +31,7 @@ from filmcolor.segments.lifeline import end_with_parent
 from filmcolor.segments.make import make_segments
 from filmcolor.segments.workfolder import WorkFolder
 from filmcolor.stages.chroma_drift import Drift
+from filmcolor.stages.things import PackedThings
 from filmcolor.types import Shot
 
 _POLL_SECONDS = 0.2
@@ -51,6 +52,7 @@ class FilmTask:
     """As `WorkFolder.settings`."""
     shots: tuple[Shot, ...]
     drift: Drift
+    things: Mapping[int, PackedThings]
 
     @classmethod
     def of(cls, context: FilmContext, folder: WorkFolder, film: FilmPlan) -> FilmTask:
@@ -63,6 +65,7 @@ class FilmTask:
             folder.settings or {},
             film.shots,
             film.drift,
+            film.things,
         )
 
     def open_folder(self) -> tuple[WorkFolder, FilmPlan]:
@@ -72,7 +75,7 @@ class FilmTask:
         film, changed = folder.plan()
         if film is None:
             raise JobError(f"{self.folder}: its plan cannot be used ({', '.join(changed)})")
-        return folder, film.revised(self.shots, self.drift)
+        return folder, film.revised(self.shots, self.drift, self.things)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from pathlib import Path
 from filmcolor._version import __version__
 from filmcolor.disk_space import check_room, least_bytes, missing_room, size_text
 from filmcolor.errors import FilmcolorError, JobError
-from filmcolor.events import Event, Joining, Notice, Progress
-from filmcolor.film.analyze import analyze_film, settle_drift
+from filmcolor.events import Event, Notice, Progress
+from filmcolor.film.analyze import analyze_film, settle_shots
 from filmcolor.film.context import FilmContext
 from filmcolor.film.plan import FilmPlan, Segment
 from filmcolor.guide.build_hints import make_hint_files
@@ -28,14 +28,13 @@ from filmcolor.guide.plan_file import PlanFile
 from filmcolor.guide.shot_choices import choose, segment_settings
 from filmcolor.guide.times import FilmTimes
 from filmcolor.guide.user_hints import find_hints
-from filmcolor.media.write.encoder_input import check_durations, last_duration
-from filmcolor.media.write.join import join_film
+from filmcolor.media.write.encoder_input import check_durations
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.options.facts import names_of
+from filmcolor.segments.join import is_there, refuse_frames
 from filmcolor.segments.lease import Watch
 from filmcolor.segments.make import make_segments
 from filmcolor.segments.processes import make_with_workers
-from filmcolor.segments.source_fingerprint import SourceWatch
 from filmcolor.segments.workfolder import WorkFolder
 
 SegmentRunner = Callable[[Sequence[Segment]], Generator[Event, None, int]]
@@ -45,7 +44,7 @@ Segments that another process has leased are passed over."""
 FilmEnd = Callable[[FilmContext, FilmPlan], Generator[Event, None, int]]
 """Puts a film together whose segments are all done; returns the number of its frames."""
 
-_ADDED_LATER = ("keep_start", "audio")
+_ADDED_LATER = ("keep_start", "fps", "sound", "audio")
 """Options that older work folders know nothing of."""
 _LONG_LOOK_SECONDS = 60.0
 """An analysis of the film that took so long is kept even if no segment was finished."""
@@ -102,10 +101,10 @@ def color_in_segments(
 def _color_in_segments(
     context: FilmContext, folder: WorkFolder, plan: PlanFile | None, end: FilmEnd
 ) -> Generator[Event, None, tuple[int, bool]]:
-    shard, target = context.options.shard, Path(context.output.target)
+    shard = context.options.shard
     if shard is not None:
         yield from _wait_for_lock(folder)
-        if not folder.is_alone() or target.exists():
+        if not folder.is_alone() or is_there(context, folder):
             return 0, False
     context, film, looked = yield from prepare_segments(context, folder, plan)
     if shard is not None:
@@ -114,7 +113,7 @@ def _color_in_segments(
     made, whole = yield from make_all(folder, film, here, is_shard=shard is not None)
     if shard is not None:
         with suppress(FileNotFoundError):
-            whole = whole and folder.lock.take() and not target.exists()
+            whole = whole and folder.lock.take() and not is_there(context, folder)
         if not (whole and folder.is_alone()):
             return made, False
     yield Progress(film.frames, film.frames, context.timer.seconds())
@@ -129,7 +128,7 @@ def _wait_for_lock(folder: WorkFolder) -> Generator[Notice, None, None]:
         while not folder.lock.take():
             if not is_noticed:
                 is_noticed = True
-                yield Notice(f"waiting for {folder.lock.holder()}, which looks through this film")
+                yield Notice(f"waiting for {folder.lock.holder()}, which analyses this film")
             time.sleep(_WAIT_SECONDS)
 
 
@@ -139,6 +138,7 @@ def prepare_segments(
     """See that everything stands in the folder that segments are made from; returns the context
     with what people have said of the film, its plan, and the seconds that it took.
     """
+    refuse_frames(context, folder)
     film, looked = yield from _plan(context, folder)
     folder.check_alone()
     check_durations(context.output, film.pts.tolist(), film.lasting)
@@ -212,30 +212,6 @@ def _make_here(
     return made
 
 
-def join_segments(
-    context: FilmContext, folder: WorkFolder, film: FilmPlan, label: str
-) -> Generator[Joining, None, None]:
-    """Put the film together of its segments, which are all done.
-
-    Raises `JobError` for a run that is not inside of the folder any more.
-    """
-    segments, entries = film.segments(), folder.entries()
-    folder.check_held()
-    SourceWatch(context.source, context.source_print).check()
-    joined = join_film(
-        context.output,
-        [str(folder.segment_path(segment.number)) for segment in segments],
-        film.pts.tolist(),
-        film.lasting or last_duration(context.output, 0, 0),
-        max(entry.reorder for entry in entries.values()),
-        label=label,
-        frames=[segment.frames for segment in segments],
-        look=folder.check_alone,
-    )
-    for frames in joined:
-        yield Joining(frames, film.frames)
-
-
 def _guided(
     context: FilmContext, folder: WorkFolder, film: FilmPlan, plan: PlanFile | None
 ) -> Generator[Event, None, tuple[FilmContext, FilmPlan]]:
@@ -249,11 +225,10 @@ def _guided(
     if plan is not None:
         is_part = options.start_seconds is not None or options.duration_seconds is not None
         chosen = choose(plan, options, film, times, is_part=is_part, files=context.files)
-        context = replace(context, own=chosen.colors)
-        drift = yield from settle_drift(context, film, chosen.shots, folder.path)
-        film = film.revised(chosen.shots, drift)
-    own = None if chosen is None else chosen.overrides
-    hints = find_hints(options, film, times, screen, own, context.files)
+        context = replace(context, shot_options=chosen.colors)
+        film = yield from settle_shots(context, film, chosen.shots, folder.path)
+    overrides = None if chosen is None else chosen.overrides
+    hints = find_hints(options, film, times, screen, overrides, context.files)
     yield from hints.notices
     paths = yield from make_hint_files(context, film, hints, screen, folder.path)
     folder.settings = segment_settings(film, chosen, hints)
@@ -263,9 +238,12 @@ def _guided(
 def _check_room(context: FilmContext, folder: WorkFolder, film: FilmPlan, done: int) -> None:
     """Refuse what the disk can certainly not hold."""
     output, encode = context.output, context.options.encode
-    size = least_bytes(
-        encode.codec, lossless=encode.lossless, width=output.width, height=output.height
-    )
+    if output.frames is not None:
+        size = output.frames.least_bytes * output.width * output.height
+    else:
+        size = least_bytes(
+            encode.codec, lossless=encode.lossless, width=output.width, height=output.height
+        )
     left = film.frames - done
     check_room(folder.path, Path(os.path.realpath(output.target)), left * size, film.frames * size)
 

@@ -1,15 +1,17 @@
 """Whether a film is still the one that work on it began with: nothing that is made of it before it
 was changed or exchanged may be joined with what is made of it after.
 
-It must not know what films are.
+A film is a file, or the files of a sequence. It must not know what is in them.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 
-from filmcolor.errors import JobError, MediaError
+from filmcolor.errors import JobError, MediaError, refusals
 from filmcolor.hashing import blake2
+from filmcolor.media.images.sequence import FrameSequence, find_sequence
 
 _SAMPLES = 33
 _SAMPLE_BYTES = 128 << 10
@@ -17,19 +19,48 @@ _SAMPLE_BYTES = 128 << 10
 
 
 def source_fingerprint(path: str) -> str:
-    """Size, time of the last change, and a digest of samples from all over the file; raises
-    `MediaError` if it cannot be read.
+    """Size, time of the last change, and a digest of samples from all over the file; of a sequence,
+    a digest of the names, sizes and times of all files, and of samples of some. Raises `MediaError`
+    if it cannot be read.
     """
+    sequence = find_sequence(path)
+    if sequence is not None:
+        return _of_sequence(path, sequence)
+    return _of_file(path)
+
+
+def _of_sequence(path: str, sequence: FrameSequence) -> str:
+    """Where the files lie does not count."""
     found = blake2()
-    try:
-        with open(path, "rb") as file:
-            facts = os.fstat(file.fileno())
-            last = max(0, facts.st_size - _SAMPLE_BYTES)
-            for number in range(_SAMPLES):
-                file.seek(last * number // (_SAMPLES - 1))
+    files = list(sequence.paths())
+    for name, facts in zip(files, _stats(files), strict=True):
+        found.update(f"{os.path.basename(name)} {facts.st_size} {facts.st_mtime_ns}\n".encode())
+    for number in range(_SAMPLES):
+        name = files[(len(files) - 1) * number // (_SAMPLES - 1)]
+        try:
+            with open(name, "rb") as file:
                 found.update(file.read(_SAMPLE_BYTES))
-    except OSError as error:
-        raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
+        except OSError as error:
+            raise MediaError(f"{name}: cannot be read ({error.strerror})") from error
+    return f"{len(files)} files of {path}, {found.hexdigest()}"
+
+
+def _stats(files: Iterable[str]) -> Iterator[os.stat_result]:
+    for name in files:
+        try:
+            yield os.stat(name)
+        except OSError as error:
+            raise MediaError(f"{name}: cannot be read ({error.strerror})") from error
+
+
+def _of_file(path: str) -> str:
+    found = blake2()
+    with refusals(MediaError, f"{path}: cannot be read"), open(path, "rb") as file:
+        facts = os.fstat(file.fileno())
+        last = max(0, facts.st_size - _SAMPLE_BYTES)
+        for number in range(_SAMPLES):
+            file.seek(last * number // (_SAMPLES - 1))
+            found.update(file.read(_SAMPLE_BYTES))
     return f"{facts.st_size} bytes, changed {facts.st_mtime_ns}, {found.hexdigest()}"
 
 
@@ -39,7 +70,7 @@ class SourceWatch:
     def __init__(self, path: str, fingerprint: str) -> None:
         """`fingerprint` is what `source_fingerprint` said of it before it was opened."""
         self._path, self._fingerprint = path, fingerprint
-        self._seen: tuple[int, ...] | None = None
+        self._seen: int | None = None
 
     def check(self) -> None:
         """Raise `JobError` if the film is another now, and `MediaError` if it cannot be read."""
@@ -54,10 +85,12 @@ class SourceWatch:
             )
         self._seen = seen
 
-    def _facts(self) -> tuple[int, ...]:
-        """What changes with whatever is done to the file, and with what has its name."""
-        try:
-            found = os.stat(self._path)
-        except OSError as error:
-            raise MediaError(f"{self._path}: cannot be read ({error.strerror})") from error
-        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    def _facts(self) -> int:
+        """What changes with whatever is done to the files, and with what has their names."""
+        sequence = find_sequence(self._path)
+        files = [self._path] if sequence is None else sequence.paths()
+        facts: list[int] = []
+        for found in _stats(files):
+            facts += (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+            facts.append(found.st_ctime_ns)
+        return hash(tuple(facts))

@@ -57,9 +57,9 @@ def look_into(path: Path) -> WorkState | None:
 
 def find_work(folder: Path) -> list[WorkState]:
     """Work folders directly inside a folder, or the folder itself if it is one; in order."""
-    own = look_into(folder)
-    if own is not None:
-        return [own]
+    itself = look_into(folder)
+    if itself is not None:
+        return [itself]
     inside = (look_into(path) for path in sorted(folder.iterdir()) if path.is_dir())
     return [state for state in inside if state is not None]
 

@@ -7,21 +7,21 @@ in the ledger and still matches is never done again. It must not know how a segm
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from filmcolor.errors import JobError, MediaError
+from filmcolor.errors import JobError, refusals
 from filmcolor.film.plan import FilmPlan, Segment
 from filmcolor.hashing import file_digest
-from filmcolor.media.partfile import long_name
+from filmcolor.media.partfile import sync_folder
 from filmcolor.segments.lease import Lease, LeaseKey, Watch
-from filmcolor.segments.ledger import Ledger, checksum
+from filmcolor.segments.segment_files import SegmentFiles
 from filmcolor.segments.stored_plan import StoredPlan
 from filmcolor.segments.workplace import (
+    ELSEWHERE,
+    JOINING,
     LEDGER,
     LOCK,
     MARK,
@@ -38,31 +38,6 @@ _TRIES = 10
 """How often a folder is made anew that is removed in the moment in which it is entered."""
 
 
-def default_folder(target: str) -> Path:
-    """The default work folder of a target: hidden, beside it."""
-    path = Path(os.path.realpath(target))
-    return path.with_name(long_name(f".{path.name}", ".work"))
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One finished segment, as the ledger has it."""
-
-    segment: int
-    frames: int
-    bytes: int
-    reorder: int
-    """Frames by which its packets are out of order."""
-    planes: str
-    """Digest of the composed planes, before they were encoded."""
-    file: str
-    """Digest of the segment's file."""
-    settings: str = ""
-    """What its frames depend on beside what the whole film depends on; empty for nothing."""
-    plan: str = ""
-    """As `WorkFolder.way`; set when it is recorded."""
-
-
 def in_turn(items: Sequence[T], shard: tuple[int, int] | None) -> list[T]:
     """All items, in order; of several shards, each begins at another."""
     number, count = shard or (1, 1)
@@ -70,7 +45,7 @@ def in_turn(items: Sequence[T], shard: tuple[int, int] | None) -> list[T]:
     return [*items[place:], *items[:place]]
 
 
-class WorkFolder:
+class WorkFolder(SegmentFiles):
     """One film's work; a context manager that one process at a time can be inside of, and beside it
     any number of shards.
 
@@ -84,19 +59,14 @@ class WorkFolder:
         shard: int | None = None,
         lease_key: LeaseKey | None = None,
     ) -> None:
-        """`fingerprint` says by name what the work depends on: input, model, options. `shard` is
-        the number of one that works beside others; it takes the lock only now and then.
-        `lease_key` is that of the run which this process works for, and which is in the folder.
+        """`fingerprint` as `SegmentFiles`. `shard` is the number of one that works beside others;
+        it takes the lock only now and then. `lease_key` is that of the run which this process works
+        for, and which is in the folder.
         """
-        self.path = path
-        self.fingerprint = dict(fingerprint)
-        self.settings: Mapping[int, str] | None = None
-        """By number, what a segment must have been made with, nothing where none stands; None: with
-        anything. To be set once the plan is known."""
+        super().__init__(path, fingerprint)
         self.keep_plan = False
         """Whether the plan is worth keeping by itself, having taken long."""
         self._shard = shard
-        self._ledger = Ledger(path / LEDGER, Entry)
         self.lock = Lease(path / LOCK)
         """Of the run, or for a shard of whichever plans or joins; `take` raises `FileNotFoundError`
         where the folder is gone, since the film is whole.
@@ -111,17 +81,12 @@ class WorkFolder:
         self._stored = StoredPlan(path / PLAN)
 
     @property
-    def way(self) -> str:
-        """What tells the work of this plan from that of any other; all that is made carries it."""
-        return checksum(self.fingerprint)
-
-    @property
     def lease_key(self) -> LeaseKey:
         """What those need who work for this run."""
         return self._presence.lease_key
 
     def __enter__(self) -> WorkFolder:
-        try:
+        with refusals(JobError, f"{self.path}: cannot be used", ELSEWHERE):
             watch = Watch()
             while not self._enter():
                 if not watch.is_alive(self._presence):  # it may have died on another machine
@@ -132,10 +97,6 @@ class WorkFolder:
                     f"{self.path}: {self._presence.holder()} is at work on {what}; wait for it, or "
                     "stop it first"
                 )
-        except OSError as error:
-            raise JobError(
-                f"{self.path}: cannot be used ({error.strerror}); choose another --work"
-            ) from error
         return self
 
     def _enter(self) -> bool:
@@ -201,15 +162,6 @@ class WorkFolder:
         own = self._presence.path
         return [lease for lease in leases if lease.path != own and not lease.is_stale()]
 
-    def segment_path(self, segment: int) -> Path:
-        """File of a segment as it is to be made: no other plan's, nor one with other settings."""
-        return self.path / f"{self._stem(segment)}.seg"
-
-    def _stem(self, segment: int, settings: str | None = None) -> str:
-        if settings is None:
-            settings = (self.settings or {}).get(segment, "")
-        return f"segment-{segment:05}-{checksum({'plan': self.way, 'settings': settings})}"
-
     def plan(self) -> tuple[FilmPlan | None, list[str]]:
         """The plan that was saved, if it is of this very work; else what is different now."""
         return self._stored.read(self.fingerprint)
@@ -234,32 +186,6 @@ class WorkFolder:
                 with contextlib.suppress(OSError):
                     path.unlink()
         self._stored.write(plan, title, self.fingerprint)
-
-    def entries(self) -> dict[int, Entry]:
-        """Finished segments by number: those whose last line in the ledger and whose file are
-        whole, made with what they are to be made with.
-        """
-        return {number: entry for number, entry in self.recorded().items() if self._is_whole(entry)}
-
-    def recorded(self) -> dict[int, Entry]:
-        """As `entries`, but as the ledger has them: their files are not asked for."""
-        way, wanted = self.way, self.settings
-        return {
-            entry.segment: entry
-            for entry in self._ledger.lines()
-            if entry.plan == way
-            and (wanted is None or entry.settings == wanted.get(entry.segment, ""))
-        }
-
-    def _is_done(self, number: int) -> bool:
-        entry = self.recorded().get(number)
-        return entry is not None and self._is_whole(entry)
-
-    def _is_whole(self, entry: Entry) -> bool:
-        try:
-            return self._file(entry).stat().st_size == entry.bytes
-        except OSError:
-            return False
 
     def check(self) -> None:
         """Remove what earlier runs left behind: leases, and files that do not match the ledger.
@@ -317,11 +243,6 @@ class WorkFolder:
         while self._taken:
             self._taken.pop().release()
 
-    def missing(self, segments: Sequence[Segment]) -> list[Segment]:
-        """Those that are not done."""
-        entries = self.entries()
-        return [segment for segment in segments if segment.number not in entries]
-
     def held(self, segments: Sequence[Segment]) -> list[Lease]:
         """Leases of those that somebody seems to be at work on."""
         leases = map(self._lease, segments)
@@ -330,28 +251,20 @@ class WorkFolder:
     def _lease(self, segment: Segment) -> Lease:
         return Lease(self.path / f"{self._stem(segment.number)}.lease")
 
-    def _file(self, entry: Entry) -> Path:
-        return self.path / f"{self._stem(entry.segment, entry.settings)}.seg"
+    @property
+    def is_joining(self) -> bool:
+        """Whether some files of a result that is many are under their names, by this work."""
+        return (self.path / JOINING).exists()
 
-    def place(self, entry: Entry, file: Path) -> None:
-        """Name a finished segment and enter it in the ledger; on the disk when this returns."""
-        try:
-            os.replace(file, self._file(entry))
-        except OSError as error:
-            raise self._refused(error) from error
-        self.record(entry)
+    def begin_join(self) -> None:
+        """Take note that files of the result get their names from now on."""
+        with refusals(JobError, f"{self.path}: cannot be written", "; make room on the disk"):
+            (self.path / JOINING).touch()
+        sync_folder(self.path)
 
-    def record(self, entry: Entry) -> None:
-        """Add a finished segment to the ledger; on the disk when this returns."""
-        try:
-            self._ledger.append(asdict(replace(entry, plan=self.way)))
-        except OSError as error:
-            raise self._refused(error) from error
-
-    def _refused(self, error: OSError) -> MediaError:
-        return MediaError(
-            f"{self.path}: cannot be written ({error.strerror}); make room on the disk"
-        )
+    def end_join(self) -> None:
+        """Take note that all of them have theirs."""
+        (self.path / JOINING).unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Remove all that is ours, and the folder if we made it; only for who is alone inside."""

@@ -13,22 +13,26 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from filmcolor.errors import JobError, OptionError
+from filmcolor.errors import JobError, OptionError, refusals
 from filmcolor.guide.hint_file import NAME as HINT_FILE
-from filmcolor.media.partfile import file_key
+from filmcolor.media.partfile import file_key, long_name
 
 PLAN, LEDGER, LOCK = "plan.json", "ledger.jsonl", "run.lock"
+JOINING = "joining"
+"""Is there while a result of many files is put under its names."""
 MARK = ".filmcolor-work"
+ELSEWHERE = "; choose another --work"
+"""The way out of a folder that cannot be used."""
 _FORMAT = "filmcolor-work-1"
 _ROUNDS = 3
 """How often files are removed, since those who are still at work may put others down."""
 
 _LEASE = r"(run\.lock|ledger\.lock|shard-\d{5}\.lease|segment-\d{5}(-[0-9a-f]{16})?\.lease)"
 _FILES = (
-    r"plan\.json|ledger\.jsonl"
+    rf"plan\.json|ledger\.jsonl|{JOINING}"
     r"|segment-\d{5}(-[0-9a-f]{16})?\.seg(\.[0-9a-f]{16})?"
     rf"|{HINT_FILE}"
-    r"|drift-\d+-\d+-.+-[0-9a-f]{32}\.json"
+    r"|(shot|drift)-\d+-\d+-.+-[0-9a-f]{32}\.json"
 )
 _HIDDEN = re.compile(r"\..+\.work")
 """What a folder is called that stands beside its target."""
@@ -37,6 +41,12 @@ _OWN = re.compile(
     rf"{re.escape(MARK)}|{_FILES}|\.({_FILES})(\.[0-9a-f]{{16}})?\.part"
     rf"|{_LEASE}(\.[0-9a-f]{{8}}\.stale)?|\.clock-\w+"
 )
+
+
+def default_folder(target: str) -> Path:
+    """The default work folder of a target: hidden, beside it."""
+    path = Path(os.path.realpath(target))
+    return path.with_name(long_name(f".{path.name}", ".work"))
 
 
 def check_apart(folders: Iterable[Path], files: Iterable[tuple[str, str | Path]]) -> None:
@@ -64,17 +74,13 @@ def check_apart(folders: Iterable[Path], files: Iterable[tuple[str, str | Path]]
 
 def check_place(path: Path) -> None:
     """Raise `JobError` for something that is no folder of ours and cannot become one."""
-    try:
+    with refusals(JobError, f"{path}: cannot be used", ELSEWHERE):
         if path.exists() and not path.is_dir():
-            raise JobError(f"{path}: is no folder; choose another --work")
+            raise JobError(f"{path}: is no folder{ELSEWHERE}")
         # In this order, since whoever is done there may remove it in this very moment.
         foreign = not is_own(path) and bool(_names(path))
-    except OSError as error:
-        raise JobError(
-            f"{path}: cannot be used ({error.strerror}); choose another --work"
-        ) from error
     if foreign:
-        raise JobError(f"{path}: holds something else than filmcolor's work; choose another --work")
+        raise JobError(f"{path}: holds something else than filmcolor's work{ELSEWHERE}")
 
 
 def enter_place(path: Path) -> None:

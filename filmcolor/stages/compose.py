@@ -205,6 +205,7 @@ class _Composer:
             duration=frame.duration,
             key=started.key,
             interlaced=frame.interlaced,
+            ancillary=frame.ancillary,
         )
 
 

@@ -6,10 +6,11 @@ handed on is at model size.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import islice
 from typing import Self, cast
 
@@ -23,6 +24,9 @@ from filmcolor.color import lightness, normalize_luma
 from filmcolor.errors import JobError
 from filmcolor.models.base import Hint
 from filmcolor.models.checkpoint import LoadedModel
+from filmcolor.models.coherence import IN_SHOT, Places, Seen, find_things, pooled
+from filmcolor.options import ColorOptions
+from filmcolor.stages.things import PackedThings, unpack
 from filmcolor.types import AbMap, Box, FloatPlane, Frame, KnownColors, Luma, Uncolored
 
 _BATCH = {"cpu": 4, "cuda": 32, "mps": 8}
@@ -33,6 +37,32 @@ _FRAMES_AT_ONCE = 8
 
 HintSource = Callable[[Frame], KnownColors | None]
 """What people have said of the colours of a frame, None for nothing."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Together:
+    """How places that look alike decide on their colour together, if the model can."""
+
+    share: float
+    """0 (each for itself) to 1."""
+    things: Mapping[int, PackedThings] = field(default_factory=dict)
+    """By number of the shot. A picture of a shot without, or one of which people have said
+    something, decides by itself."""
+
+    def of(self, picture: Frame, device: torch.device) -> Places | None:
+        """The things of a picture's shot."""
+        packed = self.things.get(picture.shot)
+        return None if packed is None else _unpacked(packed, device)
+
+
+def needs_things(model: LoadedModel, color: ColorOptions) -> bool:
+    """Whether places decide together under these options."""
+    return model.generator.is_coherent and color.coherence > 0 and color.saturation > 0
+
+
+@lru_cache(maxsize=4)
+def _unpacked(packed: PackedThings, device: torch.device) -> Places:
+    return unpack(packed, device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +101,16 @@ def infer(
     view: View,
     batch_size: int | None = None,
     hint_source: HintSource | None = None,
+    together: Together | None = None,
 ) -> Generator[tuple[Frame, AbMap], None, None]:
-    """Give every frame its ab field, in order; exactly one for each. `hint_source` is as below.
+    """Give every frame its ab field, in order; exactly one for each. `hint_source` and `together`
+    are as below.
 
     When memory runs out the batch is halved and the same frames are tried again; with a single
     frame that does not fit, `JobError`. A field that is not finite is a `JobError` too: no frame is
     ever passed on without its colour.
     """
-    batches = _Batches(model, view, batch_size)
+    batches = _Batches(model, view, batch_size, together)
     source = iter(frames)
     while waiting := list(islice(source, batches.size)):
         yield from zip(waiting, batches.guided(waiting, hint_source), strict=True)
@@ -92,14 +124,16 @@ def infer_sparsely(
     stride: int = 1,
     hint_source: HintSource | None = None,
     threads: int = 1,
+    together: Together | None = None,
 ) -> Generator[tuple[Frame, AbMap | Uncolored], None, None]:
     """As `infer`, but only for every `stride`-th frame of a shot, its first one included.
 
     The others come as `Uncolored`, for `smooth` to carry colour to. Every batch is filled up, so
     that a field is the same, bit for bit, whichever frames come before and after. `hint_source`
     gives the colours that people have stated for a frame; a frame without them is coloured exactly
-    as without it. On a CPU up to `threads` batches are worked on at the same time, each in
-    one thread: with `one_thread_each` around it, a field is the same whatever their number.
+    as without it. `together` says how places decide together; None: each for itself. On a
+    CPU up to `threads` batches are worked on at the same time, each in one thread: with
+    `one_thread_each` around it, a field is the same whatever their number.
     """
     on_cpu = model.device.type == "cpu"
     if batch_size is None and on_cpu:
@@ -109,7 +143,7 @@ def infer_sparsely(
     threads = min(threads, max(1, _FRAMES_AT_ONCE // (size * stride))) if on_cpu else 1
     source = iter(frames)
     grid = (0, 0)
-    with _Batches(model, view, size, filled=True, threads=threads) as batches:
+    with _Batches(model, view, size, together, filled=True, threads=threads) as batches:
         while waiting := list(islice(source, size * stride * threads)):
             keys = [frame for frame in waiting if frame.place % stride == 0]
             fields = {field.index: field for field in batches.guided(keys, hint_source)}
@@ -154,6 +188,7 @@ class _Batches:
         model: LoadedModel,
         view: View,
         batch_size: int | None,
+        together: Together | None = None,
         *,
         filled: bool = False,
         threads: int = 1,
@@ -162,6 +197,8 @@ class _Batches:
         `threads`: how many are worked on at the same time.
         """
         self.model, self.view, self.filled = model, view, filled
+        can = model.generator.is_coherent and together is not None and together.share > 0
+        self.together = together if can else None
         self.size = batch_size or _BATCH[model.device.type]
         self._threads = threads
         self._stack = ExitStack()
@@ -226,7 +263,7 @@ class _Batches:
         def batch(start: int) -> list[AbMap]:
             part = slice(start, start + self.size)
             part_hints = None if hints is None else hints[part]
-            return _run(frames[part], self.model, self.view, least, part_hints)
+            return _run(frames[part], self.model, self.view, least, part_hints, self.together)
 
         return self._pool.map(batch, starts) if len(starts) > 1 else map(batch, starts)
 
@@ -246,7 +283,8 @@ def _run(
     model: LoadedModel,
     view: View,
     least: int,
-    hints: list[KnownColors] | None = None,
+    hints: list[KnownColors] | None,
+    together: Together | None,
 ) -> list[AbMap]:
     pictures = [view.show(frame.luma) for frame in frames]
     pictures += [pictures[-1]] * (least - len(pictures))
@@ -255,7 +293,14 @@ def _run(
     hint = None if hints is None else _hint(hints, len(pictures), view, model.device)
     with torch.autocast(model.device.type, torch.bfloat16, enabled=model.half):
         light = shown.contiguous(memory_format=torch.channels_last)
-        ab, confidence = model.generator.with_confidence(light, hint)
+        if together is None:
+            ab, confidence = model.generator.with_confidence(light, hint)
+        else:
+            seen = model.generator.see(light, hint)
+            shots = [None if hints else together.of(frame, model.device) for frame in frames]
+            whole = _pooled(seen, shots)
+            decoded = torch.lerp(seen.decoded, whole, together.share)
+            ab, confidence = model.generator.answer(decoded)
     answer = (
         ab.float() if confidence is None else torch.cat([ab.float(), confidence.float()], dim=1)
     )
@@ -275,6 +320,31 @@ def _run(
         )
         for frame, field, guide in zip(frames, fields, guides, strict=True)
     ]
+
+
+def _pooled(seen: Seen, things: Sequence[Places | None]) -> Tensor:
+    """What is pooled in pictures of shots with these things, or with none of their own; what fills
+    the batch up is as the last.
+    """
+    made: list[Tensor] = []
+    with torch.autocast(seen.decoded.device.type, enabled=False):
+        for number, own in enumerate(things):
+            picture = seen.picture(number)
+            if own is None:
+                made.append(pooled(picture, find_things([Places.of(picture)])))
+            else:
+                made.append(pooled(picture, own, IN_SHOT))
+    made += made[-1:] * (len(seen.decoded) - len(made))
+    return torch.cat(made)
+
+
+@torch.inference_mode()
+def look_at(frame: Frame, model: LoadedModel, view: View) -> Places:
+    """What is seen of a frame, for `ThingFinder`; only of models that are coherent."""
+    light = _guide(view.show(frame.luma)[None, None], view, model.device)
+    with torch.autocast(model.device.type, torch.bfloat16, enabled=model.half):
+        seen = model.generator.see(light.contiguous(memory_format=torch.channels_last))
+    return Places.of(seen)
 
 
 def _hint(known: list[KnownColors], count: int, view: View, device: torch.device) -> Hint:

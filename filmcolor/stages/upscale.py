@@ -297,6 +297,4 @@ def enlarged_picture(
 
 def enlarged_box(box: Box | None, factor: int) -> Box | None:
     """Where the picture lies in a frame that was enlarged."""
-    if box is None:
-        return None
-    return Box(box.top * factor, box.left * factor, box.bottom * factor, box.right * factor)
+    return None if box is None else box.enlarged(factor)

@@ -23,10 +23,10 @@ from filmcolor.options import TrainOptions
 from filmcolor.train.data import PhotoSet
 from filmcolor.train.losses import LOSSES
 from filmcolor.train.recipes import RECIPES, Recipe
-from filmcolor.train.settings import from_mapping, read_toml
 from filmcolor.train.state import SavedState
 from filmcolor.train.trainer import Trainer, sample_ab
 from filmcolor.train.workers import Workers
+from filmcolor.typed import from_mapping, read_toml
 
 
 def resolve_recipe(options: TrainOptions) -> Recipe:

@@ -12,8 +12,8 @@ from filmcolor.errors import OptionError
 from filmcolor.models.card import ModelCard
 from filmcolor.options import TrainOptions
 from filmcolor.train.degrade import NO_DEGRADATION
-from filmcolor.train.settings import read_toml
 from filmcolor.train.trainer import Trainer
+from filmcolor.typed import read_toml
 
 
 def first_card(trainer: Trainer, options: TrainOptions, folder: Path, photos: int) -> ModelCard:

@@ -10,7 +10,6 @@ import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -18,9 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from filmcolor.errors import OptionError
-from filmcolor.evaluate.coloring import Photo
+from filmcolor.evaluate.coloring import to_rgb
 from filmcolor.train.data import PhotoSet
 from filmcolor.train.recipe_parts import Phase
+from filmcolor.visual.rgb import Rgb, resized
 
 _CHUNK = 64
 """Crops cut at a time on an accelerator, which bounds the memory it takes."""
@@ -122,7 +122,7 @@ class CropSource:
         self.sizes = photos.sizes
         self._photos = photos.photos
         self._pool = ThreadPoolExecutor(_THREADS, "filmcolor-crops")
-        self._ahead: dict[tuple[object, ...], list[Future[Photo]]] = {}
+        self._ahead: dict[tuple[object, ...], list[Future[Rgb]]] = {}
         lengths = self.sizes.prod(axis=1)
         self._in_block = 3 * int(lengths.sum()) <= _room_for_block(device)
         if self._in_block:
@@ -171,10 +171,10 @@ class CropSource:
         ]
         return torch.cat(parts)
 
-    def _begin(self, plan: CropPlan, size: int) -> list[Future[Photo]]:
+    def _begin(self, plan: CropPlan, size: int) -> list[Future[Rgb]]:
         """Decode and cut in the background."""
 
-        def cut(number: int, box: NDArray[np.int64], *, mirrored: bool) -> Photo:
+        def cut(number: int, box: NDArray[np.int64], *, mirrored: bool) -> Rgb:
             return cut_with_opencv(self._photos[number], box, size, mirrored=mirrored)
 
         return [
@@ -182,9 +182,8 @@ class CropSource:
             for number, box, mirrored in zip(plan.photo, plan.box, plan.mirrored, strict=True)
         ]
 
-    def _joined(self, crops: list[Future[Photo]]) -> Tensor:
-        codes = torch.from_numpy(np.stack([crop.result() for crop in crops])).to(self.device)
-        return codes.permute(0, 3, 1, 2).float() / 255
+    def _joined(self, crops: list[Future[Rgb]]) -> Tensor:
+        return to_rgb([crop.result() for crop in crops], self.device)
 
     def _fill(self, lengths: NDArray[np.int64]) -> None:
         """Bring every photo into the block."""
@@ -216,14 +215,11 @@ def _room_for_block(device: torch.device) -> int:
     return 0
 
 
-def cut_with_opencv(photo: Photo, box: NDArray[np.int64], size: int, *, mirrored: bool) -> Photo:
+def cut_with_opencv(photo: Rgb, box: NDArray[np.int64], size: int, *, mirrored: bool) -> Rgb:
     """One crop (size, size, 3), reduced by area averaging or enlarged bilinearly."""
     top, left, height, width = (int(value) for value in box)
-    crop = photo[top : top + height, left : left + width]
-    shrinks = height >= size and width >= size
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    crop = np.asarray(cv2.resize(crop, (size, size), interpolation=interpolation), np.uint8)
-    return np.ascontiguousarray(crop[:, ::-1]) if mirrored else crop
+    crop = resized(photo[top : top + height, left : left + width], (size, size))
+    return np.ascontiguousarray(crop[:, ::-1] if mirrored else crop)
 
 
 def cut_from_block(

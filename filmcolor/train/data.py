@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filmcolor.errors import MediaError
-from filmcolor.evaluate.coloring import Photo
 from filmcolor.hashing import blake2
 from filmcolor.train.photo_index import GREY_SPREAD, channel_spread, decode_photo
 from filmcolor.train.photo_stores import FilmFrames, PhotoStore, open_stores
+from filmcolor.visual.rgb import Rgb
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ class Listing(Sequence[T], Generic[T]):
 class PhotoSet:
     """Photographs, what is known of each beforehand, and the names of those that were left out."""
 
-    photos: Sequence[Photo]
+    photos: Sequence[Rgb]
     """Decoded when they are asked for, if they come from files."""
     names: Sequence[str]
     """Relative to the source they come from."""
@@ -102,11 +102,6 @@ class PhotoSet:
 
 def _taken(items: Sequence[T], rows: NDArray[np.int64]) -> Sequence[T]:
     return items.take(rows) if isinstance(items, Listing) else tuple(items[row] for row in rows)
-
-
-def is_grey(photo: Photo) -> bool:
-    """Whether a picture has no colour worth the name; nearly grey colour photos do have some."""
-    return channel_spread(photo) < GREY_SPREAD
 
 
 def repeat_palest(photos: PhotoSet, share: float) -> PhotoSet:
@@ -198,7 +193,7 @@ class _Lookup:
         store, row = self._find(number)
         return store.shown + store.index.names[row]
 
-    def photo(self, number: int) -> Photo:
+    def photo(self, number: int) -> Rgb:
         """Read and decode it; `MediaError` if it is not what it was."""
         store, row = self._find(number)
         photo = decode_photo(store.read(row), self.short_side)

@@ -17,6 +17,7 @@ from kornia.filters import gaussian_blur2d
 from torch import Tensor
 
 from filmcolor.color import luma_from_rgb
+from filmcolor.evaluate.enlarging import coded
 from filmcolor.models.resampling import enlarge, reduce
 
 
@@ -123,7 +124,7 @@ def degrade_small(
     """
     luma = luma_from_rgb(rgb)
     if settings.chance <= 0:
-        return _in_codes(reduce(luma, factor)), luma
+        return coded(reduce(luma, factor)), luma
     dice = _Dice(len(rgb), rng)
     chosen = dice.chosen(settings.chance)
     soft = luma
@@ -136,13 +137,8 @@ def degrade_small(
     strength = chosen * settings.grain * dice.uniform(0, 1) ** 2
     worn = small + strength * (0.5 + 2 * small * (1 - small)) * _grain(small, dice)
     packed = chosen * dice.chosen(settings.jpeg_chance)
-    worn = _in_codes(worn + packed * (_jpeg(worn, settings.jpeg_quality, dice) - worn))
+    worn = coded(worn + packed * (_jpeg(worn, settings.jpeg_quality, dice) - worn))
     return worn, soft + enlarge(worn - small, factor)
-
-
-def _in_codes(luma: Tensor) -> Tensor:
-    """As 8 bits hold it."""
-    return (luma.clamp(0, 1) * 255).round() / 255
 
 
 def numbered_seed(seed: int, number: int) -> int:

@@ -9,7 +9,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
 
-from filmcolor.evaluate.coloring import Photo
 from filmcolor.evaluate.enlarging import EnlargeReport, evaluate_enlarging
 from filmcolor.evaluate.report import SATURATIONS, PhotoReport, evaluate_photos, spread_indices
 from filmcolor.events import Evaluated
@@ -24,7 +23,8 @@ from filmcolor.train.degrade import worn_half
 from filmcolor.train.run_folder import RunFolder
 from filmcolor.train.shown import shown_pictures
 from filmcolor.train.trainer import Trainer
-from filmcolor.visual.sheets import Picture, make_sheet
+from filmcolor.visual.rgb import Rgb
+from filmcolor.visual.sheets import make_sheet
 
 SCORE_COLORFULNESS = 0.65
 """Checkpoints are compared by their PSNR gain at this share of the truth's colourfulness."""
@@ -75,12 +75,12 @@ def evaluate_run(
 
 def _measure(
     trainer: Trainer, adapter: TrainAdapter[Any], card: ModelCard, val: PhotoSet
-) -> tuple[PhotoReport | EnlargeReport, list[tuple[Picture, Picture, Picture]]]:
+) -> tuple[PhotoReport | EnlargeReport, list[tuple[Rgb, Rgb, Rgb]]]:
     """A checkpoint's report, and a few of the pictures: before, made and true."""
-    pictures: list[tuple[Picture, Picture, Picture]] = []
+    pictures: list[tuple[Rgb, Rgb, Rgb]] = []
     keep = spread_indices(len(val), _SHEET_PICTURES)
 
-    def on_picture(before: Photo, ours: Photo, truth: Photo) -> None:
+    def on_picture(before: Rgb, ours: Rgb, truth: Rgb) -> None:
         pictures.append((before, ours, truth))
 
     report: PhotoReport | EnlargeReport

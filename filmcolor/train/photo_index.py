@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filmcolor.errors import MediaError
-from filmcolor.evaluate.coloring import Photo, reduce_photo
+from filmcolor.evaluate.coloring import reduce_photo
 from filmcolor.hashing import digest
 from filmcolor.media.partfile import write_bytes
+from filmcolor.visual.rgb import Rgb
 
 GREY_SPREAD = 1.0
 """Mean difference between a picture's channels, codes of 255, below which it counts as grey."""
@@ -97,7 +98,7 @@ class PhotoIndex:
         return sizes
 
 
-def decode_photo(encoded: bytes, short_side: int | None = None) -> Photo | None:
+def decode_photo(encoded: bytes, short_side: int | None = None) -> Rgb | None:
     """Decode one picture file to RGB, reduced to `short_side` px if it is larger; None if it is
     damaged.
     """
@@ -111,7 +112,7 @@ def decode_photo(encoded: bytes, short_side: int | None = None) -> Photo | None:
     return reduce_photo(rgb, short_side)
 
 
-def channel_spread(photo: Photo) -> float:
+def channel_spread(photo: Rgb) -> float:
     """Mean difference between the largest and the smallest channel of a pixel, codes of 255."""
     sample = photo[:: max(1, photo.shape[0] // 64), :: max(1, photo.shape[1] // 64)].astype(int)
     return float((sample.max(axis=2) - sample.min(axis=2)).mean())

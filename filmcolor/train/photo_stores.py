@@ -10,8 +10,10 @@ import io
 import os
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from filmcolor.errors import MediaError
+from filmcolor.errors import MediaError, refusals
 from filmcolor.evaluate.coloring import reduce_photo
 from filmcolor.hashing import digest
 from filmcolor.media.partfile import PartFile
@@ -101,19 +103,19 @@ def open_stores(
 def _is_film(source: Path) -> bool:
     if source.is_dir() or source.suffix.lower() in SUFFIXES:
         return False
-    try:
+    with _reading(source):
         return not tarfile.is_tarfile(source)
-    except OSError as error:
-        raise MediaError(f"{source}: cannot be read ({error.strerror})") from error
+
+
+def _reading(source: Path | str) -> AbstractContextManager[None]:
+    return refusals(MediaError, f"{source}: cannot be read")
 
 
 def _shard_store(source: Path, threads: int) -> PhotoStore:
-    try:
+    with _reading(source):
         stat = source.stat()
         identity = f"{stat.st_size} {stat.st_mtime_ns}"
         path = index_path(source)
-    except OSError as error:
-        raise MediaError(f"{source}: cannot be read ({error.strerror})") from error
     index = load_index(path, identity)
     if index is None:
         index = _shard_index(source, threads)
@@ -162,14 +164,11 @@ def _span_reader(
     source: Path, offset: NDArray[np.int64], length: NDArray[np.int64], changed: int
 ) -> Callable[[int], bytes]:
     def read(row: int) -> bytes:
-        try:
-            with open(source, "rb") as file:
-                if os.fstat(file.fileno()).st_mtime_ns != changed:
-                    raise MediaError(f"{source}: has changed while it was in use; begin again")
-                file.seek(offset[row])
-                return file.read(length[row])
-        except OSError as error:
-            raise MediaError(f"{source}: cannot be read ({error.strerror})") from error
+        with _reading(source), open(source, "rb") as file:
+            if os.fstat(file.fileno()).st_mtime_ns != changed:
+                raise MediaError(f"{source}: has changed while it was in use; begin again")
+            file.seek(offset[row])
+            return file.read(length[row])
 
     return read
 
@@ -243,11 +242,8 @@ def _same_files(one: PhotoIndex, other: PhotoIndex) -> bool:
 
 def _read_file(folder: Path, name: Callable[[int], str], row: int) -> bytes:
     path = os.path.join(folder, name(row))
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
+    with _reading(path), open(path, "rb") as file:
+        return file.read()
 
 
 def _film_stores(
@@ -320,13 +316,11 @@ def _write_frames(
     try:
         shard.parent.mkdir(parents=True, exist_ok=True)
         with tarfile.open(part.path, "w") as tar:
-            while first is not None:
-                name, png, shot = first
+            for name, png, shot in chain([first] if first is not None else [], encoded):
                 member = tarfile.TarInfo(name)
                 member.size = len(png)
                 tar.addfile(member, io.BytesIO(png))
                 shots.append(shot)
-                first = next(encoded, None)
     except OSError as error:
         part.discard()
         raise MediaError(f"{shard}: cannot be written ({error.strerror})") from error

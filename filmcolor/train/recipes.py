@@ -52,6 +52,7 @@ FILM = Recipe(
     summary="the default: MobileNetV2 U-Net, rebalanced classes and regression on worn pictures, "
     "then a short adversarial phase that is kept only if it wins",
     architecture="mobilenet-unet",
+    generator={"coherent": 1},
     phases=(
         _FILM_CROPS,
         replace(
@@ -112,7 +113,7 @@ PIX2PIX = Recipe(
 
 DCGAN = Recipe(
     name="dcgan",
-    summary="strided U-Net at 64 px that paints Lab, against a strided discriminator; GAN and L1",
+    summary="strided U-Net at 64 px that predicts Lab, against a strided discriminator; GAN and L1",
     architecture="dcgan-unet",
     phases=(
         Phase(
@@ -141,7 +142,7 @@ _RGB_GAN = Phase(
 
 RGB_GAN = Recipe(
     name="rgb-gan",
-    summary="encoder and decoder at 120 px without downsampling that paint RGB, on mean squared "
+    summary="encoder and decoder at 120 px without downsampling that predict RGB, on mean squared "
     "error; its discriminator learns beside it",
     architecture="rgb-gan",
     phases=(

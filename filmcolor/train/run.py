@@ -32,10 +32,10 @@ from filmcolor.train.recipes import Recipe
 from filmcolor.train.run_data import DataRecord, absolute_paths, load_run_data
 from filmcolor.train.run_folder import RunFolder
 from filmcolor.train.schedule import Schedule, evaluations_due, phase_at
-from filmcolor.train.settings import from_mapping, to_mapping
 from filmcolor.train.state import read_state, restore_state, save_state
 from filmcolor.train.trainer import Trainer, TrainState
 from filmcolor.train.workers import join_workers
+from filmcolor.typed import from_mapping, to_mapping
 
 _SAVE_SECONDS = 300.0
 

@@ -66,22 +66,13 @@ def load_run_data(
         workers.agree(0.0)
     threads = os.cpu_count() or 1
     side = max(options.short_side, *(phase.size for phase in recipe.phases))
-    photos = load_photos(
-        sources,
-        side,
-        threads,
-        films=FilmFrames(film_reader(), folder / "frames"),
-        exclude=options.exclude,
-    )
-    val = None
-    if options.val:
-        val = load_photos(
-            options.val,
-            _VAL_SIDE,
-            threads,
-            films=FilmFrames(film_reader(), folder / "frames-val"),
-            exclude=options.exclude,
-        )
+
+    def load(places: Sequence[str], short_side: int, kept: str) -> PhotoSet:
+        films = FilmFrames(film_reader(), folder / kept)
+        return load_photos(places, short_side, threads, films=films, exclude=options.exclude)
+
+    photos = load(sources, side, "frames")
+    val = load(options.val, _VAL_SIDE, "frames-val") if options.val else None
     if workers.rank == 0:
         workers.agree(0.0)
     idle = set(photos.idle_patterns)

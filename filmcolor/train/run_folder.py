@@ -22,9 +22,11 @@ import numpy as np
 import tomli_w
 
 from filmcolor._version import __version__
-from filmcolor.errors import CheckpointError, MediaError, OptionError
+from filmcolor.errors import CheckpointError, MediaError, OptionError, refusals
+from filmcolor.evaluate.report import spread_indices
 from filmcolor.media.partfile import write_bytes, write_if_free
-from filmcolor.visual.sheets import Picture, write_png
+from filmcolor.visual.rgb import Rgb
+from filmcolor.visual.sheets import write_png
 
 _FILES = (
     *("command.txt", "metrics.jsonl", "curves.png", "progress.png", "sheets"),
@@ -78,15 +80,11 @@ class RunFolder:
         text = tomli_w.dumps(
             {"filmcolor": __version__, "command": shlex.join(command)} | dict(config)
         )
-        try:
+        with refusals(MediaError, f"{self.path}: cannot be made", "; choose another -o"):
             self.path.mkdir(parents=True, exist_ok=True)
             if not write_if_free(self.path / "config.toml", text.encode()):
                 raise self._occupied()
             (self.path / "sheets").mkdir()
-        except OSError as error:
-            raise MediaError(
-                f"{self.path}: cannot be made ({error.strerror}); choose another -o"
-            ) from error
         self._write_text("command.txt", shlex.join(command) + "\n")
 
     def write_config(self, config: Mapping[str, Any]) -> None:
@@ -114,11 +112,11 @@ class RunFolder:
 
     def append(self, entry: Mapping[str, Any]) -> None:
         """Add a line to the metrics."""
-        try:
-            with self.metrics.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(entry) + "\n")
-        except OSError as error:
-            raise MediaError(f"{self.metrics}: cannot be written ({error.strerror})") from error
+        with (
+            refusals(MediaError, f"{self.metrics}: cannot be written"),
+            self.metrics.open("a", encoding="utf-8") as file,
+        ):
+            file.write(json.dumps(entry) + "\n")
 
     def read_metrics(self, until_step: int | None = None) -> list[dict[str, Any]]:
         """All whole lines of the metrics, up to a step."""
@@ -159,9 +157,9 @@ class RunFolder:
         axes = figure.subplots(3, 1, sharex=True)
         for axis, (title, shown) in zip(axes, panels.items(), strict=False):
             for name in shown:
-                known = [entry for entry in losses if name in entry["losses"]]
-                steps = [entry["step"] for entry in known]
-                axis.plot(steps, [entry["losses"][name] for entry in known], label=name)
+                having = [entry for entry in losses if name in entry["losses"]]
+                steps = [entry["step"] for entry in having]
+                axis.plot(steps, [entry["losses"][name] for entry in having], label=name)
             axis.set_ylabel(f"{title} losses")
             axis.grid(alpha=0.3)
             if shown:
@@ -180,7 +178,7 @@ class RunFolder:
         drawn = np.asarray(canvas.buffer_rgba(), np.uint8)[..., :3]  # type: ignore[no-untyped-call]
         write_png(self.path / "curves.png", np.ascontiguousarray(drawn))
 
-    def write_sheet(self, step: int, grey: Picture, ours: Picture, truth: Picture) -> None:
+    def write_sheet(self, step: int, grey: Rgb, ours: Rgb, truth: Rgb) -> None:
         """Keep the validation pictures of an evaluation, each a column of all, and add them to the
         progress sheet.
         """
@@ -188,9 +186,8 @@ class RunFolder:
         sheet = np.concatenate([grey, ours, truth], axis=1)
         write_png(self.path / "sheets" / f"step-{step:07}.png", sheet)
         found = self._columns()
-        places = np.linspace(0, len(found) - 1, min(len(found), _PROGRESS_COLUMNS)).round()
         columns = [grey]
-        for place in places.astype(int):
+        for place in spread_indices(len(found), _PROGRESS_COLUMNS):
             bgr = cv2.imread(str(found[place]))
             if bgr is None or bgr.shape != sheet.shape:
                 continue  # from a run with other pictures

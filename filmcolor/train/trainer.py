@@ -30,6 +30,7 @@ from filmcolor.train.recipes import Phase, Recipe
 from filmcolor.train.shown import degraded, for_discriminator
 from filmcolor.train.soap import Soap
 from filmcolor.train.workers import Workers
+from filmcolor.visual.rgb import rgb_tensor
 
 _RISE = 0.1
 """Of the rate where a cosine begins: so far it rises again in a length that was added to a finished
@@ -314,7 +315,6 @@ def sample_ab(photos: PhotoSet, seed: int, pictures: int = 2000) -> Tensor:
     chosen = np.random.default_rng([seed, 5]).permutation(len(photos))[:pictures]
     pixels = []
     for index in chosen:
-        photo = torch.from_numpy(photos.photos[index][::4, ::4].copy())
-        lab = rgb_to_lab(photo.permute(2, 0, 1)[None].float() / 255)
+        lab = rgb_to_lab(rgb_tensor(photos.photos[index][::4, ::4]))
         pixels.append(lab[0, 1:].flatten(1).T)
     return torch.cat(pixels)

@@ -7,15 +7,19 @@ events, as the pipeline does. It needs no model and no torch.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from fractions import Fraction
 
 from filmcolor.errors import OptionError
 from filmcolor.events import Compared, Notice
+from filmcolor.media.images.sequence import find_sequence
 from filmcolor.media.open import PIPE, media_errors, open_source
 from filmcolor.media.partfile import is_same_file
 from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.media.read.frame_passes import DEFAULT_RATE
+from filmcolor.media.rgb import settled_matrix
 from filmcolor.media.timebase import MATROSKA_TIME_BASE
 from filmcolor.media.write.containers import Container, container_of
 from filmcolor.media.write.encoders import ENCODERS
@@ -26,13 +30,17 @@ from filmcolor.throttle import Throttle
 from filmcolor.types import VideoInfo
 from filmcolor.verify.film import FilmComparison, FilmSpan, Watcher
 from filmcolor.verify.findings import Findings, VerifyReport
-from filmcolor.verify.packets import Part, compare_packets
+from filmcolor.verify.header_bytes import Header
+from filmcolor.verify.heard import compare_sound, tracks_of
+from filmcolor.verify.packet_items import Part
+from filmcolor.verify.packets import compare_packets
+from filmcolor.verify.presentation import Opened, Presentation, compare_languages
 from filmcolor.verify.streams import LABEL_GREY, HeaderComparison
 from filmcolor.verify.tally import whole_factor
 
 _CODES = ("matrix", "primaries", "transfer")
 _SAME = {"matrix": {5, 6}, "transfer": {1, 6}}
-"""Codes that H.273 calls the same, by tag."""
+"""Codes that H.273 calls the same, by tag: MXF has one for both."""
 _LARGEST = 4
 """Times as many rows and columns that `filmcolor run --upscale` makes at most."""
 
@@ -50,10 +58,10 @@ def verify_film(
     check_names(source, result)
     started = time.monotonic()
     findings = Findings()
-    with FilmReader(source) as before, FilmReader(result) as after:
+    with opened_pair(source, result, options.fps) as (before, after):
         seen_notices = before.notices
         yield from seen_notices
-        container = _container(result)
+        container = None if after.info.is_sequence else _container(result)
         factor = whole_factor(before.info, after.info)
         if factor is None or factor > _LARGEST:
             old, new = (f"{each.width}x{each.height}" for each in (before.info, after.info))
@@ -68,10 +76,21 @@ def verify_film(
             if any(LABEL_GREY in text for text in after.info.metadata.values()):
                 options = replace(options, expect_color=False)
         always_lossless = {each.library for each in ENCODERS.values() if each.always_lossless}
-        is_lossless = options.lossless or after.info.codec in always_lossless
+        is_lossless = options.lossless or container is None or after.info.codec in always_lossless
         strict = replace(options, lossless=is_lossless)
+        films = before.info.stream_index, after.info.stream_index
+        opened, presentation = None, None
+        if container is not None:
+            opened = _opened(source, before.info), _opened(result, after.info)
+            presentation = Presentation(*opened, findings)
         comparison = FilmComparison(
-            before, after, strict, findings, exact_times=container.exact_times, watch=watch
+            before,
+            after,
+            strict,
+            findings,
+            presentation,
+            exact_times=container is None or container.exact_times,
+            watch=watch,
         )
         total = before.info.expected_frames(options.start_seconds, options.duration_seconds)
         is_due = Throttle()
@@ -85,10 +104,50 @@ def verify_film(
         yield from before.notices[len(seen_notices) :]
         if span.picture.is_other_film:
             return _report(source, result, span, findings, started)
-        _compare_pictures(before.info, after.info, options, findings)
-        films = before.info.stream_index, after.info.stream_index
-    yield from _compare_rest(source, result, films, container, span, options, findings)
+        if presentation is not None:
+            presentation.end(options, factor)
+        if container is None:
+            _compare_frames(before.info, after.info, options, findings)
+        else:
+            _compare_tags(before.info, after.info, container, findings)
+        has_nothing_else = before.info.is_sequence
+    if container is not None and opened is not None and not has_nothing_else:
+        yield from _compare_rest(source, result, films, opened, container, span, options, findings)
     return _report(source, result, span, findings, started)
+
+
+@contextmanager
+def opened_pair(
+    source: str, result: str, fps: Fraction | None = None
+) -> Iterator[tuple[FilmReader, FilmReader]]:
+    """Readers of a film and of its result.
+
+    A frame sequence states no rate: that of the other is taken, unless it is `fps`. One that is the
+    result has the source's matrix; what one that is the source lacks is told, not refused.
+    """
+    with ExitStack() as stack:
+        if find_sequence(source) is None:
+            before = stack.enter_context(FilmReader(source))
+            after = stack.enter_context(_result_reader(result, before.info))
+        elif find_sequence(result) is None:
+            after = stack.enter_context(FilmReader(result))
+            before = stack.enter_context(FilmReader(source, "repeat", fps or after.info.rate))
+        else:
+            before = stack.enter_context(FilmReader(source, "repeat", fps or DEFAULT_RATE))
+            after = stack.enter_context(_result_reader(result, before.info))
+        yield before, after
+
+
+def _opened(path: str, info: VideoInfo) -> Opened:
+    if not info.is_sequence:
+        return Opened.of(path, info.stream_index)
+    shape = info.sample_aspect_ratio
+    return Opened(info.codec, shape, stated=None, is_sure=False, header=Header())
+
+
+def _result_reader(result: str, source: VideoInfo) -> FilmReader:
+    matrix = settled_matrix(source.tags, source.height)
+    return FilmReader(result, rate=source.rate or DEFAULT_RATE, matrix=matrix)
 
 
 def check_names(source: str, result: str) -> None:
@@ -110,40 +169,40 @@ def _container(result: str) -> Container:
         return found
 
 
-def _compare_pictures(
+def _compare_frames(
     before: VideoInfo, after: VideoInfo, options: VerifyOptions, findings: Findings
 ) -> None:
-    """Compare what the headers say of the picture."""
-    if before.sample_aspect_ratio != after.sample_aspect_ratio:
-        shapes = (each.sample_aspect_ratio for each in (before, after))
-        old, new = (f"{shape.numerator}:{shape.denominator}" for shape in shapes)
-        findings.fault("shape", f"the shape of the pixels {old} has become {new}")
-    if (before.rotation, before.display_matrix) != (after.rotation, after.display_matrix):
-        findings.fault(
-            "rotation",
-            f"the rotation of {before.rotation} degrees has become {after.rotation} degrees",
+    """Compare what little frames say beside their pixels."""
+    if before.first_number is not None and not options.start_seconds:
+        first, found = before.first_number, after.first_number
+        if first != found:
+            findings.fault("numbers", f"the first frame's number {first} has become {found}")
+    if not before.is_sequence:
+        text = "frames have no times, no sound and no tags: only their pictures were compared"
+        findings.note(text)
+    if after.layout.bit_depth < before.layout.bit_depth:
+        findings.note(
+            f"the luma is rounded from {before.layout.bit_depth} to {after.layout.bit_depth} bits"
         )
+
+
+def _compare_tags(
+    before: VideoInfo, after: VideoInfo, container: Container | None, findings: Findings
+) -> None:
+    """Compare what the headers say of the picture's codes."""
+    same = _SAME if container is not None and container.counts_frames else {}
     tags = enlarged_tags(before.tags, before.height, after.height)
     if any(each.states_matrix and each.library == after.codec for each in ENCODERS.values()):
         tags = stated_tags(tags, after.height)
     pairs = [
         (name, before_code, code)
         for name in _CODES
-        if {before_code := getattr(tags, name), code := getattr(after.tags, name)}
-        != _SAME.get(name)
+        if {before_code := getattr(tags, name), code := getattr(after.tags, name)} != same.get(name)
     ]
     ranges = ("full" if each.full_range else "limited" for each in (tags, after.tags))
     for name, code, other in (*pairs, ("range", *ranges)):
         if code != other:
             findings.fault("colour tags", f"the colour tag {name} {code} has become {other}")
-    is_woven = before.interlaced and not options.deinterlace
-    if is_woven and not after.interlaced:
-        findings.note(
-            "the source is interlaced, the result does not say so; if it was made with "
-            "--deinterlace, say so here too"
-        )
-    elif is_woven and before.top_field_first != after.top_field_first:
-        findings.fault("fields", "the order of the fields is not the source's")
     if after.layout.bit_depth < before.layout.bit_depth:
         findings.note(
             f"the luma is rounded from {before.layout.bit_depth} to {after.layout.bit_depth} bits"
@@ -154,6 +213,7 @@ def _compare_rest(
     source: str,
     result: str,
     films: tuple[int, int],
+    opened: tuple[Opened, Opened],
     container: Container,
     span: FilmSpan,
     options: VerifyOptions,
@@ -175,12 +235,22 @@ def _compare_rest(
         with open_source(source) as before, open_source(result) as after:
             headers = HeaderComparison(before, after, films, container, plan, part, findings)
             pairs = headers.compare()
+            tracks = list(tracks_of(before, after, pairs))
+    named = [(pair.plan.name, pair.source, pair.result) for pair in pairs]
+    compare_languages(opened[0].header, opened[1].header, named, findings)
     if not pairs:
         return
     tolerance = Fraction(0) if container.exact_times else MATROSKA_TIME_BASE
     with open_source(source) as before, open_source(result) as after:
         for _ in compare_packets(before, after, pairs, part, findings, tolerance=tolerance):
             yield Compared(span.frames, span.frames)
+    told = [finding.text for finding in findings.all() if finding.kind.startswith("packet ")]
+    tracks = [each for each in tracks if not any(text.startswith(each.name) for text in told)]
+    if tracks:
+        with media_errors(source):
+            heard = compare_sound((source, result), tracks, part, span.first, container, findings)
+            for _ in heard:
+                yield Compared(span.frames, span.frames)
 
 
 def _report(

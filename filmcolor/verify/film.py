@@ -21,6 +21,7 @@ from filmcolor.prefetch import prefetch
 from filmcolor.types import Frame
 from filmcolor.verify.findings import Findings, Place
 from filmcolor.verify.picture import Difference
+from filmcolor.verify.presentation import Presentation
 from filmcolor.verify.tally import PictureTally, PictureVerdict
 
 Watcher = Callable[[Frame, Frame], None]
@@ -78,18 +79,21 @@ class FilmComparison:
         result: FilmReader,
         options: VerifyOptions,
         findings: Findings,
+        presentation: Presentation | None,
         *,
         exact_times: bool,
         watch: Watcher | None = None,
     ) -> None:
         """`exact_times`: the result's container keeps every pts.
 
-        What is found goes into `findings`; `watch` is shown every pair, in order.
+        What is found goes into `findings`; `presentation` sees all pictures, and `watch` is
+        shown every pair, in order.
         """
         self._readers = source, result
         self._source, self._result = source.info, result.info
         self._options = options
         self._findings = findings
+        self._presentation = presentation
         self._exact_times = exact_times
         self._watch = watch
         self._tally = PictureTally(source.info, result.info, options)
@@ -105,13 +109,15 @@ class FilmComparison:
         """Compare; yields the number of frames of the source that are done."""
         reader, other = self._readers
         options, depth = self._options, self._source.queue_depth
+        looks = (None, None) if self._presentation is None else self._presentation.looks
         wanted = reader.frames(
             start_seconds=options.start_seconds,
             duration_seconds=options.duration_seconds,
             deinterlace=options.deinterlace,
             with_chroma=self._watch is not None,
+            look=looks[0],
         )
-        written = other.frames(with_chroma=True)
+        written = other.frames(with_chroma=True, look=looks[1])
         with closing(prefetch(wanted, depth)) as first, closing(prefetch(written, depth)) as second:
             yield from self._walk(_Line(first), _Line(self._until_damaged(second)))
 
@@ -128,7 +134,7 @@ class FilmComparison:
         first = last = source.peek()
         if first is None or last is None:
             raise MediaError(f"{self._source.path}: no frame of its video can be decoded")
-        if (head := result.peek()) is not None:
+        if (head := result.peek()) is not None and not self._result.is_sequence:
             self._settle_offset(source, head)
         step = 0
         while (wanted := source.peek()) is not None and not self._tally.is_other_film:
@@ -184,6 +190,8 @@ class FilmComparison:
         0 within what the container keeps: in Matroska a frame less than a millisecond after another
         one takes the next free one.
         """
+        if self._result.is_sequence:
+            return Fraction(0)  # frames have no times
         late = self._seconds(found) - wanted.pts * self._source.time_base
         late -= self._offset + self._shift
         if self._exact_times:
@@ -260,6 +268,8 @@ class FilmComparison:
             detail = f"{float(abs(late)):.6g} s too {way}"
             self._findings.fault("time", "shown at another time", self._place(wanted, detail))
         self._tally.add(wanted, found, difference)
+        if self._presentation is not None:
+            self._presentation.pair(wanted, found, wanted.pts * self._source.time_base)
         self._last_found = found
         if self._watch is not None:
             self._watch(wanted, found)
@@ -284,6 +294,8 @@ class FilmComparison:
         """Whether the last frame is shown as long as it should be, where the container says so."""
         found, expected = self._last_found, lasts * self._source.time_base
         if found is None or not self._exact_times or not found.duration:
+            return
+        if self._result.is_sequence:
             return
         stated = found.duration * self._result.time_base
         if abs(stated - expected) > MATROSKA_TIME_BASE:  # sources round it to the millisecond

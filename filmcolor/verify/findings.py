@@ -36,11 +36,8 @@ class Place:
         return f"frame {self.frame} ({inside})" if inside else f"frame {self.frame}"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding(Event):
+class Finding(Event, json="finding"):
     """All that was found of one kind."""
-
-    json_name = "finding"
 
     kind: str
     """One of a few words, for programs: "frame missing", "luma", "packet changed"."""
@@ -99,11 +96,8 @@ class Findings:
         self._found[key] = replace(before, places=places, count=before.count + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyReport(Event):
+class VerifyReport(Event, json="verified"):
     """What a whole comparison has shown."""
-
-    json_name = "verified"
 
     source: str
     result: str
@@ -128,6 +122,6 @@ class VerifyReport(Event):
         """Every finding, then the verdict and the measures."""
         for finding in self.findings:
             yield from finding.objects()
-        (values,) = super(VerifyReport, self).objects()
+        (values,) = super().objects()
         del values["source"], values["findings"]
         yield {**values, "holds": self.holds}

@@ -31,10 +31,11 @@ from filmcolor.media.write.streams import (
     is_thumbnails,
     read_chapters,
     read_covers,
-    timecode_of,
+    timecode_tags,
 )
 from filmcolor.verify.findings import Findings, Place
-from filmcolor.verify.packets import Part, StreamPair
+from filmcolor.verify.packet_items import Part
+from filmcolor.verify.packets import StreamPair
 
 LABEL = "colorized by filmcolor"
 """What the comment of every result says, before version and model."""
@@ -159,6 +160,10 @@ class HeaderComparison:
         language, found = _language(wanted), _language(other.metadata)
         if language != found and _kind(stream) != COVER and stream.type != "attachment":
             self._findings.fault("tag", f"{each.name}: its language {language} has become {found}")
+        title = wanted.get("title", "")
+        called = stream_metadata(other.metadata, self._container, changed=False).get("title", "")
+        if title != called and _kind(stream) != COVER and stream.type != "attachment":
+            self._findings.fault("tag", f"{each.name}: its title {title!r} has become {called!r}")
         if isinstance(stream, AudioStream) and isinstance(other, AudioStream):
             for name in ("sample_rate", "channels"):
                 before = getattr(stream.codec_context, name)
@@ -229,7 +234,11 @@ class HeaderComparison:
             if not is_kept:
                 became = "is missing" if after is None else f"has become {after!r}"
                 self._findings.fault("tag", f"the tag {key} {text!r} {became}")
-        before = timecode_of(self._source, self._films[0])
-        after = timecode_of(self._result, self._films[1])
-        if before is not None and self._part.first is None and before != after:
-            self._findings.fault("timecode", f"the timecode {before} has become {after or 'none'}")
+        clock = timecode_tags(self._source, self._films[0])
+        kept = timecode_tags(self._result, self._films[1])
+        for key, before in clock.items() if self._part.first is None else ():
+            after = kept.get(key)
+            is_held = key != "reel_name" or self._container.muxer in ("mov", "matroska")
+            if before != after and is_held:
+                text = f"the {key.replace('_', ' ')} {before} has become {after or 'none'}"
+                self._findings.fault("timecode", text)

@@ -7,10 +7,14 @@ film shows whether it was coded without loss.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
+import numpy as np
+
+from filmcolor.media.rgb import full_range_table
 from filmcolor.media.write.packing import convert_depth
 from filmcolor.options import VerifyOptions
-from filmcolor.types import Frame, VideoInfo
+from filmcolor.types import Frame, Luma, VideoInfo
 from filmcolor.verify.findings import Findings, Place
 from filmcolor.verify.picture import (
     EQUAL,
@@ -69,15 +73,27 @@ class PictureTally:
 
     def compare(self, wanted: Frame, found: Frame) -> Difference:
         """Compare the luma of two frames at the depth of the result."""
-        bits = self._result.layout.bit_depth
-        expected = convert_depth(
-            wanted.luma,
-            self._source.layout.bit_depth,
-            bits,
-            full_range=self._source.tags.full_range is True,
-        )
         luma = found.luma if self._factor == 1 else brought_down(found.luma, self._factor)
+        bits, depth = self._result.layout.bit_depth, self._source.layout.bit_depth
+        full_range = self._source.tags.full_range is True
+        if self._result.is_sequence and not (full_range and bits == depth):
+            return self._compare_rgb(wanted.luma, luma, full_range=full_range)
+        expected = convert_depth(wanted.luma, depth, bits, full_range=full_range)
         return compare_luma(expected, luma, bits)
+
+    def _compare_rgb(self, wanted: Luma, found: Luma, *, full_range: bool) -> Difference:
+        """Compare luma codes with those of frames, which are full-range: at the lesser depth."""
+        bits, depth = self._result.layout.bit_depth, self._source.layout.bit_depth
+        table = full_range_table(depth, bits, full_range=full_range)
+        if bits < depth:
+            expected = cast("Luma", table.astype(found.dtype)[wanted])
+            return compare_luma(expected, found, bits)
+        black, white = (0, (1 << depth) - 1) if full_range else (16 << depth - 8, 235 << depth - 8)
+        halves = (table[black:white] + table[black + 1 : white + 1]) / 2
+        nearest = black + np.searchsorted(halves, np.arange(1 << bits))
+        codes = cast("Luma", nearest.astype(wanted.dtype)[found])
+        inside = cast("Luma", np.clip(wanted, black, white))
+        return compare_luma(inside, codes, depth)
 
     def add(self, wanted: Frame, found: Frame, difference: Difference) -> None:
         """Take a pair that belongs together."""

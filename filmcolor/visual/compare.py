@@ -40,6 +40,7 @@ from filmcolor.options import CompareMode, CompareOptions
 from filmcolor.prefetch import prefetch
 from filmcolor.throttle import Throttle
 from filmcolor.types import ColorFrame, Frame, Luma, VideoInfo
+from filmcolor.verify.check import opened_pair
 from filmcolor.visual.rgb import PictureMaker, resized
 from filmcolor.visual.side_by_side import with_neutral_chroma
 
@@ -67,7 +68,7 @@ def compare_films(
     run = options.run
     if is_same_file(target, second):
         raise OptionError(f"{target}: is the second film itself; choose another name")
-    with FilmReader(first) as reader, FilmReader(second) as other:
+    with opened_pair(first, second) as (reader, other):
         info = reader.info
         refuse_hdr(info)
         refuse_hdr(other.info)

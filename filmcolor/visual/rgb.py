@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from filmcolor.color import chroma_to_rgb, normalize_chroma, normalize_luma, resolve_tags
 from filmcolor.types import Box, FloatPlane, Frame, Luma, VideoInfo
@@ -60,6 +61,12 @@ class PictureMaker:
         if across == 2:
             plane = _doubled(plane.T, on_first=self._siting == "left").T
         return _doubled(plane, on_first=False) if down == 2 else plane
+
+
+def rgb_tensor(picture: Rgb) -> Tensor:
+    """R'G'B' codes (height, width, 3) as (1, 3, height, width), 0..1."""
+    planes = np.ascontiguousarray(picture.transpose(2, 0, 1))
+    return torch.from_numpy(planes)[None].float() / 255
 
 
 def resized(picture: A, size: tuple[int, int], enlarging: int = cv2.INTER_LINEAR) -> A:

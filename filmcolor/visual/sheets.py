@@ -10,15 +10,11 @@ from pathlib import Path, PurePath
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from filmcolor.errors import MediaError
 from filmcolor.media.partfile import write_bytes
-from filmcolor.visual.rgb import resized
-
-Picture = NDArray[np.uint8]
-"""Shape (height, width, 3), RGB."""
+from filmcolor.visual.rgb import Rgb, resized
 
 _BACKGROUND = 32
 _GAP = 4
@@ -28,12 +24,12 @@ _TITLE_COLOR = (230, 230, 230)
 
 
 def make_sheet(
-    rows: Sequence[Sequence[Picture]],
+    rows: Sequence[Sequence[Rgb]],
     *,
     cell_height: int = 192,
     titles: Sequence[str] | None = None,
     labels: Sequence[str] | None = None,
-) -> Picture:
+) -> Rgb:
     """Rows of pictures, every one brought to `cell_height` px, on a dark ground.
 
     `titles` stand above the columns, which are as wide as their widest picture, or the title;
@@ -86,7 +82,7 @@ def distinct_names(paths: Sequence[str]) -> list[str]:
     return [name(own_parts) for own_parts in parts]
 
 
-def write_png(path: Path, picture: Picture, *, overwrite: bool = True) -> None:
+def write_png(path: Path, picture: Rgb, *, overwrite: bool = True) -> None:
     """Write a picture that gets its name only when it is whole; `MediaError` if the disk
     refuses, without `overwrite` also `NameTakenError` as `write_bytes`.
     """
@@ -96,7 +92,7 @@ def write_png(path: Path, picture: Picture, *, overwrite: bool = True) -> None:
     write_bytes(path, encoded.tobytes(), overwrite=overwrite)
 
 
-def _title(text: str) -> Picture:
+def _title(text: str) -> Rgb:
     """A line of text on the sheet's ground, as wide as it needs to be."""
     font = ImageFont.load_default(_TITLE_SIZE)
     width = int(font.getlength(text)) + 2 * _GAP
@@ -106,7 +102,7 @@ def _title(text: str) -> Picture:
     return np.asarray(image, np.uint8)
 
 
-def _label(text: str, height: int) -> Picture:
+def _label(text: str, height: int) -> Rgb:
     """A line of text halfway down a cell."""
     line = _title(text)
     above = (height - _TITLE_HEIGHT) // 2
@@ -114,6 +110,6 @@ def _label(text: str, height: int) -> Picture:
     return np.pad(line, (rows, (0, 0), (0, 0)), constant_values=_BACKGROUND)
 
 
-def _fit(picture: Picture, height: int) -> Picture:
+def _fit(picture: Rgb, height: int) -> Rgb:
     width = max(1, round(picture.shape[1] * height / picture.shape[0]))
     return resized(picture, (height, width))

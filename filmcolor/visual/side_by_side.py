@@ -18,8 +18,8 @@ import numpy as np
 from filmcolor.analysis.shots import assign_shots
 from filmcolor.analysis.survey import survey_film
 from filmcolor.errors import MediaError
+from filmcolor.media.read.color_state import ColorState
 from filmcolor.media.read.film_reader import FilmReader
-from filmcolor.media.read.probe import ColorState
 from filmcolor.prefetch import prefetch
 from filmcolor.types import Box, Frame, PixelLayout, VideoInfo
 from filmcolor.visual.rgb import PictureMaker

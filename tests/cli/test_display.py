@@ -10,8 +10,7 @@ import pytest
 from rich.console import Console
 
 from filmcolor.cli.display.bar import BarDisplay
-from filmcolor.cli.display.base import LineDisplay, Pace
-from filmcolor.cli.display.json import JsonDisplay
+from filmcolor.cli.display.base import JsonDisplay, LineDisplay, Pace
 from filmcolor.cli.run_table import RUN
 from filmcolor.events import Analyzing, Notice, PictureDone, Progress
 from tests.helpers.play import PLANNED, RUN_EVENTS, STAGES
@@ -119,8 +118,8 @@ def test_looking_through_is_shown_and_does_not_count_as_colouring(
         clock.now += 3
         display.show(Progress(done, 2000, {}))
     first, second, third = capsys.readouterr().err.splitlines()
-    assert first == "looking through: 800/1000 frames"
-    assert second == "looking through: 1800 frames"
+    assert first == "analysing: 800/1000 frames"
+    assert second == "analysing: 1800 frames"
     assert third.startswith("20/2000 frames, 6.7 fps")
 
 
@@ -131,7 +130,7 @@ def test_looking_through_moves_the_bar() -> None:
         display.show(PLANNED)
         display.show(Analyzing(70, 192))
         display._bar.refresh()
-    assert "looking through: 70/192 frames" in screen.getvalue()
+    assert "analysing: 70/192 frames" in screen.getvalue()
 
 
 def test_json_tells_of_looking_through(capsys: pytest.CaptureFixture[str]) -> None:

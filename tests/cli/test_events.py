@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from filmcolor import events
-from filmcolor.cli.display.json import JsonDisplay
+from filmcolor.cli.display.base import JsonDisplay
 from filmcolor.events import (
     Analyzing,
     Compared,

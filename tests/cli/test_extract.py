@@ -13,7 +13,7 @@ import pytest
 
 from filmcolor.cli import main
 from filmcolor.cli.display.base import Display, LineDisplay
-from filmcolor.cli.extract_table import EXTRACT
+from filmcolor.cli.extract import EXTRACT
 from filmcolor.events import Extracted, FilmAdvanced, FilmFailed, FilmOpened, FrameCounts, Notice
 from filmcolor.media.partfile import PartFile
 from tests.helpers.clips import make_sound

@@ -12,8 +12,9 @@ import pytest
 from filmcolor.cli import main
 from filmcolor.film.plan import FilmPlan
 from filmcolor.hashing import file_digest
+from filmcolor.segments.segment_files import Entry
 from filmcolor.segments.unfinished import find_work
-from filmcolor.segments.workfolder import Entry, WorkFolder
+from filmcolor.segments.workfolder import WorkFolder
 from filmcolor.types import Shot
 
 PLAN = FilmPlan(

@@ -11,7 +11,8 @@ import pytest
 from filmcolor.cli import main
 from filmcolor.cli.kept import Kept
 from filmcolor.events import Event, FilmDone, PictureDone, Progress
-from filmcolor.segments.workfolder import WorkFolder, default_folder
+from filmcolor.segments.workfolder import WorkFolder
+from filmcolor.segments.workplace import default_folder
 from tests.helpers.play import PLANNED
 from tests.segments.test_workfolder import PLAN
 

@@ -15,8 +15,7 @@ from filmcolor.cli import main
 from filmcolor.cli.display import open_display
 from filmcolor.cli.display import terminal as written
 from filmcolor.cli.display.bar import BarDisplay, PlainTable, print_table
-from filmcolor.cli.display.base import LineDisplay, Step
-from filmcolor.cli.display.json import JsonDisplay
+from filmcolor.cli.display.base import JsonDisplay, LineDisplay, Step
 from filmcolor.cli.display.terminal import printable, write_line, write_lines
 from filmcolor.cli.run_table import RUN
 from filmcolor.events import Notice

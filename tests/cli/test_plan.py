@@ -86,7 +86,7 @@ def test_what_cannot_be_meant_is_said_in_a_line(
     broken = tmp_path / "broken.toml"
     broken.write_text("[[shot]\n", encoding="utf-8")
     for arguments, code, said in (
-        (["plan", "-"], 2, "a plan is made of a film file"),
+        (["plan", "-"], 2, "shots are taken from a film file"),
         (["plan", str(tmp_path)], 2, "is no film"),
         (["plan", str(film), "-o", str(plan)], 2, "film.toml: is there already"),
         (["plan", str(film), "-o", target], 2, "give a name that ends in .toml"),

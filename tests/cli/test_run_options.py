@@ -13,7 +13,8 @@ import pytest
 
 from filmcolor import __version__
 from filmcolor.cli import commands, main
-from filmcolor.cli.arguments import default_target, parse_time
+from filmcolor.cli.arguments import parse_time
+from filmcolor.cli.sources import default_target
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from tests.helpers.clips import luma_picture, make_clip
 from tests.helpers.play import Job, shell

@@ -25,7 +25,7 @@ from filmcolor.cli import main
 from filmcolor.models.card import read_card
 from filmcolor.models.mobilenet_unet import MobileNetUNet
 from filmcolor.train.recipes import FILM
-from filmcolor.train.settings import to_mapping
+from filmcolor.typed import to_mapping
 from tests.helpers.clips import decode_film
 from tests.helpers.play import ONE_THREAD, QUICK
 from tests.helpers.scenes import imagenet_file, write_photographs

@@ -105,7 +105,7 @@ def test_a_part(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         ([__file__], 3, "not a film"),
         ([], 2, "Missing argument 'RESULT'"),
         (["color.mkv", "--start", "soon"], 2, "'soon' is no time"),
-        (["nothing.mkv", "--duration", "0"], 2, "--duration: must be greater than zero"),
+        (["nothing.mkv", "--duration", "0"], 2, "--duration 0: must be greater than zero"),
     ],
 )
 def test_what_cannot_be_compared(

@@ -13,7 +13,7 @@ import pytest
 
 from filmcolor.cli import main
 from filmcolor.errors import MediaError
-from filmcolor.evaluate.coloring import Photo, reduce_photo
+from filmcolor.evaluate.coloring import reduce_photo
 from filmcolor.evaluate.report import (
     CurvePoint,
     PhotoReport,
@@ -21,11 +21,12 @@ from filmcolor.evaluate.report import (
     spread_indices,
 )
 from filmcolor.models.checkpoint import load_generator
+from filmcolor.visual.rgb import Rgb
 from tests.helpers.networks import one_color as model
 from tests.helpers.scenes import write_photographs
 
 
-def photographs(*sizes: tuple[int, int]) -> list[Photo]:
+def photographs(*sizes: tuple[int, int]) -> list[Rgb]:
     """Photographs with skin-like colours on a ramp."""
     made = []
     for number, (height, width) in enumerate(sizes):
@@ -96,7 +97,7 @@ def test_gains_beyond_the_measured_points_follow_a_parabola_of_error() -> None:
 def test_pictures_come_in_their_order_and_sizes() -> None:
     sizes = [(64, 80), (300, 400), (48, 64), (64, 80)]
     photos = photographs(*sizes)
-    seen: list[tuple[Photo, Photo, Photo]] = []
+    seen: list[tuple[Rgb, Rgb, Rgb]] = []
     done: list[int] = []
     evaluate_photos(
         model(20, 20),
@@ -133,7 +134,7 @@ def test_a_report_measures_what_run_makes_of_the_same_picture(
     """Luma from OpenCV or from the planes, PNG or tensor: the pictures agree to a code or so."""
     folder = write_photographs(tmp_path / "photos", 2, 96, 128)
     photos = [cv2.imread(str(path))[..., ::-1] for path in sorted(folder.iterdir())]
-    seen: list[Photo] = []
+    seen: list[Rgb] = []
     evaluate_photos(
         load_generator("default"),
         [np.ascontiguousarray(photo) for photo in photos],

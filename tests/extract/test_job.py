@@ -38,9 +38,7 @@ def film(tmp_path: Path) -> Path:
 def extract(*films: Path, to: Path, overwrite: bool = False, webp: bool = False) -> list[Event]:
     kind: FrameFormat = "webp" if webp else "png"
     sources = [str(film) for film in films]
-    return list(
-        extract_films(sources, str(to), ExtractSettings(), format=kind, overwrite=overwrite)
-    )
+    return list(extract_films(sources, str(to), ExtractSettings(format=kind, overwrite=overwrite)))
 
 
 def names(folder: Path) -> list[str]:

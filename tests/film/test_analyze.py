@@ -1,4 +1,4 @@
-"""Before a film is coloured it is looked through: shots, drift of their colours, and a stride."""
+"""Before a film is coloured it is analysed: shots, things or drift of colours, and a stride."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ from filmcolor.models.base import Generator as Network
 from filmcolor.models.base import Hint
 from filmcolor.models.card import ModelCard
 from filmcolor.models.checkpoint import LoadedModel
+from filmcolor.models.coherence import Seen
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.stages.chroma_drift import SPACING
 from filmcolor.stages.infer import View
+from filmcolor.stages.things import unpack
 from filmcolor.stages.view import film_view
 from filmcolor.types import Frame
 from tests.helpers.clips import make_clip
@@ -46,6 +48,19 @@ class Wanderer(Network):
         ab = torch.cat([small * 0.3, small * 0.2], dim=1) + self.calls * self.step
         self.calls += 1
         return ab
+
+
+class Coherent(Wanderer):
+    """Its places are alike by lightness."""
+
+    is_coherent = True
+
+    def see(self, lightness: Tensor, hint: Hint | None = None) -> Seen:
+        ab = self(lightness, hint)
+        light = lightness[..., ::4, ::4]
+        coarse = light[..., ::4, ::4] / 100
+        features = torch.nn.functional.normalize(torch.cat([coarse, 1 - coarse], dim=1), dim=1)
+        return Seen(ab, features, light, ab, torch.full_like(light, 50.0))
 
 
 def loaded(network: Network) -> LoadedModel:
@@ -80,16 +95,33 @@ def test_shots_are_those_of_the_film(tmp_path: Path) -> None:
     assert [shot.start for shot in plan.shots] == [0, 30, 55]
     assert plan.frames == 90
     assert said[-1] == Analyzing(90, 90)
-    assert network.calls == -(-90 // SPACING)
+    assert network.calls == 0  # samples at 0 and 24, at 48, and at 72: too few in each shot
 
 
 def test_drift_of_a_still_shot_is_found(tmp_path: Path) -> None:
     path = tmp_path / "film.mkv"
     make_clip(path, frames=5 * SPACING + 1, width=96, height=80, pix_fmt="yuv420p", still=True)
-    _, plan = looked(path, Wanderer(step=1.0))
+    network = Wanderer(step=1.0)
+    _, plan = looked(path, network)
     assert len(plan.shots) == 1
+    assert network.calls == 6
     assert np.allclose(plan.drift.at(0, SPACING), [-1.5, -1.5], atol=0.2)
     assert np.allclose(plan.drift.at(0, 4 * SPACING), [1.5, 1.5], atol=0.2)
+
+
+def test_of_each_shot_of_a_coherent_model_the_things_are_found(tmp_path: Path) -> None:
+    path = tmp_path / "film.mkv"
+    make_clip(path, frames=90, width=96, height=80, pix_fmt="yuv420p", cuts=[30, 55])
+    network = Coherent(step=1.0)
+    _, plan = looked(path, network)
+    assert network.calls == 2 + 1 + 2  # at 4 and 28; 34; 59 and 83
+    assert sorted(plan.things) == [0, 1, 2]
+    assert not plan.drift.paths
+    things = unpack(plan.things[1], torch.device("cpu"))
+    off = things.ab - things.lightness[:, None] * torch.tensor([0.3, 0.2])
+    assert torch.allclose(off, torch.full_like(off, 2.0), atol=0.1)  # by the third call
+    off_options = RunOptions(color=ColorOptions(coherence=0.0))
+    assert not looked(path, Coherent(), off_options)[1].things
 
 
 def test_a_part_of_a_film(tmp_path: Path) -> None:
@@ -115,9 +147,9 @@ def test_the_stride_is_as_long_as_the_network_is_slow(
     view = View(8, True, 96, 96)
     told = iter([10.0, 10.0 + network, 10.0 + network + carrying])
     monkeypatch.setattr(planning, "time", SimpleNamespace(perf_counter=lambda: next(told)))
-    assert settle_stride(frames, loaded(Wanderer()), view) == stride
+    assert settle_stride(frames, loaded(Wanderer()), view, ColorOptions()) == stride
     assert next(told, None) is None
-    assert settle_stride(frames[:1], loaded(Wanderer()), view) == 1
+    assert settle_stride(frames[:1], loaded(Wanderer()), view, ColorOptions()) == 1
 
 
 def test_a_slow_network_is_shown_fewer_frames(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,4 +164,5 @@ def test_a_slow_network_is_shown_fewer_frames(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("filmcolor.film.analyze.time.perf_counter", lambda: true() + spent[0])
     luma = np.random.default_rng(3).integers(0, 255, (80, 96), np.uint8)
     frames = [Frame(10 * index, index, np.roll(luma, index, axis=1)) for index in range(5)]
-    assert settle_stride(frames, loaded(Wanderer(spend=spend)), View(8, True, 96, 96)) == 4
+    view = View(8, True, 96, 96)
+    assert settle_stride(frames, loaded(Wanderer(spend=spend)), view, ColorOptions()) == 4

@@ -20,7 +20,8 @@ from filmcolor.jobs.ray_actors import FilmActor
 from filmcolor.media.read.damage import Damage, Decoded
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
-from filmcolor.segments.workfolder import WorkFolder, default_folder
+from filmcolor.segments.workfolder import WorkFolder
+from filmcolor.segments.workplace import default_folder
 from filmcolor.stages.chroma_drift import Drift
 from filmcolor.types import Shot
 from tests.helpers.clips import make_clip

@@ -106,11 +106,12 @@ def test_a_plan_survives_json() -> None:
         7,
         4,
         drift,
+        {0: b"\0\xffthings"},
     )
     again = FilmPlan.from_json(json.loads(json.dumps(plan.to_json())))
     assert again.pts.tolist() == plan.pts.tolist()
     assert (again.shots, again.time_base, again.last_duration) == (plan.shots, plan.time_base, 7)
-    assert (again.stride, again.drift) == (4, drift)
+    assert (again.stride, again.drift, again.things) == (4, drift, plan.things)
 
 
 def test_the_last_frame_lasts_as_long_as_the_one_before_where_the_film_says_nothing() -> None:

@@ -24,9 +24,9 @@ def test_shots_are_painted_alike_that_differ_in_tone_alone() -> None:
     }
     shots = ShotColors(film, own)
     assert shots.of(0) == film and shots.of(3) == own[3]
-    assert shots.painting(0) == shots.painting(1) == ColorOptions()
-    assert shots.painting(2) == ColorOptions(saturation=0.0)
-    assert shots.painting(3) == own[3]
+    assert shots.network_options(0) == shots.network_options(1) == ColorOptions()
+    assert shots.network_options(2) == ColorOptions(saturation=0.0)
+    assert shots.network_options(3) == own[3]
     assert [shots.tone(n) for n in range(3)] == [Tone(0.5), Tone(2.0, 30.0), Tone(0.0)]
 
 

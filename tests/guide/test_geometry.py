@@ -69,7 +69,7 @@ def test_pictures_and_strokes_meet_at_the_same_place(
     place = np.argwhere(inside)[0] * np.array(shown.grid) // np.array(inside.shape)
     seeds = shown.seeds(Stroke(Fraction(0), "#ff0000", points=((x, y),)))
     assert np.abs(np.argwhere(seeds) - place).max() <= 1 and seeds.sum() == 1
-    ab = shown.known_ab(picture)
+    ab = shown.ab_on_grid(picture)
     peak = np.unravel_index(ab[0].argmax(), ab[0].shape)
     assert np.abs(np.array(peak) - np.argwhere(seeds)[0]).max() <= 1
 
@@ -102,7 +102,7 @@ def test_what_is_outside_is_refused(stroke: dict[str, object], said: str) -> Non
 def test_the_color_of_a_stroke_is_that_of_a_still() -> None:
     shown = screen()
     picture = np.full((*shown.displayed, 3), (0x8B, 0x1A, 0x1A), np.uint8)
-    ab = shown.known_ab(picture)
+    ab = shown.ab_on_grid(picture)
     a, b = ab_of(Stroke(Fraction(0), "#8b1a1a", points=((1, 1),)))
     assert np.allclose(ab[0], a, atol=0.01) and np.allclose(ab[1], b, atol=0.01)
     red = Stroke(Fraction(0), "#ff0000", points=((1, 1),))

@@ -22,7 +22,7 @@ from filmcolor.jobs.film import color_film
 from filmcolor.jobs.stills import write_stills
 from filmcolor.media.images.still_file import read_still
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, Stroke
-from filmcolor.segments.workfolder import default_folder
+from filmcolor.segments.workplace import default_folder
 from tests.helpers.clips import make_clip, plane_codes
 from tests.helpers.tiny_model import tiny_model
 from tests.helpers.upscalers import write_upscaler

@@ -22,7 +22,7 @@ from filmcolor.jobs.film import color_film
 from filmcolor.jobs.plan_file import plan_film
 from filmcolor.models.checkpoint import load_generator, save_network
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
-from filmcolor.segments.workfolder import default_folder
+from filmcolor.segments.workplace import default_folder
 from tests.helpers.clips import make_clip, plane_codes
 from tests.helpers.tiny_model import tiny_model
 from tests.helpers.upscalers import write_upscaler
@@ -199,8 +199,8 @@ def test_a_shot_has_the_colors_of_a_film_with_its_settings(
     assert not np.array_equal(wanted[SHOTS[2]], automatic[SHOTS[2]])
     assert (made[SHOTS[0], 1:] == 128).all()
     assert np.array_equal(made[:, 0], automatic[:, 0])
-    (drift,) = default_folder(str(target)).glob("drift-24-74-vivid-*.json")
-    assert json.loads(drift.read_text(encoding="utf-8"))
+    (found,) = default_folder(str(target)).glob("shot-24-74-vivid-*.json")
+    assert json.loads(found.read_text(encoding="utf-8"))["drift"]
 
 
 @pytest.mark.process

@@ -17,7 +17,7 @@ from filmcolor.film.plan import FilmPlan
 from filmcolor.guide.build_hints import MATCH_SPACING, over, places_to_match
 from filmcolor.guide.propagate import Anchor, ShotCarry
 from filmcolor.guide.shot_choices import segment_settings
-from filmcolor.guide.user_hints import Hints, ShotHints
+from filmcolor.guide.shot_hints import Hints, ShotHints
 from filmcolor.jobs.film import color_film
 from filmcolor.jobs.pictures import color_pictures
 from filmcolor.jobs.stills import write_stills

@@ -14,7 +14,7 @@ from filmcolor.guide.build_hints import MATCH_SPACING, carried_bytes, places_to_
 from filmcolor.guide.hint_file import HintFile, write_hint_file
 from filmcolor.guide.propagate import PLACE_BYTES, Anchor, ShotCarry
 from filmcolor.guide.scratch import Scratch
-from filmcolor.guide.user_hints import ShotHints
+from filmcolor.guide.shot_hints import ShotHints
 from filmcolor.options import Stroke
 from filmcolor.types import FloatPlane
 from tests.helpers import memory

@@ -24,8 +24,9 @@ from filmcolor.guide.shot_choices import (
     segment_settings,
     with_film,
 )
+from filmcolor.guide.shot_hints import Hints, ShotHints
 from filmcolor.guide.times import FilmTimes
-from filmcolor.guide.user_hints import Hints, ShotHints, find_hints
+from filmcolor.guide.user_hints import find_hints
 from filmcolor.models.checkpoint import load_generator
 from filmcolor.options import ColorOptions, RunOptions, Stroke
 from filmcolor.types import Box, Shot
@@ -124,7 +125,7 @@ def test_work_depends_on_the_shots_it_touches() -> None:
     assert len(film.segments()) == 3
     plan = planned(shot(0), shot(10, saturation=0.5), shot(16, 30), shot(30))
     chosen = choose(plan, PLAIN, film, times_of(film), is_part=False)
-    revised = film.revised(chosen.shots, film.drift)
+    revised = film.revised(chosen.shots, film.drift, film.things)
     assert revised.segments() == film.segments()
     given = Hints({0: ShotHints(0, strokes=((3, Stroke(Fraction(0), "#102030", ((1, 1),))),))})
     settings = segment_settings(revised, chosen, given)

@@ -32,7 +32,15 @@ def color_frame(frame: Frame, layout: PixelLayout, *, key: bool = False) -> Colo
     cb = np.full(size, CB_8BIT * scale, layout.dtype)
     cr = np.full(size, CR_8BIT * scale, layout.dtype)
     return ColorFrame(
-        frame.index, frame.pts, frame.luma, cb, cr, frame.duration, key, frame.interlaced
+        frame.index,
+        frame.pts,
+        frame.luma,
+        cb,
+        cr,
+        frame.duration,
+        key,
+        frame.interlaced,
+        frame.ancillary,
     )
 
 

@@ -37,7 +37,7 @@ class TinyGenerator(Generator):
     def __init__(self, config: TinyConfig | None = None) -> None:
         super().__init__()
         self.gain = (config or TinyConfig()).gain
-        self.see = nn.Conv2d(1, 16, 4, stride=4)
+        self.eye = nn.Conv2d(1, 16, 4, stride=4)
         self.paint = nn.Conv2d(16, 2, 1)
 
     @property
@@ -46,7 +46,7 @@ class TinyGenerator(Generator):
         return Descriptor(native_size=64, accepts_hints=True, looks=looks)
 
     def forward(self, lightness: Tensor, hint: Hint | None = None) -> Tensor:
-        own = 20 * self.gain * torch.tanh(self.paint(torch.relu(self.see(lightness / 50 - 1))))
+        own = 20 * self.gain * torch.tanh(self.paint(torch.relu(self.eye(lightness / 50 - 1))))
         if hint is None:
             return own
         sure = F.avg_pool2d(hint.confidence, 4)

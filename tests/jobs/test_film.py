@@ -302,7 +302,7 @@ def test_telecined_film_keeps_its_fields(tmp_path: Path, options: RunOptions, su
     assert len(said) == 1 and not said[0].warning
     assert all(map(np.array_equal, decode_film(target)[1], lumas))
     order, frames = marks(target)
-    assert order == 2
+    assert order == (2 if suffix == ".mp4" else 4)  # of H.264 in mp4 FFmpeg guesses
     assert frames == [options is LOSSLESS or index not in WHOLE for index in range(len(lumas))]
     assert min(chroma_spread(target)) > 1.0
 
@@ -330,7 +330,7 @@ def test_deinterlacing_says_what_it_gives_up(tmp_path: Path) -> None:
     (said,) = (event for event in events if isinstance(event, Notice) and event.warning)
     assert "gives up exact luma and every second moment" in said.text
     order, frames = marks(target)
-    assert order not in (2, 3) and not any(frames) and len(frames) == 8
+    assert order not in (2, 3, 4, 5) and not any(frames) and len(frames) == 8
 
 
 def test_letterbox_bars_stay_neutral_and_are_not_shown_to_the_network(tmp_path: Path) -> None:

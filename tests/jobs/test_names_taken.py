@@ -29,7 +29,7 @@ from filmcolor.options import (
     RunOptions,
 )
 from filmcolor.report.make import write_report
-from filmcolor.segments.workfolder import default_folder
+from filmcolor.segments.workplace import default_folder
 from filmcolor.visual.compare import compare_films
 from tests.helpers.clips import decode_film, luma_picture, make_clip
 from tests.helpers.tiny_model import tiny_model

@@ -21,7 +21,7 @@ from filmcolor.cli import main
 from filmcolor.errors import JobError
 from filmcolor.jobs.ray_actors import FilmActor, sizes
 from filmcolor.options import ColorOptions, RunOptions
-from filmcolor.segments.workfolder import default_folder
+from filmcolor.segments.workplace import default_folder
 from tests.helpers.clips import make_clip
 from tests.helpers.play import is_running, start
 from tests.segments.test_run import in_ledger, planes, same

@@ -76,7 +76,7 @@ def test_the_shipped_models_load_and_colour() -> None:
 
 
 def test_a_look_changes_the_config_it_names(tmp_path: Path, checkpoint: Path) -> None:
-    with pytest.raises(OptionError, match="--look vivid: model small paints in one way only"):
+    with pytest.raises(OptionError, match="--look vivid: model small has one look only"):
         load_generator(str(checkpoint), look="vivid")
     made = load_generator(str(checkpoint)).generator
     looks = {"vivid": {"chroma_gain": 2.0}}

@@ -9,7 +9,7 @@ import torch
 
 from filmcolor.errors import OptionError
 from filmcolor.models.mobilenet_unet import MobileNetUNet, MobileNetUNetConfig
-from filmcolor.models.mobilenet_unet.distil import distil
+from filmcolor.models.mobilenet_unet.distil import distil, take_statistics
 from filmcolor.options import TrainOptions
 from filmcolor.train.crops import CropSource
 from filmcolor.train.recipes import FILM
@@ -81,3 +81,15 @@ def test_a_time_stamp_is_a_seed_as_well() -> None:
     assert torch.isfinite(first(2**63 - 1)).all()
     with pytest.raises(OptionError, match=f"--seed {2**63}: must be 0 to {2**63 - 1}"):
         TrainOptions(seed=2**63)
+
+
+def test_the_statistics_of_features_are_those_of_the_pictures() -> None:
+    network = MobileNetUNet(MobileNetUNetConfig(coherent=1)).eval().requires_grad_(False)
+    rng = torch.Generator().manual_seed(5)
+    shown = [100 * torch.rand(2, 1, 64, 64, generator=rng) for _ in range(3)]
+    take_statistics(network, shown)
+    features = torch.cat([network.compared(network.encode(each)) for each in shown])
+    assert torch.allclose(network.feature_mean, features.mean(dim=(0, 2, 3)), atol=1e-5)
+    spread = network.feature_deviation - features.transpose(0, 1).flatten(1).std(dim=1)
+    assert torch.allclose(spread, torch.full_like(spread, 1e-3), atol=1e-5)
+    assert network.see(shown[0]).features.norm(dim=1).allclose(torch.ones(2, 4, 4))

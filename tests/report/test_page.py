@@ -174,7 +174,7 @@ def test_a_film_of_two_hours_stays_small(opened: Films) -> None:
     half = bytes(MOST_PICTURE_BYTES // 2000)
     pairs = {number: Pair(half, half, 120, 90) for number in range(1000)}
     shots = [looked(n, 20 + n % 17, 0.5 + n % 5 / 2) for n in range(1000)]
-    remarks = find_remarks(shots, opened, GOOD, [])
+    remarks = tuple(find_remarks(shots, opened, GOOD, []))
     page = make_page(Contents(opened, shots, pairs, remarks, GOOD, 216, 6000))
     pictures = MOST_PICTURE_BYTES
     assert len(page) - pictures * 4 / 3 < 1_600_000

@@ -23,7 +23,7 @@ from filmcolor.events import Analyzing, Event, Joining, Notice, Progress, Starte
 from filmcolor.jobs.film import color_film
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.segments.run import fingerprint
-from filmcolor.segments.workfolder import default_folder
+from filmcolor.segments.workplace import default_folder
 from tests.helpers.clips import Plane, make_clip, plane_codes
 from tests.helpers.play import is_running, start
 from tests.helpers.tiny_model import tiny_model
@@ -339,7 +339,7 @@ def test_the_options_of_a_fingerprint_are_what_earlier_versions_wrote() -> None:
         model=facts,
     )
     assert fingerprint(context)["the options"] == (
-        '{"color": {"batch_size": null, "hue_shift": 0.0, "look": "natural", '
+        '{"color": {"batch_size": null, "coherence": 0.85, "hue_shift": 0.0, "look": "natural", '
         '"precision": "auto", "saturation": 1.0, "size": 64, "smooth": "flow", '
         '"stability": 0.7, "stride": 1}, "deinterlace": false, "duration_seconds": null, '
         '"encode": {"codec": "ffv1", "crf": null, "lossless": false, "preset": null}, '

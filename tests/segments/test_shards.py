@@ -18,7 +18,8 @@ from filmcolor.events import Analyzing, Event, Finished
 from filmcolor.jobs.film import color_film
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.segments import lease
-from filmcolor.segments.workfolder import WorkFolder, default_folder
+from filmcolor.segments.workfolder import WorkFolder
+from filmcolor.segments.workplace import default_folder
 from tests.helpers.clips import Plane, make_clip
 from tests.helpers.play import start
 from tests.segments.test_run import in_ledger, planes, same

@@ -15,7 +15,7 @@ from filmcolor.events import Notice, Progress
 from filmcolor.jobs.film import color_film
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.segments.source_fingerprint import SourceWatch, source_fingerprint
-from filmcolor.segments.workfolder import default_folder
+from filmcolor.segments.workplace import default_folder
 from filmcolor.throttle import Throttle
 from tests.helpers.clips import decode_film, make_clip
 

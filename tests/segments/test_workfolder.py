@@ -20,12 +20,10 @@ from filmcolor.film.plan import FilmPlan
 from filmcolor.hashing import file_digest
 from filmcolor.segments import workplace
 from filmcolor.segments.lease import Lease, signature
+from filmcolor.segments.segment_files import Entry
 from filmcolor.segments.unfinished import look_into
-from filmcolor.segments.workfolder import (
-    Entry,
-    WorkFolder,
-    default_folder,
-)
+from filmcolor.segments.workfolder import WorkFolder
+from filmcolor.segments.workplace import default_folder
 from filmcolor.types import Shot
 
 PLAN = FilmPlan(
@@ -250,7 +248,7 @@ def test_workers_look_for_their_run(tmp_path: Path) -> None:
         assert not worker.is_held()  # it was killed
         (path / "run.lock").write_text(lock)
         assert worker.is_held()
-        worker.begin(PLAN)  # one on a cluster, which looks through the film for its run
+        worker.begin(PLAN)  # one on a cluster, which analyses the film for its run
         finished(folder, 0)
     with WorkFolder(path, PRINT):
         assert not worker.is_held()  # the same command, given again

@@ -119,6 +119,7 @@ def test_a_folder_is_itself_under_whatever_name(
         ("run.lock.01234567.stale", True),
         ("known-00001-22-50-0123456789abcdef.colors", True),
         (f"drift-0-50-None-{'0' * 32}.json", True),
+        (f"shot-0-50-natural-{'0' * 32}.json", True),
         (".plan.json.part", True),
         (".plan.json.0123456789abcdef.part", True),
         ("my plan.json", False),

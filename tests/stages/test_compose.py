@@ -23,6 +23,7 @@ from filmcolor.stages.compose import chroma_at, compose
 from filmcolor.stages.tone import Tone
 from filmcolor.types import (
     AbMap,
+    Ancillary,
     Box,
     ColorFrame,
     ColorTags,
@@ -75,6 +76,12 @@ def composed(
             tone_of=lambda shot: Tone(saturation),
         )
     )
+
+
+def test_what_is_said_beside_a_frame_goes_with_it() -> None:
+    said = Ancillary(b"\xfc\x94\x20", 9)
+    (made,) = composed([(replace(frame(), ancillary=said), field())])
+    assert made.ancillary is said
 
 
 def test_frames_keep_luma_time_and_order() -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from filmcolor.color import lightness, normalize_luma
@@ -15,8 +16,10 @@ from filmcolor.errors import JobError, OptionError
 from filmcolor.models.base import Generator, Hint
 from filmcolor.models.card import Descriptor, ModelCard
 from filmcolor.models.checkpoint import LoadedModel
+from filmcolor.models.coherence import Seen, find_things
 from filmcolor.models.device import resolve_device
-from filmcolor.stages.infer import View, infer, infer_sparsely
+from filmcolor.stages.infer import Together, View, infer, infer_sparsely, look_at
+from filmcolor.stages.things import pack
 from filmcolor.types import AbMap, Box, Frame, KnownColors, Uncolored
 
 
@@ -260,3 +263,58 @@ def test_a_hint_is_turned_as_the_picture_is(rotation: int) -> None:
     assert upright.shape == (96, 64)
     stored = np.rot90(upright, -(rotation // 90))
     assert stored[24, 24] == 1 and stored[4, 4] == 0 and stored[60, 50] == 0.5
+
+
+class Deciding(Slope):
+    """Places are alike by lightness, and decide on the mean of what each would be: its column."""
+
+    is_coherent = True
+
+    def see(self, lightness: Tensor, hint: Hint | None = None) -> Seen:
+        by_place = self(lightness, hint)
+        light = F.avg_pool2d(lightness, 4)
+        ab = torch.cat([light, by_place[:, 1:]], dim=1)
+        coarse = F.avg_pool2d(light, 4) / 100
+        features = F.normalize(torch.cat([coarse, 1 - coarse], dim=1), dim=1)
+        return Seen(ab, features, light, ab, torch.full_like(light, 2000.0))
+
+    def answer(self, decoded: Tensor) -> tuple[Tensor, Tensor]:
+        return decoded, torch.ones_like(decoded[:, :1])
+
+
+def of_shot(shot: int, code: int) -> Frame:
+    return Frame(0, 0, np.full((64, 96), code, np.uint8), shot=shot)
+
+
+def test_places_that_look_alike_decide_together_as_far_as_it_is_wanted() -> None:
+    view, model = View(8, True, 64, 96), loaded(Deciding())
+    spreads = []
+    for together in (None, Together(0.0), Together(0.5), Together(1.0)):
+        ((_, field),) = infer([of_shot(0, 90)], model, view, together=together)
+        spreads.append(float(field.ab[1].std()))
+    alone, off, half, whole = spreads
+    assert alone == off > 6  # columns 0 to 23
+    assert half == pytest.approx(alone / 2, rel=0.05)
+    assert whole < 0.05 * alone
+
+
+def test_every_frame_of_a_shot_is_drawn_to_the_things_of_the_shot() -> None:
+    view, model = View(8, True, 64, 96), loaded(Deciding())
+    things = {3: pack(find_things([look_at(of_shot(3, 90), model, view)]))}
+    together = Together(1.0, things)
+    darker = of_shot(3, 80)  # decides on the lightness that the things have, not on its own
+    ((_, field),) = infer([darker], model, view, together=together)
+    ((_, own),) = infer([replace(darker, shot=4)], model, view, together=together)
+    light = [lightness(normalize_luma(torch.tensor(code), 8, True)).item() for code in (90, 80)]
+    assert field.ab[0].mean() == pytest.approx(light[0], abs=0.2)
+    assert own.ab[0].mean() == pytest.approx(light[1], abs=0.2)
+
+
+def test_a_batch_of_frames_of_several_shots_is_coloured_as_each_by_itself() -> None:
+    view, model = View(8, True, 64, 96), loaded(Deciding())
+    things = {3: pack(find_things([look_at(of_shot(3, 90), model, view)]))}
+    shown = [replace(of_shot(3 + n % 2, 80 + n), index=n) for n in range(5)]
+    at_once = [field for _, field in infer(shown, model, view, 8, together=Together(0.8, things))]
+    for frame, field in zip(shown, at_once, strict=True):
+        ((_, alone),) = infer([frame], model, view, 1, together=Together(0.8, things))
+        assert np.array_equal(field.ab, alone.ab)

@@ -25,7 +25,7 @@ from filmcolor.train.recipes import (
     Phase,
     Recipe,
 )
-from filmcolor.train.settings import from_mapping, to_mapping
+from filmcolor.typed import from_mapping, to_mapping
 from tests.helpers.clips import make_clip, plane_codes
 from tests.helpers.play import QUICK
 from tests.helpers.scenes import write_photographs

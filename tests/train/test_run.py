@@ -31,9 +31,9 @@ from filmcolor.train.evaluate_run import evaluate_run
 from filmcolor.train.recipes import FILM
 from filmcolor.train.run import resume_run, train_run
 from filmcolor.train.run_folder import RunFolder
-from filmcolor.train.settings import to_mapping
 from filmcolor.train.state import read_state
 from filmcolor.train.workers import Workers
+from filmcolor.typed import to_mapping
 from tests.helpers.bold_model import GAIN, write_bold_model
 from tests.helpers.scenes import imagenet_file, photographs, write_photographs
 from tests.helpers.upscalers import write_upscaler

@@ -12,8 +12,8 @@ from filmcolor.errors import OptionError
 from filmcolor.options import TrainOptions
 from filmcolor.train.recipes import FILM
 from filmcolor.train.run_data import DataRecord, RunData, absolute_paths, load_run_data
-from filmcolor.train.settings import from_mapping, to_mapping
 from filmcolor.train.workers import Workers
+from filmcolor.typed import from_mapping, to_mapping
 from tests.helpers.color_films import pan, write_film
 from tests.helpers.scenes import write_photographs
 

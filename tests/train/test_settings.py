@@ -10,7 +10,7 @@ import tomli_w
 from filmcolor.errors import OptionError
 from filmcolor.options import TrainOptions
 from filmcolor.train.recipes import RECIPES, Recipe
-from filmcolor.train.settings import from_mapping, to_mapping
+from filmcolor.typed import from_mapping, to_mapping
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -1,14 +1,14 @@
 """One display for the events of every command: nothing but warnings, lines, a bar, or JSON.
 
-Which texts an event becomes stands in the tables of `filmcolor/cli/*_table.py`. Everything goes to
-standard error, but for JSON, which goes to standard output unless a film does.
+Which texts an event becomes stands in tables: `filmcolor/cli/*_table.py`, or beside the command.
+Everything goes to standard error, but for JSON, which goes to standard output unless a film does.
 
-Reading order: `terminal`, `base`, `bar`, `json`.
+Reading order: `terminal`, `base`, `bar`.
 """
 
 from __future__ import annotations
 
-from filmcolor.cli.display.base import Display, Table
+from filmcolor.cli.display.base import Display, JsonDisplay, LineDisplay, Table
 
 
 def open_display(
@@ -16,13 +16,10 @@ def open_display(
 ) -> Display:
     """The display that fits where standard error goes and what was asked for."""
     if as_json:
-        from filmcolor.cli.display.json import JsonDisplay
-
         return JsonDisplay(to_stderr=film_on_stdout)
     if quiet:
         return Display(*tables)
     from filmcolor.cli.display.bar import BarDisplay, terminal
-    from filmcolor.cli.display.base import LineDisplay
 
     console = terminal()
     return LineDisplay(*tables) if console is None else BarDisplay(*tables, console=console)

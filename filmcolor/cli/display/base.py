@@ -9,14 +9,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar
+from typing import Any, Literal, Self, TypeAlias, TypeVar
 
-from filmcolor.cli.display.terminal import write_line
+from filmcolor.cli.display.terminal import complain, write_json
+from filmcolor.events import Event, Progress, Started
 from filmcolor.throttle import Throttle
 from filmcolor.timecode import clock_text
-
-if TYPE_CHECKING:
-    from filmcolor.events import Event
 
 _E = TypeVar("_E", bound="Event")
 
@@ -25,7 +23,7 @@ Table: TypeAlias = "Mapping[type[Event], Callable[[Display, Any], None]]"
 
 PACE_SECONDS = 30.0
 """The stretch of time over which frames a second are measured."""
-_LINE_SECONDS = 5.0
+_LINE_SECONDS, _JSON_SECONDS = 5.0, 0.5
 _FIRST_SECONDS = 1.0
 """No pace is stated before this much of it has been seen."""
 
@@ -39,7 +37,7 @@ class Step:
     """Expected, if known; an estimate."""
     unit: str = "frames"
     text: str = ""
-    """In place of the count; "looking through: " before it if it ends in a colon."""
+    """In place of the count; "analysing: " before it if it ends in a colon."""
     pace: Literal["", "time", "speed"] = "speed"
     """Whether the speed and the time that is left are stated, the latter alone, or neither."""
     more: tuple[str, ...] = ()
@@ -145,10 +143,7 @@ class Display:
 
     def warn(self, text: str) -> None:
         """One line that is always shown; when nobody reads it any more, the work still goes on."""
-        try:
-            write_line(text, to_stderr=True)
-        except OSError:
-            return
+        complain(text)
 
     def hold(self, text: str) -> None:
         """One line that is always shown, at the end."""
@@ -192,3 +187,29 @@ class LineDisplay(Display):
         texts = [step.label, *self._pace.texts(step), *step.more]
         if step.in_log == "always" or (step.in_log == "seldom" and self._is_due()):
             self.say(", ".join(texts))
+
+
+class JsonDisplay(Display):
+    """Every event as it is, one JSON object a line, of which `event` names the kind; frequent ones
+    twice a second at most. Needs no table.
+
+    A run's `progress` also has `per_second` and `seconds_left`.
+    """
+
+    def __init__(self, *, to_stderr: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(clock=clock)
+        self._to_stderr = to_stderr
+        self._pace = Pace(clock)
+        self._is_due = Throttle(_JSON_SECONDS, clock, at_once=True)
+
+    def _render(self, event: Event) -> None:
+        more: dict[str, float | None] = {}
+        if isinstance(event, Started):
+            self._pace = Pace(self._clock)
+        if isinstance(event, Progress):
+            self._pace.mark(event.done)
+            left = self._pace.seconds_left(event.total)
+            more = {"per_second": self._pace.per_second, "seconds_left": left}
+        if not event.is_frequent or self._is_due():
+            for values in event.objects():
+                write_json({**values, **more}, to_stderr=self._to_stderr)

@@ -60,6 +60,14 @@ def write_lines(lines: Iterable[str], *, to_stderr: bool = False) -> None:
     click.echo("\n".join(map(printable, lines)), err=to_stderr)
 
 
+def complain(*lines: str) -> None:
+    """Lines on standard error, whether or not somebody still reads them."""
+    try:
+        write_lines(lines, to_stderr=True)
+    except OSError:
+        return
+
+
 def write_json(values: object, *, to_stderr: bool = False, indent: int | None = None) -> None:
     """A value as JSON, in one line unless it is indented; everything but ASCII is escaped.
 

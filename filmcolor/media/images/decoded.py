@@ -121,16 +121,18 @@ def _of_light(frame: VideoFrame) -> Decoded:
 
 def encoded(pixels: Codes, kind: str, bits: int) -> bytes:
     """A DPX, SGI or (reversible) JPEG 2000 file of R'G'B' codes (H, W, 3), and for SGI alpha, of 8
-    or 16 bit.
-
-    `bits` a sample are written: 8 or 16, of DPX 10 and 12 too.
+    or 16 bit; `bits` a sample are written, as by `encoded_codes`.
     """
+    return encoded_codes(rescaled(pixels, 8 if pixels.dtype == np.uint8 else 16, bits), kind, bits)
+
+
+def encoded_codes(codes: Codes, kind: str, bits: int) -> bytes:
+    """As `encoded`, of codes of `bits` bits: 8 or 16, of DPX 10 and 12 too."""
     form = {8: "rgb24", 16: "rgb48be"}.get(bits, f"gbrp{bits}be")
     if kind == "JPEG 2000" and bits == 16:
         form = "rgb48le"
-    if pixels.shape[2] == 4:
+    if codes.shape[2] == 4:
         form = "rgba" if bits == 8 else "rgba64be"
-    codes = rescaled(pixels, 8 if pixels.dtype == np.uint8 else 16, bits)
     frame = VideoFrame.from_ndarray(cast(Codes, np.ascontiguousarray(codes)), format=form)
     context = CodecContext.create(_CODECS[kind], "w")
     assert isinstance(context, VideoCodecContext)

@@ -52,7 +52,6 @@ class Holds:
 
 _IN_EXIF = (1e-4, 4e9)
 _NO_DPI = (1.0, 0.0)
-_COMMENTS = (COMMENT,)
 HOLDS = {
     "JPEG": Holds(
         "JPEG", 8, False, LIMIT, True, (0.5, 65535), True, 65504, (COMMENT,), _MARKER, 65519

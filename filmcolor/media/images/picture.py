@@ -65,6 +65,8 @@ class Picture:
     stored_bits: int | None = None
     """Bits a sample in the file, where they are fewer than those of `layout`."""
     notices: tuple[Notice, ...] = ()
+    rgb: Codes | None = None
+    """Shape (H, W, 3), R'G'B' codes of luma's type, where they are wanted and there are any."""
 
     @property
     def bits(self) -> int:

@@ -66,7 +66,7 @@ def read_rare(content: bytes, kind: str) -> RarePicture:
     found = RarePicture(decoded(content, kind))
     if found.pixels.is_light:
         return replace(found, notices=(Notice("holds linear light: it became sRGB codes"),))
-    return replace(found, notices=tuple(_dpx_notices(content))) if kind == "DPX" else found
+    return replace(found, notices=tuple(dpx_notices(content))) if kind == "DPX" else found
 
 
 def _tiff(content: bytes) -> RarePicture:
@@ -93,7 +93,8 @@ def _tiff(content: bytes) -> RarePicture:
     )
 
 
-def _dpx_notices(content: bytes) -> Iterator[Notice]:
+def dpx_notices(content: bytes) -> Iterator[Notice]:
+    """What is to be said of a DPX file's header."""
     if content[_DPX_TRANSFER] in _DPX_LOGARITHMIC:
         text = "holds logarithmic densities: coloured as they are; grade it to video levels first"
         yield Notice(text, warning=True)

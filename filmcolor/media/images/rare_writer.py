@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from filmcolor.media.images import exif
-from filmcolor.media.images.decoded import encoded, write_heic
+from filmcolor.media.images.decoded import encoded, encoded_codes, write_heic
 from filmcolor.media.images.picture import Codes, Picture
 from filmcolor.media.images.rare import EXIF_BOX, XMP_BOX, box
 
@@ -60,9 +60,17 @@ def rare_bytes(kind: str, pixels: Codes, picture: Picture, label: str, quality: 
         return _by_pillow(pixels, "PCX")
     if kind == "DPX" and bits == 16 and picture.bits in (10, 12):
         bits = picture.bits
-    content = bytearray(encoded(pixels, kind, bits))
-    place = _SGI_NAME if kind == "SGI" else _DPX_CREATOR
-    room = place.stop - place.start
+    return _signed(encoded(pixels, kind, bits), _SGI_NAME if kind == "SGI" else _DPX_CREATOR, label)
+
+
+def dpx_bytes(codes: Codes, bits: int, label: str) -> bytes:
+    """A DPX file of R'G'B' codes (H, W, 3) of 8, 10, 12 or 16 bits. Raises `ValueError`."""
+    return _signed(encoded_codes(codes, "DPX", bits), _DPX_CREATOR, label)
+
+
+def _signed(file: bytes, place: slice, label: str) -> bytes:
+    """The file with a label in a place of its header."""
+    content, room = bytearray(file), place.stop - place.start
     content[place] = label.encode()[: room - 1].ljust(room, b"\x00")
     return bytes(content)
 

@@ -6,7 +6,6 @@ Pixels are kept as stored, however they are to be turned to be looked at.
 from __future__ import annotations
 
 import io
-import os
 import struct
 import warnings
 import zlib
@@ -22,6 +21,7 @@ from filmcolor.media.images import iptc
 from filmcolor.media.images.exif import METADATA, ORIENTATION, X_RESOLUTION, ExifBlock
 from filmcolor.media.images.exif_directory import rebuilt
 from filmcolor.media.images.fields import COMMENT
+from filmcolor.media.images.file_content import file_content
 from filmcolor.media.images.formats import MAGIC_BYTES, format_of_file, format_of_suffix
 from filmcolor.media.images.icc import profile_for_rgb
 from filmcolor.media.images.picture import Codes, Picture, luma_of
@@ -33,11 +33,9 @@ from filmcolor.media.images.tiff import (
     refuse_unread,
     with_picture_first,
 )
+from filmcolor.media.images.xmp import mended
 from filmcolor.media.legacy_text import CODE_PAGE, decoded
 from filmcolor.types import Luma, PixelLayout
-
-LARGEST_FILE = 4 << 30
-"""Bytes of a picture file, which is read as a whole."""
 
 # What Pillow's decoders raise over damaged files.
 _DAMAGE = (
@@ -48,14 +46,14 @@ _EXIF_IN_TEXT = "Raw profile type exif"
 _EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\x00"
 
 
-def read_picture(path: Path | str) -> Picture:
+def read_picture(path: Path | str, *, with_rgb: bool = False) -> Picture:
     """Read a picture; its content decides what it is, not its name.
 
     Of an animation or a file of several pages the first is read, unless it is a thumbnail.
-    Raises `MediaError`.
+    `with_rgb` keeps its R'G'B' codes beside the luma. Raises `MediaError`.
     """
     path = Path(path)
-    content = _content(path)
+    content = file_content(path)
     kind = format_of_file(path, content[:MAGIC_BYTES])
     if kind is None:
         raise MediaError(f"{path}: not a picture of a known kind; convert it to PNG or TIFF first")
@@ -63,11 +61,11 @@ def read_picture(path: Path | str) -> Picture:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of what is answered for here
             if kind in RARE:
-                return _of_rare(path, content, kind)
+                return _of_rare(path, content, kind, with_rgb=with_rgb)
             if kind == "TIFF":
-                return _of_tiff(path, content)
+                return _of_tiff(path, content, with_rgb=with_rgb)
             with Image.open(io.BytesIO(content), formats=(kind,)) as image:
-                return _Reading(path, content, kind, image).picture()
+                return _Reading(path, content, kind, image).picture(with_rgb=with_rgb)
     except MediaError:
         raise
     except Image.DecompressionBombError as error:
@@ -90,47 +88,21 @@ def read_picture(path: Path | str) -> Picture:
         ) from error
 
 
-def _content(path: Path) -> bytes:
-    try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            raise MediaError(f"{path}: not a regular file; give a picture file")
-        with path.open("rb") as file:
-            head = content = file.read(MAGIC_BYTES)
-            if format_of_file(path, head):  # a film named by mistake is not read to its end
-                if os.fstat(file.fileno()).st_size > LARGEST_FILE:
-                    most = LARGEST_FILE >> 30
-                    raise MediaError(
-                        f"{path}: a picture file of more than {most} GB; scale it down first"
-                    )
-                content += file.read()
-    except FileNotFoundError as error:
-        raise MediaError(f"{path}: no such file; check the spelling") from error
-    except IsADirectoryError as error:
-        raise MediaError(f"{path}: a folder, not a picture") from error
-    except OSError as error:
-        raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise MediaError(f"{path!s}: not a file name") from error
-    if not content:
-        raise MediaError(f"{path}: empty (0 bytes); copy it from the original again")
-    return content
-
-
-def _of_tiff(path: Path, content: bytes) -> Picture:
+def _of_tiff(path: Path, content: bytes, *, with_rgb: bool) -> Picture:
     try:
         content, notice = with_picture_first(content)
         refuse_unread(content)
     except MediaError as error:
         raise MediaError(f"{path}: {error}") from error
     if is_grey_with_alpha_16(content):
-        picture = _of_rare(path, content, "TIFF")
+        picture = _of_rare(path, content, "TIFF", with_rgb=with_rgb)
     else:
         with Image.open(io.BytesIO(content), formats=("TIFF",)) as image:
-            picture = _Reading(path, content, "TIFF", image).picture()
+            picture = _Reading(path, content, "TIFF", image).picture(with_rgb=with_rgb)
     return picture if notice is None else replace(picture, notices=(notice, *picture.notices))
 
 
-def _of_rare(path: Path, content: bytes, kind: str) -> Picture:
+def _of_rare(path: Path, content: bytes, kind: str, *, with_rgb: bool) -> Picture:
     try:
         found = read_rare(content, kind)
     except MediaError as error:
@@ -138,7 +110,8 @@ def _of_rare(path: Path, content: bytes, kind: str) -> Picture:
     pixels = found.pixels
     luma, had_color, notices = _luma(pixels.codes)
     icc, of_profile = (None, None) if not found.icc else profile_for_rgb(found.icc)
-    all_notices = (_misnamed(path, kind), *found.notices, *notices, of_profile)
+    xmp, of_parts = mended(found.xmp)
+    all_notices = (_misnamed(path, kind), *found.notices, *notices, of_profile, of_parts)
     return Picture(
         luma=luma,
         layout=PixelLayout(8 if luma.dtype == np.uint8 else 16, "444"),
@@ -150,10 +123,11 @@ def _of_rare(path: Path, content: bytes, kind: str) -> Picture:
         lossless=found.lossless,
         had_color=had_color,
         orientation=found.orientation if 1 <= found.orientation <= 8 else 1,
-        xmp=found.xmp,
+        xmp=xmp,
         iptc=found.iptc,
         stored_bits=pixels.bits,
         notices=tuple(notice for notice in all_notices if notice is not None),
+        rgb=pixels.codes if with_rgb and pixels.codes.ndim == 3 else None,
     )
 
 
@@ -180,7 +154,7 @@ class _Reading:
         self._notices: list[Notice] = []
         self._tiff: dict[int, object] = dict(getattr(image, "tag_v2", {}))
 
-    def picture(self) -> Picture:
+    def picture(self, *, with_rgb: bool) -> Picture:
         self._check_kind()
         count = getattr(self._image, "n_frames", 1)
         if count > 1:
@@ -205,7 +179,10 @@ class _Reading:
         self._notices += notices
         icc = self._icc()
         info = self._image.info
-        xmp = info.get("xmp")
+        found = info.get("xmp")
+        xmp, of_parts = mended(found.encode() if isinstance(found, str) else found)
+        if of_parts is not None:
+            self._notices.append(of_parts)
         return Picture(
             luma=luma,
             layout=PixelLayout(8 if luma.dtype == np.uint8 else 16, "444"),
@@ -219,11 +196,12 @@ class _Reading:
             if self._kind == "WEBP"
             else self._kind not in ("JPEG", "AVIF"),
             had_color=had_color,
-            xmp=xmp.encode() if isinstance(xmp, str) else xmp,
+            xmp=xmp,
             iptc=self._iptc(),
             stored_bits=decoder.bits,
             text=self._text(),
             notices=tuple(self._notices),
+            rgb=samples.codes if with_rgb and samples.codes.ndim == 3 else None,
         )
 
     def _orientation(self, exif: bytes) -> int:

@@ -1,5 +1,5 @@
-"""Pictures out: luma and chroma become a JPEG, PNG, WebP, TIFF or BMP file, or, by `rare_writer`,
-one of a rarer kind.
+"""Pictures out: luma and chroma become a JPEG, WebP or BMP file, by `png_tiff` a PNG or TIFF, or,
+by `rare_writer`, one of a rarer kind.
 
 Everything that a file said besides its pixels goes along where the format can hold it; what it
 cannot hold is returned as a notice. Every file says that its colours are synthetic, BMP and PCX
@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import struct
 import warnings
-import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,10 +22,10 @@ from PIL import Image
 from filmcolor.errors import MediaError, OptionError
 from filmcolor.events import Notice
 from filmcolor.media.images import exif, iptc
-from filmcolor.media.images.exif_directory import BYTE, UNDEFINED, Entry, Order
 from filmcolor.media.images.fields import COMMENT, HOLDS, fitted
 from filmcolor.media.images.formats import format_of_suffix, written_suffix
 from filmcolor.media.images.picture import Codes, Picture, chroma_codes, rgb_of, scaled, upright
+from filmcolor.media.images.png_tiff import png_bytes, tiff_bytes
 from filmcolor.media.images.rare_writer import WITHOUT_WORDS, rare_bytes
 from filmcolor.media.partfile import write_bytes
 from filmcolor.types import FloatPlane
@@ -38,8 +37,6 @@ _LONGEST = {
     **{"TGA": 65535, "PCX": 65535, "SGI": 65535},
 }
 """Largest side in pixels that these formats can hold."""
-_STRIP = 1 << 20  # bytes of a TIFF strip before compression
-_INCH = 0.0254  # metres
 
 
 def write_picture(
@@ -153,81 +150,12 @@ class _Encoding:
         return out.getvalue()
 
     def png(self) -> bytes:
-        """OpenCV packs the pixels, at 8 or 16 bits; the chunks around them are written here."""
-        picture = self._picture
-        pixels = self._pixels()[..., [2, 1, 0, 3][: 3 if picture.alpha is None else 4]]
-        packed, encoded = cv2.imencode(".png", pixels)
-        if not packed:
-            raise ValueError("the PNG encoder failed")
-        whole = encoded.tobytes()
-        after_header = 8 + 25  # signature, IHDR
-        return whole[:after_header] + self._png_chunks() + whole[after_header:]
-
-    def _png_chunks(self) -> bytes:
-        picture = self._picture
-        chunks = b""
-        if picture.icc is not None:
-            chunks += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(picture.icc))
-        if picture.dpi is not None:
-            per_metre = [round(value / _INCH) for value in picture.dpi]
-            chunks += _chunk(b"pHYs", struct.pack(">IIB", *per_metre, 1))
-        chunks += _chunk(b"eXIf", exif.labelled(picture.exif, self._label))
-        text = dict(picture.text)
-        comment = text.pop(COMMENT, "")
-        text[COMMENT] = exif.joined(comment.encode(), self._label).decode()
-        for keyword, words in text.items():
-            chunks += _text_chunk(keyword, words.encode())
-        if picture.xmp:
-            chunks += _text_chunk("XML:com.adobe.xmp", picture.xmp)
-        if picture.iptc:
-            profile = iptc.png_profile(picture.iptc).encode()
-            chunks += _chunk(b"zTXt", iptc.PNG_KEYWORD.encode() + bytes(2) + zlib.compress(profile))
-        return chunks
+        """8 or 16 bits."""
+        return png_bytes(self._pixels(), self._picture, self._label)
 
     def tiff(self) -> bytes:
-        """Interleaved strips, Deflate with horizontal differencing (TIFF 6.0 and supplement 2).
-
-        The EXIF block, a TIFF file without pixels, becomes one with pixels, in its byte order: what
-        it points to stays where it is.
-        """
-        picture = self._picture
-        pixels = self._pixels()
-        height, width, channels = pixels.shape
-        rows = max(1, _STRIP // (width * channels * pixels.itemsize))
-        block = exif.ExifBlock.parse(exif.labelled(picture.exif, self._label))
-        strips = [
-            _deflated(pixels[top : top + rows], block.order) for top in range(0, height, rows)
-        ]
-        lengths = [len(strip) for strip in strips]
-        entries: dict[int, exif.Value] = {
-            256: block.longs(width),
-            257: block.longs(height),
-            258: block.shorts(*(pixels.itemsize * 8,) * channels),  # bits per sample
-            259: 8,  # Deflate
-            262: 2,  # RGB
-            273: block.longs(*lengths),  # to be the offsets
-            277: channels,
-            278: block.longs(rows),
-            279: block.longs(*lengths),
-            284: 1,  # interleaved
-            317: 2,  # horizontal differencing
-        }
-        if channels == 4:
-            entries[338] = 2  # straight alpha
-        if picture.dpi is not None:
-            entries.update(exif.resolution(picture.dpi))
-        if picture.xmp:
-            entries[700] = Entry(BYTE, len(picture.xmp), picture.xmp)
-        if picture.iptc:
-            entries[iptc.TIFF_RESOURCES] = Entry(BYTE, len(picture.iptc), picture.iptc)
-            if iim := dict(iptc.resources(picture.iptc)).get(iptc.IIM):
-                entries[iptc.TIFF_IIM] = Entry(UNDEFINED, len(iim), iim)
-        if picture.icc is not None:
-            entries[34675] = Entry(UNDEFINED, len(picture.icc), picture.icc)
-        start = len(block.with_values(entries, exif.METADATA))
-        offsets = np.cumsum([start, *lengths[:-1]])
-        entries[273] = block.longs(*(int(offset) for offset in offsets))
-        return b"".join([block.with_values(entries, exif.METADATA), *strips])
+        """8 or 16 bits, compressed without loss."""
+        return tiff_bytes(self._pixels(), self._picture, self._label)
 
     def bmp(self) -> bytes:
         """Pixels, upright, and resolution are all that BMP holds."""
@@ -272,21 +200,3 @@ def _with_alpha(rgb: Codes, alpha: Codes) -> Codes:
     pixels: Codes = np.empty((*alpha.shape, 4), rgb.dtype)
     pixels[..., :3], pixels[..., 3] = rgb, alpha
     return pixels
-
-
-def _chunk(name: bytes, content: bytes) -> bytes:
-    """A PNG chunk (ISO/IEC 15948)."""
-    check = zlib.crc32(name + content)
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", check)
-
-
-def _text_chunk(keyword: str, words: bytes) -> bytes:
-    """An international text chunk, uncompressed, of UTF-8 words."""
-    return _chunk(b"iTXt", keyword.encode("latin-1", "replace")[:79] + bytes(5) + words)
-
-
-def _deflated(strip: Codes, order: Order) -> bytes:
-    """A strip's samples, each less its left neighbour's, in this byte order, compressed."""
-    differences = strip.copy()
-    differences[:, 1:] -= strip[:, :-1]  # modulo the type's size, as meant
-    return zlib.compress(differences.astype(differences.dtype.newbyteorder(order)).tobytes(), 6)

@@ -12,9 +12,10 @@ from fractions import Fraction
 from av.video.frame import VideoFrame
 
 from filmcolor.events import Notice
+from filmcolor.media.read.side_data import ancillary_of
 from filmcolor.media.splices import AHEAD_SECONDS, TimestampRepair
 from filmcolor.media.straight_packets import StraightPackets
-from filmcolor.types import VideoInfo
+from filmcolor.types import Ancillary, VideoInfo
 
 ASTRAY = "a frame's time was far from those around it: it was counted instead"
 GAINED_SOUND = (
@@ -34,12 +35,14 @@ class Decoded:
     """Ticks of the film's time base: its pts, else its dts, else unknown."""
     duration: int
     """Ticks; 0 when the source does not say."""
+    ancillary: Ancillary | None = None
+    """What is said beside it: once, where it is shown again."""
 
     @classmethod
     def of(cls, picture: VideoFrame) -> Decoded:
         """A picture with its own time."""
         time = picture.pts if picture.pts is not None else picture.dts
-        return cls(picture, time, picture.duration)
+        return cls(picture, time, picture.duration, ancillary_of(picture))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,19 @@ Decoding is done in `passes`. Colour is not decided here, nor are the other stre
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from fractions import Fraction
 from typing import Self, TypeVar
 
+from av.video.frame import VideoFrame
+
 from filmcolor.errors import MediaError
 from filmcolor.events import Notice
+from filmcolor.media.images.sequence import find_sequence
 from filmcolor.media.open import PIPE
 from filmcolor.media.read.damage import Damage, length_notices
+from filmcolor.media.read.frame_passes import FramePasses
 from filmcolor.media.read.normalize import (
     check_size,
     deinterlaced,
@@ -30,6 +34,9 @@ from filmcolor.types import Frame, VideoInfo
 
 T = TypeVar("T")
 
+Look = Callable[[int, VideoFrame, int], None]
+"""Is shown the number of a frame, the decoder's picture for it, and its time in ticks."""
+
 
 class FilmReader:
     """A film, opened: what it is (`info`), its frames, a few samples, and what there is to say.
@@ -42,14 +49,28 @@ class FilmReader:
     reading hangs (see `watchdog`).
     """
 
-    def __init__(self, path: str, on_error: OnError = "stop") -> None:
+    def __init__(
+        self,
+        path: str,
+        on_error: OnError = "stop",
+        rate: Fraction | None = None,
+        matrix: int | None = None,
+    ) -> None:
+        """`path` may name a frame sequence (see `images.sequence`), whose frames follow each other
+        at `rate`, and whose R'G'B' becomes the luma of `matrix` (see `FramePasses`).
+        """
         self._path = path
         self._on_error = on_error
         self._notices: list[Notice] = []
         self._heartbeat = Heartbeat()
 
-        def opened() -> Generator[Passes, None, None]:
-            yield Passes(path, on_error, self._heartbeat, self._notices.append)
+        def opened() -> Generator[Passes | FramePasses, None, None]:
+            sequence = find_sequence(path)
+            told = on_error, self._heartbeat, self._notices.append
+            if sequence is None:
+                yield Passes(path, *told)
+            else:
+                yield FramePasses(path, sequence, *told, rate, matrix)
 
         (self._passes,) = self._timed_out(opened())
         if self.info.conversion:
@@ -103,20 +124,29 @@ class FilmReader:
         duration_seconds: Fraction | None = None,
         deinterlace: bool = False,
         with_chroma: bool = False,
+        look: Look | None = None,
     ) -> Generator[Frame, None, None]:
         """Every frame in display order, counted from 0; or those of a part of the film.
 
         `start_seconds` and `duration_seconds` select the frames with start <= t < start + duration,
         t being the time since the film's first frame. `deinterlace` gives one whole frame for each
-        interlaced one (its luma is then no longer the source's). Raises `MediaError` when nothing
+        interlaced one (its luma is then no longer the source's). `look` is shown what each was made
+        of, before it, maybe in another thread. Raises `MediaError` when nothing
         can be decoded, when reading hangs, when no frame is in the part, and unless told to repeat
         when the picture changes its size and when the data are damaged.
         """
         part = start_seconds or Fraction(0), duration_seconds
-        return self._timed_out(self._frames(*part, is_whole=deinterlace, with_chroma=with_chroma))
+        shown = self._frames(*part, is_whole=deinterlace, with_chroma=with_chroma, look=look)
+        return self._timed_out(shown)
 
     def _frames(
-        self, start: Fraction, length: Fraction | None, *, is_whole: bool, with_chroma: bool
+        self,
+        start: Fraction,
+        length: Fraction | None,
+        *,
+        is_whole: bool,
+        with_chroma: bool,
+        look: Look | None,
     ) -> Generator[Frame, None, None]:
         stop = None if length is None else start + length
         damage = self._passes.damage()
@@ -131,6 +161,8 @@ class FilmReader:
                 last = entry.pts
                 if seconds < start:
                     continue
+                if look is not None:
+                    look(index, entry.picture, entry.pts)
                 yield frames.frame(entry, index)
                 index += 1
                 unexpected += entry.picture.interlaced_frame and not self.info.interlaced
@@ -229,4 +261,12 @@ class _FrameMaker:
         except ValueError as error:
             raise format_changed(info, index, name, info.source_format) from error
         interlaced = self._has_fields and (picture.interlaced_frame or not info.frames_state_fields)
-        return Frame(index, entry.pts, luma, entry.duration, chroma, interlaced=interlaced)
+        return Frame(
+            index,
+            entry.pts,
+            luma,
+            entry.duration,
+            chroma,
+            interlaced=interlaced,
+            ancillary=entry.ancillary,
+        )

@@ -18,6 +18,7 @@ import av.error
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -45,7 +46,7 @@ def strictly(
     What cannot be decoded before the first picture is passed over (a recording may begin between
     two key frames).
     """
-    awaited = Awaited(damage, step)
+    awaited = Awaited(damage, step, stream.codec_context)
     damage.packets = packets = StraightPackets(container, stream.index, [stream.index])
     while True:
         is_flush = False
@@ -92,7 +93,7 @@ def repeating(
     time. A decoder may give pictures out of order after a failure: they are put in order as long as
     their places are not taken. It must not run frame threads, which tell an error too late.
     """
-    awaited = Awaited(damage, step)
+    awaited = Awaited(damage, step, stream.codec_context)
     pending: list[tuple[float, Decoded]] = []
     shown: VideoFrame | None = None
     for packet in _packets(container, stream, damage, heartbeat):
@@ -186,22 +187,32 @@ class Awaited:
     not come any more. It counts as lost if its packet failed. Without a failure it may be a hidden
     picture or a field of another; then it counts as lost only in a film that has no such packets,
     or that has failed before, and if it leaves a hole of three quarters of a step on both sides.
+    Where pictures are reordered, but every packet says the same of when it is decoded and shown,
+    that is its turn, and its picture may be shown at another.
     """
 
-    def __init__(self, damage: Damage, step: Step) -> None:
+    def __init__(self, damage: Damage, step: Step, context: VideoCodecContext) -> None:
         self._damage = damage
         self._step = step
+        self._context = context
+        self._has_order = False
         self._waiting: list[tuple[int, int, bool]] = []  # pts, duration, whether it failed
         self.has_failed = False
 
     def send(self, packet: Packet[Stream], *, is_lost: bool = False) -> None:
         """A packet goes in."""
         self.has_failed = self.has_failed or is_lost
+        self._has_order = self._has_order or packet.dts != packet.pts
         if packet.pts is None or packet.is_discard:
             return
         latest = self._damage.latest
         self._damage.latest = packet.pts if latest is None else max(packet.pts, latest)
         insort(self._waiting, (packet.pts, packet.duration or 0, is_lost))
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether every packet has its own picture's time."""
+        return self._step.is_plain and (self._has_order or not self._context.has_b_frames)
 
     def lost_before(self, time: int | None) -> Iterator[tuple[int, int]]:
         """(pts, duration) of what is lost, now that a picture of this time has come out.
@@ -215,7 +226,7 @@ class Awaited:
             last = self._damage.last
             if last is None or pts <= last:
                 continue
-            is_telling = self._step.is_plain or self.has_failed
+            is_telling = self._is_plain or self.has_failed
             hole = 0.75 * self._step.ticks
             if failed or (is_telling and min(pts - last, time - pts) >= hole):
                 self.has_failed = True
@@ -228,5 +239,5 @@ class Awaited:
             last = self._damage.last
             if last is None or not last < pts <= last + farthest:
                 continue
-            if failed or (self._step.is_plain and pts - last >= 0.75 * self._step.ticks):
+            if failed or (self._is_plain and pts - last >= 0.75 * self._step.ticks):
                 yield pts, duration

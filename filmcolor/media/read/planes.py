@@ -14,14 +14,11 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from filmcolor.media.pixel_formats import Component, FormatPlan, format_plan
+from filmcolor.media.rgb import luma_of_rgb, luma_weights
 from filmcolor.types import FloatPlane, Luma, PixelLayout
 
 _Words = NDArray[Any]
 """Unsigned integers of any width and byte order."""
-
-# Weights of red and blue in luma by H.273 matrix code; the other codes are BT.601's.
-_LUMA_WEIGHTS = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
-_BT601 = (0.299, 0.114)
 
 
 class PlaneReader:
@@ -80,11 +77,11 @@ class PlaneReader:
         self, red: Luma, green: Luma, blue: Luma, *, with_chroma: bool
     ) -> tuple[Luma, tuple[Luma, Luma] | None]:
         """Full-range Y'CbCr (H.273, 8.3); equal red, green and blue give luma that same code."""
-        of_red, of_blue = _LUMA_WEIGHTS.get(self._matrix, _BT601)
-        red_, green_, blue_ = (part.astype(np.float32) for part in (red, green, blue))
-        luma: FloatPlane = of_red * red_ + (1 - of_red - of_blue) * green_ + of_blue * blue_
+        luma = luma_of_rgb(red, green, blue, self._matrix)
         if not with_chroma:
             return self._quantize(luma), None
+        of_red, of_blue = luma_weights(self._matrix)
+        red_, blue_ = (part.astype(np.float32) for part in (red, blue))
         half = float(1 << (self._layout.bit_depth - 1))
         cb = (blue_ - luma) / (2 * (1 - of_blue)) + half
         cr = (red_ - luma) / (2 * (1 - of_red)) + half

@@ -1,4 +1,4 @@
-"""What a film is: picture, clock, colour tags, streams; and whether it already has colour.
+"""What a film is: picture, clock, colour tags, streams.
 
 Reads the headers and the first few frames (rotation, interlacing and the true pixel format stand
 there); judges by content, never by the file's name. Knows nothing of what will be done with the
@@ -15,42 +15,37 @@ from typing import Literal
 
 import av
 import av.error
-import numpy as np
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
 from filmcolor.media.filters import filter_graph, filtered
+from filmcolor.media.matroska import read_crops
+from filmcolor.media.mov_boxes import read_tracks
 from filmcolor.media.open import (
     LARGEST_FRAME,
     is_still,
     refuse_absurd_size,
 )
 from filmcolor.media.pixel_formats import working_format
+from filmcolor.media.read.side_data import ancillary_of, display_matrix
 from filmcolor.media.watchdog import Heartbeat
 from filmcolor.types import (
     BT601,
     SD_LINES,
+    Ancillary,
+    Box,
     ColorTags,
-    FloatPlane,
-    Frame,
-    Luma,
-    PixelLayout,
     StreamInfo,
     VideoInfo,
 )
 
-ColorState = Literal["grey", "tinted", "color"]
-"""No colour; one colour for each brightness (sepia, toned, tinted film); real colour."""
-
 _LOOKED_AT = 4  # frames decoded by `probe`: enough to see fields, few enough for big pictures
 _LOOKED_AT_REORDERED = 6  # where frames are reordered: their times may be in another order
 _DISORDER_SECONDS = 1
-_SIDE_DATA_KINDS = 64  # more than FFmpeg has of AVFrameSideDataType
 _HIGHEST_RATE = 1000  # frames a second; a "rate" above this is a tick rate
 _TRANSFERS_HDR = {16: "PQ", 18: "HLG"}
 # Codecs whose standard reads an untagged range as limited, in grey formats too.
@@ -63,13 +58,6 @@ _UNTAGGED = 2  # "unspecified" in H.273
 _TOP_SHOWN_FIRST = {2, 4}  # TT, TB
 _BOTTOM_SHOWN_FIRST = {3, 5}  # BB, BT
 _WOVEN = {4, 5}
-
-_CELL = 8  # side of the squares over which chroma is averaged, in chroma samples
-_CELLS_ACROSS = 16  # at least as many squares on the shorter side, before they shrink
-_NEUTRAL_CODES = 2.0  # mean distance from neutral, in 8-bit codes, that is still grey
-_TINT_CODES = 2.0  # RMS distance from the colour that each brightness has in a tinted picture
-_BRIGHTNESS_BINS = 16
-_COLOR_SHARE = 0.25  # share of coloured frames that makes a colour film
 
 
 def first_frames(
@@ -110,7 +98,8 @@ def describe(
     duration = _duration(container, stream)
     rate = _rate(stream)
     fields = _fields(stream, frames[:_LOOKED_AT])
-    matrix = display_matrix(first) if first else None
+    said = [ancillary_of(frame) or Ancillary() for frame in frames]
+    crop, aspect = _shown(path, container, stream, width, height)
     return VideoInfo(
         path=path,
         container=container.format.name,
@@ -125,9 +114,10 @@ def describe(
         rate=rate,
         frame_count=_frame_count(stream, rate, duration),
         duration=duration,
-        sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
+        sample_aspect_ratio=aspect,
+        crop=crop,
         rotation=round(first.rotation / 90) * 90 % 360 if first else 0,
-        display_matrix=matrix,
+        display_matrix=display_matrix(first) if first else None,
         interlaced=fields.interlaced,
         top_field_first=fields.top_first,
         frames_state_fields=fields.frames_say,
@@ -137,7 +127,30 @@ def describe(
         streams=tuple(_stream_info(each) for each in container.streams),
         metadata=dict(container.metadata),
         chapter_count=len(container.chapters()),
+        ancillary=frozenset(kind for each in said for kind in each.kinds),
+        frame_timecode=said[0].timecodes[0] if said and said[0].timecodes else None,
     )
+
+
+def _shown(
+    path: str, container: InputContainer, stream: VideoStream, width: int, height: int
+) -> tuple[Box | None, Fraction]:
+    """What the container says is shown of the picture, which PyAV does not tell, and how wide its
+    pixels are.
+    """
+    crop, aspect = None, stream.sample_aspect_ratio or Fraction(1)
+    if container.format.name.startswith("mov,"):
+        tracks = read_tracks(path)
+        track = tracks[stream.index] if stream.index < len(tracks) else None
+        if track is not None and track.crop is not None:
+            crop = track.crop
+            if not track.has_shape:  # FFmpeg takes it from the track's size, which is the crop's
+                aspect = stream.codec_context.sample_aspect_ratio or Fraction(1)
+    elif container.format.name.startswith("matroska"):
+        number = container.streams.video.index(stream)
+        crop = next(islice(read_crops(path), number, None), None)
+    is_inside = crop is not None and crop.bottom <= height and crop.right <= width
+    return (crop if is_inside else None), aspect
 
 
 def _has_disorder(frames: Sequence[VideoFrame]) -> bool:
@@ -196,40 +209,6 @@ def refuse_hdr(info: VideoInfo) -> None:
             f"{info.path}: an HDR film ({name} transfer), which is not supported: "
             "convert it to SDR first"
         )
-
-
-def has_color(frames: Sequence[Frame], layout: PixelLayout) -> ColorState:
-    """Whether sampled frames, decoded with chroma, are grey, tinted in one colour, or in colour.
-
-    Chroma is averaged over small squares, so that grain and compression do not count. A picture
-    whose colour depends on nothing but brightness is tinted (sepia, toned or tinted film); a film
-    counts as coloured when a quarter of its frames are. Frames without chroma are grey.
-    """
-    states = [_color_state(frame, layout) for frame in frames]
-    if sum(state == "color" for state in states) > _COLOR_SHARE * len(states):
-        return "color"
-    return "tinted" if sum(state != "grey" for state in states) * 2 > len(states) else "grey"
-
-
-def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
-    """The nine numbers of a frame's display matrix, as FFmpeg keeps them; None without one."""
-    try:
-        entries = frame.side_data
-    except ValueError:  # PyAV builds every entry, and does not know the names of all kinds
-        entries = _with_named_side_data(frame).side_data
-    for side_data in entries:
-        if getattr(side_data, "type", None) == SideDataType.DISPLAYMATRIX:
-            numbers = np.frombuffer(bytes(side_data), np.int32)  # type: ignore[arg-type]
-            return tuple(int(number) for number in numbers)
-    return None
-
-
-def _with_named_side_data(frame: VideoFrame) -> VideoFrame:
-    """The frame without side data of the kinds that PyAV has no name for."""
-    unnamed = set(range(_SIDE_DATA_KINDS)) - {kind.value for kind in SideDataType}
-    deletions = [("sidedata", f"mode=delete:type={kind}") for kind in sorted(unnamed)]
-    time_base = frame.time_base or Fraction(1, av.time_base)
-    return next(filtered(filter_graph(frame, time_base, *deletions), frame))
 
 
 def _tags(
@@ -305,40 +284,3 @@ def _stream_info(stream: Stream) -> StreamInfo:
         is_cover=isinstance(stream, VideoStream) and is_still(stream),
         detail=detail,
     )
-
-
-def _color_state(frame: Frame, layout: PixelLayout) -> ColorState:
-    if frame.chroma is None or layout.chroma == "400":
-        return "grey"
-    down, across = layout.subsampling
-    side = max(1, min(_CELL, min(frame.chroma[0].shape) // _CELLS_ACROSS))
-    luma = _cells(frame.luma, side * down, side * across, layout)
-    cb, cr = (_cells(plane, side, side, layout) - 128.0 for plane in frame.chroma)
-    rows, columns = (min(sizes) for sizes in zip(luma.shape, cb.shape, strict=True))
-    luma, cb, cr = (plane[:rows, :columns].ravel() for plane in (luma, cb, cr))
-    bins = np.clip(luma * _BRIGHTNESS_BINS / 256, 0, _BRIGHTNESS_BINS - 1).astype(np.intp)
-    apart = np.hypot(cb - _bin_means(cb, bins), cr - _bin_means(cr, bins))
-    if float(np.sqrt(np.mean(np.square(apart)))) > _TINT_CODES:
-        return "color"
-    return "tinted" if float(np.mean(np.hypot(cb, cr))) > _NEUTRAL_CODES else "grey"
-
-
-def _cells(plane: Luma, height: int, width: int, layout: PixelLayout) -> FloatPlane:
-    """Means over cells of this size, in 8-bit codes; a small plane is its own cells."""
-    codes = plane.astype(np.float32) / (1 << (layout.bit_depth - 8))
-    rows, columns = codes.shape[0] // height, codes.shape[1] // width
-    if rows == 0 or columns == 0:
-        return np.full((1, 1), codes.mean(), np.float32)
-    whole = codes[: rows * height, : columns * width]
-    means: FloatPlane = whole.reshape(rows, height, columns, width).mean(
-        axis=(1, 3), dtype=np.float32
-    )
-    return means
-
-
-def _bin_means(values: FloatPlane, bins: np.typing.NDArray[np.intp]) -> FloatPlane:
-    """For every value, the mean of the values in its brightness bin."""
-    counts = np.maximum(np.bincount(bins, minlength=_BRIGHTNESS_BINS), 1)
-    sums = np.bincount(bins, weights=values, minlength=_BRIGHTNESS_BINS)
-    means: FloatPlane = (sums / counts)[bins].astype(np.float32)
-    return means

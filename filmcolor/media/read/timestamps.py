@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import insort
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
@@ -14,14 +13,15 @@ from filmcolor.events import Notice
 from filmcolor.media.read.damage import ASTRAY, Decoded
 from filmcolor.media.splices import FAR_SECONDS
 from filmcolor.media.timebase import frame_ticks
-from filmcolor.types import VideoInfo
+from filmcolor.types import Ancillary, VideoInfo
 
 UNTIMED = {
     *("h261", "h263", "h264", "hevc", "vvc", "evc", "obu", "m4v", "mpegvideo", "mjpeg"),
     *("vc1", "dirac", "cavsvideo", "avs2", "avs3"),
 }
 """Demuxers of bare video streams: what they give as pts is made up, and wrong with B-frames."""
-_MOST_HELD = 16  # pictures held back while waiting for a first known time
+_MOST_HELD = 16  # pictures held back while waiting for a first known time, or for one in order
+_HELD_IN_DOUBT = 4  # pictures behind a gap that may be a reordered one's place
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class Timed:
     pts: int
     duration: int
     """Ticks; 0 when the source does not say."""
+    ancillary: Ancillary | None = None
+    """What is said beside it; of a picture that stands in for another nothing."""
 
 
 def stamp(
@@ -42,17 +44,17 @@ def stamp(
     """Give every picture its pts: the container's, else its dts, else counted on at the rate.
 
     Pictures before the first known time (raw streams have none at all) are counted back from it. A
-    single time far from those around it is not believed. Where a film's times are those of another
-    order than its pictures' (`info.times_disordered`), its pictures get them sorted. Any other that
-    does not advance is moved one tick after the one before, since no container can hold it.
+    single time far from those around it is not believed. Where times are in another order than the
+    pictures, these get them sorted. Any other that does not advance is moved one tick after the one
+    before, since no container can hold it.
     `notify` is told once of each, of the last at the end.
     (Where times begin anew, the packets' are carried on before: see `splices`.)
     """
     clock = _Clock(info, notify)
     held: list[Decoded] = []
     is_untimed = info.container in UNTIMED
-    if info.times_disordered:
-        pictures = with_sorted_times(pictures)
+    if not is_untimed:
+        pictures = _InOrder(info).of(pictures)
     try:
         for decoded, after in pairwise(chain(pictures, (None,))):
             assert decoded is not None  # only the last one is
@@ -71,27 +73,59 @@ def stamp(
         clock.tell_pushed()
 
 
-def with_sorted_times(pictures: Iterable[Decoded]) -> Generator[Decoded, None, None]:
-    """The same pictures in their order, the times of a window of them in order too.
+class _InOrder:
+    """The pictures in their order, with times that are in order too.
 
     Some files give a picture the time of its packet's turn (VC-1 and RealVideo with B-frames: 0,
-    84, 42, 167 ms). All times are right but one picture's place; unknown ones stay unknown.
+    84, 42, 167 ms). All times are right but one picture's place, and are sorted in a window;
+    unknown ones stay unknown. Until that is seen of a film, pictures are held back only behind a
+    gap, which such times always begin with: two pictures, or as many as may have been reordered.
     """
-    waiting: deque[Decoded] = deque()
-    times: list[int] = []
 
-    def first() -> Decoded:
-        decoded = waiting.popleft()
-        return decoded if decoded.time is None else replace(decoded, time=times.pop(0))
+    def __init__(self, info: VideoInfo) -> None:
+        self._step = frame_ticks(info.rate, info.time_base)
+        self._far = FAR_SECONDS / info.time_base
+        self._is_sorting = info.times_disordered
+        self._waiting: deque[Decoded] = deque()
+        self._last: int | None = None
 
-    for decoded in pictures:
-        waiting.append(decoded)
-        if decoded.time is not None:
-            insort(times, decoded.time)
-        if len(waiting) > _MOST_HELD:
-            yield first()
-    while waiting:
-        yield first()
+    def of(self, pictures: Iterable[Decoded]) -> Generator[Decoded, None, None]:
+        """The same pictures, each with the time of its place."""
+        for decoded in pictures:
+            self._waiting.append(decoded)
+            while self._waiting and len(self._waiting) > self._held():
+                yield self._first()
+        while self._waiting:
+            self._held()
+            yield self._first()
+
+    def _held(self) -> int:
+        """How many pictures are held back now."""
+        first = self._waiting[0].time
+        if self._is_sorting or first is None or self._last is None:
+            return _MOST_HELD if self._is_sorting else 0
+        later = (each.time for each in self._waiting if each.time is not None)
+        self._is_sorting = any(self._last < time < first < time + self._far for time in later)
+        if self._is_sorting:
+            return _MOST_HELD
+        return _HELD_IN_DOUBT if 3 * self._step < 2 * (first - self._last) else 1
+
+    def _first(self) -> Decoded:
+        decoded = self._waiting.popleft()
+        if decoded.time is None:
+            return decoded
+        if self._is_sorting:
+            times = (
+                (each.time, at) for at, each in enumerate(self._waiting) if each.time is not None
+            )
+            least, at = min(times, default=(decoded.time, 0))
+            if least < decoded.time:
+                self._waiting[at] = replace(self._waiting[at], time=decoded.time)
+                decoded = replace(decoded, time=least)
+        if self._last is not None and decoded.time is not None:
+            self._step = max(1, decoded.time - self._last)
+        self._last = decoded.time
+        return decoded
 
 
 class _Clock:
@@ -133,13 +167,13 @@ class _Clock:
     def timed(self, decoded: Decoded, pts: int) -> Timed:
         """The picture at its time, which is now the last one."""
         self.last, self._own_step = pts, _own_step(decoded, self._step)
-        return Timed(decoded.picture, pts, decoded.duration)
+        return Timed(decoded.picture, pts, decoded.duration, decoded.ancillary)
 
     def before(self, held: list[Decoded], pts: int) -> Generator[Timed, None, None]:
         """Pictures without times, counted back from the time of the one after them."""
         pts = pts - self.lasting(held)
         for decoded in held:
-            yield Timed(decoded.picture, pts, decoded.duration)
+            yield Timed(decoded.picture, pts, decoded.duration, decoded.ancillary)
             pts += _own_step(decoded, self._step)
 
     def lasting(self, held: list[Decoded]) -> int:

@@ -19,6 +19,10 @@ from av.stream import Stream
 
 from filmcolor.errors import OptionError
 
+_MOV_STREAM_TAGS = {"title", "language", "handler_name", "timecode"}
+"""What FFmpeg writes of a stream into mp4 and mov."""
+_OF_THE_FILE = {"vendor_id", "creation_time", "id3v2_priv"}
+"""Tags of a stream that say nothing of what is in it."""
 ANY_NAME = "+use_metadata_tags"
 """For mp4's and mov's `movflags`: write tags of any name."""
 
@@ -232,9 +236,26 @@ def stream_metadata(
         for key, text in metadata.items()
         if key.lower() not in _STREAM_TAGS and not (changed and key.lower().startswith(_STATISTICS))
     }
+    if "name" in tags:  # what FFmpeg calls a track's title in mp4 and mov, and writes nowhere
+        name = tags.pop("name")
+        tags.setdefault("title", name)
     if "language" in tags:
         tags["language"] = held_language(container, tags["language"]) or "und"
     return tags
+
+
+def lost_stream_tags(container: Container, metadata: Mapping[str, str]) -> list[str]:
+    """Keys of a stream's tags that mp4, mov and MXF have no place for."""
+    if container.has_attachments:  # Matroska
+        return []
+    held = {"timecode", "language", "handler_name"}
+    if container.is_mov:
+        held = {*_MOV_STREAM_TAGS, *(["reel_name"] if container.muxer == "mov" else [])}
+    return [
+        key
+        for key in stream_metadata(metadata, container, changed=True)
+        if key.lower() not in held | _OF_THE_FILE
+    ]
 
 
 def held_language(container: Container, language: str) -> str | None:

@@ -35,8 +35,10 @@ different machines. Faster machines take several segments at a time."""
 GOP_SECONDS = 2
 """Longest distance between key frames."""
 
-TOP_FIRST, BOTTOM_FIRST = 2, 3
-"""FFmpeg's AVFieldOrder of interlaced films; 0 is unknown or progressive."""
+TOP_FIRST, BOTTOM_FIRST = 4, 5
+"""FFmpeg's AVFieldOrder of interlaced films, TB and BT: the two fields of a frame are stored woven,
+9 and 14 in QuickTime and Matroska. 0 is unknown or progressive.
+"""
 
 _FINENESS: dict[Chroma, int] = {"400": 0, "420": 1, "422": 2, "444": 3}
 
@@ -229,6 +231,11 @@ class EncoderSettings:
     """`TOP_FIRST`, `BOTTOM_FIRST`, or 0."""
     marks_fields: bool = False
     """Whether the bitstream says it, too, and not only the file."""
+
+    @property
+    def codec(self) -> str:
+        """FFmpeg's name of what the encoder writes: "h264", "hevc", "av1"."""
+        return av.Codec(self.encoder.library, "w").canonical_name
 
     def apply(self, context: av.VideoCodecContext) -> None:
         """Set it all on `context`, which is not open yet."""

@@ -95,4 +95,5 @@ class FilmWriter:
 
     def _put(self, frame: ColorFrame, duration: int) -> None:
         assert self._muxer is not None  # inside the block
-        self._muxer.put(encoder_picture(frame, self._plan), frame.pts, duration)
+        picture = encoder_picture(frame, self._plan)
+        self._muxer.put(picture, frame.pts, duration, frame.ancillary)

@@ -6,8 +6,6 @@ Carries out an `OutputPlan`; decides nothing itself and knows no colour.
 from __future__ import annotations
 
 import contextlib
-import errno
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -18,15 +16,24 @@ from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
 from filmcolor.media.matroska import with_room, write_display_shape, write_sound_formats
+from filmcolor.media.mov_boxes import (
+    name_with_room,
+    write_clean_aperture,
+    write_sound_starts,
+)
 from filmcolor.media.partfile import PartFile
 from filmcolor.media.timebase import Chapter, Clock, DecodeClock, fit_chapters, lift_to_zero
+from filmcolor.media.write.ancillary_units import with_ancillary
 from filmcolor.media.write.containers import labelled, written_tags
 from filmcolor.media.write.encoder_settings import quiet_libraries
+from filmcolor.media.write.matroska_result import write_words
 from filmcolor.media.write.output_plan import OutputPlan
 from filmcolor.media.write.scheduling import ordinary_scheduling
+from filmcolor.media.write.source_words import make_room, pad
 from filmcolor.media.write.stream_copy import StreamCopier
+from filmcolor.media.write.writing_errors import writing_errors
+from filmcolor.types import Ancillary
 
-_DISK_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO)
 _CHAPTER_TIME_BASE = Fraction(1, 1_000_000)
 
 
@@ -68,6 +75,7 @@ class FilmMuxer:
         self._label = label
         self._encoded = encoded
         self._durations: dict[int, int] = {}
+        self._said: dict[int, Ancillary] = {}
         self._given = 0
         self._muxed = 0
         self._copier: StreamCopier | None = None
@@ -83,9 +91,16 @@ class FilmMuxer:
             self.part.discard()
             raise
 
-    def put(self, frame: VideoFrame, pts: int, duration: int) -> None:
-        """Encode one frame; `pts`, later than the one before, and `duration` in source ticks."""
+    def put(
+        self, frame: VideoFrame, pts: int, duration: int, said: Ancillary | None = None
+    ) -> None:
+        """Encode one frame; `pts`, later than the one before, and `duration` in source ticks.
+
+        `said` is what is said beside it.
+        """
         frame.pts = self.announce(pts, duration)
+        if said is not None:
+            self._said[frame.pts] = said
         frame.duration = self._durations[frame.pts]
         with self._translated():
             self._write(self._film.encode(frame))
@@ -128,13 +143,15 @@ class FilmMuxer:
                 else:
                     self._copier.copy_until(None)
             self._container.close()
+            if self._plan.words is not None:
+                write_words(
+                    self.part.path, self._plan.words, round(self._clock.offset_seconds * 10**9)
+                )
             if self._copier is not None and self._copier.wave_formats:
                 write_sound_formats(self.part.path, self._copier.wave_formats)
-            if self._shape_is_patched:
-                plan = self._plan
-                write_display_shape(
-                    self.part.path, plan.width, plan.height, plan.sample_aspect_ratio
-                )
+            if self._copier is not None and self._copier.edges.starts:
+                write_sound_starts(self.part.path, self._copier.edges.starts)
+            self._patch_picture()
         self.close()
 
     def abandon(self) -> None:
@@ -152,10 +169,23 @@ class FilmMuxer:
         with contextlib.suppress(av.FFmpegError, OSError, ValueError):
             self._container.close()
 
+    def _patch_picture(self) -> None:
+        """Write into the file what the muxer cannot be told: the shape of pixels, what is shown."""
+        plan, path = self._plan, self.part.path
+        if self._name_with_room == "title":
+            write_display_shape(path, plan.width, plan.height, plan.sample_aspect_ratio, plan.crop)
+        elif self._name_with_room and plan.crop is not None:
+            write_clean_aperture(path, self._film.index, plan.crop, plan.sample_aspect_ratio)
+
     @property
-    def _shape_is_patched(self) -> bool:
-        """Whether the pixels' shape has to be written into the file afterwards."""
-        return self._plan.sample_aspect_ratio != 1 and self._format.muxer == "matroska"
+    def _name_with_room(self) -> str:
+        """The tag with room for what is written into the file afterwards; empty if nothing is."""
+        if self._format.is_mov:
+            return "handler_name" if self._plan.crop is not None else ""
+        if self._format.counts_frames:
+            return ""
+        is_plain = self._plan.sample_aspect_ratio == 1 and self._plan.crop is None
+        return "" if is_plain else "title"
 
     def _add_streams(self) -> VideoStream:
         plan = self._plan
@@ -179,6 +209,8 @@ class FilmMuxer:
                 self._copier.add_stream(each)
         if film is None:
             raise ValueError("the plan has no film among its streams")
+        if plan.words is not None:
+            make_room(self._container, plan.words)
         return film
 
     def _add_film(self) -> VideoStream:
@@ -194,9 +226,12 @@ class FilmMuxer:
         elif plan.rotation:
             film.set_display_rotation(plan.rotation)
         film.metadata.update(plan.film_metadata)
-        if self._shape_is_patched:
-            key = next((key for key in film.metadata if key.lower() == "title"), "title")
-            film.metadata[key] = with_room(film.metadata.get(key, ""))
+        if wanted := self._name_with_room:
+            key = next((key for key in film.metadata if key.lower() == wanted), wanted)
+            widened = name_with_room if self._format.is_mov else with_room
+            film.metadata[key] = widened(film.metadata.get(key, ""))
+            # Else FFmpeg's reader takes the shape from the track's size, which is that of the crop.
+            film.codec_context.sample_aspect_ratio = plan.sample_aspect_ratio
         film.disposition = av.stream.Disposition(plan.disposition)
         return film
 
@@ -215,9 +250,10 @@ class FilmMuxer:
             last = first_pts * plan.source_time_base + plan.duration_seconds
         chapters = fit_chapters(plan.chapters, clock.offset_seconds, first, last)
         if chapters:
-            self._container.set_chapters(
-                [_chapter(number, chapter) for number, chapter in enumerate(chapters)]
-            )
+            entries = [_chapter(number, chapter) for number, chapter in enumerate(chapters)]
+            if plan.words is not None:
+                pad(entries[0]["metadata"], "title", plan.words.chapters_room)
+            self._container.set_chapters(entries)
         film, encoded = self._film.codec_context, self._encoded
         if encoded is not None:
             with ordinary_scheduling():
@@ -238,6 +274,9 @@ class FilmMuxer:
                 raise MediaError(
                     f"{self._plan.target}: the encoder changed a frame's time; use another --codec"
                 )
+            if (said := self._said.pop(packet.pts, None)) is not None:
+                packet = with_ancillary(packet, said, self._settings.codec, self._settings.rate)
+            assert packet.pts is not None
             # Without it, mp4 hides the last frame.
             packet.duration = self._durations.pop(packet.pts)
             packet.dts = self._decoding.next()
@@ -255,32 +294,11 @@ class FilmMuxer:
         return writing_errors(self._plan.target, lambda: self._muxed)
 
 
-@contextlib.contextmanager
-def writing_errors(target: str, written: Callable[[], int]) -> Iterator[None]:
-    """Turn the errors of FFmpeg and of the disk into one line about `target`.
-
-    `written` says how many frames were written until then.
-    """
-    try:
-        yield
-    except (av.FFmpegError, OSError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        code = getattr(error, "errno", None)
-        way_out = "try an .mkv target or another --codec"
-        if code in _DISK_ERRORS:
-            way_out = "make room on the disk"
-        elif code == errno.ENOENT:
-            way_out = "its folder has gone: create it again"
-        raise MediaError(
-            f"{target}: writing failed after {written()} frames ({reason}); {way_out}"
-        ) from error
-
-
 def _chapter(number: int, chapter: Chapter) -> av.container.core.Chapter:
     return {
         "id": number + 1,
         "start": round(chapter.start / _CHAPTER_TIME_BASE),
         "end": round(chapter.stop / _CHAPTER_TIME_BASE),
         "time_base": _CHAPTER_TIME_BASE,
-        "metadata": chapter.metadata,
+        "metadata": dict(chapter.metadata),
     }

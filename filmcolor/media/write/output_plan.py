@@ -5,14 +5,50 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Literal
 
 from filmcolor.events import Notice
+from filmcolor.media.images.sequence import FrameNames
 from filmcolor.media.timebase import Chapter
 from filmcolor.media.write.containers import Container
 from filmcolor.media.write.encoder_settings import EncoderSettings
+from filmcolor.media.write.matroska_result import KeptWords
 from filmcolor.media.write.streams import StreamPlan
 from filmcolor.options import OnError
-from filmcolor.types import ColorTags, PixelLayout, Siting
+from filmcolor.types import Box, ColorTags, PixelLayout, Siting
+
+
+@dataclass(frozen=True, slots=True)
+class SoundFile:
+    """Sound that is written beside frames."""
+
+    path: str
+    streams: tuple[StreamPlan, ...]
+    lost: tuple[str, ...] = ()
+    """Tracks that the file cannot hold."""
+    is_from_matroska: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFiles:
+    """A result that is a file for each frame."""
+
+    names: FrameNames
+    kind: Literal["PNG", "TIFF", "DPX"]
+    bits: int
+    """Of a sample: 10, 12 or 16."""
+    first: int
+    """Number of the frame at time zero, or of the first one."""
+    is_by_time: bool
+    """Whether a frame's time is how far its number is from `first`: that of a sequence is."""
+    sound: SoundFile | None = None
+    label: str = ""
+    """Says in each that the colour is synthetic; known once the model is."""
+
+    @property
+    def least_bytes(self) -> float:
+        """Of a pixel: what it takes at least."""
+        return {"PNG": 0.25, "TIFF": 6.0, "DPX": 4.0 if self.bits == 10 else 4.5}[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +72,16 @@ class OutputPlan:
     time_base: Fraction
     """Of the film's stream in the result."""
     sample_aspect_ratio: Fraction = Fraction(1)
+    crop: Box | None = None
+    """What is shown of the picture, as in `VideoInfo`."""
     field_order: int = 0
     """`TOP_FIRST`, `BOTTOM_FIRST` (see `encoder_settings`), or 0 for a film without fields."""
     container: Container | None = None
-    """None for Y4M."""
+    """None for Y4M, and for frames that are a file each."""
     settings: EncoderSettings | None = None
-    """None for Y4M."""
+    """None for Y4M, and for frames that are a file each."""
+    frames: FrameFiles | None = None
+    """None for a film in one file."""
     container_options: Mapping[str, str] = field(default_factory=dict)
     rotation: int = 0
     """Degrees counter-clockwise, as in `VideoInfo`."""
@@ -52,6 +92,8 @@ class OutputPlan:
     film_metadata: Mapping[str, str] = field(default_factory=dict)
     disposition: int = 0
     chapters: tuple[Chapter, ...] = ()
+    words: KeptWords | None = None
+    """What FFmpeg does not hand on from Matroska to Matroska."""
     offset_seconds: Fraction = Fraction(0)
     """Added to the times of all streams, because some are negative or all late; whole ticks of
     `time_base`.

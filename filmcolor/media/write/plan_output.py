@@ -14,6 +14,7 @@ import av
 
 from filmcolor.errors import OptionError
 from filmcolor.events import Notice
+from filmcolor.media.images.sequence import FrameNames
 from filmcolor.media.open import PIPE
 from filmcolor.media.partfile import check_target
 from filmcolor.media.pixel_formats import describe_layout
@@ -24,6 +25,7 @@ from filmcolor.media.timebase import (
     exact_time_base,
     is_exact,
 )
+from filmcolor.media.write.ancillary_units import ancillary_notices
 from filmcolor.media.write.containers import CONTAINERS, Container, container_for
 from filmcolor.media.write.encoder_settings import (
     BOTTOM_FIRST,
@@ -35,6 +37,7 @@ from filmcolor.media.write.encoder_settings import (
 )
 from filmcolor.media.write.encoders import find_encoder
 from filmcolor.media.write.output_plan import OutputPlan
+from filmcolor.media.write.plan_frames import plan_frames
 from filmcolor.media.write.scheduling import ordinary_scheduling
 from filmcolor.media.write.source_plan import mux_options, plan_source
 from filmcolor.media.write.streams import StreamPlan
@@ -49,7 +52,8 @@ def enlarged_info(info: VideoInfo, factor: int) -> VideoInfo:
     """The film with so many times as many rows and columns, its colours still read as they were."""
     height = info.height * factor
     tags = enlarged_tags(info.tags, info.height, height)
-    return replace(info, width=info.width * factor, height=height, tags=tags)
+    crop = None if info.crop is None else info.crop.enlarged(factor)
+    return replace(info, width=info.width * factor, height=height, tags=tags, crop=crop)
 
 
 def enlarged_tags(tags: ColorTags, height: int, made: int) -> ColorTags:
@@ -99,6 +103,7 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
         source_time_base=info.time_base,
         time_base=info.time_base,
         sample_aspect_ratio=info.sample_aspect_ratio,
+        crop=info.crop,
         field_order=field_order if info.interlaced and not options.deinterlace else 0,
         rotation=info.rotation,
         display_matrix=info.display_matrix,
@@ -109,9 +114,13 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
         on_error=options.on_error,
     )
     if target == PIPE:
-        notice = y4m_notice(info, plan.rate)
+        notices = (y4m_notice(info, plan.rate), *ancillary_notices(info.ancillary, "Y4M"))
         summary = f"{_picture(plan)}, Y4M on standard output"
-        return replace(plan, notices=(notice,), summary=summary)
+        return replace(plan, notices=notices, summary=summary)
+    if (names := FrameNames.of(target)) is not None:
+        return plan_frames(plan, info, names, options)
+    if options.sound is not None:
+        raise OptionError("--sound: is for results that are frames; a film has its sound in it")
     container = container_for(target)
     if container.counts_frames:
         plan = replace(plan, starts_at_zero=True, rate=counted_rate(plan.rate))
@@ -122,7 +131,7 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
         if options.upscale is None:
             raise
         raise OptionError(f"--upscale {options.upscale}: {error}, or a smaller factor") from error
-    if info.is_pipe:
+    if info.is_pipe or info.is_sequence:
         plan = replace(plan, streams=(StreamPlan(0, "film", "the film"),))
     else:
         plan = plan_source(plan, info, container, options)
@@ -182,6 +191,7 @@ def _plan_encoder(
     )
     settings.check()
     notices += field_notices(settings)
+    notices += ancillary_notices(info.ancillary, encoder.codec, settings.codec)
     if not _holds_film(container, settings):
         if container.counts_frames and encoder.intra_only:
             raise OptionError(

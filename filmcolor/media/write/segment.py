@@ -29,12 +29,13 @@ from filmcolor.errors import MediaError
 from filmcolor.media.open import media_errors
 from filmcolor.media.partfile import PartFile
 from filmcolor.media.timebase import Clock, lift_to_zero
+from filmcolor.media.write.ancillary_units import with_ancillary
 from filmcolor.media.write.encoder_input import Pacer, encoder_picture
 from filmcolor.media.write.encoder_settings import EncoderSettings, quiet_libraries
-from filmcolor.media.write.muxer import writing_errors
 from filmcolor.media.write.output_plan import OutputPlan
 from filmcolor.media.write.scheduling import ordinary_scheduling
-from filmcolor.types import ColorFrame
+from filmcolor.media.write.writing_errors import writing_errors
+from filmcolor.types import Ancillary, ColorFrame
 
 _TICK = Fraction(1, 1000)
 """Seconds that stand for one frame in a segment's file; whole ticks of whatever it is kept in."""
@@ -82,7 +83,7 @@ class SegmentWriter:
         self._part = PartFile(path, overwrite=True)
         self._pacer = Pacer(plan)
         self._clock = Clock(plan.source_time_base, plan.time_base, plan.offset_seconds)
-        self._numbers: dict[int, int] = {}
+        self._numbers: dict[int, tuple[int, Ancillary | None]] = {}
         self._given = 0
         self._written = 0
         self._reorder = 0
@@ -150,24 +151,27 @@ class SegmentWriter:
         picture = encoder_picture(frame, self._plan)
         picture.pts = self._clock(frame.pts)
         picture.duration = self._clock.duration(duration)
-        self._numbers[picture.pts] = self._given
+        self._numbers[picture.pts] = self._given, frame.ancillary
         self._given += 1
         with self._translated():
             self._mux(self._stream.encode(picture))
 
     def _mux(self, packets: list[Packet[VideoStream]]) -> None:
         for packet in packets:
-            number = None if packet.pts is None else self._numbers.pop(packet.pts, None)
-            if number is None:
+            known = None if packet.pts is None else self._numbers.pop(packet.pts, None)
+            if known is None:
                 raise MediaError(
                     f"{self._part.target}: the encoder changed a frame's time; use another --codec"
                 )
+            number, said = known
             ahead = self._written - number
             if ahead > self._shift:
                 raise MediaError(
                     f"{self._part.target}: the encoder moved a frame too far; use another --codec"
                 )
             self._reorder = max(self._reorder, ahead)
+            if said is not None:
+                packet = with_ancillary(packet, said, self._settings.codec, self._settings.rate)
             packet.time_base = _TICK
             packet.pts, packet.dts, packet.duration = number + self._shift, self._written, 1
             self._container.mux_one(packet)

@@ -6,7 +6,7 @@ notices on them. Reads the head of the source, and all of it where subtitles are
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from math import gcd, lcm
@@ -15,8 +15,10 @@ from av.container import InputContainer
 
 from filmcolor.events import Notice
 from filmcolor.media.legacy_text import CODE_PAGE
+from filmcolor.media.mov_boxes import read_tracks
 from filmcolor.media.open import CAPTION_SECONDS, media_errors, open_before, open_source
 from filmcolor.media.timebase import lift_to_zero, movie_timescale
+from filmcolor.media.write.ancillary_units import timecode_text
 from filmcolor.media.write.containers import (
     ANY_NAME,
     Container,
@@ -25,6 +27,7 @@ from filmcolor.media.write.containers import (
     stream_metadata,
 )
 from filmcolor.media.write.output_plan import OutputPlan
+from filmcolor.media.write.source_words import plan_words
 from filmcolor.media.write.streams import (
     COVER,
     StreamPlan,
@@ -33,14 +36,14 @@ from filmcolor.media.write.streams import (
     codec_name,
     plan_streams,
     read_chapters,
-    reel_of,
     survey_streams,
-    timecode_of,
+    timecode_tags,
 )
 from filmcolor.media.write.subtitles import try_conversion
 from filmcolor.options import RunOptions
 from filmcolor.types import VideoInfo
 
+_CAPTION_TRACK = "eia_608"  # only QuickTime has a place for it
 _LATE_SECONDS = 1
 """A film that begins later does not begin at zero because of a clock, not of a pause."""
 
@@ -71,14 +74,14 @@ def plan_source(
         metadata = film_metadata(source.metadata)
         film_tags = stream_metadata(film.metadata, container, changed=True)
         dropped = list(streams.dropped)
-        timecode = timecode_of(source, info.stream_index)
-        if timecode is not None and chosen.start_seconds:
-            film_tags = {key: text for key, text in film_tags.items() if key.lower() != "timecode"}
+        clock = timecode_tags(source, info.stream_index)
+        if info.frame_timecode is not None:
+            clock.setdefault("timecode", timecode_text(info.frame_timecode, plan.rate))
+        if clock and chosen.start_seconds:
+            film_tags = {key: text for key, text in film_tags.items() if key.lower() not in clock}
             dropped.append("the timecode, since a part begins at another")
-        elif timecode is not None:
-            film_tags.setdefault("timecode", timecode)
-        if container.is_mov and (reel := reel_of(source, info.stream_index)) is not None:
-            film_tags.setdefault("reel_name", reel)
+        else:
+            film_tags = {**clock, **film_tags}
         kept = [each for each in streams.kept if each.action not in ("attach", "film")]
         options = mux_options(
             container,
@@ -90,10 +93,6 @@ def plan_source(
             ],
         )
         has_cover = any(each.name == COVER for each in kept)
-        chapters = read_chapters(source, legacy.append)
-        if chapters and not container.has_chapters:
-            dropped.append("the chapters")
-            chapters = ()
         if info.rotation and container.counts_frames:
             dropped.append(f"the rotation of {info.rotation} degrees")
         tags = settle_tags(container, metadata, has_cover=has_cover)
@@ -107,9 +106,23 @@ def plan_source(
             offset = lift_to_zero(earliest, plan.time_base)
             if not offset and not plan.keeps_start:
                 offset = -_late_start(survey, streams, source, plan.time_base)
+        chapters = read_chapters(source, legacy.append)
+        if chapters and not container.has_chapters:
+            dropped.append("the chapters")
+            chapters = ()
+        words, lost = plan_words(
+            info.path,
+            source,
+            streams.kept,
+            container,
+            is_whole=not plan.is_trimmed,
+            is_legacy=bool(legacy),
+        )
+        dropped += lost
         return replace(
             plan,
             streams=streams.kept,
+            words=words,
             metadata=metadata,
             film_metadata=film_tags,
             disposition=int(film.disposition),
@@ -121,6 +134,7 @@ def plan_source(
                 *_source_notices(container, streams.converted, dropped, offset),
                 *_late_notices(streams.late),
                 *_silence_notices(streams.silenced),
+                *_cut_notices(info, streams.kept, container, survey),
                 *_legacy_notices(legacy),
                 *_text_notices(info, streams.kept, begin, chosen),
             ),
@@ -186,6 +200,8 @@ def _source_notices(
     if dropped:
         names = ", ".join(dropped)
         way_out = "" if container.has_attachments else "; an .mkv target keeps more"
+        if f"({_CAPTION_TRACK}" in names:
+            way_out = "; a .mov target keeps the captions"
         notices.append(
             Notice(f"{container.title} cannot hold: {names}; left out{way_out}", warning=True)
         )
@@ -206,6 +222,31 @@ def _late_notices(names: Sequence[str]) -> list[Notice]:
 def _silence_notices(names: Sequence[str]) -> list[Notice]:
     """Which sound is left out since it is not wanted."""
     return [Notice(f"--audio none: left out: {', '.join(names)}")] if names else []
+
+
+def _cut_notices(
+    info: VideoInfo, kept: Iterable[StreamPlan], container: Container, survey: Survey
+) -> Iterator[Notice]:
+    """Where sound that an edit list cuts can only be cut between its packets, and how far off."""
+    tracks = read_tracks(info.path) if info.container.startswith("mov,") else []
+    for each in kept:
+        packet = survey.packets.get(each.index)
+        if packet is None or packet.stream.type != "audio":
+            continue
+        cuts = tracks[each.index].cuts if each.index < len(tracks) else 0
+        if cuts:
+            places = "one place" if cuts == 1 else f"{cuts} places"
+            longest = float((packet.duration or 0) * packet.time_base * 1000)
+            yield Notice(
+                f"{each.name} is cut in {places}: between whole packets, {longest:.0f} ms off at "
+                "most"
+            )
+        early = 0 if container.is_mov else round(survey.early.get(each.index, 0) * 1000)
+        if early > 0:
+            yield Notice(
+                f"{each.name} is cut between whole packets: it begins {early} ms earlier; an .mp4 "
+                "or .mov target cuts it exactly"
+            )
 
 
 def _clock_words(seconds: Fraction) -> str:

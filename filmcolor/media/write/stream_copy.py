@@ -18,11 +18,13 @@ from av.subtitles.stream import SubtitleStream
 
 from filmcolor.errors import MediaError
 from filmcolor.media.matroska import with_room
+from filmcolor.media.mov_boxes import read_tracks
 from filmcolor.media.open import CAPTION_SECONDS, film_stream, open_before, open_source
 from filmcolor.media.straight_packets import MOST_RETRIES, StraightPackets
 from filmcolor.media.timebase import round_half_up
 from filmcolor.media.write.containers import Container, add_copy, stream_metadata, wave_format
 from filmcolor.media.write.sound import SoundConverter, add_lossless
+from filmcolor.media.write.sound_edges import SoundEdges
 from filmcolor.media.write.streams import (
     StreamPlan,
     is_attached_picture,
@@ -74,6 +76,10 @@ class StreamCopier:
         self._outputs: dict[int, Stream] = {}
         self.wave_formats: dict[int, bytes] = {}
         """Of sound that stands as PCM, by the number of its track (see `write_sound_formats`)."""
+        is_mov = self._templates.format.name.startswith("mov,")
+        ends = (track.end for track in (read_tracks(path) if is_mov else ()))
+        self.edges = SoundEdges({at: end for at, end in enumerate(ends) if end is not None})
+        """Of sound whose beginning has to be written into the file afterwards."""
         self._cover_outputs: dict[int, Stream] = {}
         self._converters: dict[int, SubtitleConverter] = {}
         self._sounds: dict[int, SoundConverter] = {}
@@ -136,7 +142,9 @@ class StreamCopier:
                 self._container.mux_one(picture)
         if self._outputs:
             self._reader = open_source(self._path) if first is None else self._open_before(first)
-            self._packets = StraightPackets(self._reader, self._film, self._outputs)
+            self._packets = StraightPackets(
+                self._reader, self._film, self._outputs, keeps_lead=self._format.is_mov
+            )
 
     def copy_until(self, time: Fraction | None) -> None:
         """Write the packets before `time` seconds of the source's clock, up to the first one that
@@ -249,10 +257,13 @@ class StreamCopier:
         dts = packet.dts if packet.dts is not None else packet.pts
         if dts is None:
             return
+        output = self._outputs[index]
+        is_edited = output.type == "audio" and self._format.is_mov and not self._trimmed
+        if is_edited and not self.edges.takes(packet, output.index, shift):
+            return
         pts = packet.pts if packet.pts is not None else dts
         # Muxers refuse a dts that does not grow; broken sources have them. Subtitles may begin
         # together, but in mp4.
-        output = self._outputs[index]
         grows = output.type not in ("subtitle", "data") or self._format.is_mov
         last = self._last_dts.get(index, dts + shift - 1)
         dts = max(dts + shift, last + grows)

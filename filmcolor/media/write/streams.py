@@ -18,8 +18,14 @@ from av.stream import Disposition, Stream
 
 from filmcolor.media.legacy_text import mend_tags
 from filmcolor.media.open import is_unprobed, packets_of
+from filmcolor.media.played import PlayedPackets
 from filmcolor.media.timebase import Chapter
-from filmcolor.media.write.containers import Container, held_language, holds_stream
+from filmcolor.media.write.containers import (
+    Container,
+    held_language,
+    holds_stream,
+    lost_stream_tags,
+)
 from filmcolor.media.write.sound import Lossless, lossless_for
 from filmcolor.options import Audio
 
@@ -75,6 +81,8 @@ class Survey:
     """Earliest pts in seconds of the streams that were met, by index."""
     packets: Mapping[int, Packet[Stream]]
     """A first packet of each."""
+    early: Mapping[int, Fraction]
+    """Seconds by which the first played packet of sound that is cut begins before its cut."""
 
 
 def codec_name(stream: Stream) -> str:
@@ -114,6 +122,8 @@ def plan_streams(
         name = describe_stream(stream)
         if stream.index == film:
             kept.append(StreamPlan(film, "film", name))
+            tags = {**stream.metadata, **timecode_tags(source, film)}
+            dropped += _lost_tags(container, tags, "the film")
         elif is_chapter_track(stream, chapters) or is_thumbnails(stream) or name == TIMECODE:
             continue
         elif stream.type == "audio" and audio == "none":
@@ -124,6 +134,8 @@ def plan_streams(
             dropped.append(name)
         else:
             kept.append(plan)
+            if name != COVER:
+                dropped += _lost_tags(container, stream.metadata, name)
             language = stream.metadata.get("language")
             if language and held_language(container, language) is None:
                 dropped.append(f"the language tag {language} of {name}")
@@ -131,33 +143,29 @@ def plan_streams(
                 converted.append(f"{name} becomes {plan.action}")
             if plan.lossless and (said := plan.lossless.tells(container.title, stream, name)):
                 converted.append(said)
-            if container.counts_frames and stream.metadata.get("title"):
-                dropped.append(f"the title of {name}")
     if container.counts_frames:  # the film has to be the first
         kept.sort(key=lambda each: each.action != "film")
     return StreamsPlan(tuple(kept), tuple(dropped), tuple(converted), tuple(late), tuple(silenced))
 
 
-def timecode_of(source: InputContainer, film: int) -> str | None:
-    """Timecode of the film's first frame, from its own tag, a timecode track, or the file.
+def _lost_tags(container: Container, tags: Mapping[str, str], name: str) -> list[str]:
+    lost = lost_stream_tags(container, tags)
+    return [f"tag {', '.join(lost)} of {name}"] if lost else []
+
+
+def timecode_tags(source: InputContainer, film: int) -> dict[str, str]:
+    """Timecode of the film's first frame, and the name of the reel that it counts, as "timecode"
+    and "reel_name": from the film's own tags or from a timecode track.
 
     FFmpeg's muxers write the track, or Matroska's tag, from the film's tag: its packets cannot be
     copied, since PyAV cannot give a data stream the frame rate that they need.
     """
-    return _tag_of(source, film, "timecode")
-
-
-def reel_of(source: InputContainer, film: int) -> str | None:
-    """Name of the reel, likewise."""
-    return _tag_of(source, film, "reel_name")
-
-
-def _tag_of(source: InputContainer, film: int, wanted: str) -> str | None:
+    found: dict[str, str] = {}
     for holder in (source.streams[film], *source.streams, source):
         for key, text in holder.metadata.items():
-            if key.lower() == wanted:
-                return str(text)
-    return None
+            if key.lower() in ("timecode", "reel_name"):
+                found.setdefault(key.lower(), str(text))
+    return found
 
 
 def _plan_stream(
@@ -260,26 +268,36 @@ def survey_streams(source: InputContainer, film: int) -> Survey:
     """Look at the head of the file: where each stream begins, and a packet of it.
 
     Reads on until every sound track and enough of the film have been seen, up to a limit. Frames of
-    the film that the container itself hides (outside an edit list) do not count.
+    the film and sound that the container itself hides (outside an edit list) do not count.
     """
     times: dict[int, Fraction] = {}
     packets: dict[int, Packet[Stream]] = {}
+    early: dict[int, Fraction] = {}
     seen_of_film = 0
     streams = [each for each in source.streams if each.type not in ("attachment", "unknown")]
     awaited = {each.index for each in streams if each.type == "audio"}
+    sounds = {index: PlayedPackets(keeps_lead=False) for index in awaited}
     for number, packet in enumerate(_readable(packets_of(source, streams))):
         time = packet_time(packet)
         index = packet.stream_index
         if time is None or is_attached_picture(packet.stream):
             continue
         packets.setdefault(index, packet)
-        if not (packet.is_discard and index == film):
-            times[index] = min(time, times.get(index, time))
         seen_of_film += index == film
+        if (sound := sounds.get(index)) is not None:
+            for played in sound.of(packet):
+                time = packet_time(played) or time
+                times[index] = min(time, times.get(index, time))
+            if not sound.has_begun:
+                continue
+            if sound.is_cut and packet.stream.start_time is not None:
+                early.setdefault(index, packet.stream.start_time * packet.time_base - time)
+        elif not (packet.is_discard and index == film):
+            times[index] = min(time, times.get(index, time))
         awaited.discard(index)
         if number >= _SEARCH_PACKETS or (not awaited and seen_of_film >= _SEARCH_FILM_PACKETS):
             break
-    return Survey(times, packets)
+    return Survey(times, packets, early)
 
 
 def _readable(packets: Iterator[Packet[Stream]]) -> Iterator[Packet[Stream]]:

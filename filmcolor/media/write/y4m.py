@@ -44,6 +44,8 @@ def y4m_notice(info: VideoInfo, rate: Fraction) -> Notice:
         lost.append("chapters")
     if info.metadata:
         lost.append("metadata")
+    if info.crop is not None:
+        lost.append(f"the crop to {info.crop.size[1]}x{info.crop.size[0]}")
     if info.rotation:
         lost.append(f"the rotation by {info.rotation} degrees")
     if {info.tags.matrix, info.tags.primaries, info.tags.transfer} != {2}:

@@ -22,6 +22,8 @@ _CHECKED = 250
 """Steps from one check of the loss to the next."""
 _ENOUGH = 3e-4
 """Mean loss at which the fit ends: ab is then right to within half a Lab unit."""
+_LEAST_DEVIATION = 1e-3
+"""Of a feature: one that is the same everywhere tells nothing apart."""
 _AB_UNIT = 20.0
 """Lab units: smaller errors count quadratically, larger ones linearly."""
 
@@ -71,6 +73,22 @@ def distil(
     with torch.no_grad():
         ab, _ = network.distilled(_as_picture(features))
         return float((ab - _as_picture(targets[:, :2])).norm(dim=1).mean())
+
+
+@torch.no_grad()
+def take_statistics(
+    network: MobileNetUNet, pictures: Iterable[Tensor], *, half: bool = False
+) -> None:
+    """Give a coherent network the mean and deviation of its features on pictures, which are as for
+    `distil`.
+    """
+    compared: list[Tensor] = []
+    for shown in pictures:
+        with torch.autocast(shown.device.type, torch.bfloat16, enabled=half):
+            features = network.compared(network.encode(shown))
+        compared.append(features.float().movedim(1, -1).flatten(0, 2))
+    network.feature_mean.copy_(torch.cat(compared).mean(dim=0))
+    network.feature_deviation.copy_(torch.cat(compared).std(dim=0) + _LEAST_DEVIATION)
 
 
 @torch.no_grad()

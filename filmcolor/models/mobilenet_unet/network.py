@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from filmcolor.models.base import Generator, Hint
 from filmcolor.models.card import Descriptor
+from filmcolor.models.coherence import Seen
 from filmcolor.models.config import NetworkConfig, ranged
 
 _STAGES = (  # expansion, channels, blocks, stride (table 2 of the paper)
@@ -39,6 +40,8 @@ _STUDENT = 64
 _HALF_CONFIDENCE = 10.0
 """Lab units: standard deviation of a distribution whose confidence is 0.5."""
 _AB_SCALE = 110.0
+_SMALLEST_VARIANCE = 4.0
+"""Squared Lab units along one axis: no distribution is taken to be narrower."""
 _NO_CHROMA = 1e-4
 """Squared Lab units: keeps the slope of the root finite where there is none."""
 
@@ -55,6 +58,7 @@ class MobileNetUNetConfig(NetworkConfig):
     class_share: float = 0.5  # share of the class head in the result; the rest is regression
     chroma_gain: float = 1.0  # of the mixture: regression and means come out paler than the truth
     chroma_knee: float = ranged(0.0, 0)  # Lab chroma that gets half of that gain; paler: less
+    coherent: int = ranged(0, 0, 1)  # 1: it knows the statistics of its features
     dropout: float = ranged(0.3, 0, 1)
     """In training, of the context; half and a third of it at stride 32 and 16."""
 
@@ -193,6 +197,9 @@ class MobileNetUNet(Generator):
     exact_parts = ("encoder.stem", "encoder.blocks.0")
     bin_centers: Tensor
     """(bins, 2): ab of each class."""
+    feature_mean: Tensor
+    feature_deviation: Tensor
+    """(F,): of the features at stride 16, over photographs."""
 
     def __init__(self, config: MobileNetUNetConfig | None = None) -> None:
         super().__init__()
@@ -213,6 +220,9 @@ class MobileNetUNet(Generator):
         nn.init.zeros_(self.regression.weight)
         nn.init.zeros_(_bias(self.regression))
         self.register_buffer("bin_centers", torch.zeros(self.config.bins, 2))
+        if self.config.coherent:
+            self.register_buffer("feature_mean", torch.zeros(_TAPS[12]))
+            self.register_buffer("feature_deviation", torch.ones(_TAPS[12]))
 
     @property
     def descriptor(self) -> Descriptor:
@@ -239,6 +249,11 @@ class MobileNetUNet(Generator):
     def features(self, lightness: Tensor) -> list[Tensor]:
         """At stride 8, 16 and 32: the finer ones tell places apart, the coarser ones things."""
         return self.encode(lightness)[1:]
+
+    @staticmethod
+    def compared(features: list[Tensor]) -> Tensor:
+        """Those of the encoder's features by which places are compared, at stride 16."""
+        return features[2]
 
     def decoded(self, features: list[Tensor]) -> Tensor:
         """Encoder features to the input of all heads (N, C, h, w), at stride 4."""
@@ -305,6 +320,31 @@ class MobileNetUNet(Generator):
     def with_confidence(
         self, lightness: Tensor, hint: Hint | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        decoded = self.decoded(self.encode(lightness, hint))
+        return self.answer(self.decoded(self.encode(lightness, hint)))
+
+    @property
+    def is_coherent(self) -> bool:
+        return self.config.coherent > 0
+
+    def see(self, lightness: Tensor, hint: Hint | None = None) -> Seen:
+        encoded = self.encode(lightness, hint)
+        decoded = self.decoded(encoded)
+        ab, confidence = self.distilled(decoded)
+        features = self.compared(encoded).float() - self.feature_mean[:, None, None]
+        return Seen(
+            decoded.float(),
+            F.normalize(features / self.feature_deviation[:, None, None], dim=1),
+            F.avg_pool2d(lightness.float(), lightness.shape[-1] // decoded.shape[-1]),
+            ab,
+            variance_of(confidence),
+        )
+
+    def answer(self, decoded: Tensor) -> tuple[Tensor, Tensor]:
         mean, confidence = self.distilled(decoded)
         return self.mix(mean, self.regression(decoded) * _AB_SCALE), confidence
+
+
+def variance_of(confidence: Tensor) -> Tensor:
+    """Squared Lab units along one axis, of a distribution with so much confidence."""
+    variance = _HALF_CONFIDENCE**2 * (1 - confidence) / (2 * confidence.clamp(min=1e-3))
+    return variance.clamp(min=_SMALLEST_VARIANCE)

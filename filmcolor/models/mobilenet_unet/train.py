@@ -13,7 +13,7 @@ from filmcolor.color import rgb_to_lab
 from filmcolor.models.ab_bins import AbBins
 from filmcolor.models.adapter import AB_SCALE, Prediction, TrainAdapter
 from filmcolor.models.base import Hint
-from filmcolor.models.mobilenet_unet.distil import distil
+from filmcolor.models.mobilenet_unet.distil import distil, take_statistics
 from filmcolor.models.mobilenet_unet.network import MobileNetEncoder, MobileNetUNet
 
 _FREQUENCY = "bins.frequency"
@@ -88,7 +88,10 @@ class MobileNetAdapter(TrainAdapter[MobileNetUNet]):
         return semantic_loss(coarsest, encoder.summary(coarsest), wanted, teacher.summary(wanted))
 
     def distil(self, pictures: Iterable[Tensor]) -> None:
-        distil(self.network, pictures, half=self.half)
+        shown = list(pictures)
+        if self.network.is_coherent:
+            take_statistics(self.network, shown, half=self.half)
+        distil(self.network, shown, half=self.half)
 
     def set_chroma_gain(self, gain: float) -> None:
         self.network.config = replace(self.network.config, chroma_gain=gain)

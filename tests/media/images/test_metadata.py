@@ -289,7 +289,7 @@ def told(source: Path, target: Path) -> list[str]:
 
 
 def test_every_field_of_a_picture_is_in_the_table_of_what_formats_hold() -> None:
-    facts = {"luma", "format", "tags", "lossless", "had_color", "stored_bits", "notices"}
+    facts = {"luma", "rgb", "format", "tags", "lossless", "had_color", "stored_bits", "notices"}
     held = {field.name for field in fields(Holds)} - {"name", "text_bytes"}
     assert held | facts == {field.name for field in fields(Picture)}
     rarer = {"HEIC", "AVIF", "JPEG 2000", "PNM", "TGA", "PCX", "SGI", "DPX"}  # in `test_kinds`

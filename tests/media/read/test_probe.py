@@ -16,7 +16,8 @@ from av.stream import Stream
 from PIL import Image
 
 from filmcolor.errors import MediaError
-from filmcolor.media.read.probe import has_color, refuse_hdr
+from filmcolor.media.read.color_state import has_color
+from filmcolor.media.read.probe import refuse_hdr
 from filmcolor.types import ColorTags, Frame, PixelLayout
 from tests.helpers.clips import jpeg_bytes, luma_picture, make_clip, make_sound, probe, y4m_bytes
 

@@ -48,7 +48,10 @@ def test_fields_are_found_again(
     lumas = woven_film(source, pix_fmt=pix_fmt, top_first=top_first)
     lossless = codec == "libx264"
     plan = color(source, target, options(codec, lossless=lossless), keys=(0, 5))
-    assert marks(target) == (2 if top_first else 3, [True] * FRAMES)
+    # Of H.264 in mp4 and mov FFmpeg reads the packets, of which it calls all frames with fields TT.
+    woven, guessed = (4, 2) if top_first else (5, 3)
+    is_guessed = codec == "libx264" and suffix != ".mkv"
+    assert marks(target) == (guessed if is_guessed else woven, [True] * FRAMES)
     info = probe(str(target))
     assert info.interlaced and info.top_field_first is top_first and info.frames_state_fields
     assert f"fields kept ({'top' if top_first else 'bottom'} first)" in plan.summary
@@ -130,7 +133,7 @@ def test_where_only_the_file_can_say_it(tmp_path: Path, codec: Codec, suffix: st
     source, target = tmp_path / "in.mkv", tmp_path / f"out{suffix}"
     woven_film(source)
     plan = color(source, target, options(codec))
-    assert marks(target) == (2, [False] * FRAMES)
+    assert marks(target) == (4, [False] * FRAMES)
     (notice,) = (each for each in plan.notices if "fields" in each.text)
     assert notice.warning and codec in notice.text
     info = probe(str(target))
@@ -145,7 +148,7 @@ def test_a_height_that_x264_cannot_mark(tmp_path: Path) -> None:
     plan = color(source, target, options("libx264", lossless=True))
     assert any("height of 66" in each.text and each.warning for each in plan.notices)
     assert all(map(np.array_equal, decode_film(target)[1], lumas))
-    assert marks(target) == (2, [False] * FRAMES)
+    assert marks(target) == (4, [False] * FRAMES)
 
 
 def test_each_frame_says_whether_it_has_fields(tmp_path: Path) -> None:
@@ -161,7 +164,7 @@ def test_each_frame_says_whether_it_has_fields(tmp_path: Path) -> None:
         assert not any(frame.interlaced for frame in reader.frames(deinterlace=True))
         assert not any(frame.interlaced for frame in reader.frames_from(third, deinterlace=True))
     color(source, target, options("ffv1"))
-    assert marks(target) == (2, expected)
+    assert marks(target) == (4, expected)
     assert all(map(np.array_equal, decode_film(target)[1], lumas))
 
 
@@ -171,7 +174,8 @@ def test_a_mixed_film_keeps_one_order_where_frames_cannot_differ(tmp_path: Path)
     for codec, suffix in (("libx264", ".mp4"), ("prores", ".mov")):
         target = tmp_path / f"out{suffix}"
         color(source, target, options(codec))  # type: ignore[arg-type]
-        assert marks(target) == (2, [True] * FRAMES)
+        guessed = 2 if codec == "libx264" else 4  # see test_fields_are_found_again
+        assert marks(target) == (guessed, [True] * FRAMES)
 
 
 @pytest.mark.parametrize("codec", ["mpeg2video", "ffv1"])
@@ -182,7 +186,7 @@ def test_frames_of_a_film_that_is_not_interlaced_have_no_fields(tmp_path: Path, 
         assert not any(frame.interlaced for frame in reader.frames())
     color(tmp_path / "in.mkv", tmp_path / "out.mkv", options())
     order, said = marks(tmp_path / "out.mkv")
-    assert order not in (2, 3) and not any(said)
+    assert order not in (2, 3, 4, 5) and not any(said)
 
 
 def test_fields_after_a_whole_beginning_are_counted(tmp_path: Path) -> None:
@@ -218,6 +222,7 @@ def test_segments_keep_fields(tmp_path: Path, codec: Codec, suffix: str) -> None
     segment_and_join(cut, tmp_path)
     write_direct(cut, tmp_path / f"direct{suffix}")
     assert marks(target) == marks(tmp_path / f"direct{suffix}")
-    assert marks(target)[0] == 3 and marks(target)[1][0]
-    assert described(target)["streams"][0]["fields"] == 3
+    order = 3 if suffix == ".mp4" else 5  # see test_fields_are_found_again
+    assert marks(target)[0] == order and marks(target)[1][0]
+    assert described(target)["streams"][0]["fields"] == order
     assert all(map(np.array_equal, decode_film(target)[1], lumas))

@@ -130,7 +130,7 @@ def test_siting_follows_the_source(
 
 def test_fields_are_marked_unless_woven(info: VideoInfo, tmp_path: Path) -> None:
     target = str(tmp_path / "out.mov")
-    for top_first, order in ((True, 2), (False, 3)):
+    for top_first, order in ((True, 4), (False, 5)):
         fields = replace(info, interlaced=True, top_field_first=top_first)
         assert plan_output(fields, target, options("prores")).field_order == order
         woven = replace(options("prores"), deinterlace=True)

@@ -150,7 +150,8 @@ def test_matroska_holds_sound_by_the_header_of_windows(
         old, new = before.streams.audio[0], after.streams.audio[0]
         assert new.codec_context.name == old.codec_context.name
         assert (new.sample_rate, new.channels) == (rate, 1)
-        assert new.metadata.get("title") == old.metadata.get("title")
+        named = old.metadata.get("title") or old.metadata.get("name")  # in QuickTime
+        assert new.metadata.get("title") == named
     assert b"A_MS/ACM" in target.read_bytes()
     assert samples(source) == samples(target)
     before_packets, after_packets = packets_of(source, "audio"), packets_of(target, "audio")
@@ -441,6 +442,59 @@ def test_timecode_goes_along(tmp_path: Path, after: str) -> None:
         source, tmp_path / f"part{after}", replace(options(), start_seconds=Fraction(1, 12))
     )
     assert "timecode" in warnings(part.notices)[0]
+
+
+@pytest.mark.parametrize("after", [".mkv", ".mp4", ".mov"])
+def test_names_of_tracks_and_of_the_reel_go_along_or_are_told(tmp_path: Path, after: str) -> None:
+    source, target = tmp_path / "in.mov", tmp_path / f"out{after}"
+    with av.open(str(source), "w") as film:
+        stream = film.add_stream("libx264", rate=24)
+        stream.width, stream.height = 32, 32
+        stream.metadata.update({"timecode": "01:02:03:04", "reel_name": "A012"})
+        for name in ("Mix", "Music"):
+            sound = film.add_stream("pcm_s16le", rate=48000)
+            sound.metadata["title"] = name
+        film.start_encoding()
+        for number in range(4):
+            frame = av.VideoFrame(32, 32, "yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 24)
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode(None))
+        for track in film.streams.audio:
+            for tone in tone_frames(0.1, 220):
+                film.mux(track.encode(tone))
+    plan = color(source, target, options("prores") if after == ".mov" else options())
+    told = [text for text in warnings(plan.notices) if "cannot hold:" in text]
+    if after == ".mp4":
+        # And the sound, which is PCM.
+        assert len(told) == 1 and "tag reel_name of the film" in told[0]
+    else:
+        assert told == []
+        with av.open(str(target)) as film:
+            tags = [{k.lower(): v for k, v in each.metadata.items()} for each in film.streams]
+        assert any(each.get("reel_name") == "A012" for each in tags)
+        names = [each.get("title") or each.get("name") for each in tags[1:3]]
+        assert names == ["Mix", "Music"]
+    assert [line for line in verdict(source, target) if "missing" not in line] == []
+
+
+def test_tags_of_a_stream_that_mp4_has_no_place_for_are_told(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.mkv", tmp_path / "out.mp4"
+    with av.open(str(source), "w") as film:
+        stream = film.add_stream("ffv1", rate=24)
+        stream.width, stream.height = 32, 32
+        stream.metadata.update({"title": "Restored", "SOURCE": "35 mm nitrate", "BPS": "1234"})
+        for number in range(4):
+            frame = av.VideoFrame(32, 32, "yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 24)
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode(None))
+    plan = color(source, target, options())
+    assert warnings(plan.notices) == [
+        "MP4 cannot hold: tag SOURCE of the film; left out; an .mkv target keeps more"
+    ]
+    with av.open(str(target)) as film:
+        assert film.streams.video[0].metadata["name"] == "Restored"
 
 
 ORDINARY_TAGS = {

@@ -1,0 +1,103 @@
+"""Places that look alike decide together."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from filmcolor.models.coherence import MOST_THINGS, Places, Seen, find_things, pooled
+
+
+def seen(features: Tensor, ab: Tensor, *, variance: float = 30.0, light: float = 50.0) -> Seen:
+    """One picture of features (F, h, w) and ab (2, 4 h, 4 w); its heads read ab itself."""
+    size = ab.shape[-2:]
+    return Seen(
+        ab[None].clone(),
+        torch.nn.functional.normalize(features[None], dim=1),
+        torch.full((1, 1, *size), light),
+        ab[None],
+        torch.full((1, 1, *size), variance),
+    )
+
+
+def halves(height: int = 8, width: int = 8) -> Tensor:
+    """Features of two things: the left half and the right half."""
+    features = torch.zeros(3, height, width)
+    features[0, :, : width // 2] = 1.0
+    features[1, :, width // 2 :] = 1.0
+    return features
+
+
+def colors(left: tuple[float, float], right: tuple[float, float], noise: float) -> Tensor:
+    rng = torch.Generator().manual_seed(0)
+    ab = torch.empty(2, 32, 32)
+    ab[:, :, :16] = torch.tensor(left)[:, None, None]
+    ab[:, :, 16:] = torch.tensor(right)[:, None, None]
+    return ab + noise * torch.randn(ab.shape, generator=rng)
+
+
+def test_each_thing_gets_one_color() -> None:
+    ab = colors((30.0, 10.0), (-10.0, -30.0), noise=2.0)
+    picture = seen(halves(), ab)
+    together = pooled(picture, find_things([Places.of(picture)]))[0]
+    for side in (slice(0, 12), slice(20, 32)):  # the seam is mixed where features are interpolated
+        own, made = ab[:, :, side], together[:, :, side]
+        assert made.std(dim=(1, 2)).max() < 0.25 * own.std(dim=(1, 2)).min()
+        assert (made.mean(dim=(1, 2)) - own.mean(dim=(1, 2))).abs().max() < 1.0
+
+
+def test_what_agrees_in_looks_but_not_in_color_stays_apart() -> None:
+    features = torch.ones(3, 8, 8)
+    picture = seen(features, colors((40.0, 0.0), (-40.0, 0.0), noise=0.5), variance=20.0)
+    together = pooled(picture, find_things([Places.of(picture)]))[0]
+    assert (together[0, :, :16] > 35).all()
+    assert (together[0, :, 16:] < -35).all()
+
+
+def test_what_differs_in_lightness_stays_apart() -> None:
+    ab = colors((10.0, 0.0), (-10.0, 0.0), noise=0.5)
+    picture = seen(torch.ones(3, 8, 8), ab, variance=200.0)
+    picture.lightness[..., :16], picture.lightness[..., 16:] = 10.0, 90.0
+    together = pooled(picture, find_things([Places.of(picture)]))[0]
+    assert (together[0, :, :16] > 9).all()
+    assert (together[0, :, 16:] < -9).all()
+
+
+def test_a_place_that_no_thing_is_like_keeps_its_own() -> None:
+    before = seen(halves(), colors((30.0, 0.0), (-30.0, 0.0), noise=0.0))
+    features = torch.zeros(3, 8, 8)
+    features[2] = 1.0
+    ab = torch.zeros(2, 32, 32)
+    ab[1] = 40.0
+    after = seen(features, ab)
+    together = pooled(after, find_things([Places.of(before)]))[0]
+    assert (together - ab).abs().max() < 0.5
+
+
+def test_a_thing_keeps_its_color_in_a_frame_that_sees_it_otherwise() -> None:
+    surely = seen(halves(), colors((30.0, 0.0), (-30.0, 0.0), noise=0.0), variance=30.0)
+    doubtful = seen(halves(), colors((24.0, 6.0), (-24.0, 6.0), noise=0.0), variance=60.0)
+    together = pooled(doubtful, find_things([Places.of(surely)]))[0]
+    assert (together[:, :, :12] - torch.tensor([30.0, 0.0])[:, None, None]).abs().max() < 1.5
+
+
+def test_an_even_picture_is_one_thing() -> None:
+    picture = seen(torch.ones(3, 8, 8), torch.full((2, 32, 32), 12.0))
+    things = find_things([Places.of(picture)])
+    assert len(things.weight) == 1
+    assert torch.allclose(things.ab, torch.full((1, 2), 12.0))
+    assert torch.allclose(things.variance, torch.full((1,), 30.0))
+
+
+def test_things_are_limited_in_number() -> None:
+    rng = torch.Generator().manual_seed(1)
+    features = torch.randn(64, 16, 16, generator=rng)
+    picture = seen(features, 30 * torch.randn(2, 64, 64, generator=rng), variance=4.0)
+    assert len(find_things([Places.of(picture)]).weight) == MOST_THINGS
+
+
+def test_weight_does_not_grow_with_the_number_of_frames() -> None:
+    picture = Places.of(seen(halves(), colors((30.0, 0.0), (-30.0, 0.0), noise=0.0)))
+    once, thrice = find_things([picture]), find_things([picture] * 3)
+    assert torch.allclose(once.weight, thrice.weight, rtol=1e-4)
+    assert torch.allclose(once.decoded, thrice.decoded, atol=1e-3)
