@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filmcolor.errors import JobError
 
-_LEAST_BYTES = {"prores": 0.15, "ffv1": 0.25}
+_LEAST_BYTES = {"prores": 0.15, "dnxhr": 0.15, "ffv1": 0.25}
 """Of a pixel of a frame, by codec: what the easiest of films takes."""
 _LEAST_LOSSY = 0.005
 

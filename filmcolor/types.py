@@ -32,6 +32,8 @@ AncillaryKind = Literal["closed captions", "active format", "frame timecode"]
 
 BT601 = 6
 """H.273 matrix code of BT.601 (SMPTE 170M)."""
+BT709 = 1
+"""The same of BT.709."""
 SD_LINES = 576
 """An untagged film of at most so many lines is BT.601, a higher one BT.709."""
 UNTAGGED_MATRICES = (0, 2, 3)

@@ -132,6 +132,7 @@ def test_what_pictures_make_no_use_of() -> None:
             "siting",
             "deinterlace",
             "keep_start",
+            "audio",
             "on_error",
             "start_seconds",
             "duration_seconds",
@@ -147,7 +148,7 @@ def test_what_work_that_was_begun_does_not_depend_on() -> None:
     assert names_of(EncodeOptions, lambda facts: not facts.in_fingerprint) == ()
     assert set(names_of(RunOptions, lambda facts: not facts.in_fingerprint)) == {
         *("overwrite", "work", "keep_work", "workers", "shard", "verify", "sidecar", "sound"),
-        *("stills", "strokes", "reference", "plan", "explicit_options"),
+        *("stills", "strokes", "reference", "plan", "explicit_options", "audio"),
     }
 
 

@@ -250,6 +250,7 @@ def _strictness(options: RunOptions) -> VerifyOptions:
         deinterlace=options.deinterlace,
         fps=options.fps,
         lossless=options.encode.lossless,
+        audio=options.audio,
         expect_color=not (options.no_color or _leaves_pale(options)),
     )
 

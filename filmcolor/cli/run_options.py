@@ -46,9 +46,9 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
         output_option(
             SECTIONS[0],
             "TARGET",
-            "Film to write (.mp4, .mov or .mkv; frames: color/f_%06d.tif), picture, or folder; - "
-            "writes Y4M to standard output. Without it: NAME.color.mp4 and the like, beside the "
-            "source.",
+            "Film to write (.mp4, .mov, .mkv or .mxf; frames: color/f_%06d.tif), picture, or "
+            "folder; - writes Y4M to standard output. Without it: NAME.color.mp4 and the like, "
+            "beside the source.",
         ),
         *(field_option(kind, name) for kind, name in declared),
         _RAY,

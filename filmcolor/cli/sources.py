@@ -66,7 +66,8 @@ def names_film(target: str | None) -> bool:
     """Whether the name of a result is that of one film: in a file, or in frames."""
     if target is None or Path(target).is_dir():
         return False
-    return Path(target).suffix.lower() in film_suffixes("libx264") or is_frames(target)
+    suffixes = (*film_suffixes("libx264"), ".mxf")
+    return Path(target).suffix.lower() in suffixes or is_frames(target)
 
 
 def check_two_films(first: str, second: str, needs: str) -> None:
@@ -119,7 +120,7 @@ def name_beside(film: str, ending: str) -> str:
 
 def film_suffixes(codec: Codec) -> tuple[str, ...]:
     """What the names of films may end in that are encoded so; what suits best comes first."""
-    return {"prores": (".mov", ".mkv"), "ffv1": (".mkv",)}.get(
+    return {"prores": (".mov", ".mkv", ".mxf"), "dnxhr": (".mov", ".mxf"), "ffv1": (".mkv",)}.get(
         codec, (".mkv", ".mp4", ".mov", ".m4v")
     )
 

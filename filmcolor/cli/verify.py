@@ -97,6 +97,7 @@ VERIFY: Table = {**NOTICES, Comparing: _comparing, Compared: _compared, VerifyRe
 @field_option(RunOptions, "fps", _PART, "How many frames a second a frame sequence has.")
 @field_option(VerifyOptions, "lossless")
 @field_option(VerifyOptions, "deinterlace")
+@field_option(VerifyOptions, "audio")
 @show_options(VERIFY)
 @click.pass_context
 def verify_command(

@@ -99,6 +99,15 @@ class FilmPlan:
         start -= (start - before.start) % self.stride
         return start, min(after.stop, segment.stop + REACH)
 
+    @property
+    def lasting(self) -> int:
+        """Ticks that the last frame is shown: as long as the one before it where the source does
+        not say; 0 if there is none.
+        """
+        if self.last_duration or self.frames < 2:
+            return self.last_duration
+        return int(self.pts[-1] - self.pts[-2])
+
     def seconds(self, start: int, stop: int) -> Fraction:
         """How long the frames start..stop last."""
         if stop < self.frames:

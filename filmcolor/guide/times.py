@@ -22,7 +22,7 @@ class FilmTimes:
     def __init__(self, film: FilmPlan, origin: int, length: Fraction | None) -> None:
         """`origin` is the pts of the film's first frame, `length` its seconds if known."""
         self._film, self._origin = film, origin
-        self._start, self._last = int(film.pts[0]), max(1, _last_ticks(film))
+        self._start, self._last = int(film.pts[0]), max(1, film.lasting)
         self._end = int(film.pts[-1]) + self._last
         self.film_end = max((self._end - origin) * film.time_base, length or Fraction(0))
         """In seconds."""
@@ -79,10 +79,3 @@ class FilmTimes:
     def _too_late(self, seconds: Fraction) -> ValueError:
         late, end = (name_of(each).replace("-", ":") for each in (seconds, self.film_end))
         return ValueError(f"{late} is after the film's end at {end}")
-
-
-def _last_ticks(film: FilmPlan) -> int:
-    """How long the last frame lasts; 0 if there is nothing to go by."""
-    if film.last_duration or film.frames < 2:
-        return film.last_duration
-    return int(film.pts[-1] - film.pts[-2])

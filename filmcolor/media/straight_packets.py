@@ -99,7 +99,9 @@ class StraightPackets:
         while True:
             if self._played:
                 return self._played.popleft()
-            packet = next((each for each in self._ready if each.stream_index in self._wanted), None)
+            # By the stream itself: PyAV gives the packet after the last the number 0.
+            wanted = (each for each in self._ready if each.stream.index in self._wanted)
+            packet = next(wanted, None)
             if packet is not None:
                 self._played.extend(self._heard(packet))
                 continue

@@ -23,6 +23,20 @@ FALLBACK_RATE = Fraction(25)
 """Frames a second where the film states no rate; a film with times is not changed by it."""
 
 
+_COUNTED_RATES = [
+    *(Fraction(rate) for rate in (24, 25, 30, 48, 50, 60)),
+    *(Fraction(rate * 1000, 1001) for rate in (24, 30, 48, 60)),
+]
+
+
+def counted_rate(rate: Fraction) -> Fraction:
+    """The rate by which post houses count frames that a film's rate means, which may be rounded or
+    measured; the same rate if it is none of them.
+    """
+    near = min(_COUNTED_RATES, key=lambda counted: abs(counted - rate))
+    return near if abs(near - rate) < near / 2500 else rate
+
+
 def frame_ticks(rate: Fraction | None, time_base: Fraction) -> int:
     """Ticks from one frame to the next at a film's rate, at least 1."""
     return max(1, round(1 / ((rate or FALLBACK_RATE) * time_base)))

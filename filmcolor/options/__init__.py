@@ -18,6 +18,7 @@ from filmcolor.options.commands import PhotoMeasureOptions as PhotoMeasureOption
 from filmcolor.options.commands import PreviewOptions as PreviewOptions
 from filmcolor.options.commands import ReportOptions as ReportOptions
 from filmcolor.options.commands import VerifyOptions as VerifyOptions
+from filmcolor.options.run import Audio as Audio
 from filmcolor.options.run import Codec as Codec
 from filmcolor.options.run import EncodeOptions as EncodeOptions
 from filmcolor.options.run import OnError as OnError

@@ -9,7 +9,7 @@ from typing import Literal
 from filmcolor.errors import OptionError
 from filmcolor.options.color import ColorOptions, Look, Precision
 from filmcolor.options.facts import Checked, check_options, option
-from filmcolor.options.run import RunOptions
+from filmcolor.options.run import Audio, RunOptions
 
 CompareMode = Literal["split", "wipe", "side"]
 
@@ -35,7 +35,19 @@ class VerifyOptions(Checked):
         "The result was made with --deinterlace: compare with the whole frames that this makes.",
         section="How strictly it is compared",
     )
+    audio: Audio | None = option(
+        None,
+        "What the result's sound was made with, as given to `run`.",
+        section="How it was made",
+        metavar="copy|flac|none",
+        shown_default="flac",
+    )
     expect_color: bool = True  # a frame without colour is a fault
+
+    @property
+    def audio_kept(self) -> Audio:
+        """What has become of sound, as of `RunOptions`."""
+        return self.audio or "flac"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Literal, get_args
 
 from filmcolor.errors import OptionError
@@ -11,10 +13,27 @@ from filmcolor.options.color import ColorOptions, Stroke
 from filmcolor.options.facts import COLOUR, FILMS_ONLY, check_options, names_of, option
 
 Codec = Literal[
-    "libx264", "libx265", "libsvtav1", "prores", "ffv1", "h264_nvenc", "hevc_nvenc", "av1_nvenc"
+    "libx264",
+    "libx265",
+    "libsvtav1",
+    "prores",
+    "dnxhr",
+    "ffv1",
+    "h264_nvenc",
+    "hevc_nvenc",
+    "av1_nvenc",
+    "h264",
+    "h265",
+    "hevc",
+    "av1",
 ]
+SHORT_NAMES: Mapping[str, Codec] = MappingProxyType(
+    {"h264": "libx264", "h265": "libx265", "hevc": "libx265", "av1": "libsvtav1"}
+)
+"""What people call codecs, and the encoder that writes them."""
 SitingChoice = Literal["auto", "left", "center"]
 OnError = Literal["stop", "repeat"]
+Audio = Literal["copy", "flac", "none"]
 UpscaleFor = Literal["clean", "film"]
 
 _RESULT, _LARGER, _READING, _ENCODING = (
@@ -33,8 +52,9 @@ class EncodeOptions:
 
     codec: Codec = option(
         "libx264",
-        f"One of {', '.join(get_args(Codec))}. prores suits editing, ffv1 archives; the nvenc ones "
-        "need an Nvidia card.",
+        "h264, h265 (or hevc), av1, or by the encoder's name: "
+        f"{', '.join(name for name in get_args(Codec) if name not in SHORT_NAMES)}. prores and "
+        "dnxhr suit editing, ffv1 archives; the nvenc ones need an Nvidia card.",
         section=_ENCODING,
         metavar="NAME",
     )
@@ -47,7 +67,8 @@ class EncodeOptions:
     preset: str | None = option(
         None,
         "The codec's own word for speed against file size, such as fast or slow (libx264, "
-        "libx265), 0 to 13 (libsvtav1), p1 to p7 (nvenc), standard or hq (prores).",
+        "libx265), 0 to 13 (libsvtav1), p1 to p7 (nvenc), standard or hq (prores), sq or hq "
+        "(dnxhr).",
         metavar="NAME",
         shown_default="what suits the codec",
     )
@@ -58,6 +79,7 @@ class EncodeOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+        object.__setattr__(self, "codec", SHORT_NAMES.get(self.codec, self.codec))
         if self.lossless and self.crf is not None:
             raise OptionError("--lossless and --crf exclude each other: leave one out")
 
@@ -93,6 +115,15 @@ class RunOptions:
         False,
         "Leave the times of a film that begins later than a second (a recorded broadcast) as they "
         "are. Without it all its streams are brought to zero alike.",
+    )
+    audio: Audio | None = option(
+        None,
+        "Sound is copied as it is. What the target's container cannot hold is left out with copy; "
+        "flac decodes it and keeps it without loss, as FLAC, or PCM where there is no FLAC. none "
+        "leaves all sound out.",
+        metavar="copy|flac|none",
+        shown_default="flac",
+        in_fingerprint=False,  # segments have no sound
     )
     start_seconds: Fraction | None = option(
         None,
@@ -258,6 +289,11 @@ class RunOptions:
     )
     explicit_options: tuple[str, ...] = option((), changes_frames=False)
     """Names of fields that win over the plan's [film] even at their default."""
+
+    @property
+    def audio_kept(self) -> Audio:
+        """What becomes of sound, chosen or not."""
+        return self.audio or "flac"
 
     @property
     def upscaler(self) -> str:

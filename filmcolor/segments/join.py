@@ -12,6 +12,7 @@ from filmcolor.errors import OptionError
 from filmcolor.events import Joining
 from filmcolor.film.context import FilmContext
 from filmcolor.film.plan import FilmPlan
+from filmcolor.media.write.encoder_input import last_duration
 from filmcolor.media.write.frame_files import join_frames
 from filmcolor.media.write.join import join_film
 from filmcolor.media.write.sound_file import write_sound
@@ -37,7 +38,7 @@ def join_segments(
         joined = join_frames(output, paths, pts, frames=frames, look=look)
     else:
         reorder = max(entry.reorder for entry in entries.values())
-        lasts = film.last_duration
+        lasts = film.lasting or last_duration(output, 0, 0)
         joined = join_film(
             output, paths, pts, lasts, reorder, label=label, frames=frames, look=look
         )
@@ -45,7 +46,7 @@ def join_segments(
         yield Joining(done, film.frames)
     if output.frames is not None:
         if output.frames.sound is not None:
-            write_sound(output, output.frames.sound, pts[0], pts[-1] + film.last_duration)
+            write_sound(output, output.frames.sound, pts[0], pts[-1] + film.lasting)
         folder.end_join()
 
 

@@ -44,6 +44,8 @@ Segments that another process has leased are passed over."""
 FilmEnd = Callable[[FilmContext, FilmPlan], Generator[Event, None, int]]
 """Puts a film together whose segments are all done; returns the number of its frames."""
 
+_ADDED_LATER = ("keep_start", "fps", "sound", "audio")
+"""Options that older work folders know nothing of."""
 _LONG_LOOK_SECONDS = 60.0
 """An analysis of the film that took so long is kept even if no segment was finished."""
 _WAIT_SECONDS = 1.0
@@ -59,8 +61,8 @@ def fingerprint(context: FilmContext) -> dict[str, str]:
         chosen[name] = getattr(RunOptions(), name)
     for name in names_of(ColorOptions, lambda facts: not facts.in_fingerprint):
         del chosen["color"][name]
-    for name in ("keep_start", "fps", "sound"):  # older work folders know nothing of them
-        if not chosen[name]:
+    for name in _ADDED_LATER:
+        if chosen[name] == getattr(RunOptions(), name):
             del chosen[name]
     chosen["insisted"] = chosen.pop("explicit_options")  # as plans in older work folders have it
     chosen["target"] = Path(context.output.target).suffix.lower()
@@ -139,7 +141,7 @@ def prepare_segments(
     refuse_frames(context, folder)
     film, looked = yield from _plan(context, folder)
     folder.check_alone()
-    check_durations(context.output, film.pts.tolist(), film.last_duration)
+    check_durations(context.output, film.pts.tolist(), film.lasting)
     folder.keep_plan = looked >= _LONG_LOOK_SECONDS
     context = replace(context, stride=film.stride)
     folder.settings = {}

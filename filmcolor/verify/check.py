@@ -23,7 +23,7 @@ from filmcolor.media.rgb import settled_matrix
 from filmcolor.media.timebase import MATROSKA_TIME_BASE
 from filmcolor.media.write.containers import Container, container_of
 from filmcolor.media.write.encoders import ENCODERS
-from filmcolor.media.write.plan_output import enlarged_tags
+from filmcolor.media.write.plan_output import enlarged_tags, stated_tags
 from filmcolor.media.write.streams import plan_streams, survey_streams
 from filmcolor.options import VerifyOptions
 from filmcolor.throttle import Throttle
@@ -39,6 +39,8 @@ from filmcolor.verify.streams import LABEL_GREY, HeaderComparison
 from filmcolor.verify.tally import whole_factor
 
 _CODES = ("matrix", "primaries", "transfer")
+_SAME = {"matrix": {5, 6}, "transfer": {1, 6}}
+"""Codes that H.273 calls the same, by tag: MXF has one for both."""
 _LARGEST = 4
 """Times as many rows and columns that `filmcolor run --upscale` makes at most."""
 
@@ -107,7 +109,7 @@ def verify_film(
         if container is None:
             _compare_frames(before.info, after.info, options, findings)
         else:
-            _compare_tags(before.info, after.info, findings)
+            _compare_tags(before.info, after.info, container, findings)
         has_nothing_else = before.info.is_sequence
     if container is not None and opened is not None and not has_nothing_else:
         yield from _compare_rest(source, result, films, opened, container, span, options, findings)
@@ -161,7 +163,8 @@ def _container(result: str) -> Container:
         found = container_of(film)
         if found is None:
             raise OptionError(
-                f"{result}: is {film.format.long_name}; filmcolor writes .mp4, .mov and .mkv only"
+                f"{result}: is {film.format.long_name}; filmcolor writes .mp4, .mov, .mkv and .mxf "
+                "only"
             )
         return found
 
@@ -183,10 +186,19 @@ def _compare_frames(
         )
 
 
-def _compare_tags(before: VideoInfo, after: VideoInfo, findings: Findings) -> None:
+def _compare_tags(
+    before: VideoInfo, after: VideoInfo, container: Container | None, findings: Findings
+) -> None:
     """Compare what the headers say of the picture's codes."""
+    same = _SAME if container is not None and container.counts_frames else {}
     tags = enlarged_tags(before.tags, before.height, after.height)
-    pairs = [(name, getattr(tags, name), getattr(after.tags, name)) for name in _CODES]
+    if any(each.states_matrix and each.library == after.codec for each in ENCODERS.values()):
+        tags = stated_tags(tags, after.height)
+    pairs = [
+        (name, before_code, code)
+        for name in _CODES
+        if {before_code := getattr(tags, name), code := getattr(after.tags, name)} != same.get(name)
+    ]
     ranges = ("full" if each.full_range else "limited" for each in (tags, after.tags))
     for name, code, other in (*pairs, ("range", *ranges)):
         if code != other:
@@ -214,11 +226,12 @@ def _compare_rest(
         first=span.first if options.start_seconds else None,
         last=None if length is None else span.first + length,
         end=None if length is None else span.end,
+        film=(span.first, span.end),
     )
     with media_errors(source):
         with open_source(source) as before:
             survey = survey_streams(before, films[0])
-            plan = plan_streams(before, films[0], container, survey)
+            plan = plan_streams(before, films[0], container, survey, options.audio_kept)
         with open_source(source) as before, open_source(result) as after:
             headers = HeaderComparison(before, after, films, container, plan, part, findings)
             pairs = headers.compare()

@@ -41,6 +41,8 @@ class Track:
     """Samples a second, of both."""
     is_exact: bool
     """Whether every sample must be the source's: it is without loss, or was made so."""
+    is_filled: bool
+    """Whether silence was put where the source has no sound."""
     can_leap: bool
     """Whether the source's clock may be set anew on the way."""
 
@@ -59,7 +61,16 @@ def tracks_of(
         rates = {each.codec_context.sample_rate for each in (first, second)}
         if len(rates) == 1 and first.codec_context.channels == second.codec_context.channels:
             is_exact = second.codec.lossless or codec_name(first) != codec_name(second)
-            yield Track(pair.plan.name, pair.source, pair.result, rates.pop(), is_exact, can_leap)
+            is_filled = pair.plan.lossless is not None
+            yield Track(
+                pair.plan.name,
+                pair.source,
+                pair.result,
+                rates.pop(),
+                is_exact,
+                is_filled,
+                can_leap,
+            )
 
 
 class _Side:
@@ -121,7 +132,12 @@ def compare_sound(
         )
         sides[0].timelines[track.source], sides[1].timelines[track.result] = lines
         match = SoundMatch(
-            track.name, track.rate, lines, Tolerance(late, packets), is_exact=track.is_exact
+            track.name,
+            track.rate,
+            lines,
+            Tolerance(late, packets),
+            is_exact=track.is_exact,
+            is_filled=track.is_filled,
         )
         matches[0][track.source] = matches[1][track.result] = match
     count = 0

@@ -17,8 +17,10 @@ from av.packet import Packet
 from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
+from filmcolor.media.write.sound import Lossless
 from filmcolor.media.write.streams import codec_name, is_shown_until_next, packet_time
 from filmcolor.media.write.subtitles import SubtitleConverter, trial_converter
+from filmcolor.verify.samples import DecodedSamples
 
 _PCM = re.compile(r"pcm_(?:[sfu](?P<bits>\d+)|alaw|mulaw)")
 _PCM_SAMPLES = 1024
@@ -38,6 +40,8 @@ class Part:
     """Subtitles are cut to these."""
     end: Fraction | None = None
     """Packets from here on are left out."""
+    film: tuple[Fraction, Fraction] = (Fraction(0), Fraction(0))
+    """Where the first of its frames begins and the last ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +92,28 @@ class _Pieces:
 class ItemReader:
     """Turns the packets of one stream into items: trimmed, converted, in comparable pieces."""
 
-    def __init__(self, stream: Stream, part: Part | None, convert_to: str | None = None) -> None:
-        """`part` limits a stream of the source; None takes all. `convert_to` a text codec."""
+    def __init__(
+        self,
+        stream: Stream,
+        part: Part | None,
+        convert_to: str | None = None,
+        lossless: Lossless | None = None,
+        span: tuple[Fraction, Fraction] | None = None,
+    ) -> None:
+        """`part` limits a stream of the source; None takes all. `convert_to` a text codec.
+
+        `lossless`: what sound has become; then it is decoded on both sides. `span` is the film's,
+        in seconds of its own clock.
+        """
         self._part = part
         self._is_text, self._is_sound = stream.type == "subtitle", stream.type == "audio"
         self._was_cut = False
         self._codec = convert_to or codec_name(stream)
         self._pieces = _pcm_pieces(stream)
+        self._samples: DecodedSamples | None = None
+        if lossless is not None and isinstance(stream, AudioStream):
+            self._samples = DecodedSamples(stream, lossless, span)
+            self._pieces = _Pieces(_PCM_SAMPLES * self._samples.align, self._samples.rate)
         self.is_cut = False
         """Whether it is PCM that a player does not play as a whole: then pieces prove nothing."""
         self._shown: Packet[Stream] | None = None
@@ -114,7 +133,7 @@ class ItemReader:
             self._shown = packet  # until the next
             return
         yield from self._still_shown()
-        if self._part is not None:
+        if self._part is not None and not (self._samples and self._samples.fits):
             decoded = seconds if packet.dts is None else packet.dts * packet.time_base
             span = self._within(self._part, seconds, seconds + lasts, decoded)
             if span is None:
@@ -132,6 +151,9 @@ class ItemReader:
         self, packet: Packet[Stream], seconds: Fraction, lasts: Fraction
     ) -> Iterator[PacketItem]:
         """What a packet amounts to that belongs to the part as a whole."""
+        if self._samples is not None:
+            yield from self._heard(packet)
+            return
         if self._converter is not None:
             converted = self._converter(packet)
             if converted is None:
@@ -149,6 +171,14 @@ class ItemReader:
         for begin, piece in self._pieces.cut(seconds, content):
             yield PacketItem(begin, Fraction(0), _digest(piece))
 
+    def _heard(self, packet: Packet[Stream] | None) -> Iterator[PacketItem]:
+        """The samples that are decoded by now, or all that are left (None), in pieces."""
+        if self._samples is None or self._pieces is None:
+            return
+        for seconds, content in self._samples.of(packet):
+            for begin, piece in self._pieces.cut(seconds, content):
+                yield PacketItem(begin, Fraction(0), _digest(piece))
+
     @property
     def skipped(self) -> int:
         """Lines of text that could not be converted."""
@@ -157,7 +187,9 @@ class ItemReader:
     def rest(self) -> Iterator[PacketItem]:
         """What is left at the end of the stream."""
         yield from self._still_shown()
-        if self._pieces is not None:
+        yield from self._heard(None)
+        # Of sound that fits the film, the muxer decides on the samples of the last frame.
+        if self._pieces is not None and not (self._samples and self._samples.fits):
             for begin, piece in self._pieces.rest():
                 yield PacketItem(begin, Fraction(0), _digest(piece))
 

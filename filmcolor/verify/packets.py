@@ -56,11 +56,18 @@ def compare_packets(
         _Side([pair.result for pair in pairs], result),
     )
     matches, readers = [], []
+    shifted = part.film[0] + part.offset, part.film[1] + part.offset
     for pair in pairs:
         streams = source.streams[pair.source], result.streams[pair.result]
         is_converted = pair.plan.action in ("mov_text", "subrip")
         convert_to = pair.plan.action if is_converted else None
-        readers.append((ItemReader(streams[0], part, convert_to), ItemReader(streams[1], None)))
+        lossless = pair.plan.lossless
+        readers.append(
+            (
+                ItemReader(streams[0], part, convert_to, lossless, part.film),
+                ItemReader(streams[1], None, None, lossless, shifted),
+            )
+        )
         ticks = [stream.time_base or Fraction(0) for stream in streams]
         matches.append(PacketMatch(pair.plan.name, part.offset, tolerance + sum(ticks), findings))
     count = 0

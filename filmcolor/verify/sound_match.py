@@ -57,13 +57,16 @@ class SoundMatch:
         tolerance: Tolerance,
         *,
         is_exact: bool,
+        is_filled: bool = False,
     ) -> None:
         """`sides`: the track of the source and that of the result, as they fill; both of `rate`.
 
-        `is_exact`: every sample must be the source's, but for rounding.
+        `is_exact`: every sample must be the source's, but for rounding. `is_filled`: the result may
+        play on where the source does not; that this is silence is seen in `packets`.
         """
         self._name, self._rate, self._sides = name, rate, sides
         self._tolerance = tolerance
+        self._is_filled = is_filled
         self._limit = _EQUAL if is_exact else None
         self._position: int | None = None
         self._lag = 0
@@ -176,8 +179,9 @@ class SoundMatch:
         packet = max(first.longest_piece, second.longest_piece)
         rounded = int(2 * self._tolerance.late * self._rate)
         slack, edge = packet + rounded, self._tolerance.edge_packets * packet + rounded
+        added = [] if self._is_filled else moved
         for text, ours, theirs in (
-            ("sound that the source does not play", moved, first.runs),
+            ("sound that the source does not play", added, first.runs),
             ("sound of the source that is not played", first.runs, moved),
         ):
             for start, stop in _without(ours, theirs):

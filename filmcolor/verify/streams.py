@@ -22,7 +22,6 @@ from filmcolor.media.write.containers import (
 from filmcolor.media.write.streams import (
     COVER,
     TIMECODE,
-    Action,
     StreamPlan,
     StreamsPlan,
     codec_name,
@@ -52,9 +51,13 @@ def _kind(stream: Stream) -> str:
     return COVER if is_attached_picture(stream) else stream.type
 
 
-def _codec(stream: Stream, action: Action = "copy") -> str:
+def _codec(stream: Stream, plan: StreamPlan | None = None) -> str:
     """What the stream's codec is called, if this is done with it."""
-    name = action if action in ("mov_text", "subrip") else codec_name(stream)
+    name = codec_name(stream)
+    if plan is not None and plan.action in ("mov_text", "subrip"):
+        name = plan.action
+    elif plan is not None and plan.lossless is not None:
+        name = plan.lossless.codec
     return _SAME_IN_MP4.get(name, name)
 
 
@@ -117,12 +120,18 @@ class HeaderComparison:
             self._compare_headers(stream, counterpart, each)
             if each.action in ("mov_text", "subrip"):
                 self._findings.note(f"{each.name} has become {each.action}")
+            if each.lossless and (
+                said := each.lossless.tells(self._container.title, stream, each.name)
+            ):
+                self._findings.note(said)
         for stream in left:
             self._findings.fault("stream added", f"{describe_stream(stream)} is not in the source")
         if self._plan.dropped:
             self._findings.note(
                 f"{self._container.title} cannot hold: {', '.join(self._plan.dropped)}; left out"
             )
+        if self._plan.silenced:
+            self._findings.note(f"left out by --audio none: {', '.join(self._plan.silenced)}")
         for name in self._plan.late:
             self._findings.note(f"{name} begins so late that its form is not known; left out")
         return pairs
@@ -135,7 +144,7 @@ class HeaderComparison:
             other
             for other in left
             if _kind(other) == _kind(stream)
-            and (stream.type == "attachment" or _codec(other) == _codec(stream, each.action))
+            and (stream.type == "attachment" or _codec(other) == _codec(stream, each))
         ]
         wanted = _language(stream_metadata(stream.metadata, self._container, changed=False))
         same = [other for other in candidates if _language(other.metadata) == wanted]
@@ -159,6 +168,8 @@ class HeaderComparison:
             for name in ("sample_rate", "channels"):
                 before = getattr(stream.codec_context, name)
                 after = getattr(other.codec_context, name)
+                if name == "sample_rate" and each.lossless is not None:
+                    before = each.lossless.rate or before
                 if before != after:
                     what = name.replace("_", " ")
                     self._findings.fault(
@@ -180,9 +191,8 @@ class HeaderComparison:
 
     def _compare_chapters(self) -> None:
         """Compare number, times and titles; mp4 and mov do not keep its end."""
-        wanted = fit_chapters(
-            read_chapters(self._source), self._part.offset, self._part.first, self._part.last
-        )
+        chapters = read_chapters(self._source) if self._container.has_chapters else ()
+        wanted = fit_chapters(chapters, self._part.offset, self._part.first, self._part.last)
         found = read_chapters(self._result)
         if len(wanted) != len(found):
             text = f"{len(found)} chapters in the result, {len(wanted)} in the source"
@@ -202,7 +212,10 @@ class HeaderComparison:
 
     def _compare_tags(self) -> None:
         """Compare the tags of the files, and what the comment says."""
-        found = {key.lower(): text for key, text in self._result.metadata.items()}
+        found = self._result.metadata
+        if self._container.counts_frames:
+            found = film_metadata(found)
+        found = {key.lower(): text for key, text in found.items()}
         comment = found.get("comment", "")
         if LABEL not in comment and LABEL_GREY not in comment:
             self._findings.fault("comment", f"the comment does not say that it is {LABEL}")
@@ -225,6 +238,7 @@ class HeaderComparison:
         kept = timecode_tags(self._result, self._films[1])
         for key, before in clock.items() if self._part.first is None else ():
             after = kept.get(key)
-            if before != after and not (key == "reel_name" and self._container.muxer == "mp4"):
+            is_held = key != "reel_name" or self._container.muxer in ("mov", "matroska")
+            if before != after and is_held:
                 text = f"the {key.replace('_', ' ')} {before} has become {after or 'none'}"
                 self._findings.fault("timecode", text)

@@ -167,6 +167,14 @@ def test_what_ends_a_verification_is_one_event_of_the_run(
     assert events.count("error") == 1
 
 
+def test_a_run_verifies_sound_as_it_was_asked_to_treat_it(tmp_path: Path) -> None:
+    film, target = tmp_path / "film.avi", str(tmp_path / "color.mp4")
+    make_clip(film, codec="mpeg4", sound=1, sound_codec="adpcm_ms")
+    assert main(["run", str(film), "-o", target, "--verify", "--audio", "none", *QUICK]) == 0
+    assert main(["verify", str(film), target, "-q"]) == 1
+    assert main(["verify", str(film), target, "-q", "--audio", "none"]) == 0
+
+
 def test_what_a_run_cannot_verify(
     job: Job, film: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

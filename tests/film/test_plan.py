@@ -114,6 +114,13 @@ def test_a_plan_survives_json() -> None:
     assert (again.stride, again.drift, again.things) == (4, drift, plan.things)
 
 
+def test_the_last_frame_lasts_as_long_as_the_one_before_where_the_film_says_nothing() -> None:
+    shots, pts, base = (Shot(0, 3, "end"),), np.array([0, 10, 35], np.int64), Fraction(1, 1000)
+    assert FilmPlan(shots, pts, base, 7).lasting == 7
+    assert FilmPlan(shots, pts, base).lasting == 25
+    assert FilmPlan((Shot(0, 1, "end"),), pts[:1], base).lasting == 0
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [

@@ -295,6 +295,8 @@ def _add_sound(film: OutputContainer, codec: str, language: str) -> AudioStream:
     assert isinstance(track, AudioStream)
     track.layout = "stereo"
     track.metadata["language"] = language
+    if codec.startswith("wma"):  # without it there is no encoder
+        track.codec_context.bit_rate = 64_000
     return track
 
 

@@ -50,6 +50,17 @@ def color(source: Path, target: Path, options: RunOptions = QUICK) -> list[Event
     return list(color_film(str(source), str(target), options))
 
 
+def test_the_last_frame_is_shown_as_long_as_the_others_where_the_source_does_not_say(
+    tmp_path: Path,
+) -> None:
+    source, target = tmp_path / "in.flv", tmp_path / "out.mp4"
+    make_clip(source, codec="flv1", rate=Fraction(25), frames=5)
+    color(source, target)
+    with av.open(str(target)) as film:
+        last = [packet for packet in film.demux(film.streams.video[0]) if packet.size][-1]
+        assert last.duration * last.time_base == Fraction(1, 25)
+
+
 def test_an_error_of_a_late_stage_is_the_one_that_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -472,7 +472,7 @@ def test_what_cannot_be_compared(films: Films, tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="no such file"):
         verify(films.source, tmp_path / "none.mkv")
     make_clip(tmp_path / "film.avi", frames=3)
-    with pytest.raises(OptionError, match=r"\.mp4, \.mov and \.mkv only"):
+    with pytest.raises(OptionError, match=r"\.mp4, \.mov, \.mkv and \.mxf only"):
         verify(films.source, tmp_path / "film.avi")
 
 

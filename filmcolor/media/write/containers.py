@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -27,6 +28,15 @@ ANY_NAME = "+use_metadata_tags"
 
 # Facts about the source file itself, wrong or meaningless in another.
 _FILE_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
+_STREAM_TAGS = ("encoder", "file_package_umid")
+# The same in MXF; the timecode is one of the film's own tags.
+_MXF_TAGS = re.compile(
+    r"(operational_pattern_ul|(product_|generation_|material_package_|file_package_)?u[im]id|"
+    r"company_name|product_name|product_version(_num)?|toolkit_version(_num)?|"
+    r"application_platform|modification_date|timecode)"
+)
+_MXF_COMMENT = "comment_"
+"""What FFmpeg's names of free texts in MXF begin with."""
 # Statistics of a stream's packets, as Matroska's tools write them.
 _STATISTICS = ("bps", "number_of_frames", "number_of_bytes", "_statistics", "duration")
 
@@ -40,11 +50,16 @@ class Container:
     title: str
     suffixes: tuple[str, ...]
     text_subtitle: str
-    """Codec that text subtitles are turned into where the container does not take them."""
+    """Codec that text subtitles are turned into where the container does not take them; empty if it
+    holds none.
+    """
     exact_times: bool = True
     """Whether every pts can be kept; Matroska rounds to the millisecond."""
     has_attachments: bool = False
     has_covers: bool = True
+    has_chapters: bool = True
+    counts_frames: bool = False
+    """Whether it holds no times, but frames of one rate, each by itself, and sound beside each."""
 
     @property
     def is_mov(self) -> bool:
@@ -67,12 +82,13 @@ _MOV_SYNONYMS = {
     **{"sqi": "alb", "swe": "sve", "zho": "chi"},
 }
 
-_USUAL_LAYOUTS = {
+USUAL_LAYOUTS = {
     "1 channels": "mono",
     "2 channels": "stereo",
     "6 channels": "5.1",
     "8 channels": "7.1",
 }
+"""By what FFmpeg calls so many channels that say nothing of themselves."""
 
 _STAND_IN = "pcm_s16le"
 _WAVE_FORMAT_BYTES = 18
@@ -81,6 +97,16 @@ CONTAINERS = (
     Container("mp4", "MP4", (".mp4", ".m4v"), "mov_text"),
     Container("mov", "QuickTime", (".mov",), "mov_text", has_covers=False),
     Container("matroska", "Matroska", (".mkv",), "subrip", exact_times=False, has_attachments=True),
+    Container(
+        "mxf",
+        "MXF",
+        (".mxf",),
+        "",
+        exact_times=False,
+        has_covers=False,
+        has_chapters=False,
+        counts_frames=True,
+    ),
 )
 
 
@@ -91,7 +117,8 @@ def container_for(target: str) -> Container:
         if suffix in container.suffixes:
             return container
     raise OptionError(
-        f"{target}: the name must end in .mp4, .mov or .mkv (or be - for Y4M on standard output)"
+        f"{target}: the name must end in .mp4, .mov, .mkv or .mxf (or be - for Y4M on standard "
+        "output)"
     )
 
 
@@ -101,6 +128,8 @@ def container_of(film: InputContainer) -> Container | None:
         muxer = "matroska"
     elif film.format.name.startswith("mov,"):
         muxer = "mov" if film.metadata.get("major_brand", "").strip() == "qt" else "mp4"
+    elif film.format.name == "mxf":
+        muxer = "mxf"
     else:
         return None
     return next(each for each in CONTAINERS if each.muxer == muxer)
@@ -168,7 +197,7 @@ def add_copy(output: OutputContainer, template: Stream, wave_format: bytes = b""
     else:
         stream = output.add_stream_from_template(template, opaque=True)
     if isinstance(stream, AudioStream):
-        usual = _USUAL_LAYOUTS.get(stream.codec_context.layout.name)
+        usual = USUAL_LAYOUTS.get(stream.codec_context.layout.name)
         if usual is not None:
             stream.codec_context.layout = usual
     return stream
@@ -185,7 +214,17 @@ def _at_zero(sample: Packet[Stream], stream: Stream) -> Packet[Stream]:
 
 def film_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     """The film's own tags, without those that describe the source file."""
-    return {key: text for key, text in metadata.items() if key.lower() not in _FILE_TAGS}
+    return {
+        key.removeprefix(_MXF_COMMENT): text
+        for key, text in metadata.items()
+        if key.lower() not in _FILE_TAGS and not _MXF_TAGS.fullmatch(key.lower())
+    }
+
+
+def written_tags(container: Container, metadata: Mapping[str, str]) -> dict[str, str]:
+    """The film's tags under the names by which FFmpeg writes them."""
+    prefix = _MXF_COMMENT if container.muxer == "mxf" else ""
+    return {prefix + key: text for key, text in metadata.items()}
 
 
 def stream_metadata(
@@ -195,7 +234,7 @@ def stream_metadata(
     tags = {
         key: text
         for key, text in metadata.items()
-        if key.lower() != "encoder" and not (changed and key.lower().startswith(_STATISTICS))
+        if key.lower() not in _STREAM_TAGS and not (changed and key.lower().startswith(_STATISTICS))
     }
     if "name" in tags:  # what FFmpeg calls a track's title in mp4 and mov, and writes nowhere
         name = tags.pop("name")
@@ -206,10 +245,12 @@ def stream_metadata(
 
 
 def lost_stream_tags(container: Container, metadata: Mapping[str, str]) -> list[str]:
-    """Keys of a stream's tags that mp4 and mov have no place for."""
-    if not container.is_mov:
+    """Keys of a stream's tags that mp4, mov and MXF have no place for."""
+    if container.has_attachments:  # Matroska
         return []
-    held = {*_MOV_STREAM_TAGS, *(["reel_name"] if container.muxer == "mov" else [])}
+    held = {"timecode", "language", "handler_name"}
+    if container.is_mov:
+        held = {*_MOV_STREAM_TAGS, *(["reel_name"] if container.muxer == "mov" else [])}
     return [
         key
         for key in stream_metadata(metadata, container, changed=True)
@@ -218,7 +259,9 @@ def lost_stream_tags(container: Container, metadata: Mapping[str, str]) -> list[
 
 
 def held_language(container: Container, language: str) -> str | None:
-    """The container's own code for an ISO 639-2 language; None if it has none (QuickTime only)."""
+    """The container's own code for an ISO 639-2 language; None if it has none (QuickTime, MXF)."""
+    if container.muxer == "mxf":
+        return None
     if container.muxer != "mov":
         return language
     code = _MOV_SYNONYMS.get(language, language)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import pairwise
 
 from av.video.frame import PictureType, VideoFrame
@@ -19,6 +20,9 @@ from filmcolor.media.write.encoder_settings import TOP_FIRST
 from filmcolor.media.write.output_plan import OutputPlan
 from filmcolor.media.write.packing import convert_depth, pack_frame
 from filmcolor.types import ColorFrame, Luma
+
+_COUNTED_SECONDS = Fraction(2, 1000)
+"""Sources round times to the millisecond."""
 
 
 def plan_luma(frame: ColorFrame, plan: OutputPlan) -> Luma:
@@ -57,6 +61,8 @@ def check_durations(plan: OutputPlan, pts: Sequence[int], last: int) -> None:
 
     `pts` of all frames and the duration of the last one, in ticks of the source.
     """
+    if plan.container is not None and plan.container.counts_frames:
+        _check_rate(plan, pts)
     if plan.container is None or not plan.container.is_mov:
         return
     starts = [*pts, pts[-1] + last] if pts else []
@@ -71,6 +77,18 @@ def check_durations(plan: OutputPlan, pts: Sequence[int], last: int) -> None:
         f"{float(seconds):.0f} seconds, which {plan.container.title} cannot hold: "
         "name an .mkv target, or colour the parts one by one with --start and --duration"
     )
+
+
+def _check_rate(plan: OutputPlan, pts: Sequence[int]) -> None:
+    """Raise `MediaError` for a frame that is not where a count of frames puts it."""
+    for number, at in enumerate(pts):
+        seconds = (at - pts[0]) * plan.source_time_base
+        if abs(seconds - number / plan.rate) > _COUNTED_SECONDS:
+            raise MediaError(
+                f"{plan.source}: its frames do not come at {float(plan.rate):.6g} a second "
+                f"throughout (frame {number} at {float(seconds):.3f} s), as a file must that only "
+                "counts them: name a .mov target"
+            )
 
 
 def last_duration(plan: OutputPlan, stated: int, before: int) -> int:

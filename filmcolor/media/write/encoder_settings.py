@@ -52,10 +52,11 @@ def settle_layout(
     warning names the codecs that would keep them. Raises `OptionError` when the encoder cannot take
     the picture's size in any layout.
     """
-    if min(width, height) < encoder.smallest:
+    least = max(encoder.smallest, encoder.least_width)
+    if min(width, height) < encoder.smallest or width < least:
         raise OptionError(
             f"--codec {encoder.codec}: cannot encode {width}x{height} (least is "
-            f"{encoder.smallest}x{encoder.smallest}); use --codec ffv1 and an .mkv target"
+            f"{least}x{encoder.smallest}); use --codec ffv1 and an .mkv target"
         )
     offered = available_formats(encoder.library)
     usable = [layout for layout, name in encoder.formats.items() if name in offered]
@@ -183,24 +184,21 @@ def field_notices(settings: EncoderSettings) -> list[Notice]:
 def _preset_options(
     encoder: Encoder, options: EncodeOptions, layout: PixelLayout
 ) -> dict[str, str]:
-    if options.preset is None:
-        if encoder.codec == "prores":
-            return {encoder.preset_option: "4444" if layout.chroma == "444" else "hq"}
-        return {} if encoder.preset is None else {encoder.preset_option: encoder.preset}
+    fitting = encoder.profiles.get(layout, ())
+    preset = options.preset or encoder.preset or next(iter(fitting[::-1]), None)
+    if preset is None:
+        return {}
     if not encoder.presets:
+        raise OptionError(f"--preset {preset}: {encoder.codec} has no presets: leave it out")
+    if preset not in encoder.presets:
+        raise OptionError(f"--preset {preset}: {encoder.codec} knows {', '.join(encoder.presets)}")
+    if fitting and preset not in fitting:
+        *rest, last = [each for each in encoder.presets if each in fitting]
+        names = f"{', '.join(rest)} or {last}" if rest else last
         raise OptionError(
-            f"--preset {options.preset}: {encoder.codec} has no presets: leave it out"
+            f"--preset {preset}: {encoder.codec} needs {names} for {describe_layout(layout)}"
         )
-    if options.preset not in encoder.presets:
-        raise OptionError(
-            f"--preset {options.preset}: {encoder.codec} knows {', '.join(encoder.presets)}"
-        )
-    if encoder.codec == "prores" and (layout.chroma == "444") != options.preset.startswith("4444"):
-        fitting = "4444 or 4444xq" if layout.chroma == "444" else "proxy, lt, standard or hq"
-        raise OptionError(
-            f"--preset {options.preset}: prores needs {fitting} for {describe_layout(layout)}"
-        )
-    return {encoder.preset_option: options.preset}
+    return {encoder.preset_option: encoder.profile_prefix + preset}
 
 
 def _quality_options(encoder: Encoder, options: EncodeOptions) -> dict[str, str]:

@@ -51,14 +51,20 @@ class Encoder:
     """Whether a subsampled direction (width in 4:2:0 and 4:2:2, height in 4:2:0) must be even."""
     smallest: int = 2
     """Least width and height in pixels."""
+    least_width: int = 0
+    """Least width, where it has to be more."""
     crf: float | None = None
     """Default constant quality; None: the encoder has no such setting."""
     crf_range: tuple[float, float] = (0.0, 51.0)
     crf_option: str = "crf"
     presets: tuple[str, ...] = ()
     preset: str | None = None
-    """Default preset; None: the encoder has none, or `presets` depend on the layout (ProRes)."""
+    """Default preset; None: the encoder has none, or they depend on the layout (`profiles`)."""
     preset_option: str = "preset"
+    profiles: Mapping[PixelLayout, tuple[str, ...]] = field(default_factory=dict)
+    """Presets of each layout, the default one last, where they depend on it."""
+    profile_prefix: str = ""
+    """What FFmpeg's names of them begin with."""
     large_preset: tuple[str, str] | None = None
     """Preset and `params` in place of the default one for lossy pictures of `LARGE_PIXELS` or more,
     where a quicker way is as good; None: the same."""
@@ -91,6 +97,8 @@ class Encoder:
     """Whether it marks fields only where both have as many rows of luma and of chroma."""
     holds_full_range: bool = True
     """Whether players learn from it that the codes use the full range."""
+    states_matrix: bool = False
+    """Whether its decoders take BT.709 where the file does not say what the film is."""
     mp4_tag: str | None = None
     """Code of the sample entry in mp4 and mov where FFmpeg's own choice is not the playable one."""
 
@@ -195,12 +203,36 @@ _ROWS = (
         needs_even_size=False,
         presets=("proxy", "lt", "standard", "hq", "4444", "4444xq"),
         preset_option="profile",
+        profiles={
+            PixelLayout(10, "422"): ("proxy", "lt", "standard", "hq"),
+            PixelLayout(10, "444"): ("4444xq", "4444"),
+        },
         # Apple's decoders look for their own vendor code.
         fixed={"vendor": "apl0"},
         intra_only=True,
         marks_fields="film",
         # NUT does not take it; Matroska gives every packet back as it was.
         segment_format="matroska",
+    ),
+    Encoder(
+        codec="dnxhr",
+        library="dnxhd",
+        formats=_planar(("422",), (8, 10)) | _planar(("444",), (10,)),
+        holds_full_range=False,
+        needs_even_size=False,
+        smallest=120,
+        least_width=256,
+        presets=("lb", "sq", "hq", "hqx", "444"),
+        preset_option="profile",
+        profiles={
+            PixelLayout(8, "422"): ("lb", "sq", "hq"),
+            PixelLayout(10, "422"): ("hqx",),
+            PixelLayout(10, "444"): ("444",),
+        },
+        profile_prefix="dnxhr_",
+        segment_format="mov",  # neither NUT nor Matroska takes it
+        intra_only=True,
+        states_matrix=True,
     ),
     Encoder(
         codec="ffv1",

@@ -24,7 +24,7 @@ from filmcolor.media.mov_boxes import (
 from filmcolor.media.partfile import PartFile
 from filmcolor.media.timebase import Chapter, Clock, DecodeClock, fit_chapters, lift_to_zero
 from filmcolor.media.write.ancillary_units import with_ancillary
-from filmcolor.media.write.containers import labelled
+from filmcolor.media.write.containers import labelled, written_tags
 from filmcolor.media.write.encoder_settings import quiet_libraries
 from filmcolor.media.write.matroska_result import write_words
 from filmcolor.media.write.output_plan import OutputPlan
@@ -138,7 +138,7 @@ class FilmMuxer:
                     f"{self._given} frames; use another --codec"
                 )
             if self._copier is not None:
-                if self._plan.duration_seconds:
+                if self._plan.duration_seconds or self._format.counts_frames:
                     self._copier.finish(end * self._plan.source_time_base)
                 else:
                     self._copier.copy_until(None)
@@ -182,6 +182,8 @@ class FilmMuxer:
         """The tag with room for what is written into the file afterwards; empty if nothing is."""
         if self._format.is_mov:
             return "handler_name" if self._plan.crop is not None else ""
+        if self._format.counts_frames:
+            return ""
         is_plain = self._plan.sample_aspect_ratio == 1 and self._plan.crop is None
         return "" if is_plain else "title"
 
@@ -197,7 +199,8 @@ class FilmMuxer:
                 trimmed=plan.is_trimmed,
                 on_error=plan.on_error,
             )
-        self._container.metadata.update(labelled(plan.metadata, self._label))
+        tags = written_tags(self._format, labelled(plan.metadata, self._label))
+        self._container.metadata.update(tags)
         film: VideoStream | None = None
         for each in plan.streams:
             if each.action == "film":
@@ -216,7 +219,9 @@ class FilmMuxer:
         film.time_base = plan.time_base
         if encoder.mp4_tag is not None and self._format.is_mov:
             film.codec_context.codec_tag = encoder.mp4_tag
-        if plan.display_matrix is not None:
+        if self._format.counts_frames:
+            pass  # no place for a rotation
+        elif plan.display_matrix is not None:
             film.set_display_matrix(plan.display_matrix)
         elif plan.rotation:
             film.set_display_rotation(plan.rotation)

@@ -18,7 +18,13 @@ from filmcolor.media.images.sequence import FrameNames
 from filmcolor.media.open import PIPE
 from filmcolor.media.partfile import check_target
 from filmcolor.media.pixel_formats import describe_layout
-from filmcolor.media.timebase import FALLBACK_RATE, MATROSKA_TIME_BASE, exact_time_base, is_exact
+from filmcolor.media.timebase import (
+    FALLBACK_RATE,
+    MATROSKA_TIME_BASE,
+    counted_rate,
+    exact_time_base,
+    is_exact,
+)
 from filmcolor.media.write.ancillary_units import ancillary_notices
 from filmcolor.media.write.containers import CONTAINERS, Container, container_for
 from filmcolor.media.write.encoder_settings import (
@@ -37,7 +43,9 @@ from filmcolor.media.write.source_plan import mux_options, plan_source
 from filmcolor.media.write.streams import StreamPlan
 from filmcolor.media.write.y4m import y4m_notice
 from filmcolor.options import RunOptions
-from filmcolor.types import BT601, SD_LINES, UNTAGGED_MATRICES, ColorTags, VideoInfo
+from filmcolor.types import BT601, BT709, SD_LINES, UNTAGGED_MATRICES, ColorTags, VideoInfo
+
+_BT2020 = 9
 
 
 def enlarged_info(info: VideoInfo, factor: int) -> VideoInfo:
@@ -55,6 +63,22 @@ def enlarged_tags(tags: ColorTags, height: int, made: int) -> ColorTags:
     if tags.matrix in UNTAGGED_MATRICES and height <= SD_LINES < made:
         return replace(tags, matrix=BT601)
     return tags
+
+
+def stated_tags(tags: ColorTags, height: int) -> ColorTags:
+    """Tags with what a film of so many rows is read by that does not say it: QuickTime states
+    matrix, primaries and transfer, or nothing.
+    """
+    matrix = tags.matrix
+    if matrix in UNTAGGED_MATRICES:
+        matrix = BT601 if height <= SD_LINES else BT709
+    usual = {BT709: (1, 1), _BT2020: (9, 14)}.get(matrix, (5 if height == SD_LINES else 6, 6))
+    codes = (tags.primaries, tags.transfer)
+    primaries, transfer = (
+        other if code in UNTAGGED_MATRICES else code
+        for code, other in zip(codes, usual, strict=True)
+    )
+    return replace(tags, matrix=matrix, primaries=primaries, transfer=transfer)
 
 
 def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan:
@@ -98,6 +122,8 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
     if options.sound is not None:
         raise OptionError("--sound: is for results that are frames; a film has its sound in it")
     container = container_for(target)
+    if container.counts_frames:
+        plan = replace(plan, starts_at_zero=True, rate=counted_rate(plan.rate))
     check_target(target, overwrite=options.overwrite, sources=() if info.is_pipe else [info.path])
     try:
         plan = _plan_encoder(plan, info, container, options)
@@ -108,7 +134,7 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
     if info.is_pipe or info.is_sequence:
         plan = replace(plan, streams=(StreamPlan(0, "film", "the film"),))
     else:
-        plan = plan_source(plan, info, container, options.start_seconds)
+        plan = plan_source(plan, info, container, options)
     return replace(plan, summary=_summary(plan, container, options))
 
 
@@ -122,14 +148,25 @@ def _plan_encoder(
             f"--codec {encoder.codec}: cannot say that the film's codes use the full range, so "
             "that it would be shown with too much contrast; use --codec ffv1 or libx264"
         )
+    if encoder.states_matrix:
+        info = replace(info, tags=stated_tags(info.tags, info.height))
     layout, notices = settle_layout(encoder, info.layout, info.width, info.height)
     time_base = exact_time_base(info.time_base) if container.exact_times else MATROSKA_TIME_BASE
-    if not is_exact(info.time_base, time_base):
+    if container.counts_frames:
+        time_base = 1 / plan.rate
+    elif not is_exact(info.time_base, time_base):
         text = (
             f"{container.title} keeps frame times to the nearest millisecond; "
             ".mp4 and .mov keep this film's exactly"
         )
         notices.append(Notice(text))
+    unsaid = "fields" if plan.field_order else "pixels that are not square"
+    is_plain = not plan.field_order and info.sample_aspect_ratio == 1
+    if container.counts_frames and encoder.states_matrix and not is_plain:
+        raise OptionError(
+            f"--codec {encoder.codec}: in {container.title} it says nothing of {unsaid}; use "
+            "--codec prores, or name the target .mov"
+        )
     marks_fields = plan.field_order != 0 and encoder.can_mark_fields(layout, info.height)
     marked_order = plan.field_order if marks_fields else 0
     settings = EncoderSettings(
@@ -156,6 +193,16 @@ def _plan_encoder(
     notices += field_notices(settings)
     notices += ancillary_notices(info.ancillary, encoder.codec, settings.codec)
     if not _holds_film(container, settings):
+        if container.counts_frames and encoder.intra_only:
+            raise OptionError(
+                f"{plan.target}: {container.title} does not hold {float(plan.rate):.6g} frames a "
+                "second of this kind; name the target .mov"
+            )
+        if container.counts_frames:
+            raise OptionError(
+                f"--codec {encoder.codec}: not for {container.title}, in which each frame stands "
+                "by itself; use --codec dnxhr or prores"
+            )
         able = [other for other in CONTAINERS if _holds_film(other, settings)]
         names = " or ".join(other.suffixes[0] for other in able)
         way_out = f"name the target {names}" if able else "use another --codec"
@@ -163,6 +210,7 @@ def _plan_encoder(
     return replace(
         plan,
         layout=layout,
+        tags=info.tags,
         container=container,
         settings=settings,
         time_base=time_base,
@@ -173,6 +221,8 @@ def _plan_encoder(
 
 def _holds_film(container: Container, settings: EncoderSettings) -> bool:
     """Whether a header with this video stream can be written."""
+    if container.counts_frames and not settings.encoder.intra_only:
+        return False
     trial = av.open(io.BytesIO(), "w", format=container.muxer)
     try:
         settings.add_stream(trial)

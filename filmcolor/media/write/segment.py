@@ -50,7 +50,7 @@ _HEVC_REMARKS = (39, 40)
 # FFmpeg is to hand out what stands there: correct nothing, and decode nothing to learn more.
 _AS_IT_STANDS = {"fflags": "nofillin+noparse", "probesize": "32", "analyzeduration": "0"}
 
-_FORMATS = ("nut", "matroska,webm")
+_FORMATS = ("nut", "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2")
 """FFmpeg's names of the demuxers for what `Encoder.segment_format` may be."""
 
 _NUT_INDEX = bytes.fromhex("4e58dd672f23e64e")

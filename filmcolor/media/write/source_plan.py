@@ -40,6 +40,7 @@ from filmcolor.media.write.streams import (
     timecode_tags,
 )
 from filmcolor.media.write.subtitles import try_conversion
+from filmcolor.options import RunOptions
 from filmcolor.types import VideoInfo
 
 _CAPTION_TRACK = "eia_608"  # only QuickTime has a place for it
@@ -61,14 +62,14 @@ def mux_options(
 
 
 def plan_source(
-    plan: OutputPlan, info: VideoInfo, container: Container, start_seconds: Fraction | None
+    plan: OutputPlan, info: VideoInfo, container: Container, chosen: RunOptions
 ) -> OutputPlan:
     """What is taken from the source besides the picture, and the common shift."""
     legacy: list[str] = []
     source = open_source(info.path, tell_legacy=legacy.append)
     with source, media_errors(info.path):
         survey = survey_streams(source, info.stream_index)
-        streams = plan_streams(source, info.stream_index, container, survey)
+        streams = plan_streams(source, info.stream_index, container, survey, chosen.audio_kept)
         film = source.streams[info.stream_index]
         metadata = film_metadata(source.metadata)
         film_tags = stream_metadata(film.metadata, container, changed=True)
@@ -76,7 +77,7 @@ def plan_source(
         clock = timecode_tags(source, info.stream_index)
         if info.frame_timecode is not None:
             clock.setdefault("timecode", timecode_text(info.frame_timecode, plan.rate))
-        if clock and plan.starts_at_zero:
+        if clock and chosen.start_seconds:
             film_tags = {key: text for key, text in film_tags.items() if key.lower() not in clock}
             dropped.append("the timecode, since a part begins at another")
         else:
@@ -92,6 +93,8 @@ def plan_source(
             ],
         )
         has_cover = any(each.name == COVER for each in kept)
+        if info.rotation and container.counts_frames:
+            dropped.append(f"the rotation of {info.rotation} degrees")
         tags = settle_tags(container, metadata, has_cover=has_cover)
         dropped += [f"tag {key}" for key in tags.lost]
         if tags.any_name:
@@ -104,6 +107,9 @@ def plan_source(
             if not offset and not plan.keeps_start:
                 offset = -_late_start(survey, streams, source, plan.time_base)
         chapters = read_chapters(source, legacy.append)
+        if chapters and not container.has_chapters:
+            dropped.append("the chapters")
+            chapters = ()
         words, lost = plan_words(
             info.path,
             source,
@@ -127,9 +133,10 @@ def plan_source(
                 *plan.notices,
                 *_source_notices(container, streams.converted, dropped, offset),
                 *_late_notices(streams.late),
+                *_silence_notices(streams.silenced),
                 *_cut_notices(info, streams.kept, container, survey),
                 *_legacy_notices(legacy),
-                *_text_notices(info, streams.kept, begin, start_seconds, plan.duration_seconds),
+                *_text_notices(info, streams.kept, begin, chosen),
             ),
         )
 
@@ -212,6 +219,11 @@ def _late_notices(names: Sequence[str]) -> list[Notice]:
     ]
 
 
+def _silence_notices(names: Sequence[str]) -> list[Notice]:
+    """Which sound is left out since it is not wanted."""
+    return [Notice(f"--audio none: left out: {', '.join(names)}")] if names else []
+
+
 def _cut_notices(
     info: VideoInfo, kept: Iterable[StreamPlan], container: Container, survey: Survey
 ) -> Iterator[Notice]:
@@ -255,14 +267,14 @@ def _text_notices(
     info: VideoInfo,
     kept: Iterable[StreamPlan],
     begin: Fraction,
-    start: Fraction | None,
-    duration: Fraction | None,
+    chosen: RunOptions,
 ) -> list[Notice]:
     """What becomes of the lines of subtitles that are converted, which is tried here.
 
-    `begin` is the film's first time; `start` (after it) and `duration` limit the part. All in
-    seconds. Reads the source once, and only where there are such subtitles.
+    `begin` is the film's first time in seconds; what is `chosen` may limit the part. Reads the
+    source once, and only where there are such subtitles.
     """
+    start, duration = chosen.start_seconds, chosen.duration_seconds
     texts = [each for each in kept if each.action in ("mov_text", "subrip")]
     if not texts:
         return []

@@ -11,6 +11,7 @@ from fractions import Fraction
 from math import ceil
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
@@ -23,6 +24,7 @@ from filmcolor.media.open import CAPTION_SECONDS, film_stream, open_before, open
 from filmcolor.media.straight_packets import MOST_RETRIES, StraightPackets
 from filmcolor.media.timebase import round_half_up
 from filmcolor.media.write.containers import Container, add_copy, stream_metadata, wave_format
+from filmcolor.media.write.sound import SoundConverter, add_lossless
 from filmcolor.media.write.sound_edges import SoundEdges
 from filmcolor.media.write.streams import (
     StreamPlan,
@@ -83,6 +85,7 @@ class StreamCopier:
         """Of sound whose beginning has to be written into the file afterwards."""
         self._cover_outputs: dict[int, Stream] = {}
         self._converters: dict[int, SubtitleConverter] = {}
+        self._sounds: dict[int, SoundConverter] = {}
         self._last_dts: dict[int, int] = {}
         self._shown: dict[int, Packet[Stream]] = {}
         self._film = film_stream(self._templates, path).index
@@ -107,6 +110,9 @@ class StreamCopier:
             output = add_copy(container, source, wave)
             if wave:
                 self.wave_formats[output.index + 1] = wave
+        elif plan.lossless is not None and isinstance(source, AudioStream):
+            output = add_lossless(container, source, plan.lossless)
+            self._sounds[plan.index] = SoundConverter(source, output, plan.lossless)
         else:
             output = container.add_stream(plan.action)
             if not isinstance(source, SubtitleStream) or not isinstance(output, SubtitleStream):
@@ -127,6 +133,9 @@ class StreamCopier:
     def start(self, offset: Fraction, first: Fraction | None, last: Fraction | None) -> None:
         """Write from `first` to `last` seconds (None: all), shifting everything by `offset`."""
         self._offset, self._first, self._last = offset, first, last
+        for sound in self._sounds.values():
+            if sound.decoder.span is not None:
+                sound.decoder.span.first = first or Fraction(0)
         for index, output in self._cover_outputs.items():
             if index in self._covers:
                 picture: Packet[Stream] = Packet(self._covers[index])
@@ -153,6 +162,8 @@ class StreamCopier:
                 self._write(packet)
         if time is None or (self._first is not None and time > self._first):
             self._write_shown()
+        if time is None:
+            self._end_sounds(None)
 
     def finish(self, time: Fraction) -> None:
         """Write every packet before `time`, those too that lie behind later ones of other streams
@@ -166,6 +177,7 @@ class StreamCopier:
             elif at >= time + _INTERLEAVED_SECONDS:
                 break
         self._write_shown()
+        self._end_sounds(time)
 
     def close(self) -> None:
         """Let go of the source."""
@@ -219,15 +231,31 @@ class StreamCopier:
             self._put(packet)
         self._shown.clear()
 
+    def _end_sounds(self, time: Fraction | None) -> None:
+        """Put what is left of sound that is converted, and that may have to fit the film's end."""
+        for index, sound in self._sounds.items():
+            if sound.decoder.span is not None:
+                sound.decoder.span.end = time
+            for packet in sound(None):
+                self._mux(index, packet)
+
     def _put(self, packet: Packet[Stream]) -> None:
-        """Shift, convert and mux one packet."""
+        """Convert and mux one packet."""
         index = packet.stream_index
+        if (sound := self._sounds.get(index)) is not None:
+            for converted in sound(packet):
+                self._mux(index, converted)
+            return
         converter = self._converters.get(index)
         if converter is not None:
-            converted = converter(packet)
-            if converted is None:
+            text = converter(packet)
+            if text is None:
                 return
-            packet = converted
+            packet = text
+        self._mux(index, packet)
+
+    def _mux(self, index: int, packet: Packet[Stream]) -> None:
+        """Shift and mux one packet of the result's stream for `index`."""
         _refine(packet)
         shift = round_half_up(self._offset / packet.time_base)
         dts = packet.dts if packet.dts is not None else packet.pts
@@ -247,7 +275,7 @@ class StreamCopier:
         if not packet.duration and output.type == "audio":
             # AVI tells none for FLAC, and mp4 hides what lasts no time.
             packet.duration = dts - last
-        if packet.has_sidedata("new_extradata"):
+        if packet.size and packet.has_sidedata("new_extradata"):
             packet = _without_header(packet)
         packet.dts, packet.pts = dts, max(pts + shift, dts)
         packet.stream = output
@@ -261,6 +289,9 @@ class StreamCopier:
         start = packet_time(packet)
         if start is None:
             return False
+        sound = self._sounds.get(packet.stream_index)
+        if sound is not None and sound.decoder.span is not None:
+            return True  # cut when it is decoded
         if packet.stream.type != "subtitle":
             return self._first is None or start >= self._first
         if self._first is not None and start < self._first and is_shown_until_next(packet):

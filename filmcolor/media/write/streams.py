@@ -26,9 +26,13 @@ from filmcolor.media.write.containers import (
     holds_stream,
     lost_stream_tags,
 )
+from filmcolor.media.write.sound import Lossless, lossless_for
+from filmcolor.options import Audio
 
-Action = Literal["film", "copy", "mov_text", "subrip", "attach"]
-"""The coloured film; packets as they are; text in another codec; an attachment of Matroska."""
+Action = Literal["film", "copy", "mov_text", "subrip", "sound", "attach"]
+"""The coloured film; packets as they are; text in another codec; sound in a lossless one; an
+attachment of Matroska.
+"""
 
 COVER = "cover picture"
 TIMECODE = "timecode track"
@@ -52,6 +56,8 @@ class StreamPlan:
     filename: str = ""
     mimetype: str = ""
     """Of an image that becomes an attachment."""
+    lossless: Lossless | None = None
+    """What sound becomes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,8 @@ class StreamsPlan:
     converted: tuple[str, ...]
     late: tuple[str, ...] = ()
     """Left out, since they begin too late for their form to be known."""
+    silenced: tuple[str, ...] = ()
+    """Sound that is left out since it is not wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +106,14 @@ def describe_stream(stream: Stream) -> str:
 
 
 def plan_streams(
-    source: InputContainer, film: int, container: Container, survey: Survey
+    source: InputContainer, film: int, container: Container, survey: Survey, audio: Audio = "flac"
 ) -> StreamsPlan:
-    """Settle every stream of `source` for `container`; `film` is the index of the coloured one."""
+    """Settle every stream of `source` for `container`; `film` is the index of the coloured one.
+
+    `audio` says what becomes of sound, above all of that which the container cannot hold.
+    """
     kept: list[StreamPlan] = []
+    silenced: list[str] = []
     dropped: list[str] = []
     converted: list[str] = []
     late: list[str] = []
@@ -114,9 +126,11 @@ def plan_streams(
             dropped += _lost_tags(container, tags, "the film")
         elif is_chapter_track(stream, chapters) or is_thumbnails(stream) or name == TIMECODE:
             continue
+        elif stream.type == "audio" and audio == "none":
+            silenced.append(name)
         elif is_unprobed(stream):
             late.append(name)
-        elif (plan := _plan_stream(stream, name, container, survey)) is None:
+        elif (plan := _plan_stream(stream, name, container, survey, audio)) is None:
             dropped.append(name)
         else:
             kept.append(plan)
@@ -127,7 +141,11 @@ def plan_streams(
                 dropped.append(f"the language tag {language} of {name}")
             if plan.action in ("mov_text", "subrip"):
                 converted.append(f"{name} becomes {plan.action}")
-    return StreamsPlan(tuple(kept), tuple(dropped), tuple(converted), tuple(late))
+            if plan.lossless and (said := plan.lossless.tells(container.title, stream, name)):
+                converted.append(said)
+    if container.counts_frames:  # the film has to be the first
+        kept.sort(key=lambda each: each.action != "film")
+    return StreamsPlan(tuple(kept), tuple(dropped), tuple(converted), tuple(late), tuple(silenced))
 
 
 def _lost_tags(container: Container, tags: Mapping[str, str], name: str) -> list[str]:
@@ -143,15 +161,15 @@ def timecode_tags(source: InputContainer, film: int) -> dict[str, str]:
     copied, since PyAV cannot give a data stream the frame rate that they need.
     """
     found: dict[str, str] = {}
-    for stream in (source.streams[film], *source.streams):
-        for key, text in stream.metadata.items():
+    for holder in (source.streams[film], *source.streams, source):
+        for key, text in holder.metadata.items():
             if key.lower() in ("timecode", "reel_name"):
                 found.setdefault(key.lower(), str(text))
     return found
 
 
 def _plan_stream(
-    stream: Stream, name: str, container: Container, survey: Survey
+    stream: Stream, name: str, container: Container, survey: Survey, audio: Audio
 ) -> StreamPlan | None:
     if is_attached_picture(stream):
         return _plan_cover(stream, name, container)
@@ -159,11 +177,18 @@ def _plan_stream(
         return StreamPlan(stream.index, "copy", name) if container.has_attachments else None
     if stream.type not in ("video", "audio", "subtitle", "data"):
         return None
-    if holds_stream(container, stream, survey.packets.get(stream.index)):
+    if container.counts_frames and stream.type != "audio":
+        return None
+    if not container.counts_frames and holds_stream(
+        container, stream, survey.packets.get(stream.index)
+    ):
         return StreamPlan(stream.index, "copy", name)
     if stream.type == "subtitle" and codec_name(stream) in _TEXT_CODECS:
         action: Action = "mov_text" if container.is_mov else "subrip"
         return StreamPlan(stream.index, action, name)
+    lossless = lossless_for(container, stream)
+    if lossless and (audio == "flac" or not lossless.tells(container.title, stream, name)):
+        return StreamPlan(stream.index, "sound", name, lossless=lossless)
     return None
 
 

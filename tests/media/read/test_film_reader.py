@@ -127,6 +127,23 @@ def test_times_of_29_97(tmp_path: Path) -> None:
     assert {frame.duration for frame in frames} == {1001}
 
 
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "film.flv"])
+def test_a_film_behind_its_sound_is_read_to_its_last_frame(tmp_path: Path, name: str) -> None:
+    """Frames that are reordered come out of the decoder only when it is told that all is over."""
+    plain, film = tmp_path / "plain.mkv", tmp_path / name
+    make_clip(plain, codec="libx264", options={"bf": "3", "b_strategy": "0"}, frames=25, sound=1)
+    with av.open(str(plain)) as source, av.open(str(film), "w") as other:
+        streams = [source.streams.audio[0], source.streams.video[0]]
+        copies = {each.index: other.add_stream_from_template(each) for each in streams}
+        for packet in source.demux(streams):
+            if packet.size:
+                packet.stream = copies[packet.stream_index]
+                other.mux(packet)
+    with FilmReader(str(film)) as reader:
+        assert reader.info.stream_index == 1
+        assert len(list(reader.frames())) == 25
+
+
 def test_huge_times(tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     pts = [2**40 + 512 * n for n in range(5)]

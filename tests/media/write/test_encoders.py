@@ -17,10 +17,11 @@ from filmcolor.media.write.encoder_settings import (
 )
 from filmcolor.media.write.encoders import ENCODERS, available_formats, find_encoder
 from filmcolor.options import Codec, EncodeOptions
+from filmcolor.options.run import SHORT_NAMES
 from filmcolor.types import Chroma, ColorTags, PixelLayout
 
 BITS_8 = PixelLayout(8, "420")
-SOFTWARE: list[Codec] = ["libx264", "libx265", "libsvtav1", "prores", "ffv1"]
+SOFTWARE: list[Codec] = ["libx264", "libx265", "libsvtav1", "prores", "dnxhr", "ffv1"]
 
 
 def settings(codec: Codec, layout: PixelLayout, width: int, height: int) -> EncoderSettings:
@@ -37,13 +38,27 @@ def settings(codec: Codec, layout: PixelLayout, width: int, height: int) -> Enco
     )
 
 
+def wide(codec: Codec, width: int, height: int) -> tuple[int, int]:
+    """The size, or one larger by even numbers that the encoder takes."""
+    encoder = ENCODERS[codec]
+    least = max(0, encoder.least_width - 64), max(0, encoder.smallest - 64)
+    return width + least[0], height + least[1]
+
+
 def test_the_table_has_every_codec_of_the_options() -> None:
-    assert set(ENCODERS) == set(get_args(Codec))
+    assert set(ENCODERS) == set(get_args(Codec)) - set(SHORT_NAMES)
     assert all(entry.codec == name for name, entry in ENCODERS.items())
 
 
 def test_every_software_encoder_is_tried() -> None:
-    assert set(SOFTWARE) == {codec for codec in get_args(Codec) if not codec.endswith("_nvenc")}
+    assert set(SOFTWARE) == {codec for codec in ENCODERS if not codec.endswith("_nvenc")}
+
+
+def test_codecs_have_short_names() -> None:
+    named = {name: EncodeOptions(codec=name).codec for name in SHORT_NAMES}
+    libraries = {"h264": "libx264", "h265": "libx265", "hevc": "libx265", "av1": "libsvtav1"}
+    assert named == libraries
+    assert EncodeOptions(codec="hevc") == EncodeOptions(codec="libx265")
 
 
 @pytest.mark.parametrize("codec", SOFTWARE)
@@ -81,13 +96,14 @@ def test_no_planar_format_of_the_build_is_left_out(codec: Codec) -> None:
 @pytest.mark.parametrize("codec", SOFTWARE)
 def test_every_layout_of_the_table_opens(codec: Codec) -> None:
     for layout in ENCODERS[codec].formats:
-        settings(codec, layout, 64, 64).check()
+        settings(codec, layout, *wide(codec, 64, 64)).check()
 
 
 @pytest.mark.parametrize("codec", SOFTWARE)
 @pytest.mark.parametrize(("width", "height"), [(65, 64), (64, 65), (65, 65)])
 def test_odd_sizes_open_exactly_where_the_table_says(codec: Codec, width: int, height: int) -> None:
     encoder = ENCODERS[codec]
+    width, height = wide(codec, width, height)
     for layout in encoder.formats:
         down, across = layout.subsampling
         fits = not encoder.needs_even_size or (width % across == 0 and height % down == 0)
@@ -100,9 +116,10 @@ def test_odd_sizes_open_exactly_where_the_table_says(codec: Codec, width: int, h
 
 @pytest.mark.parametrize("codec", SOFTWARE)
 def test_smallest_size_opens(codec: Codec) -> None:
-    smallest = ENCODERS[codec].smallest
-    layout, _ = settle_layout(ENCODERS[codec], BITS_8, smallest, smallest)
-    settings(codec, layout, smallest, smallest).check()
+    encoder = ENCODERS[codec]
+    smallest, width = encoder.smallest, max(encoder.smallest, encoder.least_width)
+    layout, _ = settle_layout(encoder, BITS_8, width, smallest)
+    settings(codec, layout, width, smallest).check()
 
 
 CHOICES: list[tuple[Codec, PixelLayout, tuple[int, int], PixelLayout]] = [

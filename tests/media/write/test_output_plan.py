@@ -38,7 +38,7 @@ def refusal(info: VideoInfo, target: Path | str, choice: RunOptions) -> str:
 
 @pytest.mark.parametrize("name", ["out.avi", "out", "out.webm", "out.mp4.txt"])
 def test_suffixes_that_name_no_container(info: VideoInfo, tmp_path: Path, name: str) -> None:
-    assert ".mp4, .mov or .mkv" in refusal(info, tmp_path / name, options())
+    assert ".mp4, .mov, .mkv or .mxf" in refusal(info, tmp_path / name, options())
 
 
 @pytest.mark.parametrize(
