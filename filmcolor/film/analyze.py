@@ -197,7 +197,8 @@ def settle_shots(
         if wanted.model not in digests:
             path = find_checkpoint(wanted.model)
             digests[wanted.model] = context.files.note(path, path.read_bytes()).sha256[:32]
-        name = f"shot-{shot.start}-{shot.stop}-{wanted.look}-{digests[wanted.model]}.json"
+        what = "things" if needs_things(model, wanted) else "drift"
+        name = f"{what}-{shot.start}-{shot.stop}-{wanted.look}-{digests[wanted.model]}.json"
         kept = _kept_shot(folder / name)
         if kept is None:
             unknown[number] = folder / name

@@ -24,8 +24,8 @@ from filmcolor.media.partfile import make_folder, place_key, refuse_sources
 from filmcolor.models.device import resolve_device
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
-from filmcolor.segments.workfolder import WorkFolder, in_turn
-from filmcolor.segments.workplace import check_apart
+from filmcolor.segments.workfolder import in_turn
+from filmcolor.segments.workplace import JOINING, check_apart
 from filmcolor.timecode import clock_text
 
 ColorFilm = Callable[[str, str, RunOptions], Generator[Event, None, None]]
@@ -166,4 +166,4 @@ def _is_there(item: BatchItem, options: RunOptions) -> bool:
         return Path(item.target).exists()
     # Frames of a run that ended while it put them there are its own.
     folder = pipeline.work_folder(item.target, replace(options, work=item.work))
-    return bool(names.numbers()) and not WorkFolder(folder, {}).is_joining
+    return bool(names.numbers()) and not (folder / JOINING).exists()

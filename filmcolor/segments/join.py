@@ -59,11 +59,15 @@ def is_there(context: FilmContext, folder: WorkFolder) -> bool:
 
 
 def refuse_frames(context: FilmContext, folder: WorkFolder) -> None:
-    """Raise `OptionError` where a frame of the result has its name, unless this work gave it that
-    or it is to be replaced. (A film in one file is looked for earlier, by its name alone.)
+    """Raise `OptionError` where a frame of the result has its name, or its sound, unless this work
+    gave it that or it is to be replaced. (A film in one file is looked for earlier, by its name
+    alone.)
     """
     frames = context.output.frames
-    if frames is None or context.options.overwrite or not is_there(context, folder):
+    if frames is None or context.options.overwrite or folder.is_joining:
         return
-    first = frames.names.path(frames.names.numbers()[0])
-    raise OptionError(f"{first}: is there already; choose another name or give --overwrite")
+    found = [frames.names.path(number) for number in frames.names.numbers()[:1]]
+    if frames.sound is not None and Path(frames.sound.path).exists():
+        found.append(frames.sound.path)
+    if found:
+        raise OptionError(f"{found[0]}: is there already; choose another name or give --overwrite")

@@ -151,6 +151,7 @@ def prepare_segments(
         begun = time.perf_counter()
         context, film = yield from _guided(context, folder, film, plan)
         looked += time.perf_counter() - begun
+    refuse_frames(context, folder)  # some may have been given their names with other settings
     if not folder.others():
         folder.check()
     entries = folder.entries().values()
@@ -235,6 +236,13 @@ def _guided(
     return replace(context, hint_source=HintFiles(paths, context.shots.tone)), film
 
 
+def _frames_left(context: FilmContext, film: FilmPlan) -> int:
+    """How many frames the result still takes room for, beside files that are there already."""
+    frames = context.output.frames
+    there = 0 if frames is None else len(frames.names.numbers())
+    return max(0, film.frames - there)
+
+
 def _check_room(context: FilmContext, folder: WorkFolder, film: FilmPlan, done: int) -> None:
     """Refuse what the disk can certainly not hold."""
     output, encode = context.output, context.options.encode
@@ -244,8 +252,8 @@ def _check_room(context: FilmContext, folder: WorkFolder, film: FilmPlan, done: 
         size = least_bytes(
             encode.codec, lossless=encode.lossless, width=output.width, height=output.height
         )
-    left = film.frames - done
-    check_room(folder.path, Path(os.path.realpath(output.target)), left * size, film.frames * size)
+    left, beside = film.frames - done, _frames_left(context, film)
+    check_room(folder.path, Path(os.path.realpath(output.target)), left * size, beside * size)
 
 
 def _room_warning(context: FilmContext, folder: WorkFolder, film: FilmPlan) -> Notice | None:
@@ -257,7 +265,7 @@ def _room_warning(context: FilmContext, folder: WorkFolder, film: FilmPlan) -> N
     size = sum(entry.bytes for entry in entries) / frames
     target = Path(os.path.realpath(context.output.target))
     left = (film.frames - frames) * size
-    found = missing_room(folder.path, target, left, film.frames * size)
+    found = missing_room(folder.path, target, left, _frames_left(context, film) * size)
     if found is None:
         return None
     place, missing = found

@@ -15,8 +15,9 @@ from typing import TypeVar
 from filmcolor.errors import JobError, refusals
 from filmcolor.film.plan import FilmPlan, Segment
 from filmcolor.hashing import file_digest
-from filmcolor.media.partfile import sync_folder
+from filmcolor.media.partfile import write_bytes
 from filmcolor.segments.lease import Lease, LeaseKey, Watch
+from filmcolor.segments.ledger import checksum
 from filmcolor.segments.segment_files import SegmentFiles
 from filmcolor.segments.stored_plan import StoredPlan
 from filmcolor.segments.workplace import (
@@ -253,14 +254,23 @@ class WorkFolder(SegmentFiles):
 
     @property
     def is_joining(self) -> bool:
-        """Whether some files of a result that is many are under their names, by this work."""
-        return (self.path / JOINING).exists()
+        """Whether some files of a result that is many are under their names, by this work; before
+        the `settings` are known, as far as they do not matter.
+        """
+        try:
+            way, settings = (self.path / JOINING).read_text(encoding="utf-8").split()
+        except (OSError, ValueError):
+            return False
+        return way == self.way and (self.settings is None or settings == self._settings_sum)
+
+    @property
+    def _settings_sum(self) -> str:
+        return checksum({str(number): each for number, each in (self.settings or {}).items()})
 
     def begin_join(self) -> None:
         """Take note that files of the result get their names from now on."""
-        with refusals(JobError, f"{self.path}: cannot be written", "; make room on the disk"):
-            (self.path / JOINING).touch()
-        sync_folder(self.path)
+        text = f"{self.way} {self._settings_sum}"
+        write_bytes(self.path / JOINING, text.encode(), overwrite=True)
 
     def end_join(self) -> None:
         """Take note that all of them have theirs."""

@@ -32,7 +32,7 @@ _FILES = (
     rf"plan\.json|ledger\.jsonl|{JOINING}"
     r"|segment-\d{5}(-[0-9a-f]{16})?\.seg(\.[0-9a-f]{16})?"
     rf"|{HINT_FILE}"
-    r"|(shot|drift)-\d+-\d+-.+-[0-9a-f]{32}\.json"
+    r"|(shot|drift|things)-\d+-\d+-.+-[0-9a-f]{32}\.json"
 )
 _HIDDEN = re.compile(r"\..+\.work")
 """What a folder is called that stands beside its target."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -21,6 +22,7 @@ from filmcolor.guide.plan_file import read_plan
 from filmcolor.jobs.film import color_film
 from filmcolor.jobs.plan_file import plan_film
 from filmcolor.models.checkpoint import load_generator, save_network
+from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.segments.workplace import default_folder
 from tests.helpers.clips import make_clip, plane_codes
@@ -171,6 +173,18 @@ def other_model(tmp_path: Path) -> Path:
     return path
 
 
+def test_things_of_a_shot_are_looked_for_where_its_drift_is_known(
+    film: Path, plan: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    shutil.copy(find_checkpoint("default"), tmp_path / "coherent.safetensors")
+    part = {"start_seconds": Fraction(6), "duration_seconds": Fraction(6)}
+    for coherence in (0, 1):
+        choice = f'model = "coherent.safetensors"\ncoherence = {coherence}'
+        options = replace(plan((2, choice)), **part)
+        made = colored(film, tmp_path / "out.mkv", options)
+    assert np.array_equal(made, colored(film, tmp_path / "anew.mkv", options))
+
+
 def test_a_shot_has_the_colors_of_a_film_with_its_settings(
     film: Path,
     automatic: Film,
@@ -199,7 +213,7 @@ def test_a_shot_has_the_colors_of_a_film_with_its_settings(
     assert not np.array_equal(wanted[SHOTS[2]], automatic[SHOTS[2]])
     assert (made[SHOTS[0], 1:] == 128).all()
     assert np.array_equal(made[:, 0], automatic[:, 0])
-    (found,) = default_folder(str(target)).glob("shot-24-74-vivid-*.json")
+    (found,) = default_folder(str(target)).glob("drift-24-74-vivid-*.json")
     assert json.loads(found.read_text(encoding="utf-8"))["drift"]
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -18,6 +20,7 @@ from filmcolor.api import verify_film
 from filmcolor.errors import FilmcolorError, JobError, OptionError
 from filmcolor.events import Event, Joining, Notice
 from filmcolor.jobs.film import color_film
+from filmcolor.jobs.plan_file import plan_film
 from filmcolor.media.images.decoded import encoded_codes
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions, VerifyOptions
@@ -155,6 +158,101 @@ def test_a_run_that_was_stopped_among_its_frames_makes_only_what_is_missing(
     assert is_proved(scan, target)
     with pytest.raises(OptionError, match=r"f_0086400.dpx: is there already"):
         run(scan, target)
+
+
+def test_frames_of_two_settings_are_never_mixed(
+    scan: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "color" / "f_%07d.dpx"
+    monkeypatch.setattr("filmcolor.media.write.frame_files._REPORT_FRAMES", 10)
+    plan = tmp_path / "plan.toml"
+    list(plan_film(scan, str(plan), OPTIONS))
+    job = color_film(scan, str(target), OPTIONS)
+    until(job, Joining)
+    job.close()
+    before = stamps(target.parent)
+    plan.write_text(plan.read_text(encoding="utf-8").replace("end =", "saturation = 2\nend =", 1))
+    for other in (replace(OPTIONS, on_error="repeat"), replace(OPTIONS, plan=str(plan))):
+        with pytest.raises(OptionError, match=r"f_0086400\.dpx: is there already"):
+            run(scan, target, other)  # said before anything is made
+        assert stamps(target.parent) == before
+    run(scan, target)
+    assert {name: stamps(target.parent)[name] for name in before} == before
+    assert is_proved(scan, target)
+
+
+def test_a_run_that_was_killed_as_a_frame_got_its_name_leaves_no_part(
+    scan: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "color" / "f_%07d.dpx"
+    monkeypatch.setattr("filmcolor.media.write.frame_files._REPORT_FRAMES", 10)
+    job = color_film(scan, str(target), OPTIONS)
+    until(job, Joining)
+    job.close()
+    frame = target.parent / f"f_{FIRST:07}.dpx"
+    os.link(frame, frame.with_name(f".{frame.name}.part"))
+    run(scan, target)
+    assert sorted(os.listdir(target.parent)) == [f"f_{FIRST + n:07}.dpx" for n in range(FRAMES)]
+
+
+def test_a_run_that_was_killed_after_its_sound_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = tmp_path / "film.mkv", tmp_path / "out" / "f_%03d.tif"
+    make_clip(source, frames=4, width=64, height=48, rate=Fraction(4), sound=1)
+    sound = tmp_path / "out" / "sound.mka"
+    options = replace(OPTIONS, fps=None, sound=str(sound))
+    with monkeypatch.context() as patch:
+        patch.setattr("filmcolor.segments.join.WorkFolder.end_join", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(str(source), target, options)
+    before = stamps(target.parent)
+    run(str(source), target, options)
+    assert stamps(target.parent) == before
+    assert not default_folder(str(target)).exists()
+    for path in target.parent.glob("*.tif"):
+        path.unlink()
+    with pytest.raises(OptionError, match=r"sound\.mka: is there already"):
+        run(str(source), target, options)
+
+
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_frames_that_are_there_need_no_room(
+    scan: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "color" / "f_%07d.dpx"
+    monkeypatch.setattr("filmcolor.media.write.frame_files._REPORT_FRAMES", 20)
+    job = color_film(scan, str(target), OPTIONS)
+    until(job, Joining)
+    job.close()
+    usage = shutil.disk_usage(tmp_path)._replace(free=5 * 64 * 48 * 4)  # four frames are left
+    monkeypatch.setattr("filmcolor.disk_space.shutil.disk_usage", lambda _: usage)
+    run(scan, target)
+    assert is_proved(scan, target)
+
+
+def test_a_disk_that_is_full_leaves_no_half_of_a_frame(
+    scan: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "color" / "f_%07d.dpx"
+    write = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if path.name != f".f_{FIRST + 3:07}.dpx.part":
+            return write(path, content)
+        write(path, content[:100])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(FilmcolorError, match="after 3 frames"):
+            run(scan, target)
+    assert not list(target.parent.glob(".f_*.part"))
+    run(scan, target)
+    assert is_proved(scan, target)
 
 
 def test_what_comes_under_the_name_of_a_frame_stays_and_work_is_kept(

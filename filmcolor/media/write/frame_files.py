@@ -130,7 +130,9 @@ def join_frames(
                 for name in names:
                     look()
                     number = files.first + (pts[done] if files.is_by_time else done)
-                    _put(files.names.path(number), archive.read(name), overwrite=plan.overwrite)
+                    _put(
+                        files.names.path(number), archive.read(name), done, overwrite=plan.overwrite
+                    )
                     done += 1
                     if done % _REPORT_FRAMES == 0:
                         yield done
@@ -139,14 +141,19 @@ def join_frames(
     yield done
 
 
-def _put(path: str, content: bytes, *, overwrite: bool) -> None:
-    """Write one frame, unless it is there."""
+def _put(path: str, content: bytes, done: int, *, overwrite: bool) -> None:
+    """Write one frame, after so many others, unless it is there."""
     place, part = Path(path), PartFile(path, overwrite, keep=False)
-    with writing_errors(path, lambda: 0):
+    with writing_errors(path, lambda: done):
         is_file = place.is_file() and place.stat().st_size == len(content)
         if is_file and place.read_bytes() == content:
+            part.discard()  # of a run that ended between two steps of naming
             return
-        Path(part.path).write_bytes(content)
+        try:
+            Path(part.path).write_bytes(content)
+        except OSError:
+            part.discard()
+            raise
     try:
         part.commit()
     except NameTakenError as error:  # unlike a film's, the result is not whole

@@ -53,7 +53,7 @@ def plan_frames(
         _check_apart(info, target, names)
     sound = None
     if options.sound is not None:
-        sound = plan_sound(info, options.sound, overwrite=options.overwrite)
+        sound = plan_sound(info, options.sound)
     depth = info.layout.bit_depth
     bits = 16 if kind != "DPX" else depth if depth in _DPX_BITS else _DPX_BITS[0]
     first = _FIRST if info.first_number is None else info.first_number

@@ -5,6 +5,8 @@ Planned before the run (`plan_sound`), written when the frames are (`write_sound
 
 from __future__ import annotations
 
+import filecmp
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,11 +24,12 @@ from filmcolor.media.write.writing_errors import writing_errors
 from filmcolor.types import VideoInfo
 
 _SUFFIX = ".mka"
+_EXACT = {"fflags": "+bitexact"}
 _MATROSKA = next(each for each in CONTAINERS if each.muxer == "matroska")
 
 
-def plan_sound(info: VideoInfo, target: str, *, overwrite: bool) -> SoundFile:
-    """Which tracks of a film go into the file `target`, and which cannot.
+def plan_sound(info: VideoInfo, target: str) -> SoundFile:
+    """Which tracks of a film go into the file `target`, be it there or not, and which cannot.
 
     Raises `OptionError` for another kind of file, and for a film without sound.
     """
@@ -34,7 +37,7 @@ def plan_sound(info: VideoInfo, target: str, *, overwrite: bool) -> SoundFile:
         raise OptionError(f"--sound {target}: give a name that ends in {_SUFFIX}")
     if not any(stream.kind == "audio" for stream in info.streams):
         raise OptionError(f"--sound {target}: {info.path} has no sound; leave it out")
-    refuse_taken(target, overwrite=overwrite, sources=[info.path])
+    refuse_taken(target, overwrite=True, sources=[info.path])
     with open_source(info.path) as source, media_errors(info.path):
         survey = survey_streams(source, info.stream_index)
         streams = plan_streams(source, info.stream_index, _MATROSKA, survey)
@@ -60,7 +63,8 @@ def write_sound(plan: OutputPlan, sound: SoundFile, first_pts: int, end: int) ->
     try:
         with (
             writing_errors(sound.path, lambda: 0),
-            av.open(part.path, "w", format=_MATROSKA.muxer) as container,
+            # The same bytes each time, to be known again by a run that goes on.
+            av.open(part.path, "w", format=_MATROSKA.muxer, options=_EXACT) as container,
         ):
             copier = StreamCopier(
                 plan.source,
@@ -85,6 +89,10 @@ def write_sound(plan: OutputPlan, sound: SoundFile, first_pts: int, end: int) ->
         with writing_errors(sound.path, lambda: 0):
             if copier.wave_formats:
                 write_sound_formats(part.path, copier.wave_formats)
+            is_there = not plan.overwrite and os.path.isfile(sound.path)
+            if is_there and filecmp.cmp(part.path, sound.path, shallow=False):
+                part.discard()  # a run that was stopped had got so far
+                return
     except BaseException:
         part.discard()
         raise
