@@ -166,7 +166,7 @@ def _is_film(source: str, target: str | None, options: RunOptions) -> bool:
     if as_frames([source], target, options) is not None:
         return True
     is_film = check_source(source)
-    if Path(source).is_dir():
+    if Path(source).is_dir() and any(Path(source).iterdir()):
         refuse_film_name(target)
     return is_film
 

@@ -16,6 +16,9 @@ def write_bold_model(path: Path) -> str:
     model = load_generator("default")
     generator = model.generator
     assert isinstance(generator, MobileNetUNet)
-    config = replace(generator.config, chroma_gain=GAIN, chroma_knee=0.0)
-    save_network(generator, replace(model.card, config=asdict(config)), path)
+    # What is toned is what each place is by itself.
+    config = replace(generator.config, chroma_gain=GAIN, chroma_knee=0.0, coherent=0)
+    bold = MobileNetUNet(config)
+    bold.load_state_dict(generator.state_dict(), strict=False)
+    save_network(bold, replace(model.card, config=asdict(config)), path)
     return str(path)

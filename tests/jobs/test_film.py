@@ -68,9 +68,7 @@ def test_an_error_of_a_late_stage_is_the_one_that_is_told(
     source = tmp_path / "in.mkv"
     make_clip(source, frames=60)
 
-    def quick(
-        frames: list[Frame], model: object, view: View, least: int, hints: object = None
-    ) -> list[AbMap]:
+    def quick(frames: list[Frame], model: object, view: View, *rest: object) -> list[AbMap]:
         light = np.full((view.height, view.width), 50, np.float32)
         return [AbMap(frame.index, np.zeros((2, 8, 8), np.float32), light) for frame in frames]
 

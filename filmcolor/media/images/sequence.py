@@ -38,12 +38,13 @@ class FrameNames:
 
     @classmethod
     def of(cls, text: str) -> FrameNames | None:
-        """Those of a pattern with one `%06d` or `%d` in the file's name; None for another name, and
-        where there is something of just that name.
+        """Those of a pattern with one `%06d` or `%d` in the name of a picture; None for another
+        name, and where there is something of just that name.
         """
         folder, name = os.path.split(text)
         found = list(_PATTERN.finditer(name))
-        if len(found) != 1 or os.path.lexists(text):
+        is_picture = format_of_suffix(Path(name)) is not None
+        if len(found) != 1 or not is_picture or os.path.lexists(text):
             return None
         start, stop = found[0].span()
         return cls(folder, name[:start], int(found[0]["width"] or 0), name[stop:])
