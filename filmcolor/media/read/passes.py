@@ -228,7 +228,7 @@ class Passes:
                     with media_errors(self._path):
                         container.seek(wanted, stream=stream)
                     decoded = self._decoded(container, stream, damage)
-                    with closing(stamp(decoded, info)) as timed:
+                    with closing(stamp(decoded, info, holds=False)) as timed:
                         landed = nearest(timed, wanted, reach)
                 if landed is not None:
                     found[landed.pts] = landed

@@ -40,6 +40,8 @@ def stamp(
     pictures: Iterable[Decoded],
     info: VideoInfo,
     notify: Callable[[Notice], None] = lambda notice: None,
+    *,
+    holds: bool = True,
 ) -> Generator[Timed, None, None]:
     """Give every picture its pts: the container's, else its dts, else counted on at the rate.
 
@@ -47,13 +49,14 @@ def stamp(
     single time far from those around it is not believed. Where times are in another order than the
     pictures, these get them sorted. Any other that does not advance is moved one tick after the one
     before, since no container can hold it.
-    `notify` is told once of each, of the last at the end.
+    `notify` is told once of each, of the last at the end. Unless `holds`, no picture is held back
+    to see whether a later time comes before its own, where the film is not known for that.
     (Where times begin anew, the packets' are carried on before: see `splices`.)
     """
     clock = _Clock(info, notify)
     held: list[Decoded] = []
     is_untimed = info.container in UNTIMED
-    if not is_untimed:
+    if not is_untimed and (holds or info.times_disordered):
         pictures = _InOrder(info).of(pictures)
     try:
         for decoded, after in pairwise(chain(pictures, (None,))):
