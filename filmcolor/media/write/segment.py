@@ -50,7 +50,8 @@ _HEVC_REMARKS = (39, 40)
 # FFmpeg is to hand out what stands there: correct nothing, and decode nothing to learn more.
 _AS_IT_STANDS = {"fflags": "nofillin+noparse", "probesize": "32", "analyzeduration": "0"}
 
-_FORMATS = ("nut", "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2")
+_MOV = "mov,mp4,m4a,3gp,3g2,mj2"
+_FORMATS = ("nut", "matroska,webm", _MOV)
 """FFmpeg's names of the demuxers for what `Encoder.segment_format` may be."""
 
 _NUT_INDEX = bytes.fromhex("4e58dd672f23e64e")
@@ -204,7 +205,12 @@ class SegmentReader:
             )
         video = [each for each in self._container.streams.video if each.codec_context is not None]
         kind = self._container.format.name
-        if not video or kind not in _FORMATS or (kind == "nut" and not _ends_with_index(path)):
+        is_whole = bool(video) and kind in _FORMATS
+        if kind == "nut":
+            is_whole = is_whole and _ends_with_index(path)
+        elif kind == _MOV:
+            is_whole = is_whole and video[0].codec_context.name == "dnxhd"  # only these lie in mov
+        if not is_whole:
             self._container.close()
             raise MediaError(f"{path}: not a whole segment: {WAY_OUT}")
         self._stream = video[0]
