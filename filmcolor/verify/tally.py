@@ -17,6 +17,7 @@ from filmcolor.options import VerifyOptions
 from filmcolor.types import Frame, Luma, VideoInfo
 from filmcolor.verify.findings import Findings, Place
 from filmcolor.verify.picture import (
+    BLOCK,
     EQUAL,
     Difference,
     LumaLimits,
@@ -68,11 +69,14 @@ class PictureTally:
         self._rough, self._changed, self._grey = Findings(), Findings(), Findings()
         self._untrue = Findings()
         self._pairs = self._unrelated = self._colorable = self._colorless = 0
-        self._busy_exact = self._busy_inexact = 0
+        self._busy_exact = self._busy_inexact = self._flat = 0
         self._worst, self._worst_mean = EQUAL, 0.0
 
     def compare(self, wanted: Frame, found: Frame) -> Difference:
         """Compare the luma of two frames at the depth of the result."""
+        if self._options.output_chroma:
+            bits = self._result.layout.bit_depth
+            return compare_luma(np.full_like(found.luma, 1 << (bits - 1)), found.luma, bits)
         luma = found.luma if self._factor == 1 else brought_down(found.luma, self._factor)
         bits, depth = self._result.layout.bit_depth, self._source.layout.bit_depth
         full_range = self._source.tags.full_range is True
@@ -107,7 +111,9 @@ class PictureTally:
             self._untrue.fault("luma", "brought back down, it is not the source", place)
         if not difference.is_exact:
             place = Place(seconds, wanted.index, difference.words)
-            self._changed.fault("luma", "luma changed", place)
+            text = "luma is not mid-grey" if self._options.output_chroma else "luma changed"
+            self._changed.fault("luma", text, place)
+        self._flat += self._is_flat(found)
         if is_textured(wanted.luma):
             self._busy_exact += difference.is_exact
             self._busy_inexact += not difference.is_exact
@@ -124,9 +130,15 @@ class PictureTally:
     def end(self, findings: Findings) -> PictureVerdict:
         """Say what was found, into `findings`."""
         self._blame(self.limits.rest())
-        is_lossless = self._options.lossless or self._busy_exact > self._busy_inexact
+        is_lossless = self._options.lossless
+        if not self._options.output_chroma:  # flat luma is exact in lossy films too
+            is_lossless = is_lossless or self._busy_exact > self._busy_inexact
         is_exact = is_lossless and self._factor == 1
-        if self._mostly_unrelated:
+        is_without_luma = self._flat == self._pairs > 0 and not self._options.output_chroma
+        if is_without_luma and self._changed.all():
+            what = "the result has no luma; if it was made with --output-chroma, say so here too"
+            findings.only("luma", what)
+        elif self._mostly_unrelated:
             findings.only(
                 "another film",
                 "the result is another film, or another part of it: its pictures are not alike",
@@ -142,6 +154,12 @@ class PictureTally:
             else:
                 findings.extend(self._grey)
         return PictureVerdict(is_exact, self._mostly_unrelated, self._worst_mean, self._worst)
+
+    def _is_flat(self, found: Frame) -> bool:
+        """Whether its luma is nothing but mid-grey, as near as codecs come."""
+        codes = found.luma[:: max(1, len(found.luma) // BLOCK)]
+        scale = 1 << (self._result.layout.bit_depth - 8)
+        return int(np.abs(codes - 128.0 * scale).max()) <= scale
 
     @property
     def _mostly_unrelated(self) -> bool:
