@@ -67,7 +67,7 @@ class EncodeOptions:
     preset: str | None = option(
         None,
         "The codec's own word for speed against file size, such as fast or slow (libx264, "
-        "libx265), 0 to 13 (libsvtav1), p1 to p7 (nvenc), standard or hq (prores), sq or hq "
+        "libx265), 0 to 10 (libsvtav1), p1 to p7 (nvenc), standard or hq (prores), sq or hq "
         "(dnxhr).",
         metavar="NAME",
         shown_default="what suits the codec",
