@@ -6,6 +6,7 @@ film shows whether it was coded without loss.
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from typing import cast
 
@@ -18,20 +19,24 @@ from filmcolor.types import Frame, Luma, VideoInfo
 from filmcolor.verify.findings import Findings, Place
 from filmcolor.verify.picture import (
     BLOCK,
+    COLOR_CODES,
     EQUAL,
+    NO_COLOR_CODES,
     Difference,
     LumaLimits,
     brought_down,
     can_have_color,
     compare_luma,
-    is_neutral,
     is_textured,
+    strongest_color,
 )
 
 _FIRST_FRAMES = 48
 """Frames after which two films that have nothing in common are given up."""
 TRUE_CODES = 1.0
 """Mean difference, in 8-bit codes, of a frame that was enlarged and is brought back down."""
+_PALE_SHARE = 1 / 8
+"""Share of the film's strongest colour below which a frame has lost its own."""
 _STRANGERS = 0.9
 """Share of them that must be unlike each other."""
 
@@ -66,9 +71,11 @@ class PictureTally:
         self._source, self._result = source, result
         self._factor = whole_factor(source, result) or 1
         self._options = options
-        self._rough, self._changed, self._grey = Findings(), Findings(), Findings()
-        self._untrue = Findings()
-        self._pairs = self._unrelated = self._colorable = self._colorless = 0
+        self._rough, self._changed, self._untrue = Findings(), Findings(), Findings()
+        self._pairs = self._unrelated = 0
+        self._strongest = 0.0
+        self._pale_codes, self._pale_places = array("f"), array("q")
+        """Of frames that could have colour and have little: how much, number and pts."""
         self._busy_exact = self._busy_inexact = self._flat = 0
         self._worst, self._worst_mean = EQUAL, 0.0
 
@@ -120,7 +127,7 @@ class PictureTally:
         self._worst = max(self._worst, difference, key=lambda each: each.square)
         self._worst_mean = max(self._worst_mean, difference.mean)
         self._blame(self.limits.add(Place(seconds, wanted.index), difference))
-        self._look_for_color(wanted, found, Place(seconds, wanted.index))
+        self._look_for_color(wanted, found)
 
     @property
     def is_other_film(self) -> bool:
@@ -147,12 +154,8 @@ class PictureTally:
             findings.extend(self._changed if is_exact else self._rough)
             if self._options.lossless:
                 findings.extend(self._untrue)
-            if not self._options.expect_color:
-                pass
-            elif 1 < self._colorless == self._colorable:
-                findings.fault("colour", "the result has no colour at all")
-            else:
-                findings.extend(self._grey)
+            if self._options.expect_color:
+                self._judge_color(findings)
         return PictureVerdict(is_exact, self._mostly_unrelated, self._worst_mean, self._worst)
 
     def _is_flat(self, found: Frame) -> bool:
@@ -170,13 +173,34 @@ class PictureTally:
             named = Place(place.seconds, place.frame, difference.words)
             self._rough.fault("luma", "luma farther off than the codec explains", named)
 
-    def _look_for_color(self, wanted: Frame, found: Frame, place: Place) -> None:
-        """Count frames that are grey though their luma shows something."""
-        grey = is_neutral(found.chroma, self._result.layout.bit_depth)
+    def _look_for_color(self, wanted: Frame, found: Frame) -> None:
+        """Note how strong a frame's colour is, if it is weak though its luma shows something."""
+        codes = strongest_color(found.chroma, self._result.layout.bit_depth)
+        self._strongest = max(self._strongest, codes)
         full_range = self._source.tags.full_range is True
-        if not grey:
-            self._colorable += 1
-        elif can_have_color(wanted.luma, self._source.layout.bit_depth, full_range=full_range):
-            self._colorable += 1
-            self._colorless += 1
-            self._grey.fault("colour", "without colour", place)
+        depth = self._source.layout.bit_depth
+        if codes < COLOR_CODES and can_have_color(wanted.luma, depth, full_range=full_range):
+            self._pale_codes.append(codes)
+            self._pale_places.extend((wanted.index, wanted.pts))
+
+    def _judge_color(self, findings: Findings) -> None:
+        """Tell frames that have lost their colour from a film whose colours are weak throughout."""
+        pale, strongest = self._pale_codes, self._strongest
+        more = "--size, --saturation and --look give it more"
+        if len(pale) > 1 and strongest < NO_COLOR_CODES:
+            text = f"the result has no colour at all, or less than its codes can hold; {more}"
+            findings.fault("colour", text)
+            return
+        if pale and NO_COLOR_CODES <= strongest < COLOR_CODES:
+            findings.note(
+                f"colours are weak: {strongest:.1f} of 255 codes off grey at most; {more}"
+            )
+            return
+        limit = COLOR_CODES
+        if strongest >= NO_COLOR_CODES:
+            limit = min(limit, strongest * _PALE_SHARE)
+        places = zip(self._pale_places[::2], self._pale_places[1::2], strict=True)
+        for codes, (index, pts) in zip(pale, places, strict=True):
+            if codes < limit:
+                place = Place(pts * self._source.time_base, index)
+                findings.fault("colour", "without colour", place)
