@@ -33,6 +33,7 @@ SEEKABLE = ("mov,", "matroska")
 asked for, with true times. The others (MPEG-1/2 streams, AVI, raw streams) are read from their
 beginning; in some of them times begin anew on the way, which no seeking can know.
 """
+_BYTE_CODECS = ("adpcm_g726", "adpcm_g722")
 _STRUNG = {"mpegts", "mpeg", "flv"}
 """Containers that hold several recordings one after another, each with a clock of its own."""
 
@@ -191,8 +192,27 @@ def packets_of(container: InputContainer, streams: Iterable[Stream]) -> Iterator
 
     Of a track that the file gains on the way PyAV knows nothing, and stumbles at the end.
     """
+    byte_clocks = {each.index: clock for each in streams if (clock := _byte_clock(container, each))}
     with suppress(IndexError):
-        yield from container.demux(list(streams))
+        for packet in container.demux(list(streams)):
+            if (clock := byte_clocks.get(packet.stream_index)) is not None and packet.size:
+                packet.time_base, packet.duration = clock, packet.size
+            yield packet
+
+
+def _byte_clock(container: InputContainer, stream: Stream) -> Fraction | None:
+    """Seconds of a byte of sound in AVI whose times count bytes, of which each, by a header as
+    FFmpeg writes it, would last as long as a packet; None of all else.
+    """
+    if container.format.name != "avi" or not isinstance(stream, AudioStream):
+        return None
+    codec, rate = stream.codec_context.codec.canonical_name, stream.codec_context.bit_rate
+    entries, base = list(stream.index_entries[:2]), stream.time_base
+    if codec not in _BYTE_CODECS or len(entries) < 2 or not base or not rate:
+        return None
+    byte = Fraction(8, rate)
+    counts_bytes = entries[1].timestamp - entries[0].timestamp == entries[0].size
+    return byte if counts_bytes and base > byte else None
 
 
 def has_gained_sound(container: InputContainer) -> bool:

@@ -137,6 +137,7 @@ def samples(path: Path) -> bytes:
         ("in.avi", "pcm_mulaw", 8000),
         ("in.mov", "pcm_alaw", 8000),
         ("in.avi", "g726", 8000),
+        ("in.avi", "g722", 16000),
     ],
 )
 def test_matroska_holds_sound_by_the_header_of_windows(
@@ -152,6 +153,8 @@ def test_matroska_holds_sound_by_the_header_of_windows(
         assert (new.sample_rate, new.channels) == (rate, 1)
         named = old.metadata.get("title") or old.metadata.get("name")  # in QuickTime
         assert new.metadata.get("title") == named
+        assert after.duration is not None
+        assert after.duration / av.time_base == pytest.approx(0.48, abs=0.3)
     assert b"A_MS/ACM" in target.read_bytes()
     assert samples(source) == samples(target)
     before_packets, after_packets = packets_of(source, "audio"), packets_of(target, "audio")
