@@ -25,11 +25,12 @@ from filmcolor.errors import JobError
 from filmcolor.models.base import Hint
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.models.coherence import IN_SHOT, Places, Seen, find_things, pooled
+from filmcolor.models.transfer import Fetched, sent
 from filmcolor.options import ColorOptions
 from filmcolor.stages.things import PackedThings, unpack
 from filmcolor.types import AbMap, Box, FloatPlane, Frame, KnownColors, Luma, Uncolored
 
-_BATCH = {"cpu": 4, "cuda": 32, "mps": 8}
+_BATCH = {"cpu": 4, "cuda": 32, "mps": 8, "xpu": 16}
 _THREAD_BATCH = 2
 """Pictures that one of several threads of a CPU takes at once."""
 _FRAMES_AT_ONCE = 8
@@ -177,7 +178,7 @@ def one_thread_each() -> Iterator[int]:
 def show_lightness(frame: Frame, view: View, device: torch.device) -> FloatPlane:
     """L* of a frame (H, W) at model size, as it is stored: that of its `AbMap`."""
     guide = _guide(view.show(frame.luma)[None, None], view, device)
-    return view.restore(guide[0, 0].float().cpu().numpy())
+    return view.restore(Fetched(guide[0, 0].float()).array())
 
 
 class _Batches:
@@ -271,10 +272,7 @@ class _Batches:
 @torch.inference_mode()
 def _guide(codes: Luma, view: View, device: torch.device) -> Tensor:
     """L* of codes (N, 1, height, width), on the device."""
-    sent = torch.from_numpy(codes)
-    if device.type == "cuda":
-        sent = sent.pin_memory().to(device, non_blocking=True)
-    return lightness(normalize_luma(sent.to(device), view.bit_depth, view.full_range))
+    return lightness(normalize_luma(sent(codes, device), view.bit_depth, view.full_range))
 
 
 @torch.inference_mode()
@@ -305,7 +303,8 @@ def _run(
         ab.float() if confidence is None else torch.cat([ab.float(), confidence.float()], dim=1)
     )
     count = len(frames)
-    fields, guides = answer[:count].cpu().numpy(), shown[:count].float().cpu().numpy()
+    answers, lights = Fetched(answer[:count]), Fetched(shown[:count].float())
+    fields, guides = answers.array(), lights.array()
     if not np.isfinite(fields).all():
         raise JobError(
             f"the model gave no usable colour for frames {frames[0].index} to {frames[-1].index}; "
@@ -354,7 +353,7 @@ def _hint(known: list[KnownColors], count: int, view: View, device: torch.device
         for each in known
     ]
     planes += [planes[-1]] * (count - len(planes))
-    small = torch.from_numpy(np.ascontiguousarray(np.stack(planes))).to(device)
+    small = sent(np.stack(planes), device)
     size = (view.height, view.width)
     large = F.interpolate(small, size, mode="bilinear", align_corners=False)
     return Hint(large[:, :2], large[:, 2:])
