@@ -16,6 +16,7 @@ from filmcolor.cli.arguments import (
     sectioned_command,
 )
 from filmcolor.cli.display import open_display
+from filmcolor.cli.display.own_lines import own_lines
 from filmcolor.cli.run_command import running
 from filmcolor.cli.run_table import MEASURED
 from filmcolor.errors import OptionError
@@ -80,7 +81,8 @@ def evaluate_command(ctx: click.Context, /, quiet: bool, as_json: bool, **chosen
     truth has none. Upscalers are given the photographs at half size, grey: PSNR in dB of their
     luma, beside that of a bicubic enlargement. Two baselines stand beside every colour
     model: the grey picture, and one mean colour everywhere. Pictures without colour and damaged
-    ones are left out and named.
+    ones are left out and named; more than ten damaged ones that are more than a tenth of all end
+    it.
 
     Films of the same pictures are measured frame by frame: PSNR and colourfulness as above; CDC,
     how far the distribution of colours changes over 1, 2 and 4 frames; warp error, the squared
@@ -95,7 +97,7 @@ def evaluate_command(ctx: click.Context, /, quiet: bool, as_json: bool, **chosen
     from filmcolor.cli.evaluate_photos import are_upscalers, run_photos, run_upscalers
 
     is_film = chosen["truth"] is not None or bool(chosen["results"])
-    with running(display := open_display(MEASURED, quiet=quiet)):
+    with own_lines(), running(display := open_display(MEASURED, quiet=quiet)):
         _check(ctx, is_photo=bool(chosen["val"]), is_film=is_film)
         for option in ("sheet", "plot"):
             path = chosen[option]
