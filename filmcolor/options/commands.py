@@ -124,7 +124,7 @@ class MeasureOptions(Checked):
     device: str = option(
         "auto",
         "What the models run on; auto takes a graphics card if one can be used.",
-        metavar="auto|cpu|cuda[:N]|mps",
+        metavar="auto|cpu|cuda[:N]|mps|xpu",
     )
 
 
