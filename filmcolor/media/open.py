@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 
@@ -16,7 +16,6 @@ import av.error
 from av.audio.stream import AudioStream
 from av.codec.context import ThreadType
 from av.container import InputContainer
-from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
@@ -33,7 +32,6 @@ SEEKABLE = ("mov,", "matroska")
 asked for, with true times. The others (MPEG-1/2 streams, AVI, raw streams) are read from their
 beginning; in some of them times begin anew on the way, which no seeking can know.
 """
-_BYTE_CODECS = ("adpcm_g726", "adpcm_g722")
 _STRUNG = {"mpegts", "mpeg", "flv"}
 """Containers that hold several recordings one after another, each with a clock of its own."""
 
@@ -185,48 +183,6 @@ def is_strung(container: InputContainer) -> bool:
     path = container.name.removeprefix("file:")
     end = segment_end(path)
     return end is not None and is_matroska(path, end)
-
-
-def packets_of(container: InputContainer, streams: Iterable[Stream]) -> Iterator[Packet[Stream]]:
-    """The packets of some streams of an open file, and the empty ones behind them.
-
-    Of a track that the file gains on the way PyAV knows nothing, and stumbles at the end.
-    """
-    byte_clocks = {each.index: clock for each in streams if (clock := _byte_clock(container, each))}
-    with suppress(IndexError):
-        for packet in container.demux(list(streams)):
-            if (clock := byte_clocks.get(packet.stream_index)) is not None and packet.size:
-                packet.time_base, packet.duration = clock, packet.size
-            yield packet
-
-
-def _byte_clock(container: InputContainer, stream: Stream) -> Fraction | None:
-    """Seconds of a byte of sound in AVI whose times count bytes, of which each, by a header as
-    FFmpeg writes it, would last as long as a packet; None of all else.
-    """
-    if container.format.name != "avi" or not isinstance(stream, AudioStream):
-        return None
-    codec, rate = stream.codec_context.codec.canonical_name, stream.codec_context.bit_rate
-    entries, base = list(stream.index_entries[:2]), stream.time_base
-    if codec not in _BYTE_CODECS or len(entries) < 2 or not base or not rate:
-        return None
-    byte = Fraction(8, rate)
-    counts_bytes = entries[1].timestamp - entries[0].timestamp == entries[0].size
-    return byte if counts_bytes and base > byte else None
-
-
-def has_gained_sound(container: InputContainer) -> bool:
-    """Whether a file that has been read shows a sound track by now, of which its head said nothing.
-
-    PyAV lists the tracks of the head alone.
-    """
-    if container.streams.audio:
-        return False
-    try:
-        container.streams.best("audio")
-    except IndexError:
-        return True
-    return False
 
 
 def is_unprobed(stream: Stream) -> bool:

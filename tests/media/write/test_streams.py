@@ -14,7 +14,8 @@ import pytest
 
 from filmcolor.events import Notice
 from filmcolor.media.open import CAPTION_SECONDS, open_before
-from filmcolor.media.write.containers import container_for, settle_tags
+from filmcolor.media.write.container_tags import settle_tags
+from filmcolor.media.write.containers import container_for
 from filmcolor.media.write.subtitles import try_conversion
 from filmcolor.options import RunOptions, VerifyOptions
 from filmcolor.verify.check import verify_film
