@@ -160,7 +160,7 @@ def _byte_clock(container: InputContainer, stream: Stream) -> Fraction | None:
     """Seconds of a byte of sound in AVI whose times count bytes, of which each, by a header as
     FFmpeg writes it, would last as long as a packet; None of all else.
     """
-    if container.format.name != "avi" or not isinstance(stream, AudioStream):
+    if not isinstance(stream, AudioStream) or container.format.name != "avi":
         return None
     codec, rate = stream.codec_context.codec.canonical_name, stream.codec_context.bit_rate
     entries, base = list(stream.index_entries[:2]), stream.time_base
