@@ -25,9 +25,10 @@ _FEATURE_SCALE = 0.4
 """Cosine of two features that costs one nat."""
 _LIGHTNESS_SIGMA = 16.0
 """L*."""
-IN_PICTURE, IN_SHOT, IN_FILM = 16.0, 4.0, 1.0
+IN_PICTURE, IN_SHOT, IN_FILM, IN_VIEW = 16.0, 4.0, 1.0, 0.25
 """Power of the overlap of two distributions of colour. What is thought of a thing changes from
-frame to frame, and more from shot to shot: less has to agree there."""
+frame to frame, and more from shot to shot: less has to agree there, least of all in shots that are
+views of one place."""
 _NEAREST = 1.0
 """Nats: what is nearer to a thing needs none of its own."""
 _OWN = -6.0
@@ -93,7 +94,7 @@ class Places:
             _by_place(weight)[:, 0],
         )
 
-    def chosen(self, which: slice) -> Places:
+    def chosen(self, which: slice | Tensor) -> Places:
         """Some of them."""
         return Places(*(getattr(self, part.name)[which] for part in fields(self)))
 
