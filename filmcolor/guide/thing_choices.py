@@ -138,15 +138,15 @@ def with_edits(
         return film
     numbers = {(shot.start, shot.stop): number for number, shot in enumerate(shots)}
 
-    def given(shot: int, ab: Ab) -> Ab:
-        found = film.shots[shot]
-        number = numbers.get((found.start, found.stop))
-        if number is None:
+    def said(shot: int, number: int) -> Ab | None:
+        found, ab = film.shots[shot], edits.colors.get(number)
+        chosen = numbers.get((found.start, found.stop))
+        if ab is None or chosen is None:
             return ab
-        a, b = tone_of(number).undone(np.array(ab, np.float32)).tolist()
+        a, b = tone_of(chosen).undone(np.array(ab, np.float32)).tolist()
         return a, b
 
-    return replace(film, things=edits.cast.shown(edits.colors, given))
+    return replace(film, things=edits.cast.shown(said))
 
 
 def edit_digests(

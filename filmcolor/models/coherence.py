@@ -33,6 +33,8 @@ _NEAREST = 1.0
 """Nats: what is nearer to a thing needs none of its own."""
 _OWN = -6.0
 """Nats: how far a place counts for itself, beside things that weigh one place each."""
+_DECIDED = 3
+"""Power of shares where people have said what a thing is like."""
 _HALF_WEIGHT = 50.0
 """Squared Lab units along one axis: a place whose variance is so large counts half."""
 
@@ -187,6 +189,12 @@ def shares(seen: Seen, things: Places, overlap: float = IN_PICTURE) -> Tensor:
     alike = (_by_place(cosine) - 1) / _FEATURE_SCALE + _same_color(places, things, overlap)
     own = alike.new_full((len(alike), 1), _OWN)
     return torch.softmax(torch.cat([alike + things.weight.log(), own], dim=1), dim=1)
+
+
+def decided(share: Tensor) -> Tensor:
+    """`shares` that are less divided: what a place is most, it is nearly all."""
+    powers = share.pow(_DECIDED)
+    return powers / powers.sum(dim=1, keepdim=True)
 
 
 def pooled(seen: Seen, things: Places, share: Tensor) -> Tensor:

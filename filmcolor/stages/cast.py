@@ -93,32 +93,27 @@ class Cast:
         return Cast(self.found, _numbered(self.found, groups))
 
     def shown(
-        self,
-        colors: Mapping[int, Ab] | None = None,
-        given: Callable[[int, Ab], Ab] = lambda shot, ab: ab,
+        self, said: Callable[[int, int], Ab | None] = lambda shot, number: None
     ) -> dict[int, PackedThings]:
         """What the frames of each shot decide by: its things, with the distribution of all that
-        are one, and with the colours that people have given to things, by number; `given` says
-        what a colour is in a shot.
+        are one, and with the colours that people have given them: `said` of a shot and the number
+        of a thing.
         """
-        colors = colors or {}
-        mean = {
-            number: self.mean(seen).decoded for number, seen in self.things.items() if len(seen) > 1
-        }
+        several = {number: seen for number, seen in self.things.items() if len(seen) > 1}
+        mean = {number: self.mean(seen).decoded for number, seen in several.items()}
         shown = dict(self.found)
         for shot, numbers in self.members.items():
-            own = self.rows[shot]
             changed = [n for n, each in enumerate(numbers) if each in mean]
-            said = [n for n, each in enumerate(numbers) if each in colors]
-            if not changed and not said:
+            colors = {n: ab for n, each in enumerate(numbers) if (ab := said(shot, each))}
+            if not changed and not colors:
                 continue
-            made = own.copy()
+            made = self.rows[shot].copy()
             if changed:
-                values = vectors(own, "decoded")
+                values = vectors(made, "decoded")
                 values[changed] = [mean[numbers[n]] for n in changed]
                 set_vectors(made, "decoded", values)
-            for n in said:
-                made["said"][n] = given(shot, colors[numbers[n]])
+            for n, ab in colors.items():
+                made["said"][n] = ab
             shown[shot] = pack_rows(made)
         return shown
 
