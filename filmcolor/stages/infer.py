@@ -25,12 +25,13 @@ from filmcolor.errors import JobError
 from filmcolor.models.base import Hint
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.models.coherence import IN_SHOT, Places, Seen, decided, find_things, pooled, shares
+from filmcolor.models.transfer import Fetched, sent
 from filmcolor.options import ColorOptions
 from filmcolor.stages.known import with_known, with_said
 from filmcolor.stages.things import PackedThings, ShotThings, unpack
 from filmcolor.types import AbMap, Box, FloatPlane, Frame, KnownColors, Luma, Uncolored
 
-_BATCH = {"cpu": 4, "cuda": 32, "mps": 8}
+_BATCH = {"cpu": 4, "cuda": 32, "mps": 8, "xpu": 16}
 _THREAD_BATCH = 2
 """Pictures that one of several threads of a CPU takes at once."""
 _FRAMES_AT_ONCE = 8
@@ -137,7 +138,9 @@ def infer_sparsely(
     `one_thread_each` around it, a field is the same whatever their number.
     """
     on_cpu = model.device.type == "cpu"
-    if batch_size is None and on_cpu:
+    if model.engine == "openvino":
+        size = 1
+    elif batch_size is None and on_cpu:
         size = _THREAD_BATCH if stride <= _THREAD_BATCH else 1
     else:
         size = max(1, (batch_size or _BATCH[model.device.type]) // stride)
@@ -178,7 +181,7 @@ def one_thread_each() -> Iterator[int]:
 def show_lightness(frame: Frame, view: View, device: torch.device) -> FloatPlane:
     """L* of a frame (H, W) at model size, as it is stored: that of its `AbMap`."""
     guide = _guide(view.show(frame.luma)[None, None], view, device)
-    return view.restore(guide[0, 0].float().cpu().numpy())
+    return view.restore(Fetched(guide[0, 0].float()).array())
 
 
 class _Batches:
@@ -201,6 +204,8 @@ class _Batches:
         can = model.generator.is_coherent and together is not None and together.share > 0
         self.together = together if can else None
         self.size = batch_size or _BATCH[model.device.type]
+        if model.engine == "openvino":  # no quicker with more, and the same in each batch
+            self.size = 1
         self._threads = threads
         self._stack = ExitStack()
 
@@ -272,10 +277,7 @@ class _Batches:
 @torch.inference_mode()
 def _guide(codes: Luma, view: View, device: torch.device) -> Tensor:
     """L* of codes (N, 1, height, width), on the device."""
-    sent = torch.from_numpy(codes)
-    if device.type == "cuda":
-        sent = sent.pin_memory().to(device, non_blocking=True)
-    return lightness(normalize_luma(sent.to(device), view.bit_depth, view.full_range))
+    return lightness(normalize_luma(sent(codes, device), view.bit_depth, view.full_range))
 
 
 @torch.inference_mode()
@@ -307,7 +309,8 @@ def _run(
         ab.float() if confidence is None else torch.cat([ab.float(), confidence.float()], dim=1)
     )
     count = len(frames)
-    fields, guides = answer[:count].cpu().numpy(), shown[:count].float().cpu().numpy()
+    answers, lights = Fetched(answer[:count]), Fetched(shown[:count].float())
+    fields, guides = answers.array(), lights.array()
     if not np.isfinite(fields).all():
         raise JobError(
             f"the model gave no usable colour for frames {frames[0].index} to {frames[-1].index}; "
@@ -382,7 +385,7 @@ def _hint(known: list[KnownColors], count: int, view: View, device: torch.device
         for each in known
     ]
     planes += [planes[-1]] * (count - len(planes))
-    small = torch.from_numpy(np.ascontiguousarray(np.stack(planes))).to(device)
+    small = sent(np.stack(planes), device)
     size = (view.height, view.width)
     large = F.interpolate(small, size, mode="bilinear", align_corners=False)
     return Hint(large[:, :2], large[:, 2:])
