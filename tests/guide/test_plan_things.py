@@ -16,6 +16,7 @@ from filmcolor.guide.plan_file import PlanFile, read_plan
 from filmcolor.guide.plan_text import plan_text
 from filmcolor.guide.plan_things import PlanThing
 from filmcolor.guide.thing_choices import edit_digests, find_edits, thing_name, with_edits
+from filmcolor.guide.thing_hints import SaidOfThings
 from filmcolor.guide.times import FilmTimes
 from filmcolor.stages.cast import Cast
 from filmcolor.stages.things import pack, unpack
@@ -24,6 +25,7 @@ from filmcolor.types import Shot
 from tests.helpers.things import things
 
 HEAD = '[[shot]]\nstart = "00:00:00.000"\n'
+NOTHING = SaidOfThings({}, {})
 ONE, OTHER, AGAIN = "00-00-00.000_1", "00-00-02.000_1", "00-00-04.000_1"
 
 
@@ -64,7 +66,7 @@ def test_a_color_holds_in_all_shots_of_a_thing(film: FilmPlan, times: FilmTimes)
     assert thing_name(film, times, (2, 0)) == AGAIN
     for name in (ONE, AGAIN):
         edits = find_edits([PlanThing(name, "#ff0000")], film, times)
-        made = with_edits(film, edits, film.shots, lambda shot: Tone(1.0 + shot / 2))
+        made = with_edits(film, edits, NOTHING, film.shots, lambda shot: Tone(1.0 + shot / 2))
         for shot, gain in ((0, 1.0), (2, 2.0)):
             said = unpack(made.things[shot], torch.device("cpu"))[1]
             assert said is not None
@@ -73,6 +75,22 @@ def test_a_color_holds_in_all_shots_of_a_thing(film: FilmPlan, times: FilmTimes)
         assert made.things[1] == film.things[1]
         assert sorted(edit_digests(film, made, made, {2: "hue_shift 4"})) == [0, 2]
         assert edit_digests(film, made, made, {2: "x"})[2].startswith("x, things ")
+
+
+def test_what_a_stroke_says_holds_in_other_shots_unless_the_plan_says_otherwise(
+    film: FilmPlan, times: FilmTimes
+) -> None:
+    heard = SaidOfThings({0: (10.0, -20.0)}, {0: frozenset([2])})
+    made = with_edits(film, None, heard, film.shots, lambda shot: Tone())
+    said = unpack(made.things[0], torch.device("cpu"))[1]
+    assert said is not None and torch.allclose(said[0], torch.tensor([10.0, -20.0, 1.0]))
+    assert made.things[2] == film.things[2]  # it is followed there itself
+    edits = find_edits([PlanThing(AGAIN, "#ff0000")], film, times)
+    made = with_edits(film, edits, heard, film.shots, lambda shot: Tone())
+    for shot in (0, 2):
+        said = unpack(made.things[shot], torch.device("cpu"))[1]
+        assert said is not None
+        assert torch.allclose(said[0, :2], torch.tensor([80.1, 67.2]), atol=0.2)
 
 
 def test_what_is_kept_apart_decides_by_itself(film: FilmPlan, times: FilmTimes) -> None:
@@ -89,10 +107,13 @@ def test_what_is_joined_is_one(film: FilmPlan, times: FilmTimes) -> None:
 
 def test_things_that_are_left_as_they_are_change_nothing(film: FilmPlan, times: FilmTimes) -> None:
     assert find_edits([PlanThing(ONE), PlanThing("of another film")], film, times) is None
-    assert with_edits(film, None, film.shots, lambda shot: Tone()) is film
+    assert with_edits(film, None, NOTHING, film.shots, lambda shot: Tone()) is film
     same = find_edits([PlanThing(ONE, join=AGAIN)], film, times)
     assert (
-        edit_digests(film, with_edits(film, same, film.shots, lambda shot: Tone()), film, {}) == {}
+        edit_digests(
+            film, with_edits(film, same, NOTHING, film.shots, lambda shot: Tone()), film, {}
+        )
+        == {}
     )
 
 
