@@ -25,13 +25,16 @@ _FEATURE_SCALE = 0.4
 """Cosine of two features that costs one nat."""
 _LIGHTNESS_SIGMA = 16.0
 """L*."""
-IN_PICTURE, IN_SHOT, IN_FILM = 16.0, 4.0, 1.0
+IN_PICTURE, IN_SHOT, IN_FILM, IN_VIEW = 16.0, 4.0, 1.0, 0.25
 """Power of the overlap of two distributions of colour. What is thought of a thing changes from
-frame to frame, and more from shot to shot: less has to agree there."""
+frame to frame, and more from shot to shot: less has to agree there, least of all in shots that are
+views of one place."""
 _NEAREST = 1.0
 """Nats: what is nearer to a thing needs none of its own."""
 _OWN = -6.0
 """Nats: how far a place counts for itself, beside things that weigh one place each."""
+_DECIDED = 3
+"""Power of shares where people have said what a thing is like."""
 _HALF_WEIGHT = 50.0
 """Squared Lab units along one axis: a place whose variance is so large counts half."""
 
@@ -93,7 +96,7 @@ class Places:
             _by_place(weight)[:, 0],
         )
 
-    def chosen(self, which: slice) -> Places:
+    def chosen(self, which: slice | Tensor) -> Places:
         """Some of them."""
         return Places(*(getattr(self, part.name)[which] for part in fields(self)))
 
@@ -186,6 +189,12 @@ def shares(seen: Seen, things: Places, overlap: float = IN_PICTURE) -> Tensor:
     alike = (_by_place(cosine) - 1) / _FEATURE_SCALE + _same_color(places, things, overlap)
     own = alike.new_full((len(alike), 1), _OWN)
     return torch.softmax(torch.cat([alike + things.weight.log(), own], dim=1), dim=1)
+
+
+def decided(share: Tensor) -> Tensor:
+    """`shares` that are less divided: what a place is most, it is nearly all."""
+    powers = share.pow(_DECIDED)
+    return powers / powers.sum(dim=1, keepdim=True)
 
 
 def pooled(seen: Seen, things: Places, share: Tensor) -> Tensor:
