@@ -17,6 +17,7 @@ from filmcolor.options.commands import MeasureOptions as MeasureOptions
 from filmcolor.options.commands import PhotoMeasureOptions as PhotoMeasureOptions
 from filmcolor.options.commands import PreviewOptions as PreviewOptions
 from filmcolor.options.commands import ReportOptions as ReportOptions
+from filmcolor.options.commands import ReviewOptions as ReviewOptions
 from filmcolor.options.commands import VerifyOptions as VerifyOptions
 from filmcolor.options.run import Audio as Audio
 from filmcolor.options.run import Codec as Codec

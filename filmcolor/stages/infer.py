@@ -230,7 +230,7 @@ class _Batches:
         found = self.run(plain) + self.run(asked, [shown[frame.index] for frame in asked])
         fields = {field.index: field for field in found}
         for index, colors in hinted.items():
-            fields[index] = _with_known(fields[index], colors)
+            fields[index] = with_known(fields[index], colors)
         return [fields[frame.index] for frame in frames]
 
     def run(self, frames: list[Frame], hints: list[KnownColors] | None = None) -> list[AbMap]:
@@ -360,7 +360,7 @@ def _hint(known: list[KnownColors], count: int, view: View, device: torch.device
     return Hint(large[:, :2], large[:, 2:])
 
 
-def _with_known(field: AbMap, known: KnownColors) -> AbMap:
+def with_known(field: AbMap, known: KnownColors) -> AbMap:
     """The field with the known colours in it, as far as they are certain."""
     height, width = field.ab.shape[1:]
     ab, confidence = known.ab, known.confidence
