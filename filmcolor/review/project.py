@@ -25,8 +25,8 @@ from filmcolor.timecode import time_text
 FILM = "film"
 _LARGEST = 64 << 20
 
-Check = Callable[[PlanFile], object]
-"""Raises `FilmcolorError` for a plan that the film cannot be coloured by."""
+Check = Callable[[PlanFile, str], object]
+"""Raises `FilmcolorError` for a plan that the film cannot be coloured by; its mark comes with it."""
 
 
 class ReadOnlyError(JobError):
@@ -90,7 +90,7 @@ class Project:
                 text = read_text(
                     self.path, _LARGEST, "a plan", "`filmcolor plan` writes plans", None
                 )
-                self._mark = digest(text.encode(), 8)
+                self._mark = _mark(text)
                 self._plan, self._text = parse_plan(self.path, text), text
                 self._error = ""
             except OptionError as error:
@@ -187,7 +187,7 @@ class Project:
             text = with_strokes(self._text, shot, strokes_of(value))
         else:
             text = with_choice(self._text, shot, key, value)
-        check(parse_plan(self.path, text))
+        check(parse_plan(self.path, text), _mark(text))
         write_bytes(self.path, text.encode(), overwrite=True)
         self.look()
 
@@ -209,6 +209,10 @@ class Project:
             if time_text(shot.start) == place:
                 return number
         raise OptionError(f"no shot starts at {place} any more: that change cannot be taken back")
+
+
+def _mark(text: str) -> str:
+    return digest(text.encode(), 8)
 
 
 def said(strokes: Strokes) -> Value:
