@@ -23,7 +23,7 @@ Strokes = str | tuple[Stroke, ...] | None
 """A file of them, the strokes themselves, or nothing said."""
 
 _HEADER = re.compile(r"\s*(\[\[?)([^\[\]#]+)\]\]?\s*(?:#.*)?")
-_COMMENT = re.compile(r"""[^"'#]*(?P<comment>\s+#.*)""")
+_COMMENT = re.compile(r"""(?:[^"'#]|"[^"\\]*"|'[^']*')*?(?P<comment>\s+#.*)""")
 
 
 def with_choice(

@@ -69,7 +69,7 @@ class Pages:
         """A page that has not asked for anything for so many seconds is gone."""
         self._seconds, self._clock = seconds, clock
         self._lock = threading.Lock()
-        self._writer, self._seen = "", 0.0
+        self._writer, self._seen = "", float("-inf")
 
     def is_writer(self, page: str) -> bool:
         """Whether the page that asks may change something; it may where no other is there."""

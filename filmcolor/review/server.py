@@ -93,7 +93,10 @@ class _Handler(BaseHTTPRequestHandler):
         return self.server.answers.post(path, content)
 
     def _serve(self) -> None:
+        is_bare, self.request_version = self.request_version == "HTTP/0.9", "HTTP/1.1"
         try:
+            if is_bare:
+                raise RefusedError(400, "not understood")
             answer = self._answered()
         except RefusedError as error:
             self.close_connection = True  # what is left of it is not read
@@ -117,8 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
         """What the library refuses by itself, with our headers."""
         self.close_connection = True
         content = json.dumps({"error": message or "not understood"}).encode()
-        if self.request_version == "HTTP/0.9":  # then nothing is known of who asks
-            self.request_version = "HTTP/1.1"
+        self.request_version = "HTTP/1.1"  # with another one headers are left out
         self.send_response(code)
         headers = {"Content-Type": "application/json", "Content-Length": str(len(content))}
         for name, value in {**guard_headers(), **headers, "Connection": "close"}.items():
