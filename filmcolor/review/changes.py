@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from filmcolor.errors import OptionError
 from filmcolor.guide.plan_file import COLOR_KEYS, PlanFile
 from filmcolor.guide.times import FilmTimes
 from filmcolor.jobs.plan_file import shortest_time
-from filmcolor.options import ColorOptions, Stroke
+from filmcolor.options import ColorOptions, Look, Stroke
 from filmcolor.options.facts import facts_of, is_within
 from filmcolor.review.journal import Value
 from filmcolor.review.project import Project, said
@@ -97,8 +97,8 @@ class Changer:
             if not is_within(number, facts):
                 raise ValueError(f"{key}: must be {facts.range[0]:g} to {facts.range[1]:g}")
             return number
-        if wanted not in facts.choices:
-            raise ValueError(f"{key}: must be one of {', '.join(map(str, facts.choices))}")
+        if wanted not in get_args(Look):
+            raise ValueError(f"{key}: must be one of {', '.join(get_args(Look))}")
         return wanted
 
     def _stroke(self, value: Mapping[str, Any], way: Way, plan: PlanFile, mark: str | None) -> str:
