@@ -125,6 +125,7 @@ def _print_table(names: Sequence[str], reports: Sequence[PhotoReport]) -> None:
         ("colourfulness", "colorfulness", ""),
         ("chroma on neutral", "neutral_chroma", ""),
         ("blotched, of evenly coloured area", "blotched", ""),
+        ("skin of faces off its colours", "skin_off", ""),
     ):
         truth = getattr(first.truth, name)
         has_truth = name in ("colorfulness", "neutral_chroma")

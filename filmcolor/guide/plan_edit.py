@@ -22,27 +22,52 @@ from filmcolor.options import Stroke
 Strokes = str | tuple[Stroke, ...] | None
 """A file of them, the strokes themselves, or nothing said."""
 
+Choice = bool | float | str | tuple[PlanStill, ...] | None
+
+_Place = tuple[str, int]
+"""Kind of a table, and its number among those of its kind, from 1; 0 for the only one."""
+
 _HEADER = re.compile(r"\s*(\[\[?)([^\[\]#]+)\]\]?\s*(?:#.*)?")
 _COMMENT = re.compile(r"""(?:[^"'#]|"[^"\\]*"|'[^']*')*?(?P<comment>\s+#.*)""")
 
 
-def with_choice(
-    text: str, shot: int, key: str, value: bool | float | str | tuple[PlanStill, ...] | None
-) -> str:
+def with_choice(text: str, shot: int, key: str, value: Choice) -> str:
     """The plan with a choice of a shot, counted from 1, or of the film (0); None takes it out.
 
     Raises `OptionError` where the text is laid out in a way that cannot be changed so.
     """
+    return _with_value(text, _shot(shot), key, value)
+
+
+def with_thing(text: str, name: str, key: str, value: Choice) -> str:
+    """The plan with something said of the thing of a name, which gets a table if it has none; None
+    takes it out. Raises as `with_choice`.
+    """
+    values = tomllib.loads(text)
+    names = [thing.get("name") for thing in values.get("thing", [])]
+    if name in names:
+        return _with_value(text, ("thing", names.index(name) + 1), key, value)
+    if value is None:
+        return text
+    newline = "\r\n" if "\r\n" in text else "\n"
+    lines = ["", "[[thing]]", f"name = {value_text(name)}", f"{key} = {value_text(value)}", ""]
+    found = text + ("" if text.endswith("\n") else newline) + newline.join(lines)
+    values["thing"] = [*values.get("thing", []), {"name": name, key: value}]
+    _compare(found, values, ("thing", len(names) + 1))
+    return found
+
+
+def _with_value(text: str, place: _Place, key: str, value: Choice) -> str:
     layout = _Layout.of(text)
-    table = layout.table(shot)
+    table = layout.table(place)
     line = None if value is None else f"{key} = {value_text(value)}"
     table.put(key, line)
     found = layout.text()
-    wanted = _table(tomllib.loads(text), shot)
+    wanted = _table(tomllib.loads(text), place)
     wanted.pop(key, None)
     if line is not None:
         wanted |= tomllib.loads(line)
-    _check(text, found, shot, wanted)
+    _check(text, found, place, wanted)
     return found
 
 
@@ -50,9 +75,9 @@ def with_strokes(text: str, shot: int, strokes: Strokes) -> str:
     """The plan with these strokes of a shot, counted from 1, or of the film (0); those that stay
     keep their tables. Raises as `with_choice`.
     """
-    layout = _Layout.of(text)
-    table, name = layout.table(shot), "shot" if shot else "film"
-    before = _table(tomllib.loads(text), shot).get("strokes")
+    layout, place = _Layout.of(text), _shot(shot)
+    table, name = layout.table(place), place[0]
+    before = _table(tomllib.loads(text), place).get("strokes")
     wanted = strokes if isinstance(strokes, tuple) else ()
     left = list(wanted)
     there = parse_strokes(before) if isinstance(before, list) and table.blocks else ()
@@ -69,42 +94,49 @@ def with_strokes(text: str, shot: int, strokes: Strokes) -> str:
     table.blocks = kept
     table.add_blocks(["", f"[[{name}.strokes]]", *stroke_lines(stroke)] for stroke in left)
     found = layout.text()
-    after = _table(tomllib.loads(found), shot)
+    after = _table(tomllib.loads(found), place)
     said = after.pop("strokes", None)
     if (parse_strokes(said) if isinstance(said, list) else said) != strokes:
-        raise _cannot(shot)
-    rest = _table(tomllib.loads(text), shot)
+        raise _cannot(place)
+    rest = _table(tomllib.loads(text), place)
     rest.pop("strokes", None)
-    _check(text, found, shot, rest | ({} if said is None else {"strokes": said}))
+    _check(text, found, place, rest | ({} if said is None else {"strokes": said}))
     return found
 
 
-def _table(values: Mapping[str, Any], shot: int) -> dict[str, Any]:
-    return dict(values["shot"][shot - 1] if shot else values.get("film", {}))
+def _shot(shot: int) -> _Place:
+    return ("shot", shot) if shot else ("film", 0)
 
 
-def _check(before: str, after: str, shot: int, wanted: Mapping[str, Any]) -> None:
+def _table(values: Mapping[str, Any], place: _Place) -> dict[str, Any]:
+    kind, number = place
+    return dict(values[kind][number - 1] if number else values.get(kind, {}))
+
+
+def _check(before: str, after: str, place: _Place, wanted: Mapping[str, Any]) -> None:
     """Raise where the change has come to anything else than what was wanted."""
-    values = tomllib.loads(before)
-    if shot:
-        values["shot"][shot - 1] = wanted
-    elif wanted or "film" in values:
-        values["film"] = wanted
+    values, (kind, number) = tomllib.loads(before), place
+    if number:
+        values[kind][number - 1] = wanted
+    else:
+        values[kind] = wanted
+    _compare(after, values, place)
+
+
+def _compare(after: str, wanted: dict[str, Any], place: _Place) -> None:
     try:
         found = tomllib.loads(after)
     except tomllib.TOMLDecodeError:
-        raise _cannot(shot) from None
-    if not wanted and not shot:
-        found.setdefault("film", {})
-        values.setdefault("film", {})
-    if found != values:
-        raise _cannot(shot)
+        raise _cannot(place) from None
+    if found.setdefault("film", {}) != wanted.setdefault("film", {}) or found != wanted:
+        raise _cannot(place)
 
 
-def _cannot(shot: int) -> OptionError:
-    place = f"shot {shot}" if shot else "[film]"
+def _cannot(place: _Place) -> OptionError:
+    kind, number = place
+    where = f"{kind} {number}" if number else "[film]"
     return OptionError(
-        f"{place}: the plan is laid out in a way that cannot be changed from here; change it in a "
+        f"{where}: the plan is laid out in a way that cannot be changed from here; change it in a "
         "text editor"
     )
 
@@ -179,8 +211,7 @@ class _Layout:
     """A plan's text in tables; what is neither film nor shot stands in tables of its own."""
 
     newline: str
-    tables: list[tuple[int | None, _Table]]
-    """Number of each: 0 the film, shots from 1, None for all others."""
+    tables: list[tuple[_Place, _Table]]
     ends: bool
     """Whether the last line ends with a newline."""
 
@@ -190,8 +221,8 @@ class _Layout:
         newline = "\r\n" if "\r\n" in text else "\n"
         lines = text.replace("\r\n", "\n").split("\n")
         ends = lines[-1] == ""
-        tables: list[tuple[int | None, _Table]] = [(None, _Table([]))]
-        shots, at = 0, 0
+        tables: list[tuple[_Place, _Table]] = [(("", 0), _Table([]))]
+        counts, at = {"shot": 0, "thing": 0}, 0
         lines = lines[:-1] if ends else lines
         while at < len(lines):
             stop, key = _statement(lines, at)
@@ -199,12 +230,12 @@ class _Layout:
             table = tables[-1][1]
             if header is not None:
                 name = re.sub(r"\s", "", header[2])
-                if name in ("shot.strokes", "film.strokes") and tables[-1][0] is not None:
+                if name == f"{tables[-1][0][0]}.strokes":
                     table.blocks.append(_Block([lines[at]]))
                 else:
-                    shots += name == "shot"
-                    number = {"shot": shots, "film": 0}.get(name)
-                    tables.append((number, _Table([lines[at]])))
+                    if name in counts:
+                        counts[name] += 1
+                    tables.append(((name, counts.get(name, 0)), _Table([lines[at]])))
             elif table.blocks:
                 table.blocks[-1].lines += lines[at:stop]
             else:
@@ -214,24 +245,24 @@ class _Layout:
             at = stop
         return cls(newline, tables, ends)
 
-    def table(self, number: int) -> _Table:
-        """That of a shot, or of the film, which is made if it is not there."""
+    def table(self, wanted: _Place) -> _Table:
+        """That of a shot or a thing, or of the film, which is made if it is not there."""
         for each, table in self.tables:
-            if each == number:
+            if each == wanted:
                 return table
-        if number:
-            raise _cannot(number)
+        if wanted[1]:
+            raise _cannot(wanted)
         made = _Table(["[film]", ""])
         first = self.tables[0][1].head
         tail = _tail(first)  # comments right above the first shot stay with it
-        place = next((n for n, (each, _) in enumerate(self.tables) if each), len(self.tables))
+        place = next((n for n, (each, _) in enumerate(self.tables) if each[1]), len(self.tables))
         if place == 1:
             above = len(first)
             while above > tail and first[above - 1].strip():
                 above -= 1
             made.head += first[above:]
             del first[above:]
-        self.tables.insert(place, (0, made))
+        self.tables.insert(place, (("film", 0), made))
         return made
 
     def text(self) -> str:

@@ -171,7 +171,14 @@ class _PictureColorer:
             make_folder(target.parent)
         label = model_label(self._model.card, self._options)
         for notice in write_picture(
-            picture, cb, cr, target, label=label, overwrite=self._options.overwrite, keep=keep
+            picture,
+            cb,
+            cr,
+            target,
+            label=label,
+            chroma_alone=self._options.output_chroma,
+            overwrite=self._options.overwrite,
+            keep=keep,
         ):
             yield Notice(f"{target}: {notice.text}", notice.warning)
         timer.add("write", time.perf_counter() - begun)

@@ -19,7 +19,7 @@ from filmcolor.errors import CheckpointError
 from filmcolor.files_read import FileFacts
 from filmcolor.models.base import Generator, Network, Upscaler
 from filmcolor.models.card import ModelCard, read_card
-from filmcolor.models.device import runs_in_half
+from filmcolor.models.device import multiply_in_full, runs_in_half
 from filmcolor.models.registry import build_network, find_checkpoint
 from filmcolor.options import Look, Precision
 
@@ -157,6 +157,7 @@ def _filled(path: Path, card: ModelCard, device: torch.device) -> tuple[Network,
     """The network that a card describes, with the weights of the file, in evaluation mode; and the
     facts of the bytes that were read.
     """
+    multiply_in_full(device)
     with torch.device("meta"), _Unfilled():
         network = build_network(card.architecture, card.config)
     wanted = {k: (_KINDS[v.is_floating_point()], v.shape) for k, v in network.state_dict().items()}

@@ -7,28 +7,49 @@ import torch
 from filmcolor.errors import OptionError
 from filmcolor.options import Precision
 
-_KINDS = ("cpu", "cuda", "mps")
+_NUMBERED = ("cuda", "xpu")
+_KINDS = ("cpu", "mps", *_NUMBERED)
 
 
 def resolve_device(name: str) -> torch.device:
-    """`auto`, `cpu`, `cuda`, `cuda:N` or `mps` to a device that is there; else `OptionError`."""
+    """`auto`, `cpu`, `cuda`, `cuda:N`, `mps`, `xpu` or `xpu:N` to a device that is there; else
+    `OptionError`. `auto` is the accelerator that PyTorch names, or the processor. AMD's cards are
+    `cuda` to PyTorch.
+    """
+    here = torch.accelerator.current_accelerator(check_available=True)
     if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        return torch.device("cpu" if here is None or here.type not in _KINDS else here.type)
     kind, _, number = name.partition(":")
-    if kind not in _KINDS or (number and (kind != "cuda" or not number.isdecimal())):
-        raise OptionError(f"--device {name}: give auto, cpu, cuda, cuda:N or mps")
-    if kind == "mps" and not torch.backends.mps.is_available():
+    if kind not in _KINDS or (number and (kind not in _NUMBERED or not number.isdecimal())):
+        raise OptionError(f"--device {name}: give auto, cpu, cuda, cuda:N, mps or xpu")
+    if kind == "mps" and (here is None or here.type != "mps"):
         raise OptionError("--device mps: no Apple GPU is usable here; use --device cpu")
-    if kind == "cuda":
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if kind in _NUMBERED:
+        count = 0 if here is None or here.type != kind else torch.accelerator.device_count()
         if int(number or 0) >= count:
             raise OptionError(
-                f"--device {name}: {count or 'no'} CUDA device{'s'[: count != 1]} usable here; "
-                "use --device auto"
+                f"--device {name}: {count or 'no'} {kind.upper()} device{'s'[: count != 1]} usable "
+                "here; use --device auto"
             )
     return torch.device(name)
+
+
+def one_of_several(device: torch.device, number: int) -> torch.device:
+    """The device of one of several processes: they are spread over the cards there are, unless one
+    was named.
+    """
+    if device.type not in _NUMBERED or device.index is not None:
+        return device
+    return torch.device(device.type, number % torch.accelerator.device_count())
+
+
+def multiply_in_full(device: torch.device) -> None:
+    """Let convolutions in float32 be that: CUDA cards cut their factors to TF32, 10 bits, else.
+
+    Whoever wants speed has bfloat16. It holds for the process.
+    """
+    if device.type == "cuda":
+        torch.backends.cudnn.allow_tf32 = False
 
 
 def half_is_quicker(device: torch.device) -> bool:

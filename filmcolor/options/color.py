@@ -36,7 +36,7 @@ class ColorOptions:
     device: str = option(
         "auto",
         "What the model runs on; auto takes a graphics card if one can be used.",
-        metavar="auto|cpu|cuda[:N]|mps",
+        metavar="auto|cpu|cuda[:N]|mps|xpu",
         in_fingerprint=False,  # its kind counts
     )
     size: int | None = option(

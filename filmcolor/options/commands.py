@@ -35,10 +35,15 @@ class VerifyOptions(Checked):
         "The result was made with --deinterlace: compare with the whole frames that this makes.",
         section="How strictly it is compared",
     )
+    output_chroma: bool = option(
+        False,
+        "The result was made with --output-chroma: its luma has to be mid-grey. A film that says "
+        "so in its comment needs no option.",
+        section="How it was made",
+    )
     audio: Audio | None = option(
         None,
         "What the result's sound was made with, as given to `run`.",
-        section="How it was made",
         metavar="copy|flac|none",
         shown_default="flac",
     )
@@ -142,7 +147,7 @@ class MeasureOptions(Checked):
     device: str = option(
         "auto",
         "What the models run on; auto takes a graphics card if one can be used.",
-        metavar="auto|cpu|cuda[:N]|mps",
+        metavar="auto|cpu|cuda[:N]|mps|xpu",
     )
 
 

@@ -67,7 +67,7 @@ class EncodeOptions:
     preset: str | None = option(
         None,
         "The codec's own word for speed against file size, such as fast or slow (libx264, "
-        "libx265), 0 to 13 (libsvtav1), p1 to p7 (nvenc), standard or hq (prores), sq or hq "
+        "libx265), 0 to 10 (libsvtav1), p1 to p7 (nvenc), standard or hq (prores), sq or hq "
         "(dnxhr).",
         metavar="NAME",
         shown_default="what suits the codec",
@@ -204,11 +204,17 @@ class RunOptions:
         films_only=True,
         changes_frames=False,
     )
+    output_chroma: bool = option(
+        False,
+        "Colour alone, to be laid over the scan in a grading suite: luma is one mid-grey, Cb and "
+        "Cr have the codes that they have without this option. Frames, PNG and TIFF are a matte: "
+        "red is Cr, blue is Cb, green is mid-grey.",
+        section=_RESULT,
+    )
     sound: str | None = option(
         None,
         "Where the result is frames: write the sound of the film beside them, its packets as they "
         "are, into this .mka file. The first frame is its zero.",
-        section=_RESULT,
         metavar="FILE",
         shown_default="none",
         films_only=True,
@@ -305,6 +311,10 @@ class RunOptions:
         if self.upscale is None and (self.no_color or self.upscale_model is not None):
             name = "--no-color" if self.no_color else "--upscale-model"
             raise OptionError(f"{name}: needs --upscale 2, 3 or 4")
+        if self.output_chroma and self.upscale is not None:
+            raise OptionError(
+                "--output-chroma: leaves out the luma that --upscale enlarges; give one of the two"
+            )
         for name in GUIDES:
             if self.no_color and getattr(self, name) is not None:
                 raise OptionError(f"--{name}: says which colours are right; leave --no-color out")

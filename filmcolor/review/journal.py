@@ -25,7 +25,7 @@ class Change:
     """One value of the plan, before and after."""
 
     place: str
-    """Start of the shot as the plan has it, "film" for all of it."""
+    """Start of the shot as the plan has it, "film", or "thing" and its name."""
     key: str
     before: Value
     after: Value

@@ -25,7 +25,8 @@ from filmcolor.guide.propagate import Anchor
 from filmcolor.review.table import Table
 from filmcolor.review.ways import Ready, Way, Ways
 from filmcolor.stages.flow_average import reduced
-from filmcolor.stages.infer import Together, infer, look_at, needs_things, with_known
+from filmcolor.stages.infer import Together, infer, look_at, needs_things
+from filmcolor.stages.known import with_known
 from filmcolor.stages.tone import Tone
 from filmcolor.types import AbMap, ColorFrame, FloatPlane, Frame, KnownColors, PixelLayout
 from filmcolor.visual.rgb import PictureMaker, Rgb, resized
@@ -71,14 +72,15 @@ class Painter:
         else:
             shot = way.shot_at(index)
             context, color = way.context, way.color(shot)
-            frame = replace(frame, shot=shot, place=index - way.film.shots[shot].start)
+            frame = replace(frame, shot=shot, place=index - way.shots[shot].start)
         model, view = context.model_for(color)
-        key = (index, color.model, color.look, color.coherence)
+        things = {} if way is None or shot not in way.things else {shot: way.things[shot]}
+        key = (index, color.model, color.look, color.coherence, *things.values())
         with self._lock:
             kept = self._fields.pop(key, None)
         if kept is None:
             can = needs_things(model, color)
-            together = Together(color.coherence) if can else None
+            together = Together(color.coherence, things) if can else None
             ((_, kept),) = infer([frame], model, view, 1, together=together)
         with self._lock:
             self._fields[key] = kept

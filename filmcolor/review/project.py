@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from filmcolor.errors import JobError, OptionError
-from filmcolor.guide.plan_edit import Strokes, with_choice, with_strokes
+from filmcolor.guide.plan_edit import Strokes, with_choice, with_strokes, with_thing
 from filmcolor.guide.plan_file import PlanFile, parse_plan
 from filmcolor.guide.strokes import parse_strokes, read_text
 from filmcolor.hashing import digest
@@ -22,11 +22,11 @@ from filmcolor.review.journal import Change, Journal, Value
 from filmcolor.segments.lease import Lease
 from filmcolor.timecode import time_text
 
-FILM = "film"
+FILM, THING = "film", "thing "
 _LARGEST = 64 << 20
 
 Check = Callable[[PlanFile, str], object]
-"""Raises `FilmcolorError` for a plan that the film cannot be coloured by; its mark comes with it."""
+"""Raises `FilmcolorError` for a plan, with its mark, that the film cannot be coloured by."""
 
 
 class ReadOnlyError(JobError):
@@ -134,11 +134,24 @@ class Project:
         """
         with self._lock:
             journal = self._held(mark)
-            before = self._value(shot, key)
-            if before == value:
-                return
-            self._write(shot, key, value, check)
-            journal.add(Change(self._place(shot), key, before, value, label))
+            self._change(journal, self._place(shot), key, value, label, check)
+
+    def set_thing(
+        self, name: str, color: str | None, label: str, check: Check, mark: str | None = None
+    ) -> None:
+        """Give the thing of a name a colour, or take it away. As `set`."""
+        with self._lock:
+            journal = self._held(mark)
+            self._change(journal, THING + name, "color", color, label, check)
+
+    def _change(
+        self, journal: Journal, place: str, key: str, value: Value, label: str, check: Check
+    ) -> None:
+        before = self._value(place, key)
+        if before == value:
+            return
+        self._write(place, key, value, check)
+        journal.add(Change(place, key, before, value, label))
 
     def undo(self, check: Check, mark: str | None = None) -> str:
         """Take the last change back; returns what that was. Raises as `set`."""
@@ -175,25 +188,32 @@ class Project:
 
     def _apply(self, change: Change, check: Check) -> None:
         """Make a change wherever its shot is now. Strokes that others have added stay."""
-        shot = self._shot(change.place)
+        now = self._value(change.place, change.key)
         value = change.after
         if change.key == "strokes":
-            value = _merged(self._value(shot, "strokes"), change.before, change.after)
-        if value != self._value(shot, change.key):
-            self._write(shot, change.key, value, check)
+            value = _merged(now, change.before, change.after)
+        if value != now:
+            self._write(change.place, change.key, value, check)
 
-    def _write(self, shot: int, key: str, value: Value, check: Check) -> None:
-        if key == "strokes":
-            text = with_strokes(self._text, shot, strokes_of(value))
+    def _write(self, place: str, key: str, value: Value, check: Check) -> None:
+        if place.startswith(THING):
+            text = with_thing(self._text, place.removeprefix(THING), key, value)
+        elif key == "strokes":
+            text = with_strokes(self._text, self._shot(place), strokes_of(value))
         else:
-            text = with_choice(self._text, shot, key, value)
+            text = with_choice(self._text, self._shot(place), key, value)
         check(parse_plan(self.path, text), _mark(text))
         write_bytes(self.path, text.encode(), overwrite=True)
         self.look()
 
-    def _value(self, shot: int, key: str) -> Value:
+    def _value(self, place: str, key: str) -> Value:
         """As the file has it, in what JSON can hold."""
         values = tomllib.loads(self._text)
+        if place.startswith(THING):
+            name = place.removeprefix(THING)
+            things = values.get("thing", [])
+            return next((each.get(key) for each in things if each["name"] == name), None)
+        shot = self._shot(place)
         value = (values["shot"][shot - 1] if shot else values.get("film", {})).get(key)
         return said(parse_strokes(value)) if key == "strokes" and isinstance(value, list) else value
 

@@ -11,7 +11,9 @@ from typing import Any
 
 from filmcolor.errors import FilmcolorError, OptionError
 from filmcolor.film.context import FilmContext
+from filmcolor.guide.geometry import Screen
 from filmcolor.guide.plan_file import PlanFile
+from filmcolor.guide.thing_list import listed
 from filmcolor.jobs.plan_file import write_found
 from filmcolor.models.registry import available_models
 from filmcolor.options import RunOptions
@@ -59,6 +61,7 @@ class Session:
             self.board,
             self.turn,
             self._on_shots,
+            self._on_look,
         )
         self.renderer = Renderer(
             context.source, target, _for_run(options, project.path), self.board.tell
@@ -96,19 +99,23 @@ class Session:
         assert table.film is not None
         if not self.project.is_there and not self.project.holder:
             names = [""] * len(table.film.shots)
-            plain = table.context.options
+            context, times = table.context, table.times()
+            screen = Screen.of(context.reader.info, context.view)
+            things = listed(table.film, times, screen, context.model)
+            path = str(self.project.path)
             with suppress(FilmcolorError):
-                write_found(
-                    table.context.source,
-                    str(self.project.path),
-                    table.film,
-                    table.times(),
-                    names,
-                    plain,
-                )
+                write_found(context.source, path, table.film, times, things, names, context.options)
         self.project.look()
         self._again()
         self.look(self._looked)
+
+    def _on_look(self) -> None:
+        """The film was looked at in another way: what was made of the plan so far is not right."""
+        self.ways.forget()
+        with self._way_lock:
+            self._way = None
+        self.look(self._looked)
+        self.board.tell()
 
     @property
     def plan(self) -> PlanFile | None:

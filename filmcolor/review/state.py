@@ -115,9 +115,7 @@ def _shots(session: Session, way: Way) -> list[dict[str, Any]]:
     plan = session.plan
     assert plan is not None
     found = []
-    for number, (shot, key, entry) in enumerate(
-        zip(way.film.shots, way.keys, way.entries, strict=True)
-    ):
+    for number, (shot, key, entry) in enumerate(zip(way.shots, way.keys, way.entries, strict=True)):
         if entry > len(plan.shots):
             break  # the plan was changed in this moment
         choices, given = plan.shots[entry - 1].choices, way.hints.shots.get(number)

@@ -16,15 +16,17 @@ from pathlib import Path
 from filmcolor._version import __version__
 from filmcolor.errors import FilmcolorError
 from filmcolor.events import Analyzing
-from filmcolor.film.analyze import analyze_film
+from filmcolor.film.analyze import analyze_film, needs_look
 from filmcolor.film.chain import PlannedFrames
 from filmcolor.film.context import FilmContext
 from filmcolor.film.plan import FilmPlan
 from filmcolor.guide.geometry import displayed_size
 from filmcolor.guide.times import FilmTimes
+from filmcolor.hashing import digest
 from filmcolor.options import ColorOptions
 from filmcolor.review.board import Turn
 from filmcolor.segments.stored_plan import StoredPlan
+from filmcolor.stages.infer import needs_things
 from filmcolor.types import Frame
 
 _FRAME_BYTES = 128 << 20
@@ -39,6 +41,8 @@ class Table:
         self.context, self.folder, self._turn = context, folder, turn
         self.film: FilmPlan | None = None
         """Its shots as far as they are found."""
+        self.looks: dict[str, FilmPlan] = {}
+        """What was found in the whole film, by `look_key`."""
         self.is_whole = False
         """Whether all are."""
         self.done, self.total = 0, context.reader.info.frame_count
@@ -75,32 +79,42 @@ class Table:
                 self._source.close()
                 self._source = None
 
-    def find_shots(self, tell: Callable[[], None]) -> Generator[None, None, None]:
-        """Find the shots, or take those that were found before. `tell` is called when there are
-        more; yields now and then. What goes wrong with the film is kept as `error`.
+    def find_shots(
+        self, context: FilmContext, tell: Callable[[], None]
+    ) -> Generator[None, None, None]:
+        """Find the shots and what is in them as a film is coloured, or take what was found before.
+        `tell` is called when there are more; yields now and then. What goes wrong with the film is
+        kept as `error`.
         """
-        stored = StoredPlan(self.folder / "shots.json")
-        found, _ = stored.read(self._fingerprint())
+        key = look_key(context)
+        if key in self.looks:
+            return
+        made_of = self._made_of(key)
+        stored = StoredPlan(self.folder / f"shots-{key}.json")
+        found, _ = stored.read(made_of)
         if found is None:
             try:
-                found = yield from self._found(tell)
+                found = yield from self._found(context, tell)
             except FilmcolorError as error:
                 self.error = str(error)
                 tell()
                 return
-            stored.write(found, self.context.source, self._fingerprint())
-        self.film, self.done, self.total = found, found.frames, found.frames
-        self.is_whole = True
+            stored.write(found, self.context.source, made_of)
+        self.looks[key] = found
+        if not self.is_whole:
+            self.film, self.done, self.total = found, found.frames, found.frames
+            self.is_whole = True
         tell()
 
-    def _found(self, tell: Callable[[], None]) -> Generator[None, None, FilmPlan]:
-        context = self.context
+    def _found(
+        self, context: FilmContext, tell: Callable[[], None]
+    ) -> Generator[None, None, FilmPlan]:
         looking = analyze_film(
             context.source,
             context.model,
             context.view,
-            replace(context.options, color=unseen(context.options.color)),
-            so_far=self._take,
+            context.options,
+            so_far=None if self.is_whole else self._take,
         )
         with closing(looking):
             while True:
@@ -118,7 +132,8 @@ class Table:
     def _take(self, film: FilmPlan) -> None:
         self.film = film
 
-    def _fingerprint(self) -> dict[str, str]:
+    def _made_of(self, key: str) -> dict[str, str]:
+        """What a look at the film depends on."""
         options = self.context.options
         chosen = {
             "start": options.start_seconds,
@@ -130,6 +145,7 @@ class Table:
         return {
             "the film": self.context.source_print,
             "the options": json.dumps(chosen, default=str),
+            "the look": key,
             "filmcolor's version": __version__,
         }
 
@@ -154,6 +170,22 @@ class Table:
             self._source = PlannedFrames(self.context, self.film)
         (frame,) = self._source.between(index, index + 1)
         return frame
+
+
+def look_key(context: FilmContext) -> str:
+    """Tells a look at the film from one with another model, or for something else."""
+    color, model = context.options.color, context.model
+    facts = model.facts
+    parts = [
+        "" if facts is None else facts.sha256,
+        color.look,
+        color.size,
+        color.precision,
+        str(model.device.type),
+        needs_things(model, color),
+        needs_look(model, color),
+    ]
+    return digest(repr(parts).encode(), 8)
 
 
 def unseen(color: ColorOptions) -> ColorOptions:

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,13 +23,15 @@ from filmcolor.guide.geometry import Screen
 from filmcolor.guide.hint_file import HintFiles
 from filmcolor.guide.plan_file import PlanFile
 from filmcolor.guide.shot_choices import check_names, check_references, choose, with_film
-from filmcolor.guide.shot_hints import Hints
+from filmcolor.guide.shot_hints import Hints, ShotHints
+from filmcolor.guide.thing_choices import ThingEdits, find_edits, with_edits
 from filmcolor.guide.user_hints import find_hints
 from filmcolor.hashing import digest
 from filmcolor.media.partfile import make_folder
 from filmcolor.options import ColorOptions
-from filmcolor.review.table import Table, unseen
+from filmcolor.review.table import Table, look_key, unseen
 from filmcolor.stages.chroma_drift import Drift
+from filmcolor.stages.things import PackedThings
 from filmcolor.stages.view import film_view
 from filmcolor.types import Shot
 
@@ -45,7 +48,15 @@ class Way:
     context: FilmContext
     """With the options of the film and of its shots."""
     film: FilmPlan
-    """With the shots of the plan, nothing known of what is in them."""
+    """As it was analysed, with what people have said of its things."""
+    shots: tuple[Shot, ...]
+    """Of the plan."""
+    things: Mapping[int, PackedThings]
+    """Of shots of the plan, as far as they are known."""
+    edits: ThingEdits | None
+    """What was said of things."""
+    is_looked: bool
+    """Whether the film was looked at as it is coloured now."""
     hints: Hints
     screen: Screen
     keys: tuple[str, ...]
@@ -59,7 +70,12 @@ class Way:
 
     def shot_at(self, index: int) -> int:
         """Number of the shot that a frame is in."""
-        return self.film.shot_at(index)
+        return self.marked.shot_at(index)
+
+    @cached_property
+    def marked(self) -> FilmPlan:
+        """The film with the shots of the plan."""
+        return self.film.revised(self.shots, Drift(), {})
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +110,11 @@ class Ways:
                 self._last = mark, way
             return way
 
+    def forget(self) -> None:
+        """The next way is made anew."""
+        with self._lock:
+            self._last = None
+
     def _made(self, plan: PlanFile) -> Way:
         table = self._table
         assert table.film is not None
@@ -109,19 +130,45 @@ class Ways:
         view = film_view(base.reader.info, model, base.view.box, color)
         check_references(plan, model, files)
         times, screen = table.times(), Screen.of(base.reader.info, view)
-        chosen = choose(plan, options, table.film, times, is_part=table.is_part, files=files)
-        film = table.film.revised(chosen.shots, Drift(), {})
-        hints = find_hints(options, film, times, screen, chosen.overrides, files)
-        context = replace(
-            base, options=options, model=model, view=view, files=files, shot_options=chosen.colors
+        context = replace(base, options=options, model=model, view=view, files=files)
+        found = table.looks.get(look_key(context))
+        film = table.film if found is None else found
+        chosen = choose(plan, options, film, times, is_part=table.is_part, files=files)
+        context = replace(context, shot_options=chosen.colors)
+        edits = find_edits(plan.things, film, times)
+        edited = with_edits(film, edits, chosen.shots, context.shots.tone)
+        hints = find_hints(
+            options,
+            film.revised(chosen.shots, Drift(), {}),
+            times,
+            screen,
+            chosen.overrides,
+            files,
         )
+        own = {(shot.start, shot.stop): number for number, shot in enumerate(film.shots)}
+        things: dict[int, PackedThings] = {}
+        for number, shot in enumerate(chosen.shots):
+            before = own.get((shot.start, shot.stop))
+            if before is None or before not in edited.things:
+                continue
+            if _is_alike(context.shots.of(number), color):
+                things[number] = edited.things[before]
         keys = tuple(
-            _key(context.shots.of(number), shot, hints, number)
-            for number, shot in enumerate(film.shots)
+            _key(context.shots.of(number), shot, hints.shots.get(number), things.get(number))
+            for number, shot in enumerate(chosen.shots)
         )
         entries = {times.edge(shot.start): number for number, shot in enumerate(plan.shots, 1)}
         return Way(
-            context, film, hints, screen, keys, tuple(entries[shot.start] for shot in film.shots)
+            context,
+            edited,
+            chosen.shots,
+            things,
+            edits,
+            found is not None,
+            hints,
+            screen,
+            keys,
+            tuple(entries[shot.start] for shot in chosen.shots),
         )
 
     def ready(self, way: Way, shot: int) -> Generator[None, None, Ready]:
@@ -129,13 +176,10 @@ class Ways:
         folder = self.folder_of(way.keys[shot])
         make_folder(folder)
         context = replace(way.context, files=FilesRead(), timer=StageTimer())
-        color = context.options.color
-        looked = replace(
-            context,
-            options=replace(context.options, color=unseen(color)),
-            shot_options={shot: way.color(shot)},
-        )
-        film = yield from _quietly(settle_shots(looked, way.film, way.film.shots, folder))
+        blind = unseen(context.options.color)
+        alone = dict.fromkeys(range(len(way.shots)), blind) | {shot: way.color(shot)}
+        looked = replace(context, shot_options=alone)
+        film = yield from _quietly(settle_shots(looked, way.film, way.shots, folder))
         given = way.hints.shots.get(shot)
         if given is None:
             return Ready(context, film)
@@ -160,9 +204,16 @@ def _quietly(events: Generator[object, None, T]) -> Generator[None, None, T]:
             yield
 
 
-def _key(color: ColorOptions, shot: Shot, hints: Hints, number: int) -> str:
-    given = hints.shots.get(number)
-    parts: list[Any] = [color, shot.start, shot.stop, "" if given is None else given.digest]
+def _is_alike(color: ColorOptions, film: ColorOptions) -> bool:
+    """Whether a shot is looked at as the film is."""
+    return (color.model, color.look) == (film.model, film.look)
+
+
+def _key(
+    color: ColorOptions, shot: Shot, hints: ShotHints | None, things: PackedThings | None
+) -> str:
+    parts: list[Any] = [color, shot.start, shot.stop, "" if hints is None else hints.digest]
+    parts.append("" if things is None else digest(things, 8))
     return digest(repr(parts).encode(), 8)
 
 

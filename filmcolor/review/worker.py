@@ -13,7 +13,7 @@ import numpy as np
 from filmcolor.errors import FilmcolorError
 from filmcolor.review.board import Board, Kept, Turn
 from filmcolor.review.painter import Painter, jpeg, mean_color
-from filmcolor.review.table import Table
+from filmcolor.review.table import Table, look_key
 from filmcolor.review.ways import Way, Ways
 
 _AROUND = 240
@@ -49,11 +49,14 @@ class Worker:
         board: Board,
         turn: Turn,
         on_shots: Callable[[], None],
+        on_look: Callable[[], None],
     ) -> None:
-        """`on_shots` is called once all shots are found; `pictures` takes what is coloured."""
+        """`on_shots` is called once all shots are found, `on_look` when the film was looked at in
+        another way; `pictures` takes what is coloured.
+        """
         self._table, self._ways, self._painter = table, ways, painter
         self._pictures, self._board, self._turn = pictures, board, turn
-        self._on_shots = on_shots
+        self._on_shots, self._on_look = on_shots, on_look
         self._wish: Wish | None = None
         self._way: Way | None = None
         self._left = False
@@ -84,7 +87,7 @@ class Worker:
         self._wished.set()
 
     def _work(self) -> None:
-        for _ in self._table.find_shots(self._board.tell):
+        for _ in self._table.find_shots(self._table.context, self._board.tell):
             if self._over.is_set():
                 return
         if self._table.is_whole:
@@ -95,7 +98,9 @@ class Worker:
             self._wished.clear()
             if self._wish is not None:
                 continue
-            if wish is not None:
+            if wish is not None and not wish.way.is_looked:
+                self._look_again(wish.way)
+            elif wish is not None:
                 self._run(self._settled(wish))
             elif self._way is not None:
                 self._run(self._measured(self._way))
@@ -115,11 +120,23 @@ class Worker:
         finally:
             steps.close()
 
+    def _look_again(self, way: Way) -> None:
+        """The model or the look of the whole film is another: look at the film so."""
+        key = look_key(way.context)
+        for _ in self._table.find_shots(way.context, lambda: None):
+            self._turn.wait()
+            wish = self._wish
+            if self._over.is_set() or (wish is not None and look_key(wish.way.context) != key):
+                return
+        self.error = self._table.error
+        if key in self._table.looks:
+            self._on_look()
+
     def _settled(self, wish: Wish) -> Generator[None, None, None]:
         way, index = wish.way, wish.index
         self._way, self._left = way, True
         number = way.shot_at(index)
-        shot, key = way.film.shots[number], way.keys[number]
+        shot, key = way.shots[number], way.keys[number]
         ready = yield from self._ways.ready(way, number)
         self._painter.remember(way, number)
         first = max(shot.start, index - _AROUND)
@@ -137,7 +154,7 @@ class Worker:
     def _measured(self, way: Way) -> Generator[None, None, None]:
         """See what stands out in each shot that was not looked at so far."""
         changed = False
-        for number, (shot, key) in enumerate(zip(way.film.shots, way.keys, strict=True)):
+        for number, (shot, key) in enumerate(zip(way.shots, way.keys, strict=True)):
             if key in self.marks:
                 continue
             self.marks[key] = self._marks(way, (shot.start + shot.stop) // 2, shot.stop)

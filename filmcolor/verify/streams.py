@@ -39,6 +39,8 @@ from filmcolor.verify.packets import StreamPair
 
 LABEL = "colorized by filmcolor"
 """What the comment of every result says, before version and model."""
+LABEL_CHROMA = "colour alone, colorized by filmcolor"
+"""And that of one without luma."""
 LABEL_GREY = "enlarged by filmcolor"
 """And that of one which was made larger and was left grey."""
 

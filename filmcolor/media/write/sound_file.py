@@ -12,7 +12,7 @@ from pathlib import Path
 
 import av
 
-from filmcolor.errors import OptionError
+from filmcolor.errors import MediaError, OptionError
 from filmcolor.media.matroska import write_sound_formats
 from filmcolor.media.open import media_errors, open_source
 from filmcolor.media.partfile import PartFile, refuse_taken
@@ -87,8 +87,9 @@ def write_sound(plan: OutputPlan, sound: SoundFile, first_pts: int, end: int) ->
             finally:
                 copier.close()
         with writing_errors(sound.path, lambda: 0):
-            if copier.wave_formats:
-                write_sound_formats(part.path, copier.wave_formats)
+            formats = copier.wave_formats
+            if formats and not write_sound_formats(part.path, formats):
+                raise MediaError(f"{sound.path}: the finished file has no place for its format")
             is_there = not plan.overwrite and os.path.isfile(sound.path)
             if is_there and filecmp.cmp(part.path, sound.path, shallow=False):
                 part.discard()  # a run that was stopped had got so far

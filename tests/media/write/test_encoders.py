@@ -241,6 +241,7 @@ def test_lossless_is_never_a_crf(codec: Codec) -> None:
         (EncodeOptions(codec="libsvtav1", crf=0), "1 to 63"),
         (EncodeOptions(codec="libx264", preset="p5"), "ultrafast"),
         (EncodeOptions(codec="libsvtav1", preset="slow"), "0, 1, 2"),
+        (EncodeOptions(codec="libsvtav1", preset="12"), "knows 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10"),
         (EncodeOptions(codec="ffv1", preset="slow"), "no presets"),
         (EncodeOptions(codec="prores", preset="4444"), "proxy, lt, standard or hq"),
     ],
