@@ -43,14 +43,20 @@ _TIMED_FRAMES = 6
 
 
 def analyze_film(
-    source: str, model: LoadedModel, view: View, options: RunOptions, stride: int = 1
+    source: str,
+    model: LoadedModel,
+    view: View,
+    options: RunOptions,
+    stride: int = 1,
+    so_far: Callable[[FilmPlan], None] | None = None,
 ) -> Generator[Analyzing | Notice, None, FilmPlan]:
     """Find the frames of a film, or of the part that `options` name, its shots, and the things in
     each; of a model that is not coherent how far colours drift, where they are steadied along the
     motion.
 
     Yields how far it is a few times a second, at the end what there is to say of the film, and
-    returns the plan. Holds a few frames only. Raises `FilmcolorError` as reading and inferring do.
+    returns the plan. `so_far` is told each time of the shots that are found, the last one cut off.
+    Holds a few frames only. Raises `FilmcolorError` as reading and inferring do.
     """
     with FilmReader(source, options.on_error, options.fps) as reader:
         info, seen_notices = reader.info, len(reader.notices)
@@ -74,6 +80,9 @@ def analyze_film(
                 if known := finder.add(frame.luma):
                     survey.look(waiting.popleft(), *known)
                 if is_due():
+                    if so_far is not None and (known_shots := tuple(finder.shots())):
+                        settled = np.array(times[: known_shots[-1].stop], np.int64)
+                        so_far(FilmPlan(known_shots, settled, info.time_base, last, stride))
                     yield Analyzing(done, total)
         for known in finder.finish():
             survey.look(waiting.popleft(), *known)
