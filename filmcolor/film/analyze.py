@@ -81,6 +81,9 @@ def analyze_film(
         yield Analyzing(done, done)
         yield from reader.notices[seen_notices:]
     pts = np.array(times, np.int64)
+    cadence = None if info.interlaced else finder.repeats.found()
+    if cadence is not None:
+        yield cadence.notice(info)
     if wanted_rate(info, options.fps) is not None:
         yield from unequal_notices(times, info.time_base)
     shots = tuple(finder.shots())
