@@ -34,7 +34,10 @@ def run_photos(chosen: PhotoMeasureOptions, display: Display, *, as_json: bool) 
 
     photos = load_val(chosen, display)
     where = resolve_device(chosen.device)
-    loaded = [load_generator(m, where, chosen.look, chosen.precision) for m in chosen.models]
+    loaded = [
+        load_generator(model, where, chosen.look, chosen.precision, chosen.engine)
+        for model in chosen.models
+    ]
     measures = [partial(evaluate_photos, model) for model in loaded]
     names, reports = measure_all(chosen, measures, photos, "grey", display, as_json=as_json)
     if not as_json:

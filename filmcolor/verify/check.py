@@ -25,7 +25,8 @@ from filmcolor.media.timebase import MATROSKA_TIME_BASE
 from filmcolor.media.write.containers import Container, container_of
 from filmcolor.media.write.encoders import ENCODERS
 from filmcolor.media.write.plan_output import enlarged_tags, stated_tags
-from filmcolor.media.write.streams import plan_streams, survey_streams
+from filmcolor.media.write.stream_survey import survey_streams
+from filmcolor.media.write.streams import plan_streams
 from filmcolor.options import VerifyOptions
 from filmcolor.throttle import Throttle
 from filmcolor.types import VideoInfo

@@ -19,7 +19,7 @@ from av.subtitles.stream import SubtitleStream
 
 from filmcolor.media.retiming import Retiming
 from filmcolor.media.write.sound import Lossless
-from filmcolor.media.write.streams import codec_name, is_shown_until_next, packet_time
+from filmcolor.media.write.stream_survey import codec_name, is_shown_until_next, packet_time
 from filmcolor.media.write.subtitles import SubtitleConverter, trial_converter
 from filmcolor.verify.samples import DecodedSamples
 

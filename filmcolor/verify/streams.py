@@ -13,20 +13,15 @@ from av.container import InputContainer
 from av.stream import AttachmentStream, Stream
 
 from filmcolor.media.timebase import fit_chapters
-from filmcolor.media.write.containers import (
-    Container,
-    film_metadata,
-    settle_tags,
-    stream_metadata,
-)
+from filmcolor.media.write.container_tags import film_metadata, settle_tags, stream_metadata
+from filmcolor.media.write.containers import Container
+from filmcolor.media.write.stream_survey import codec_name, is_attached_picture
 from filmcolor.media.write.streams import (
     COVER,
     TIMECODE,
     StreamPlan,
     StreamsPlan,
-    codec_name,
     describe_stream,
-    is_attached_picture,
     is_chapter_track,
     is_thumbnails,
     read_chapters,

@@ -27,7 +27,7 @@ from filmcolor.media.write.after_muxing import (
     write_source_words,
 )
 from filmcolor.media.write.ancillary_units import with_ancillary
-from filmcolor.media.write.containers import labelled, written_tags
+from filmcolor.media.write.container_tags import labelled, written_tags
 from filmcolor.media.write.encoder_settings import quiet_libraries
 from filmcolor.media.write.output_plan import OutputPlan
 from filmcolor.media.write.scheduling import ordinary_scheduling
