@@ -25,6 +25,7 @@ from filmcolor.guide.plan_file import PlanFile
 from filmcolor.guide.shot_choices import check_names, check_references, choose, with_film
 from filmcolor.guide.shot_hints import Hints, ShotHints
 from filmcolor.guide.thing_choices import ThingEdits, find_edits, with_edits
+from filmcolor.guide.thing_hints import said_of_things
 from filmcolor.guide.user_hints import find_hints
 from filmcolor.hashing import digest
 from filmcolor.media.partfile import make_folder
@@ -136,15 +137,10 @@ class Ways:
         chosen = choose(plan, options, film, times, is_part=table.is_part, files=files)
         context = replace(context, shot_options=chosen.colors)
         edits = find_edits(plan.things, film, times)
-        edited = with_edits(film, edits, chosen.shots, context.shots.tone)
-        hints = find_hints(
-            options,
-            film.revised(chosen.shots, Drift(), {}),
-            times,
-            screen,
-            chosen.overrides,
-            files,
-        )
+        by_shot = film.revised(chosen.shots, Drift(), {})
+        hints = find_hints(options, by_shot, times, screen, chosen.overrides, files)
+        heard = said_of_things(context, by_shot, hints, screen, edits.cast if edits else film.cast)
+        edited = with_edits(film, edits, heard, chosen.shots, context.shots.tone)
         own = {(shot.start, shot.stop): number for number, shot in enumerate(film.shots)}
         things: dict[int, PackedThings] = {}
         for number, shot in enumerate(chosen.shots):
