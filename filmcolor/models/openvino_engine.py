@@ -195,12 +195,15 @@ def _read_kept(path: Path) -> _Bytes | None:
 def _keep(path: Path, content: _Bytes) -> None:
     """Where it cannot be written, it is made again the next time."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with suppress(OSError):
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:
             file.write(bytes.fromhex(digest(content.data, _SUM_BYTES)))
             file.write(content.data)
         part.replace(path)
+    except OSError:
+        with suppress(OSError):
+            part.unlink()
 
 
 def _first_line(error: Exception) -> str:

@@ -201,3 +201,14 @@ def test_another_architecture_is_computed_by_torch(monkeypatch: pytest.MonkeyPat
         "--engine openvino: this model's architecture is computed by torch alone"
     )
     assert load_generator(tiny_model(), CPU, engine="auto").remark == ""
+
+
+def test_a_full_disk_is_left_no_part_of_a_kept_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    openvino_engine._keep(tmp_path / "kept" / "some.model", np.zeros(100, np.uint8))
+    assert list((tmp_path / "kept").iterdir()) == []
