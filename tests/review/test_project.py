@@ -165,7 +165,8 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path: Path
         assert value in (done / 100, (done + 1) / 100)
         strokes = plan.shots[1].choices.strokes
         assert isinstance(strokes, tuple)
-        assert int(strokes[0].color[1:], 16) in (done, done + 1)
+        undone = {done - 1} if (done + 1) % 7 == 0 else set()  # and not yet done again
+        assert int(strokes[0].color[1:], 16) in {done, done + 1} | undone
         with Project(path, folder / "review") as project:
             assert project.holder == ""
             steps = 0
