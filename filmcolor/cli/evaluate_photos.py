@@ -34,7 +34,10 @@ def run_photos(chosen: PhotoMeasureOptions, display: Display, *, as_json: bool) 
 
     photos = load_val(chosen, display)
     where = resolve_device(chosen.device)
-    loaded = [load_generator(m, where, chosen.look, chosen.precision) for m in chosen.models]
+    loaded = [
+        load_generator(model, where, chosen.look, chosen.precision, chosen.engine)
+        for model in chosen.models
+    ]
     measures = [partial(evaluate_photos, model) for model in loaded]
     names, reports = measure_all(chosen, measures, photos, "grey", display, as_json=as_json)
     if not as_json:
@@ -46,7 +49,7 @@ def load_val(chosen: PhotoMeasureOptions, display: Display) -> PhotoSet:
     from filmcolor.evaluate.report import spread_indices
     from filmcolor.extract.film import film_reader
     from filmcolor.train.data import load_photos
-    from filmcolor.train.photo_stores import FilmFrames
+    from filmcolor.train.film_frames import FilmFrames
 
     films = FilmFrames(film_reader())
     photos = load_photos(chosen.val, chosen.short_side, os.cpu_count() or 1, films=films)

@@ -128,7 +128,8 @@ def evaluate_films(
     paths = [*([options.truth] if options.truth is not None else []), *options.results]
     device = resolve_device(options.device)
     models = [
-        load_generator(name, device, options.look, options.precision) for name in _models(options)
+        load_generator(name, device, options.look, options.precision, options.engine)
+        for name in _models(options)
     ]
     with SideBySide(paths, options.short_side) as films:
         for path, state in zip(paths, films.colors, strict=True):

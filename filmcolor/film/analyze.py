@@ -25,6 +25,7 @@ from filmcolor.film.context import FilmContext
 from filmcolor.film.plan import FilmPlan
 from filmcolor.media.partfile import write_bytes
 from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.media.retiming import unequal_notices, wanted_rate
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import ColorOptions, RunOptions
@@ -89,6 +90,11 @@ def analyze_film(
         yield Analyzing(done, done)
         yield from reader.notices[seen_notices:]
     pts = np.array(times, np.int64)
+    cadence = None if info.interlaced else finder.repeats.found()
+    if cadence is not None:
+        yield cadence.notice(info)
+    if wanted_rate(info, options.fps) is not None:
+        yield from unequal_notices(times, info.time_base)
     shots = tuple(finder.shots())
     drift, things = survey.found()
     cast = Cast.of(things)

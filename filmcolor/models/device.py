@@ -1,11 +1,14 @@
-"""Where a model runs."""
+"""Where a model runs, and what computes it there."""
 
 from __future__ import annotations
+
+import platform
+from importlib.util import find_spec
 
 import torch
 
 from filmcolor.errors import OptionError
-from filmcolor.options import Precision
+from filmcolor.options import Engine, Precision
 
 _NUMBERED = ("cuda", "xpu")
 _KINDS = ("cpu", "mps", *_NUMBERED)
@@ -69,3 +72,18 @@ def runs_in_half(precision: Precision, device: torch.device, allowed: bool) -> b
     if precision == "bf16" and not allowed:
         raise OptionError("--precision bf16: this model is for float32 only; leave it at auto")
     return precision == "bf16" or (precision == "auto" and allowed and half_is_quicker(device))
+
+
+def resolve_engine(engine: Engine, device: torch.device) -> Engine:
+    """`torch` or `openvino`; `OptionError` for an engine that cannot be had on the device."""
+    is_there = find_spec("openvino") is not None
+    if engine == "auto":  # on other processors nobody has measured it
+        quicker = device.type == "cpu" and platform.machine() in ("x86_64", "AMD64")
+        return "openvino" if quicker and is_there else "torch"
+    if engine == "openvino" and device.type != "cpu":
+        raise OptionError(f"--engine openvino: is for processors, not for {device}; leave it out")
+    if engine == "openvino" and not is_there:
+        raise OptionError(
+            "--engine openvino: is not installed here; pip install openvino, or leave it out"
+        )
+    return engine

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Literal
 
 from filmcolor.errors import OptionError
-from filmcolor.options.color import ColorOptions, Look, Precision
+from filmcolor.options.color import ColorOptions, Engine, Look, Precision
 from filmcolor.options.facts import Checked, check_options, option
 from filmcolor.options.run import Audio, RunOptions
 
@@ -137,6 +137,11 @@ class MeasureOptions(Checked):
         "fp32",
         "Precision of the models: fp32 gives the same figures on every machine, bf16 what "
         "`filmcolor run` gives where bf16 is quicker; auto takes bf16 there.",
+    )
+    engine: Engine = option(
+        "torch",
+        "What computes the models: torch, or openvino, which `filmcolor run` takes on a processor "
+        "if it is installed; auto takes what `filmcolor run` takes.",
     )
     short_side: int = option(
         256,

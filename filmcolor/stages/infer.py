@@ -24,7 +24,7 @@ from filmcolor.color import lightness, normalize_luma
 from filmcolor.errors import JobError
 from filmcolor.models.base import Hint
 from filmcolor.models.checkpoint import LoadedModel
-from filmcolor.models.coherence import IN_SHOT, Places, Seen, find_things, pooled, shares
+from filmcolor.models.coherence import IN_SHOT, Places, Seen, decided, find_things, pooled, shares
 from filmcolor.models.transfer import Fetched, sent
 from filmcolor.options import ColorOptions
 from filmcolor.stages.known import with_known, with_said
@@ -138,7 +138,9 @@ def infer_sparsely(
     `one_thread_each` around it, a field is the same whatever their number.
     """
     on_cpu = model.device.type == "cpu"
-    if batch_size is None and on_cpu:
+    if model.engine == "openvino":
+        size = 1
+    elif batch_size is None and on_cpu:
         size = _THREAD_BATCH if stride <= _THREAD_BATCH else 1
     else:
         size = max(1, (batch_size or _BATCH[model.device.type]) // stride)
@@ -202,6 +204,8 @@ class _Batches:
         can = model.generator.is_coherent and together is not None and together.share > 0
         self.together = together if can else None
         self.size = batch_size or _BATCH[model.device.type]
+        if model.engine == "openvino":  # no quicker with more, and the same in each batch
+            self.size = 1
         self._threads = threads
         self._stack = ExitStack()
 
@@ -344,7 +348,8 @@ def _pooled(seen: Seen, things: Sequence[ShotThings | None]) -> tuple[Tensor, li
                 share = shares(picture, found, IN_SHOT)
             made.append(pooled(picture, found, share))
             size = picture.decoded.shape[-2:]
-            said.append(None if colors is None else (share[:, :-1] @ colors).T.reshape(3, *size))
+            given = None if colors is None else decided(share)[:, :-1] @ colors
+            said.append(None if given is None else given.T.reshape(3, *size))
     made += made[-1:] * (len(seen.decoded) - len(made))
     return torch.cat(made), said
 

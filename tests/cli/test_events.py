@@ -32,6 +32,7 @@ from filmcolor.events import (
     Notice,
     PictureDone,
     Progress,
+    Serving,
     Started,
     StepReport,
     TrainFinished,
@@ -62,7 +63,7 @@ WRITTEN: list[tuple[Event, list[str]]] = [
     (
         Started("a", "b", "m", "cpu", "s", 4, "pictures", "w"),
         ['{"event": "planned", "source": "a", "target": "b", "model": "m", "device": "cpu", '
-         '"summary": "s", "total": 4, "unit": "pictures", "work": "w"}'],
+         '"summary": "s", "total": 4, "unit": "pictures", "work": "w", "engine": "torch"}'],
     ),
     (Analyzing(1, None), ['{"event": "looking", "done": 1, "total": null}']),
     (
@@ -130,6 +131,8 @@ WRITTEN: list[tuple[Event, list[str]]] = [
         ['{"event": "finished", "folder": "r", "step": 4, "seconds": 1.5, "stopped": false, '
          '"was_finished": false}'],
     ),
+    (Serving("http://127.0.0.1:1/t/"),
+     ['{"event": "serving", "address": "http://127.0.0.1:1/t/"}']),
     (Comparing("a", "b"), ['{"event": "comparing", "source": "a", "result": "b"}']),
     (Compared(1, None), ['{"event": "progress", "done": 1, "total": null}']),
     (

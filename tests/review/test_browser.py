@@ -203,7 +203,8 @@ CONTRASTS = """() => {
   return bad;
 }"""
 """Texts with less contrast than WCAG AA asks for."""
-UNNAMED = """() => [...document.querySelectorAll("button, input, select, img, canvas, [role=application]")]
+UNNAMED = """() => [...document.querySelectorAll(
+    "button, input, select, img, canvas, [role=application]")]
   .filter(node => node.checkVisibility())
   .filter(node => !(node.getAttribute("aria-label") || node.labels?.length || node.alt !== undefined
     || node.textContent.trim() || node.title))

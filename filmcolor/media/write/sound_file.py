@@ -19,7 +19,8 @@ from filmcolor.media.partfile import PartFile, refuse_taken
 from filmcolor.media.write.containers import CONTAINERS
 from filmcolor.media.write.output_plan import OutputPlan, SoundFile
 from filmcolor.media.write.stream_copy import StreamCopier
-from filmcolor.media.write.streams import plan_streams, survey_streams
+from filmcolor.media.write.stream_survey import survey_streams
+from filmcolor.media.write.streams import plan_streams
 from filmcolor.media.write.writing_errors import writing_errors
 from filmcolor.types import VideoInfo
 

@@ -17,7 +17,7 @@ from filmcolor.media.write.encoder_settings import (
 )
 from filmcolor.media.write.encoders import ENCODERS, available_formats, find_encoder
 from filmcolor.options import Codec, EncodeOptions
-from filmcolor.options.run import SHORT_NAMES
+from filmcolor.options.encode import SHORT_NAMES
 from filmcolor.types import Chroma, ColorTags, PixelLayout
 
 BITS_8 = PixelLayout(8, "420")
