@@ -262,6 +262,8 @@ class Session:
         if not mask.any():
             return None
         shown = displayed(way.screen, np.ascontiguousarray(mask))
+        if not shown[int(point[1]), int(point[0])]:  # it may be this thing, or another
+            return None
         return shown, {"thing": name, "shots": len({shot for shot, _ in seen})}
 
 
