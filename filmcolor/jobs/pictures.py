@@ -23,7 +23,7 @@ from filmcolor.jobs.sidecar import model_label
 from filmcolor.media.folders import find_pictures, mirror_target
 from filmcolor.media.images.reader import read_picture
 from filmcolor.media.images.writer import write_picture
-from filmcolor.media.partfile import make_folder, refuse_sources, refuse_taken
+from filmcolor.media.partfile import forget_part, make_folder, refuse_sources, refuse_taken
 from filmcolor.models.checkpoint import LoadedModel, load_generator, load_upscaler
 from filmcolor.models.device import resolve_device
 from filmcolor.options import RunOptions
@@ -72,6 +72,7 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
         done = partial(PictureDone, str(picture), str(place))
         try:
             if place.exists() and not options.overwrite:
+                forget_part(place)
                 end = done("skipped", "is there already")
             else:
                 if options.overwrite or single:

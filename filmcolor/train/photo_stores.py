@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from filmcolor.durable import make_folders
 from filmcolor.errors import MediaError, refusals
 from filmcolor.evaluate.coloring import reduce_photo
 from filmcolor.hashing import digest
@@ -314,7 +315,7 @@ def _write_frames(
     part = PartFile(str(shard), overwrite=True)
     shots = []
     try:
-        shard.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(shard.parent)
         with tarfile.open(part.path, "w") as tar:
             for name, png, shot in chain([first] if first is not None else [], encoded):
                 member = tarfile.TarInfo(name)
