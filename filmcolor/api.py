@@ -88,7 +88,7 @@ def color_frames(
     if chosen.stride == "auto":
         raise OptionError("stride auto: is settled on films alone; give a number")
     device = resolve_device(chosen.device)
-    model = load_generator(chosen.model, device, chosen.look, chosen.precision)
+    model = load_generator(chosen.model, device, chosen.look, chosen.precision, chosen.engine)
     tone = Tone.of(chosen)
     lumas = _lumas(frames)
     first = next(lumas, None)

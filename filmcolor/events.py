@@ -78,6 +78,8 @@ class Started(Event, json="planned"):
     unit: Literal["frames", "pictures"] = "frames"
     work: str = ""
     """Folder that keeps what is done until the film is whole; empty where nothing is kept."""
+    engine: str = "torch"
+    """What computes the model on that device."""
 
 
 class Progress(Counted, json="progress"):

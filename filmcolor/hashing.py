@@ -31,7 +31,7 @@ def blake2(size: int = 16) -> hashlib.blake2b:
     return hashlib.blake2b(digest_size=size)
 
 
-def digest(content: bytes, size: int = 16) -> str:
+def digest(content: bytes | memoryview, size: int = 16) -> str:
     """BLAKE2b of some bytes; `size` bytes long."""
     return hashlib.blake2b(content, digest_size=size).hexdigest()
 

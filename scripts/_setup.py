@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 STAMPS = {"run": ["stamp-run"], "dev": ["stamp-dev", "stamp-run"]}
-EXTRAS = {"run": "", "dev": "[dev]"}
+EXTRAS = {"run": "[openvino]", "dev": "[dev,openvino]"}
 LOCK = "lock"
 
 

@@ -34,7 +34,8 @@ from skimage import data as photographs
 from filmcolor.analysis.shots import assign_shots
 from filmcolor.color import ChromaTable, chroma_to_rgb, lightness, normalize_luma
 from filmcolor.evaluate.coloring import reduce_photo, to_photos
-from filmcolor.evaluate.video import FilmFigures, FrameFigures, measure_films
+from filmcolor.evaluate.film_figures import FilmFigures, FrameFigures
+from filmcolor.evaluate.video import measure_films
 from filmcolor.media.images.picture import luma_of
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.models.checkpoint import LoadedModel, load_generator

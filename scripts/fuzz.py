@@ -32,9 +32,14 @@ import av
 import cv2
 import numpy as np
 import torch
+from av.audio.resampler import AudioResampler
+from av.codec.context import CodecContext
 from PIL import Image
 
 import filmcolor.cli
+from filmcolor.media.images.decoded import encoded
+from filmcolor.media.images.formats import format_of_suffix, written_suffix
+from filmcolor.media.images.reader import read_picture
 from filmcolor.models.registry import find_checkpoint
 
 LIMIT_SECONDS = 20
@@ -52,9 +57,19 @@ FILMS: dict[str, tuple[str, str, dict[str, str]]] = {
     "mkv": ("libx264", "aac", {"g": "8", "bf": "2"}),
     "avi": ("mpeg4", "mp2", {"g": "8", "bf": "2"}),
     "mpg": ("mpeg2video", "mp2", {"g": "8", "bf": "2"}),
+    "mxf": ("dnxhd", "pcm_s16le", {"profile": "dnxhr_lb"}),
+    "mov": ("mpeg4", "adpcm_ima_qt", {"g": "8", "bf": "2"}),
+    "wmv": ("wmv2", "wmav2", {"g": "8"}),
+    "flv": ("flv1", "adpcm_swf", {"g": "8"}),
 }
+"""By suffix: codecs of picture and sound. The sound of the last three is converted for some."""
+SIZES = {"dnxhd": (256, 120)}
+RATES = {"adpcm_swf": 44_100, "wmav2": 44_100}
 PICTURES = ("png", "jpeg", "tiff")
-KINDS = (*FILMS, *PICTURES, "safetensors")
+RARE = ("dpx", "exr", "jp2", "sgi", "ppm", "tga", "avif")
+VERIFIED = "verify"
+"""Damaged films held against the whole one."""
+KINDS = (*FILMS, *PICTURES, *RARE, VERIFIED, "safetensors")
 
 
 @dataclass(frozen=True)
@@ -93,6 +108,11 @@ def make_whole_files(folder: Path) -> None:
     Image.fromarray(wide).save(folder / "wide.tiff")
     Image.fromarray(color).save(folder / "packed.tiff", compression="tiff_lzw")
     cv2.imwrite(str(folder / "deep.png"), np.stack([wide] * 3, axis=-1))
+    for kind in ("ppm", "tga", "avif"):
+        Image.fromarray(color).save(folder / f"whole.{kind}")
+    for kind, name in (("dpx", "DPX"), ("sgi", "SGI"), ("jp2", "JPEG 2000")):
+        (folder / f"whole.{kind}").write_bytes(encoded(color, name, 8))
+    (folder / "whole.exr").write_bytes(exr(color))
     shutil.copy(find_checkpoint("default"), folder / "whole.safetensors")
 
 
@@ -100,23 +120,36 @@ def make_film(path: Path, codec: str, sound: str, options: dict[str, str]) -> No
     """Half a second, with a sound track."""
     with av.open(str(path), "w") as film:
         stream = film.add_stream(codec, rate=Fraction(24), options=options)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        track = film.add_stream(sound, rate=48_000)
+        stream.width, stream.height = SIZES.get(codec, (64, 48))
+        stream.pix_fmt = "yuv422p" if codec == "dnxhd" else "yuv420p"
+        rate = RATES.get(sound, 48_000)
+        track = film.add_stream(sound, rate=rate)
+        track.bit_rate = 64_000
         track.layout = "stereo"
         for index in range(12):
-            frame = av.VideoFrame.from_ndarray(picture(index, 48, 64), format="gray")
-            frame = frame.reformat(format="yuv420p")
+            grey = picture(index, stream.height, stream.width)
+            frame = av.VideoFrame.from_ndarray(grey, format="gray")
+            frame = frame.reformat(format=stream.pix_fmt)
             frame.pts, frame.time_base = index, Fraction(1, 24)
             film.mux(stream.encode(frame))
         film.mux(stream.encode(None))
-        pcm = "s16" if sound == "mp2" else "fltp"
-        for start in range(0, 24_000, 1152):
-            shape = (1, 2 * 1152) if pcm == "s16" else (2, 1152)
-            silence = np.zeros(shape, np.int16 if pcm == "s16" else np.float32)
-            tone = av.AudioFrame.from_ndarray(silence, format=pcm, layout="stereo")
-            tone.sample_rate, tone.pts, tone.time_base = 48_000, start, Fraction(1, 48_000)
-            film.mux(track.encode(tone))
+        resampler = AudioResampler(track.format.name, "stereo", rate, track.frame_size or 1152)
+        for start in range(0, rate // 2, 1152):
+            wave = 0.3 * np.sin(np.arange(start, start + 1152, dtype=np.float32) / 16)
+            tone = av.AudioFrame.from_ndarray(np.stack([wave, wave]), "fltp", "stereo")
+            tone.sample_rate, tone.pts, tone.time_base = rate, start, Fraction(1, rate)
+            for samples in resampler.resample(tone):
+                film.mux(track.encode(samples))
         film.mux(track.encode(None))
+
+
+def exr(rgb: np.ndarray) -> bytes:
+    """An OpenEXR file."""
+    context = CodecContext.create("exr", "w")
+    context.height, context.width = rgb.shape[:2]
+    context.pix_fmt, context.time_base = "gbrpf32le", Fraction(1, 24)
+    frame = av.VideoFrame.from_ndarray((rgb / 255).astype(np.float32), format="gbrpf32le")
+    return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
 
 
 def picture(index: int, height: int, width: int) -> np.ndarray:
@@ -205,12 +238,18 @@ def make_case(number: int, seed: int, kinds: Sequence[str], whole: Path, root: P
     kind = kinds[number % len(kinds)]
     folder = root / f"case-{number:04d}"
     folder.mkdir(parents=True)
-    source = chance.choice(sorted(whole.glob(f"*.{kind}")))
+    suffix = chance.choice(list(FILMS)) if kind == VERIFIED else kind
+    source = chance.choice(sorted(whole.glob(f"*.{suffix}")))
     content = bytearray(source.read_bytes())
     damage = chance.choice(DAMAGES)
     damage(content, chance)
-    name = f"in.{kind}"
+    name = f"in.{suffix}"
     (folder / name).write_bytes(content)
+    if kind == VERIFIED:
+        shutil.copy(source, folder / f"good.{suffix}")
+        films = [f"good.{suffix}", name]
+        chance.shuffle(films)
+        return Case(number, kind, damage.__name__, folder, ("verify", *films, "-q"), None)
     if chance.random() < 0.2:
         arguments: tuple[str, ...] = ("info", name)
         return Case(number, kind, damage.__name__, folder, arguments, None)
@@ -218,8 +257,13 @@ def make_case(number: int, seed: int, kinds: Sequence[str], whole: Path, root: P
         shutil.copy(whole / "whole.png", folder / "good.png")
         arguments = ("run", "good.png", "--model", name, "-o", "out.png", *QUICK)
         return Case(number, kind, damage.__name__, folder, arguments, folder / "out.png")
-    suffix = chance.choice(("mp4", "mkv", "mov")) if kind in FILMS else kind
+    if kind in FILMS:
+        suffix = chance.choice(("mp4", "mkv", "mov", "mxf"))
+    else:
+        suffix = written_suffix(Path(name))[1:]
     arguments = ("run", name, "-o", f"out.{suffix}", *QUICK)
+    if suffix == "mxf":
+        arguments = (*arguments, "--codec", "prores")
     if kind in FILMS and chance.random() < 0.5:
         arguments = (*arguments, "--on-error", "repeat")
     return Case(number, kind, damage.__name__, folder, arguments, folder / f"out.{suffix}")
@@ -293,7 +337,8 @@ def violations(case: Case, ending: Ending, before: set[str]) -> Iterator[str]:
     if strange := [line for line in lines if not line.startswith(OWN_WORDS)]:
         yield f"says what is not its own: {strange[0][:100]}"
     errors = [line for line in lines if line.startswith("Error: ")]
-    if ending.code and len(errors) != 1:
+    found_faults = case.kind == VERIFIED and ending.code == 1 and not errors
+    if ending.code and len(errors) != 1 and not found_faults:
         yield f"{len(errors)} lines of error with exit code {ending.code}"
     if not ending.code and errors:
         yield "an error line, and yet exit code 0"
@@ -312,9 +357,8 @@ def violations(case: Case, ending: Ending, before: set[str]) -> Iterator[str]:
 def unreadable(target: Path) -> str:
     """What is wrong with a result, if anything: it must be whole and have colour planes."""
     try:
-        if target.suffix[1:] in PICTURES:
-            with Image.open(target) as image:
-                image.load()
+        if format_of_suffix(target):
+            read_picture(target)
             return ""
         with av.open(str(target)) as film:
             stream = film.streams.video[0]
@@ -329,8 +373,9 @@ def unreadable(target: Path) -> str:
 
 def warm_up(whole: Path) -> None:
     """Colour the whole films and pictures, so that no case has to load what the others have."""
-    for kind in (*FILMS, *PICTURES):
-        target = str(whole / f"done.{'mkv' if kind in FILMS else kind}")
+    for kind in (*FILMS, *PICTURES, *RARE):
+        suffix = ".mkv" if kind in FILMS else written_suffix(Path(f"whole.{kind}"))
+        target = str(whole / f"done{suffix}")
         code = filmcolor.cli.main(["run", str(whole / f"whole.{kind}"), "-o", target, *QUICK])
         if code:
             raise SystemExit(f"a whole {kind} file fails with exit code {code}")

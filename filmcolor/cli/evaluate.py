@@ -16,6 +16,7 @@ from filmcolor.cli.arguments import (
     sectioned_command,
 )
 from filmcolor.cli.display import open_display
+from filmcolor.cli.display.own_lines import own_lines
 from filmcolor.cli.run_command import running
 from filmcolor.cli.run_table import MEASURED
 from filmcolor.errors import OptionError
@@ -44,10 +45,10 @@ How to read it:
   are therefore compared by the gain in PSNR over the grey picture at equal
   colourfulness (the last rows of the table), and films by how steady they
   are at like colourfulness.
-  CDC, warp error, flicker, still noise, bleeding, chroma on neutral and
-  blotched are better when smaller;
-  the truth's own figures show what is small enough. The CDC of
-  grey is what light, grain and motion make by themselves.
+  CDC, warp error, flicker, still noise, bleeding, chroma on neutral,
+  blotched, skin off its colours, drift and the distance across shots are
+  better when smaller; the truth's own figures show what is small enough. The
+  CDC of grey is what light, grain and motion make by themselves.
   Files have been through an encoder, what is coloured here has not. What
   smoothing does is the difference between the two rows of a model.
 """
@@ -77,25 +78,29 @@ def evaluate_command(ctx: click.Context, /, quiet: bool, as_json: bool, **chosen
 
     Photographs are made grey and coloured as `filmcolor run` does: PSNR in dB over R'G'B'; ab error
     as distance in CIELAB; CIEDE2000; colourfulness after Hasler and Süsstrunk; chroma where the
-    truth has none. Upscalers are given the photographs at half size, grey: PSNR in dB of their
-    luma, beside that of a bicubic enlargement. Two baselines stand beside every colour
-    model: the grey picture, and one mean colour everywhere. Pictures without colour and damaged
-    ones are left out and named.
+    truth has none; blotched and skin as below. Upscalers are given the photographs at half size,
+    grey: PSNR in dB of their luma, beside that of a bicubic enlargement. Two baselines stand beside
+    every colour model: the grey picture, and one mean colour everywhere. Pictures without colour
+    and damaged ones are left out and named; more than ten damaged ones that are more than a tenth
+    of all end it.
 
     Films of the same pictures are measured frame by frame: PSNR and colourfulness as above; CDC,
     how far the distribution of colours changes over 1, 2 and 4 frames; warp error, the squared
     change of ab (CIELAB) along the motion; flicker, what of that goes back and forth; still noise,
     how ab wavers where nothing moves; bleeding, the slope of ab where lightness is flat; with the
-    truth also chroma where it has none, and blotched, of the area that it colours evenly the share
-    that the result does not. Nothing is measured across a cut. Beside the films stand the truth's
-    own figures, those of grey, and those of models that colour the same luma with smoothing and
-    without.
+    truth also chroma where it has none; blotched, of the area that it colours evenly the share
+    that the result does not; of the skin of faces, the share whose hue or chroma no skin has; and
+    drift: things are followed, how far the mean ab of each is off its mean over the shot, beyond
+    what the truth's own is (rms, CIELAB). Where a shot shows again what an earlier one has shown,
+    as in A B A B, the same is said of each thing's means over the two; else nothing is measured
+    across a cut. Beside the films stand the truth's own figures, those of grey, and those of models
+    that colour the same luma with smoothing and without.
     """
     from filmcolor.cli.evaluate_films import run_films
     from filmcolor.cli.evaluate_photos import are_upscalers, run_photos, run_upscalers
 
     is_film = chosen["truth"] is not None or bool(chosen["results"])
-    with running(display := open_display(MEASURED, quiet=quiet)):
+    with own_lines(), running(display := open_display(MEASURED, quiet=quiet)):
         _check(ctx, is_photo=bool(chosen["val"]), is_film=is_film)
         for option in ("sheet", "plot"):
             path = chosen[option]

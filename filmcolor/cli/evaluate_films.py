@@ -15,8 +15,8 @@ from filmcolor.timecode import clock_text
 
 if TYPE_CHECKING:
     from filmcolor.cli.display.bar import PlainTable
+    from filmcolor.evaluate.film_figures import FrameFigures
     from filmcolor.evaluate.film_report import FilmReport
-    from filmcolor.evaluate.video import FrameFigures
 
 _COLUMNS = (
     ("psnr", "PSNR\ndB", 1.0, 2),
@@ -28,9 +28,12 @@ _COLUMNS = (
     ("bleeding", "bleeding", 1.0, 3),
 )
 """Figure, heading, factor, decimals."""
-_BLOTCHES = (
-    ("neutral_chroma", "chroma on neutral", 1.0, 2),
-    ("blotched", "blotched, of evenly coloured area", 1.0, 2),
+_AGAINST_TRUTH = (
+    ("neutral_chroma", "chroma on\nneutral", 1.0, 2),
+    ("blotched", "blotched,\nof even", 1.0, 2),
+    ("skin_off", "skin off,\n%", 100.0, 1),
+    ("drift", "drift of\nthings", 1.0, 2),
+    ("across_shots", "across\nshots", 1.0, 2),
 )
 
 
@@ -59,7 +62,7 @@ def run_films(options: FilmMeasureOptions, display: Display, *, as_json: bool) -
     counts = f"{count(len(report.seconds), 'frame')}, {count(len(report.shots), 'shot')}"
     tables: list[tuple[str, _Columns]] = [(f"{counts}, measured at {width}x{height}", _COLUMNS)]
     if report.has_truth:
-        tables.append(("against the truth", _BLOTCHES))
+        tables.append(("against the truth", _AGAINST_TRUTH))
     for heading, columns in tables:
         table = _table(report, heading, columns)
         _add_films(table, report, [row.figures.total for row in report.rows], columns)

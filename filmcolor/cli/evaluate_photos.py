@@ -34,7 +34,10 @@ def run_photos(chosen: PhotoMeasureOptions, display: Display, *, as_json: bool) 
 
     photos = load_val(chosen, display)
     where = resolve_device(chosen.device)
-    loaded = [load_generator(m, where, chosen.look, chosen.precision) for m in chosen.models]
+    loaded = [
+        load_generator(model, where, chosen.look, chosen.precision, chosen.engine)
+        for model in chosen.models
+    ]
     measures = [partial(evaluate_photos, model) for model in loaded]
     names, reports = measure_all(chosen, measures, photos, "grey", display, as_json=as_json)
     if not as_json:
@@ -125,6 +128,7 @@ def _print_table(names: Sequence[str], reports: Sequence[PhotoReport]) -> None:
         ("colourfulness", "colorfulness", ""),
         ("chroma on neutral", "neutral_chroma", ""),
         ("blotched, of evenly coloured area", "blotched", ""),
+        ("skin of faces off its colours", "skin_off", ""),
     ):
         truth = getattr(first.truth, name)
         has_truth = name in ("colorfulness", "neutral_chroma")

@@ -250,6 +250,7 @@ def _strictness(options: RunOptions) -> VerifyOptions:
         duration_seconds=options.duration_seconds,
         deinterlace=options.deinterlace,
         fps=options.fps,
+        output_chroma=options.output_chroma,
         lossless=options.encode.lossless,
         audio=options.audio,
         expect_color=not (options.no_color or _leaves_pale(options)),

@@ -30,6 +30,8 @@ def _notice(display: Display, event: Notice) -> None:
 def _started(display: Display, event: Started) -> None:
     way = f"{file_name(event.source)} -> {file_name(event.target)}"
     made = f", model {event.model} on {event.device}" if event.model else ""
+    if event.model and event.engine != "torch":
+        made += f" by {event.engine}"
     display.say(f"{way}: {event.summary}{made}")
     display.begin(Step(0, event.total, event.unit))
 

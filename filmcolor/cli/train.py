@@ -21,6 +21,7 @@ from filmcolor.cli.arguments import (
     sectioned_command,
 )
 from filmcolor.cli.display import open_display
+from filmcolor.cli.display.own_lines import own_lines
 from filmcolor.cli.run_command import Interrupted, caught, running, show_all
 from filmcolor.cli.train_table import TRAIN
 from filmcolor.errors import OptionError
@@ -99,15 +100,17 @@ def train_command(ctx: click.Context, /, quiet: bool, as_json: bool, **chosen: A
     """Train a model on DATA: any mix of folders of pictures, tar shards of pictures, and films.
 
     DATA must be in colour. Films give a few good frames of each shot (`filmcolor extract` shows
-    which). Pictures without colour and damaged ones are left out and named. Ctrl-C saves the run
-    and says how to go on with it. The result is best.safetensors in the run's folder.
+    which). Pictures without colour and damaged ones are left out and named; more than ten damaged
+    ones that are more than a tenth of all end it. Ctrl-C saves the run and says how to go on with
+    it. The result is best.safetensors in the run's folder.
     """
     stop = _Stop()
     leads = os.environ.get("RANK", "0") == "0"
-    display = open_display(TRAIN, quiet=quiet or not leads, as_json=as_json and leads)
     signals = caught(stop.receive, "SIGINT", "SIGTERM", "SIGHUP")
-    with running(display, signals=signals):
-        end = show_all(display, _events(ctx, stop, **chosen))
+    with own_lines():
+        display = open_display(TRAIN, quiet=quiet or not leads, as_json=as_json and leads)
+        with running(display, signals=signals):
+            end = show_all(display, _events(ctx, stop, **chosen))
     if isinstance(end, TrainFinished) and end.stopped:
         begun = display.last(TrainStarted)
         left = "nothing was trained yet."

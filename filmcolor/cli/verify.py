@@ -77,7 +77,9 @@ def _verdict(report: VerifyReport) -> str:
     if faults:
         kinds = "1 kind of fault" if faults == 1 else f"{faults} kinds of faults"
         return f"{name}: does not hold: {kinds}, see above"
-    if report.worst_block_psnr is None:
+    if report.luma == "left out":
+        luma = "mid-grey stands in the place of luma"
+    elif report.worst_block_psnr is None:
         luma = "every code of its luma is the source's"
     else:
         luma = (
@@ -97,6 +99,7 @@ VERIFY: Table = {**NOTICES, Comparing: _comparing, Compared: _compared, VerifyRe
 @field_option(RunOptions, "fps", _PART, "How many frames a second a frame sequence has.")
 @field_option(VerifyOptions, "lossless")
 @field_option(VerifyOptions, "deinterlace")
+@field_option(VerifyOptions, "output_chroma")
 @field_option(VerifyOptions, "audio")
 @show_options(VERIFY)
 @click.pass_context

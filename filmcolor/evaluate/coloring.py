@@ -16,6 +16,7 @@ from torch import Tensor
 from filmcolor.color import ChromaTable, chroma_to_rgb, lightness, normalize_luma
 from filmcolor.media.images.picture import luma_of
 from filmcolor.models.checkpoint import LoadedModel
+from filmcolor.models.transfer import sent
 from filmcolor.options import ColorOptions
 from filmcolor.stages.infer import Together, View, infer
 from filmcolor.stages.upsample import Upsampler
@@ -23,7 +24,7 @@ from filmcolor.types import AbMap, Frame, PixelLayout
 from filmcolor.visual.rgb import Rgb, reduced_size, resized
 
 _LAYOUT = PixelLayout(8, "444")
-_BATCH = {"cpu": 1, "cuda": 16, "mps": 4}
+_BATCH = {"cpu": 1, "cuda": 16, "mps": 4, "xpu": 8}
 """Photographs of one size that are handed on together; on a CPU more are no quicker."""
 
 
@@ -59,7 +60,7 @@ def reduce_photo(photo: Rgb, short_side: int | None) -> Rgb:
 
 def to_rgb(photos: Sequence[Rgb], device: torch.device) -> Tensor:
     """Photographs of one size to R'G'B' (N, 3, H, W) 0..1 on a device."""
-    codes = torch.from_numpy(np.stack(photos)).to(device)
+    codes = sent(np.stack(photos), device)
     return codes.permute(0, 3, 1, 2).float() / 255
 
 
@@ -112,7 +113,7 @@ def _compose(
 ) -> ColoredPhotos:
     """ab along the edges of each photograph's luma, as `compose.chroma_at` brings it there."""
     frames = [frame for frame, _ in pairs]
-    codes = torch.from_numpy(np.stack([frame.luma for frame in frames])[:, None]).to(device)
+    codes = sent(np.stack([frame.luma for frame in frames])[:, None], device)
     luma = normalize_luma(codes, 8, full_range=True)
     shown = lightness(luma)
     upsampler = Upsampler(frames[0].luma.shape, _LAYOUT, "center", device)

@@ -16,8 +16,9 @@ from itertools import islice
 from typing import Literal, TypeVar
 
 from filmcolor.errors import MediaError
+from filmcolor.evaluate.film_figures import FilmFigures, FrameFigures
 from filmcolor.evaluate.photos import without_nan
-from filmcolor.evaluate.video import FilmFigures, FrameFigures, measure_films
+from filmcolor.evaluate.video import measure_films
 from filmcolor.events import Notice
 from filmcolor.film.chain import composed
 from filmcolor.models.checkpoint import LoadedModel, load_generator
@@ -40,7 +41,7 @@ Kind = Literal["grey", "truth", "result", "model"]
 _METHODS: tuple[Smoothing, ...] = (ColorOptions().smooth, "none")
 """How every model's colours are smoothed: as shipped, and not."""
 _BLOTCH_FRAMES = 48
-"""About so many frames, spread over the film, are searched for blotches."""
+"""About so many frames, spread over the film, are searched for blotches and faces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,8 @@ def evaluate_films(
     paths = [*([options.truth] if options.truth is not None else []), *options.results]
     device = resolve_device(options.device)
     models = [
-        load_generator(name, device, options.look, options.precision) for name in _models(options)
+        load_generator(name, device, options.look, options.precision, options.engine)
+        for name in _models(options)
     ]
     with SideBySide(paths, options.short_side) as films:
         for path, state in zip(paths, films.colors, strict=True):

@@ -1,5 +1,5 @@
 """Measures on colour photographs made grey: PSNR, ab error, CIEDE2000, colourfulness, chroma where
-there should be none, and blotches where one colour should be.
+there should be none, blotches where one colour should be, and skin that has no skin's colour.
 
 Pictures are torch tensors (N, 3, H, W), sRGB 0..1. It must not know files, models or training.
 """
@@ -10,16 +10,21 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from filmcolor.color import rgb_to_lab
 from filmcolor.evaluate.blotches import Segment, blotched_area, even_segments
+from filmcolor.evaluate.skin import off_locus, true_skin
 
 NEUTRAL_CHROMA = 5.0
 """Lab chroma below which a pixel of the truth counts as neutral."""
 
 _PERFECT_PSNR = 100.0
+_WEIGHTS = {"blotched": "even", "skin_off": "skin"}
+"""What some measures are weighted by."""
 _CHROMA_KNEE = 25.0**7
 
 
@@ -110,6 +115,12 @@ class PhotoMeasures:
     """
     even: float
     """Share of the picture that is evenly coloured in truth: the weight of `blotched`."""
+    skin_off: float = math.nan
+    """Of the skin of faces, the share that has no skin's colour (see
+    `filmcolor/evaluate/skin.py`); NaN if there is none.
+    """
+    skin: float = 0.0
+    """Share of the picture that is skin: the weight of `skin_off`."""
 
     def as_dict(self) -> dict[str, float | None]:
         """For JSON."""
@@ -128,13 +139,17 @@ class Truth:
     """(N, H, W): where chroma is below `NEUTRAL_CHROMA`."""
     segments: tuple[list[Segment], ...]
     """Of each photograph, those that are evenly coloured."""
+    skin: tuple[NDArray[np.int64], ...]
+    """Of each photograph, the indices of its pixels that are skin."""
 
     @classmethod
     def of(cls, rgb: Tensor) -> Truth:
         """From R'G'B' (N, 3, H, W) 0..1."""
         lab = rgb_to_lab(rgb)
         neutral = torch.hypot(lab[:, 1], lab[:, 2]) < NEUTRAL_CHROMA
-        return cls(rgb, lab, neutral, tuple(even_segments(one) for one in lab.cpu().numpy()))
+        planes = lab.cpu().numpy()
+        segments = tuple(even_segments(one) for one in planes)
+        return cls(rgb, lab, neutral, segments, tuple(true_skin(one) for one in planes))
 
     def measures(self) -> list[PhotoMeasures]:
         """What the photographs get when compared with themselves."""
@@ -143,16 +158,19 @@ class Truth:
         columns = torch.stack([colorfulness(self.rgb), own], dim=1).tolist()
         return [
             PhotoMeasures(*[_PERFECT_PSNR, 0.0, 0.0, *row, *areas])
-            for row, areas in zip(columns, self.blotches(self.lab), strict=True)
+            for row, areas in zip(columns, self.areas(self.lab), strict=True)
         ]
 
-    def blotches(self, lab: Tensor) -> list[tuple[float, float]]:
-        """`blotched` and `even` of each picture of a result, Lab (N, 3, H, W)."""
-        areas = [
-            blotched_area(one, segments)
-            for one, segments in zip(lab[:, 1:].cpu().numpy(), self.segments, strict=True)
-        ]
-        return [(a.blotched / a.even if a.even else math.nan, a.even) for a in areas]
+    def areas(self, lab: Tensor) -> list[tuple[float, float, float, float]]:
+        """`blotched`, `even`, `skin_off`, `skin` of each picture of a result, Lab (N, 3, H, W)."""
+        found = []
+        pairs = zip(lab[:, 1:].cpu().numpy(), self.lab.cpu().numpy(), strict=True)
+        for (ab, true), segments, skin in zip(pairs, self.segments, self.skin, strict=True):
+            area = blotched_area(ab, segments)
+            blotched = area.blotched / area.even if area.even else math.nan
+            off = off_locus(ab, true, skin) if len(skin) else math.nan
+            found.append((blotched, area.even, off, len(skin) / ab[0].size))
+        return found
 
 
 def measure(result: Tensor, truth: Truth) -> list[PhotoMeasures]:
@@ -169,18 +187,17 @@ def measure(result: Tensor, truth: Truth) -> list[PhotoMeasures]:
     ]
     return [
         PhotoMeasures(*[*row, *areas])
-        for row, areas in zip(
-            torch.stack(columns, dim=1).tolist(), truth.blotches(lab), strict=True
-        )
+        for row, areas in zip(torch.stack(columns, dim=1).tolist(), truth.areas(lab), strict=True)
     ]
 
 
 def average(measures: Iterable[PhotoMeasures]) -> PhotoMeasures:
-    """Mean over pictures, NaN left out; of `blotched` over the even area of all of them."""
+    """Mean over pictures, NaN left out; of `blotched` and `skin_off` over all of their area."""
     everything = list(measures)
     means = {}
     for entry in fields(PhotoMeasures):
-        weights = [one.even if entry.name == "blotched" else 1.0 for one in everything]
+        weight_name = _WEIGHTS.get(entry.name)
+        weights = [getattr(one, weight_name) if weight_name else 1.0 for one in everything]
         numbers = [
             (weight * v, weight)
             for one, weight in zip(everything, weights, strict=True)

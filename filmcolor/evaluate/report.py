@@ -125,6 +125,7 @@ class PhotoReport:
             "ciede2000": round(self.ours.ciede2000, 2),
             "neutral_chroma": round(self.ours.neutral_chroma, 2),
             "blotched": round(self.ours.blotched, 3),
+            "skin_off": round(self.ours.skin_off, 3),
         }
         return {name: value for name, value in figures.items() if not math.isnan(value)}
 
@@ -139,7 +140,9 @@ class PhotoReport:
             "ours": self.ours.as_dict(),
             "neutral": self.neutral.as_dict(),
             "mean_color": {**self.mean_color.as_dict(), "ab": list(self.mean_ab)},
-            "truth": {name: truth[name] for name in ("colorfulness", "neutral_chroma", "even")},
+            "truth": {
+                name: truth[name] for name in ("colorfulness", "neutral_chroma", "even", "skin")
+            },
             "curve": [asdict(point) for point in self.curve],
             "at_equal_colorfulness": [
                 {

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from filmcolor.color import rgb_to_lab
-from filmcolor.evaluate.blotches import blotched_area, even_segments
+from filmcolor.evaluate.blotches import Segment, blotched_area, even_segments
+from filmcolor.evaluate.film_figures import FilmFigures, FrameFigures, known_mean
+from filmcolor.evaluate.following import Follower
 from filmcolor.evaluate.photos import NEUTRAL_CHROMA, colorfulness, psnr
+from filmcolor.evaluate.skin import off_locus, true_skin
 from filmcolor.stages.flow import FlowEstimator, FlowSettings, Motion, sample, sampling_grid
 from filmcolor.types import FloatPlane
 from filmcolor.visual.rgb import Rgb, rgb_tensor
@@ -33,97 +36,6 @@ _STILL = 0.25
 """Px a frame, of the picture measured: places that move less are still."""
 _FLAT = 1.0
 """L* a px: less of a slope counts as flat."""
-
-
-@dataclass(frozen=True, slots=True)
-class FrameFigures:
-    """Figures of one frame, or means over many; NaN where there is nothing to measure."""
-
-    psnr: float = math.nan
-    """dB, R'G'B' against the truth's."""
-    colorfulness: float = math.nan
-    """Hasler and Süsstrunk's."""
-    cdc: float = math.nan
-    """Colour distribution consistency: Jensen-Shannon divergence of the histograms of R', G' and
-    B' of frames 1, 2 and 4 apart (Liu et al. 2021, "Temporally Consistent Video Colorization with
-    Deep Feature Propagation and Self-Regularization Learning"). Of a film or a shot: the mean over
-    the pairs of each lag, then over the lags. Of a frame: the mean over those that it begins.
-    """
-    warp_error: float = math.nan
-    """Mean squared distance in the ab plane between this frame and the next one, brought here along
-    the motion, where both are seen (Lai et al. 2018, "Learning Blind Video Temporal Consistency").
-    """
-    flicker: float = math.nan
-    """Root mean square distance in the ab plane of this frame from the mean of its neighbours along
-    the motion.
-    """
-    still_noise: float = math.nan
-    """Standard deviation of ab from frame to frame where nothing moves."""
-    bleeding: float = math.nan
-    """Mean slope of ab, Lab units a px, where the lightness is flat."""
-    neutral_chroma: float = math.nan
-    """Mean chroma on pixels whose truth is neutral, as of photographs; of frames spread over the
-    film, like the next two.
-    """
-    blotched: float = math.nan
-    """Of the area that is evenly coloured in truth, the share that is not in the result (see
-    `filmcolor/evaluate/blotches.py`).
-    """
-    even: float = math.nan
-    """Share of the picture that is evenly coloured in truth: the weight of `blotched`."""
-
-
-@dataclass(frozen=True, slots=True)
-class FilmFigures:
-    """Figures of one film."""
-
-    frames: tuple[FrameFigures, ...]
-    shots: tuple[int, ...]
-    """Number of every frame's shot."""
-    divergences: tuple[tuple[float, ...], ...]
-    """Of every frame and the one that is each of `LAGS` on; NaN where that is of another shot."""
-
-    @property
-    def total(self) -> FrameFigures:
-        """Means over all frames; root mean squares where the figures are such."""
-        return self._over(range(len(self.frames)))
-
-    def by_shot(self) -> dict[int, FrameFigures]:
-        """The same for every shot."""
-        return {
-            number: self._over([place for place, own in enumerate(self.shots) if own == number])
-            for number in sorted(set(self.shots))
-        }
-
-    def _over(self, places: Sequence[int]) -> FrameFigures:
-        means = _mean([self.frames[place] for place in places])
-        by_lag = zip(*(self.divergences[place] for place in places), strict=True)
-        return replace(means, cdc=known_mean([known_mean(lag) for lag in by_lag]))
-
-
-_SQUARED = ("flicker", "still_noise")
-
-
-def _mean(frames: Sequence[FrameFigures]) -> FrameFigures:
-    means = {}
-    for entry in fields(FrameFigures):
-        values = np.array([getattr(frame, entry.name) for frame in frames], np.float64)
-        if entry.name in _SQUARED:
-            means[entry.name] = math.sqrt(known_mean(np.square(values)))
-        elif entry.name == "blotched":
-            even = np.array([frame.even for frame in frames])
-            known = ~np.isnan(values)
-            total = float(even[known].sum())
-            means[entry.name] = float((values * even)[known].sum()) / total if total else math.nan
-        else:
-            means[entry.name] = known_mean(values)
-    return FrameFigures(**means)
-
-
-def known_mean(values: Iterable[float]) -> float:
-    """The mean of those that are not NaN; NaN where all are."""
-    known = np.array([value for value in values if not math.isnan(value)], np.float64)
-    return float(known.mean()) if len(known) else math.nan
 
 
 @dataclass(slots=True, eq=False)
@@ -146,6 +58,10 @@ class _Frames:
     shot: int
     films: dict[str, _FilmFrame]
     picture: NDArray[np.uint8]
+    leader: FloatPlane
+    """(h, w, 3): Lab of the truth, else of the first film."""
+    segments: list[Segment]
+    """Those of the truth that are evenly coloured, where they were looked for."""
     motion: Motion | None = None
     """To the next frame, if that is of the same shot."""
 
@@ -157,17 +73,28 @@ def measure_films(
 
     Every item is the number of its shot and, by the name of the film, R'G'B' pictures of one size;
     `truth` is the name of that which the others are compared with. Motion and flatness are taken
-    from the truth, else from the first film. Blotches and chroma on neutral are measured in each
-    `every`-th frame. Holds a few frames only. Raises `ValueError` for pictures of different sizes.
+    from the truth, else from the first film. Blotches, skin and chroma on neutral are measured in
+    each `every`-th frame; new things are looked for in these, and in the first of each shot. Holds
+    a few frames only. Raises `ValueError` for pictures of different sizes.
     """
     done: dict[str, list[FrameFigures]] = {}
     divergences: dict[str, list[tuple[float, ...]]] = {}
     shots: list[int] = []
+    follower = None if truth is None else Follower(truth, _FLOW)
+    motion: Motion | None = None
     for each in _compared(_measured(frames, truth, every)):
         shots.append(each.shot)
         for name, film in each.films.items():
             done.setdefault(name, []).append(FrameFigures(**film.figures))
             divergences.setdefault(name, []).append(film.divergences)
+        if follower is not None:
+            ab = {name: film.ab for name, film in each.films.items()}
+            follower.add(each.shot, ab, each.leader, each.picture, motion, each.segments)
+        motion = each.motion
+    if follower is not None:
+        for name, followed in follower.finish().items():
+            pairs = zip(done[name], followed, strict=True)
+            done[name] = [replace(figures, **asdict(own)) for figures, own in pairs]
     return {
         name: FilmFigures(tuple(rows), tuple(shots), tuple(divergences[name]))
         for name, rows in done.items()
@@ -201,9 +128,15 @@ def _measured(
             )
             for name, picture in pictures.items()
         }
-        if truth is not None and number % every == 0:
-            _add_blotches(films, np.ascontiguousarray(guide_lab.transpose(2, 0, 1)))
-        now = _Frames(shot, films, estimator.prepare(np.ascontiguousarray(lightness)))
+        segments: list[Segment] = []
+        is_due = number % every == 0
+        if truth is not None and (is_due or before is None or before.shot != shot):
+            planes = np.ascontiguousarray(guide_lab.transpose(2, 0, 1))
+            segments = even_segments(planes)
+            if is_due:
+                _compare_to_truth(films, planes, segments)
+        small = estimator.prepare(np.ascontiguousarray(lightness))
+        now = _Frames(shot, films, small, guide_lab, segments)
         if before is not None:
             if before.shot == shot:
                 before.motion = estimator.between(before.picture, now.picture)
@@ -228,17 +161,23 @@ def _film_frame(
     return _FilmFrame(ab, histograms / histograms.sum(axis=1, keepdims=True), figures)
 
 
-def _add_blotches(films: Mapping[str, _FilmFrame], truth: FloatPlane) -> None:
+def _compare_to_truth(
+    films: Mapping[str, _FilmFrame], truth: FloatPlane, segments: list[Segment]
+) -> None:
     """Measure every film's frame against the truth, Lab (3, h, w)."""
     neutral = np.hypot(truth[1], truth[2]) < NEUTRAL_CHROMA
-    segments = even_segments(truth)
+    skin = true_skin(truth)
     for film in films.values():
+        ab = film.ab.transpose(2, 0, 1)
         if neutral.any():
             film.figures["neutral_chroma"] = float(np.hypot(*film.ab[neutral].T).mean())
-        area = blotched_area(film.ab.transpose(2, 0, 1), segments)
+        area = blotched_area(ab, segments)
         film.figures["even"] = area.even
         if area.even:
             film.figures["blotched"] = area.blotched / area.even
+        film.figures["skin"] = len(skin) / neutral.size
+        if len(skin):
+            film.figures["skin_off"] = off_locus(ab, truth, skin)
 
 
 def _compared(frames: Iterable[_Frames]) -> Iterator[_Frames]:

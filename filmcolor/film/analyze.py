@@ -29,6 +29,7 @@ from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.prefetch import prefetch
+from filmcolor.stages.cast import Cast
 from filmcolor.stages.chroma_drift import FEWEST_SAMPLES, SPACING, Drift, DriftMeter, DriftPath
 from filmcolor.stages.infer import Together, View, infer, look_at, needs_things
 from filmcolor.stages.interlace import field_view, fields_of, keeps_fields
@@ -80,7 +81,9 @@ def analyze_film(
         yield from reader.notices[seen_notices:]
     pts = np.array(times, np.int64)
     shots = tuple(finder.shots())
-    return FilmPlan(shots, pts, info.time_base, last, stride, *survey.found())
+    drift, things = survey.found()
+    cast = Cast.of(things)
+    return FilmPlan(shots, pts, info.time_base, last, stride, drift, cast.shown(), cast)
 
 
 class _Survey:
@@ -115,7 +118,8 @@ class _Survey:
     def look(self, small: Frame, shot: int, place: int) -> None:
         """Look at a frame if it is one of those to look at."""
         if self._finder is not None and self._finder.wants(shot, place):
-            self._finder.add(look_at(small, self._model, self._upright))
+            shape = self._upright.height, self._upright.width
+            self._finder.add(look_at(small, self._model, self._upright), shape)
         if self._meter is not None and small.index % SPACING == 0:
             self._meter.add(shot, place, small)
 

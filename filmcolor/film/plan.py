@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filmcolor.errors import JobError
+from filmcolor.stages.cast import Cast
 from filmcolor.stages.chroma_drift import Drift
 from filmcolor.stages.smooth import REACH
 from filmcolor.stages.things import PackedThings
@@ -58,7 +59,9 @@ class FilmPlan:
     drift: Drift = field(default_factory=Drift)
     """Of shots without things."""
     things: Mapping[int, PackedThings] = field(default_factory=dict)
-    """By number of the shot, where the model is coherent."""
+    """By number of the shot, where the model is coherent: what its frames decide by."""
+    cast: Cast = field(default_factory=Cast)
+    """Which things of the shots that were found are one."""
     found: tuple[Shot, ...] = ()
     """What divides the film into segments instead of `shots`: those that were found in it, where
     people have set others."""
@@ -152,7 +155,7 @@ class FilmPlan:
         return replace(self, shots=shots, drift=drift, things=things, found=found)
 
     def to_json(self) -> dict[str, Any]:
-        """All of it but `found`, in what JSON can hold."""
+        """All of it but `found`, in what JSON can hold; `things` are those of `cast`."""
         steps = np.diff(self.pts, prepend=np.int64(0))
         return {
             "shots": [[shot.start, shot.stop, shot.ends_by] for shot in self.shots],
@@ -161,7 +164,10 @@ class FilmPlan:
             "last_duration": self.last_duration,
             "stride": self.stride,
             "drift": {str(shot): path for shot, path in self.drift.paths.items()},
-            "things": {str(shot): b64encode(each).decode() for shot, each in self.things.items()},
+            "things": {
+                str(shot): [b64encode(each).decode(), self.cast.members[shot]]
+                for shot, each in self.cast.found.items()
+            },
         }
 
     @classmethod
@@ -174,6 +180,11 @@ class FilmPlan:
             int(shot): tuple((int(place), float(a), float(b)) for place, a, b in path)
             for shot, path in values["drift"].items()
         }
+        stored = {int(shot): each for shot, each in values["things"].items()}
+        cast = Cast(
+            {shot: b64decode(text) for shot, (text, _) in stored.items()},
+            {shot: tuple(map(int, numbers)) for shot, (_, numbers) in stored.items()},
+        )
         plan = cls(
             shots=tuple(Shot(int(a), int(b), why) for a, b, why in values["shots"]),
             pts=np.cumsum(np.array(values["pts_steps"], np.int64)),
@@ -181,7 +192,8 @@ class FilmPlan:
             last_duration=int(values["last_duration"]),
             stride=int(values["stride"]),
             drift=Drift(drift),
-            things={int(shot): b64decode(text) for shot, text in values["things"].items()},
+            things=cast.shown(),
+            cast=cast,
         )
         edges = [shot.start for shot in plan.shots] + [plan.frames]
         if not plan.shots or edges != [0, *(shot.stop for shot in plan.shots)]:

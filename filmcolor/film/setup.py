@@ -63,10 +63,12 @@ def open_film(
         output = plan_result(replace(info, ancillary=info.ancillary.union(*said)), options)
         model = model_cache.of_film(color, device)
         files.add(model.facts)
-        color = replace(color, precision=model.precision)
+        color = replace(color, precision=model.precision, engine=model.engine)
         options = replace(options, color=color)
         yield from reader.notices
         yield from output.notices
+        if model.remark:
+            yield Notice(model.remark, warning=True)
         yield from _notices(survey, options)
         shown = replace(options, deinterlace=True) if whole_frames else options
         enlarger = load_enlarger(info, shown, device)

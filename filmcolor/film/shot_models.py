@@ -49,13 +49,14 @@ class ModelCache:
 
     def __init__(self) -> None:
         self._held: dict[tuple[str, Look], LoadedModel] = {}
-        self._film: tuple[tuple[str, Look, str], LoadedModel] | None = None
+        self._film: tuple[tuple[str, ...], LoadedModel] | None = None
 
     def of_film(self, color: ColorOptions, device: torch.device) -> LoadedModel:
         """The model of a whole film, in the precision asked for; raises as loading does."""
-        name = color.model, color.look, color.precision
+        name = color.model, color.look, color.precision, color.engine
         if self._film is None or self._film[0] != name:
-            self._film = name, load_generator(color.model, device, color.look, color.precision)
+            model = load_generator(color.model, device, color.look, color.precision, color.engine)
+            self._film = name, model
         return self._film[1]
 
     def get(self, color: ColorOptions, device: torch.device) -> LoadedModel:
@@ -71,4 +72,4 @@ class ModelCache:
         """In the film's precision, or in float32 if the model allows no other."""
         descriptor = read_card(find_checkpoint(color.model)).descriptor
         precision = color.precision if descriptor.half_precision else "fp32"
-        return load_generator(color.model, device, color.look, precision)
+        return load_generator(color.model, device, color.look, precision, color.engine)

@@ -91,6 +91,25 @@ class Screen:
             raise ValueError("it touches nothing but the black bars around the picture")
         return found
 
+    def displayed_box(self, box: tuple[float, float, float, float]) -> tuple[float, ...]:
+        """Left, top, right, bottom in px of the picture as it is displayed, of a box in 0..1 of
+        what the model sees of it, upright.
+        """
+        height, width = self.displayed
+        edges = np.zeros(self.stored, np.bool_)
+        edges[self.box.top : self.box.bottom, self.box.left : self.box.right] = True
+        upright = np.rot90(edges, self.turns)
+        rows, columns = np.flatnonzero(upright.any(axis=1)), np.flatnonzero(upright.any(axis=0))
+        down, across = height / upright.shape[0], width / upright.shape[1]
+        top, left = rows[0] * down, columns[0] * across
+        tall, wide = len(rows) * down, len(columns) * across
+        return (
+            left + box[0] * wide,
+            top + box[1] * tall,
+            left + box[2] * wide,
+            top + box[3] * tall,
+        )
+
     def _inside(self, turned: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The part inside the box of a displayed picture turned as the film is stored."""
         down, across = turned.shape[0] / self.stored[0], turned.shape[1] / self.stored[1]

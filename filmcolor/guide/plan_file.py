@@ -15,13 +15,14 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, get_origin
 
 from filmcolor.errors import OptionError
 from filmcolor.files_read import FilesRead
+from filmcolor.guide.plan_things import PlanThing, read_things
 from filmcolor.guide.strokes import parse_strokes, parse_time, parsed, read_text
 from filmcolor.options import ColorOptions, Look, RunOptions, Stroke, UpscaleFor
 from filmcolor.options.facts import facts_of, is_within, names_of
@@ -117,6 +118,7 @@ class PlanFile:
     shots: tuple[PlanShot, ...] = ()
     path: str = field(default="", compare=False)
     lines: Lines = field(default_factory=dict, compare=False)
+    things: tuple[PlanThing, ...] = ()
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -141,9 +143,10 @@ def read_plan(path: str | Path, files: FilesRead | None = None) -> PlanFile:
     way_out = "`filmcolor plan` writes plans"
     text = read_text(path, _LARGEST_FILE, "a plan", way_out, files)
     values = parsed(path, text, tomllib.loads, "; correct it there, it must be TOML")
-    if unknown := values.keys() - {"film", "shot"}:
+    if unknown := values.keys() - {"film", "shot", "thing"}:
         raise OptionError(
-            f"{path}: {min(unknown)}: no such key; a plan has [film], and a [[shot]] for each shot"
+            f"{path}: {min(unknown)}: no such key; a plan has [film], and a [[shot]] for each shot "
+            "and each [[thing]] that it says something of"
         )
     entries, film = values.get("shot"), values.get("film", {})
     if not isinstance(film, Mapping):
@@ -152,23 +155,28 @@ def read_plan(path: str | Path, files: FilesRead | None = None) -> PlanFile:
         raise OptionError(
             f"{path}: no shots in it; begin each with [[shot]], or let `filmcolor plan` write them"
         )
-    return _Reader(str(path), _lines(text, len(entries))).plan(film, entries)
+    plan = _Reader(str(path), _lines(text, "shot", len(entries))).plan(film, entries)
+    things = values.get("thing", [])
+    count = len(things) if isinstance(things, list) else 0
+    return replace(plan, things=read_things(str(path), things, _lines(text, "thing", count)))
 
 
-def _lines(text: str, shots: int) -> dict[tuple[int, str], int]:
-    """Where shots and their keys stand; nothing if the text is laid out in another way."""
+def _lines(text: str, kind: str, count: int) -> dict[tuple[int, str], int]:
+    """Where shots, or things, and their keys stand; nothing if the text is laid out in another
+    way.
+    """
     found: dict[tuple[int, str], int] = {}
     number, inside = 0, False
     for line, content in enumerate(text.splitlines(), 1):
         if header := _HEADER.fullmatch(content):
             name = re.sub(r"\s", "", header["name"])
-            number += name == "shot"
-            inside = name in ("film", "shot")
+            number += name == kind
+            inside = name in ("film", kind)
             key = "" if inside else name.partition(".")[2]
             found.setdefault((0 if name.startswith("film") else number, key), line)
         elif inside and (pair := _KEY.match(content)):
             found.setdefault((0 if name == "film" else number, pair["key"]), line)
-    return found if number == shots else {}
+    return found if number == count else {}
 
 
 def _where(path: str, lines: Lines, shot: int, key: str, start: Fraction | None) -> str:

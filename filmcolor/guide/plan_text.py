@@ -21,6 +21,7 @@ from filmcolor.guide.plan_file import (
     PlanStill,
     is_model_file,
 )
+from filmcolor.guide.plan_things import things_text
 from filmcolor.media.partfile import write_bytes
 from filmcolor.options import Stroke
 from filmcolor.timecode import time_text
@@ -62,6 +63,17 @@ _HEAD = """\
 # anew.
 """
 
+_THINGS_HEAD = """\
+# Below are things of the film, such as a coat or a wall, that are seen most. Those of several shots
+# that look alike are one thing and get one colour. Each of its names is a place where it is seen:
+# a box [left, top, right, bottom] in px of the film as it is displayed.
+#
+#   color = "#7a3b2e"      its colour in all shots, without the # before the line
+#   keep_apart = ["..."]   names of places where something else is seen, which is then a thing by
+#                          itself
+#   join = "..."           name of a place where the same thing is seen
+"""
+
 
 def plan_text(plan: PlanFile, title: str = "", command: str = "") -> str:
     """The plan as TOML; `title` and `command` say which film it is for and how it is used.
@@ -75,6 +87,8 @@ def plan_text(plan: PlanFile, title: str = "", command: str = "") -> str:
     lines += _choices(plan.film, "film")
     for number, shot in enumerate(plan.shots, 1):
         lines += ["", *_shot(number, shot)]
+    if plan.things:
+        lines += ["", *_THINGS_HEAD.splitlines(), *things_text(plan.things)]
     return "\n".join(lines) + "\n"
 
 

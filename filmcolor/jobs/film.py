@@ -192,6 +192,7 @@ def _open_for_run(
             context.output.summary,
             info.expected_frames(options.start_seconds, options.duration_seconds),
             work=str(folder or ""),
+            engine=model.engine,
         )
         if context.options.color.stride == "auto":
             stride = settle_stride(samples, model, context.view, context.options.color)

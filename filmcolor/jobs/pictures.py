@@ -55,7 +55,10 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
         refuse_sources(pairs)
     if options.shard is not None:
         pairs = pairs[options.shard[0] - 1 :: options.shard[1]]
-    model = load_generator(options.color.model, device, options.color.look, options.color.precision)
+    color = options.color
+    model = load_generator(color.model, device, color.look, color.precision, color.engine)
+    if model.remark:
+        yield Notice(model.remark, warning=True)
     yield Started(
         source,
         target,
@@ -64,6 +67,7 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
         f"{len(pairs)} pictures",
         len(pairs),
         "pictures",
+        engine=model.engine,
     )
     reference = reference_for(options.reference, model)
     colorer = _PictureColorer(model, reference, options)
@@ -172,7 +176,14 @@ class _PictureColorer:
             make_folder(target.parent)
         label = model_label(self._model.card, self._options)
         for notice in write_picture(
-            picture, cb, cr, target, label=label, overwrite=self._options.overwrite, keep=keep
+            picture,
+            cb,
+            cr,
+            target,
+            label=label,
+            chroma_alone=self._options.output_chroma,
+            overwrite=self._options.overwrite,
+            keep=keep,
         ):
             yield Notice(f"{target}: {notice.text}", notice.warning)
         timer.add("write", time.perf_counter() - begun)

@@ -16,8 +16,10 @@ from pathlib import Path
 from filmcolor.errors import OptionError
 from filmcolor.events import Event, Finished, Notice
 from filmcolor.film.plan import FilmPlan
+from filmcolor.guide.geometry import Screen
 from filmcolor.guide.plan_file import COLOR_KEYS, UPSCALE_KEYS, Choices, PlanFile, PlanShot
 from filmcolor.guide.plan_text import write_plan
+from filmcolor.guide.thing_list import listed
 from filmcolor.guide.times import FilmTimes
 from filmcolor.jobs.stills import (
     Still,
@@ -55,14 +57,15 @@ def plan_film(source: str, target: str, options: RunOptions) -> Generator[Event,
         raise OptionError(f"-o {target}: give a name that ends in .toml")
     check_target(target, overwrite=options.overwrite, sources=[source])
     looked = options
-    if options.stills is None:  # then nothing is coloured, and nothing of colour has to be known
-        color = replace(options.color, smooth="none", stride=1, coherence=0.0)
-        looked = replace(options, color=color)
+    if options.stills is None:  # then nothing is coloured, and no drift has to be known
+        looked = replace(options, color=replace(options.color, smooth="none", stride=1))
     with one_thread_each() as threads:
         context, film = yield from open_shots(source, looked, threads)
         with context:
             origin = context.reader.first_pts()
             times = FilmTimes(film, origin, context.reader.info.duration)
+            screen = Screen.of(context.reader.info, context.view)
+            things = listed(film, times, screen, context.model)
             folder = Path() if options.stills is None else still_folder(options.stills)
             stills = find_stills(film, origin, folder)
             if options.stills is not None:
@@ -71,7 +74,7 @@ def plan_film(source: str, target: str, options: RunOptions) -> Generator[Event,
                 kept = len(stills) - made
                 yield Notice(f"{options.stills}: {made} stills written, {kept} were there already")
     names = [_seen_from(target, still, options) for still in stills]
-    plan = PlanFile(_for_film(options), tuple(_shots(film, times, names, options)))
+    plan = PlanFile(_for_film(options), tuple(_shots(film, times, names, options)), things=things)
     title = f"The plan of {Path(source).name}, shot by shot ({len(plan.shots)} in all)."
     write_plan(target, plan, title, _command(source, target, options), overwrite=options.overwrite)
     seconds = time.monotonic() - started

@@ -38,6 +38,8 @@ def model_label(card: ModelCard, options: RunOptions) -> str:
     names = [] if options.no_color else [card.name]
     if options.upscale is not None:
         names.append(f"{Path(options.upscaler).stem} x{options.upscale}")
+    if options.output_chroma:
+        made = "colour alone, colorized"
     return f"{made} by filmcolor {__version__}, {', '.join(names)}"
 
 

@@ -114,23 +114,26 @@ def write_clean_aperture(path: str, track: int, crop: Box, aspect: Fraction) -> 
     return True
 
 
-def write_sound_starts(path: str, starts: Mapping[int, SoundStart]) -> None:
-    """State where sound begins that has packets before, by the number of its track, from 0.
+def write_sound_starts(path: str, starts: Mapping[int, SoundStart]) -> bool:
+    """State where sound begins that has packets before, by the number of its track, from 0;
+    whether there was a place for all.
 
     A track's edit list is a pause and all of its packets; the pause takes up what is not heard.
     """
     found = _read_index(path)
     if found is None:
-        return
+        return False
     index, at = found
     content = bytearray(index)
     scale = _timescale(index, next(_path(index, _whole(index), b"mvhd"), None))
+    done = 0
     for track, start in starts.items():
         for trak in _nth(index, b"trak", track):
             clock = _timescale(index, next(_path(index, trak, b"mdia", b"mdhd"), None))
             for box in _path(index, trak, b"edts", b"elst"):
-                _delay(content, box, start, Fraction(1, scale), Fraction(1, clock))
+                done += _delay(content, box, start, Fraction(1, scale), Fraction(1, clock))
     _write(path, at, content)
+    return done == len(starts)
 
 
 _STSD = (b"mdia", b"minf", b"stbl", b"stsd")
@@ -138,20 +141,24 @@ _STSD = (b"mdia", b"minf", b"stbl", b"stsd")
 
 def _delay(
     content: bytearray, box: _Box, start: SoundStart, tick: Fraction, sound_tick: Fraction
-) -> None:
-    """Make a pause and a stretch of sound begin at `start`; ticks are those of film and sound."""
+) -> bool:
+    """Make a pause and a stretch of sound begin at `start`; ticks are those of film and sound.
+
+    False if the list is of another kind.
+    """
     entries = _entries(content, box)
     if len(entries) != 2 or entries[0][1] != -1 or entries[1][1] != 0:
-        return
+        return False
     pause = round_half_up(start.seconds / tick)
     lasts = entries[0][0] + entries[1][0] - pause
     if lasts <= 0:
-        return
+        return False
     form = ">Qq4x" if content[box.body] else ">Ii4x"
     size = struct.calcsize(form)
     lead = round_half_up(start.lead / sound_tick)
     for number, (duration, time) in enumerate(((pause, -1), (lasts, lead))):
         struct.pack_into(form[:-2], content, box.body + 8 + number * size, duration, time)
+    return True
 
 
 def _facts(index: bytes, trak: _Box, tick: Fraction) -> TrackFacts:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 
@@ -16,7 +16,6 @@ import av.error
 from av.audio.stream import AudioStream
 from av.codec.context import ThreadType
 from av.container import InputContainer
-from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
@@ -184,29 +183,6 @@ def is_strung(container: InputContainer) -> bool:
     path = container.name.removeprefix("file:")
     end = segment_end(path)
     return end is not None and is_matroska(path, end)
-
-
-def packets_of(container: InputContainer, streams: Iterable[Stream]) -> Iterator[Packet[Stream]]:
-    """The packets of some streams of an open file, and the empty ones behind them.
-
-    Of a track that the file gains on the way PyAV knows nothing, and stumbles at the end.
-    """
-    with suppress(IndexError):
-        yield from container.demux(list(streams))
-
-
-def has_gained_sound(container: InputContainer) -> bool:
-    """Whether a file that has been read shows a sound track by now, of which its head said nothing.
-
-    PyAV lists the tracks of the head alone.
-    """
-    if container.streams.audio:
-        return False
-    try:
-        container.streams.best("audio")
-    except IndexError:
-        return True
-    return False
 
 
 def is_unprobed(stream: Stream) -> bool:

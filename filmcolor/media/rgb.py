@@ -74,9 +74,8 @@ def rgb_of_planes(
     peak = (1 << bits) - 1
     of_red, of_blue = luma_weights(matrix)
     of_green = 1 - of_red - of_blue
-    span = 65535.0 if full_range else 224.0 * 256
     grey = table.astype(np.float32)[luma]
-    cb, cr = ((plane.astype(np.float32) - 32768) * np.float32(peak / span) for plane in chroma)
+    cb, cr = _chroma(chroma, full_range=full_range, bits=bits)
     to_red, to_blue = 2 * (1 - of_red), 2 * (1 - of_blue)
     red, blue = grey + to_red * cr, grey + to_blue * cb
     green = grey - (of_red * to_red / of_green) * cr - (of_blue * to_blue / of_green) * cb
@@ -94,3 +93,25 @@ def rgb_of_planes(
         moved = rgb[..., 1][off] - np.sign(found[off]).astype(np.int32)
         rgb[..., 1][off] = np.clip(moved, 0, peak)
     return cast("Luma", rgb)
+
+
+def matte_of_planes(chroma: tuple[Luma, Luma], *, full_range: bool, bits: int) -> Luma:
+    """Codes (H, W, 3) of `bits` bits, of (Cb, Cr) of 16 bits, each (H, W), as H.273's identity
+    matrix lays them out: red is Cr, blue is Cb, both full-range, and green, luma's place, the code
+    in the middle, which is neutral. `full_range` is that of the chroma.
+    """
+    half, peak = 1 << (bits - 1), (1 << bits) - 1
+    cb, cr = _chroma(chroma, full_range=full_range, bits=bits)
+    matte = np.full((*cb.shape, 3), half, np.uint8 if bits <= 8 else np.uint16)
+    for index, plane in ((0, cr), (2, cb)):
+        matte[..., index] = np.rint(np.clip(plane + half, 0, peak))
+    return cast("Luma", matte)
+
+
+def _chroma(
+    chroma: tuple[Luma, Luma], *, full_range: bool, bits: int
+) -> tuple[FloatPlane, FloatPlane]:
+    """(Cb, Cr) of 16 bits as how far they are from neutral, in full-range codes of `bits` bits."""
+    scale = np.float32(((1 << bits) - 1) / (65535.0 if full_range else 224.0 * 256))
+    cb, cr = ((plane.astype(np.float32) - 32768) * scale for plane in chroma)
+    return cb, cr

@@ -7,21 +7,24 @@ this, and so take the same decisions. What is decided stands in `splices`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from itertools import chain
 
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Discard, Stream
 
 from filmcolor.media.mov_boxes import read_tracks
-from filmcolor.media.open import has_gained_sound, is_strung, packets_of
+from filmcolor.media.open import is_strung
 from filmcolor.media.played import PlayedPackets, is_pcm
 from filmcolor.media.splices import TimestampRepair, shown_at, ticks_of
 
 MOST_RETRIES = 100
 """Reads that may fail one after the other before the file is at its end."""
+_BYTE_CODECS = ("adpcm_g726", "adpcm_g722")
 
 
 class StraightPackets:
@@ -138,3 +141,45 @@ class StraightPackets:
 def is_last(packet: Packet[Stream]) -> bool:
     """Whether it is the empty packet after a stream's last; AVI has empty ones in between."""
     return packet.size == 0 and packet.pts is None and packet.dts is None
+
+
+def packets_of(container: InputContainer, streams: Iterable[Stream]) -> Iterator[Packet[Stream]]:
+    """The packets of some streams of an open file, and the empty ones behind them.
+
+    Of a track that the file gains on the way PyAV knows nothing, and stumbles at the end.
+    """
+    byte_clocks = {each.index: clock for each in streams if (clock := _byte_clock(container, each))}
+    with suppress(IndexError):
+        for packet in container.demux(list(streams)):
+            if (clock := byte_clocks.get(packet.stream_index)) is not None and packet.size:
+                packet.time_base, packet.duration = clock, packet.size
+            yield packet
+
+
+def _byte_clock(container: InputContainer, stream: Stream) -> Fraction | None:
+    """Seconds of a byte of sound in AVI whose times count bytes, of which each, by a header as
+    FFmpeg writes it, would last as long as a packet; None of all else.
+    """
+    if not isinstance(stream, AudioStream) or container.format.name != "avi":
+        return None
+    codec, rate = stream.codec_context.codec.canonical_name, stream.codec_context.bit_rate
+    entries, base = list(stream.index_entries[:2]), stream.time_base
+    if codec not in _BYTE_CODECS or len(entries) < 2 or not base or not rate:
+        return None
+    byte = Fraction(8, rate)
+    counts_bytes = entries[1].timestamp - entries[0].timestamp == entries[0].size
+    return byte if counts_bytes and base > byte else None
+
+
+def has_gained_sound(container: InputContainer) -> bool:
+    """Whether a file that has been read shows a sound track by now, of which its head said nothing.
+
+    PyAV lists the tracks of the head alone.
+    """
+    if container.streams.audio:
+        return False
+    try:
+        container.streams.best("audio")
+    except IndexError:
+        return True
+    return False

@@ -6,6 +6,7 @@ It must not know files, frames or training.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch.nn.functional as F
@@ -53,6 +54,9 @@ class Network(nn.Module, ABC):
 class Generator(Network):
     """Colours from lightness: the seam between the network and the rest of filmcolor."""
 
+    by_engine: Callable[[Tensor], tuple[Tensor, ...]] | None = None
+    """What computes `inner` in place of torch."""
+
     @abstractmethod
     def forward(self, lightness: Tensor, hint: Hint | None = None) -> Tensor:
         """Lightness (N, 1, H, W), L* 0..100, to ab (N, 2, h, w) in Lab units; h and w may be
@@ -80,6 +84,20 @@ class Generator(Network):
         """What its heads make of `Seen.decoded`, or of what is pooled of it (N, C, h, w): ab
         (N, 2, h, w), Lab units, and confidence (N, 1, h, w), 0..1.
         """
+        raise NotImplementedError
+
+    @property
+    def has_inner(self) -> bool:
+        """Whether it is divided into `exact`, `inner` and the rest, so that an engine other than
+        torch can compute `inner`."""
+        return False
+
+    def exact(self, lightness: Tensor, hint: Hint | None = None) -> Tensor:
+        """The first layers, which are computed in float32 always: (N, C, h, w)."""
+        raise NotImplementedError
+
+    def inner(self, exact: Tensor) -> tuple[Tensor, ...]:
+        """What the greater part of its layers makes of `exact`: (N, C, h, w) each."""
         raise NotImplementedError
 
     def features(self, lightness: Tensor) -> list[Tensor]:

@@ -17,13 +17,14 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from filmcolor import durable
-from filmcolor.errors import CheckpointError, MediaError
+from filmcolor.errors import CheckpointError, MediaError, OptionError
 from filmcolor.files_read import FileFacts
 from filmcolor.models.base import Generator, Network, Upscaler
 from filmcolor.models.card import ModelCard, read_card
-from filmcolor.models.device import runs_in_half
+from filmcolor.models.device import multiply_in_full, resolve_engine, runs_in_half
+from filmcolor.models.openvino_engine import OpenVinoInner
 from filmcolor.models.registry import build_network, find_checkpoint
-from filmcolor.options import Look, Precision
+from filmcolor.options import Engine, Look, Precision
 
 __all__ = [
     "LoadedModel",
@@ -54,6 +55,10 @@ class LoadedModel:
     """Whether its convolutions are in bfloat16; it must be run under autocast then."""
     facts: FileFacts | None = None
     """Of the file that it was loaded from."""
+    engine: Engine = "torch"
+    """What computes it: `torch` or `openvino`."""
+    remark: str = ""
+    """Why that is not what was asked for."""
 
     @property
     def precision(self) -> Precision:
@@ -113,6 +118,7 @@ def load_generator(
     device: torch.device | str = "cpu",
     look: Look = "natural",
     precision: Precision = "fp32",
+    engine: Engine = "torch",
 ) -> LoadedModel:
     """Load a shipped model by name, or a checkpoint by its .safetensors path, in a look.
 
@@ -133,12 +139,33 @@ def load_generator(
     if not isinstance(generator, Generator):
         raise CheckpointError(f"{path}: {card.architecture!r} makes no colour; train it again")
     half = runs_in_half(precision, target, card.descriptor.half_precision)
+    taken, remark = resolve_engine(engine, target), ""
+    if taken == "openvino":
+        taken, remark = _take_openvino(generator, read, engine, half=half)
     if half:
         for name, module in generator.named_modules():
             exact = any(f"{name}.".startswith(f"{part}.") for part in generator.exact_parts)
             if not exact and isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
                 module.to(torch.bfloat16)
-    return LoadedModel(generator, card, target, half, read)
+    return LoadedModel(generator, card, target, half, read, taken, remark)
+
+
+def _take_openvino(
+    generator: Generator, read: FileFacts, asked: Engine, *, half: bool
+) -> tuple[Engine, str]:
+    """Let OpenVINO compute what it can of a generator; the engine that it has then, and a remark
+    if that is not the one asked for.
+    """
+    if not generator.has_inner:
+        told = "this model's architecture is computed by torch alone"
+        return "torch", f"--engine openvino: {told}" if asked == "openvino" else ""
+    try:
+        generator.by_engine = OpenVinoInner(generator, read.sha256, half=half)
+    except OptionError as error:
+        if asked == "openvino":
+            raise
+        return "torch", str(error).replace("use --engine torch", "the model is computed by torch")
+    return "openvino", ""
 
 
 def load_upscaler(name_or_path: str, device: torch.device | str = "cpu") -> LoadedUpscaler:
@@ -164,6 +191,7 @@ def _filled(path: Path, card: ModelCard, device: torch.device) -> tuple[Network,
     """The network that a card describes, with the weights of the file, in evaluation mode; and the
     facts of the bytes that were read.
     """
+    multiply_in_full(device)
     with torch.device("meta"), _Unfilled():
         network = build_network(card.architecture, card.config)
     wanted = {k: (_KINDS[v.is_floating_point()], v.shape) for k, v in network.state_dict().items()}

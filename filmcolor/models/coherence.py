@@ -25,9 +25,9 @@ _FEATURE_SCALE = 0.4
 """Cosine of two features that costs one nat."""
 _LIGHTNESS_SIGMA = 16.0
 """L*."""
-IN_PICTURE, IN_SHOT = 16.0, 4.0
+IN_PICTURE, IN_SHOT, IN_FILM = 16.0, 4.0, 1.0
 """Power of the overlap of two distributions of colour. What is thought of a thing changes from
-frame to frame: less has to agree there."""
+frame to frame, and more from shot to shot: less has to agree there."""
 _NEAREST = 1.0
 """Nats: what is nearer to a thing needs none of its own."""
 _OWN = -6.0
@@ -97,6 +97,25 @@ class Places:
         """Some of them."""
         return Places(*(getattr(self, part.name)[which] for part in fields(self)))
 
+    def merged(self, other: Places) -> Places:
+        """One place that is the mean of both, each of which is one, as far as they are sure."""
+        weight = self.weight + other.weight
+        share = (other.weight / weight)[:, None]
+        ab = torch.lerp(self.ab, other.ab, share)
+        squares = torch.lerp(
+            self.variance + self.ab.square().mean(dim=1),
+            other.variance + other.ab.square().mean(dim=1),
+            share[:, 0],
+        )
+        return Places(
+            F.normalize(torch.lerp(self.features, other.features, share), dim=1),
+            torch.lerp(self.lightness, other.lightness, share[:, 0]),
+            ab,
+            squares - ab.square().mean(dim=1),
+            torch.lerp(self.decoded, other.decoded, share),
+            weight,
+        )
+
     def likeness(self, others: Places, overlap: float) -> Tensor:
         """(K, L), nats: 0 for the same, less the less alike they are."""
         cosine = self.features @ others.features.T
@@ -149,9 +168,9 @@ def find_things(frames: Sequence[Places], overlap: float = IN_PICTURE) -> Places
     )
 
 
-def pooled(seen: Seen, things: Places, overlap: float = IN_PICTURE) -> Tensor:
-    """What the heads shall read of one picture (1, C, h, w): at each place that of the things which
-    are alike to it, and its own as far as none is.
+def shares(seen: Seen, things: Places, overlap: float = IN_PICTURE) -> Tensor:
+    """How far each place of one picture is each of K things: (h w, K + 1), 0..1, row by row; last,
+    how far it is none of them. They add up to 1.
     """
     height, width = seen.decoded.shape[-2:]
     cosine = torch.einsum("kf,nfhw->nkhw", things.features, seen.features)
@@ -161,11 +180,17 @@ def pooled(seen: Seen, things: Places, overlap: float = IN_PICTURE) -> Tensor:
         _by_place(seen.lightness)[:, 0],
         _by_place(seen.ab),
         _by_place(seen.variance)[:, 0],
-        _by_place(seen.decoded),
+        things.decoded[:0],
         things.weight[:0],
     )
     alike = (_by_place(cosine) - 1) / _FEATURE_SCALE + _same_color(places, things, overlap)
     own = alike.new_full((len(alike), 1), _OWN)
-    share = torch.softmax(torch.cat([alike + things.weight.log(), own], dim=1), dim=1)
-    mixed = share[:, :-1] @ things.decoded + share[:, -1:] * places.decoded
-    return mixed.T.reshape(1, -1, height, width)
+    return torch.softmax(torch.cat([alike + things.weight.log(), own], dim=1), dim=1)
+
+
+def pooled(seen: Seen, things: Places, share: Tensor) -> Tensor:
+    """What the heads shall read of one picture (1, C, h, w), whose places are things as far as
+    `shares` says: at each place that of the things, and its own as far as it is none.
+    """
+    mixed = share[:, :-1] @ things.decoded + share[:, -1:] * _by_place(seen.decoded)
+    return mixed.T.reshape(1, -1, *seen.decoded.shape[-2:])

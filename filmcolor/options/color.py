@@ -13,6 +13,7 @@ from filmcolor.typed import check_types
 
 Smoothing = Literal["flow", "ema", "none"]
 Precision = Literal["auto", "fp32", "bf16"]
+Engine = Literal["auto", "torch", "openvino"]
 Look = Literal["restrained", "natural", "vivid"]
 
 LONGEST_STRIDE = 8
@@ -36,7 +37,7 @@ class ColorOptions:
     device: str = option(
         "auto",
         "What the model runs on; auto takes a graphics card if one can be used.",
-        metavar="auto|cpu|cuda[:N]|mps",
+        metavar="auto|cpu|cuda[:N]|mps|xpu",
         in_fingerprint=False,  # its kind counts
     )
     size: int | None = option(
@@ -59,6 +60,11 @@ class ColorOptions:
         "How exactly the model computes: bf16 is about twice as fast where the processor or the "
         "graphics card has it and differs by less than the eye sees, fp32 is the same on every "
         "machine but for rounding; auto takes bf16 where it is quicker.",
+    )
+    engine: Engine = option(
+        "auto",
+        "What computes the model: on a processor openvino is quicker than torch, and differs by "
+        "less than the eye sees; auto takes it there if it is installed.",
     )
     look: Look = option(
         "natural",

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Literal
 
 from filmcolor.errors import OptionError
-from filmcolor.options.color import ColorOptions, Look, Precision
+from filmcolor.options.color import ColorOptions, Engine, Look, Precision
 from filmcolor.options.facts import Checked, check_options, option
 from filmcolor.options.run import Audio, RunOptions
 
@@ -35,10 +35,15 @@ class VerifyOptions(Checked):
         "The result was made with --deinterlace: compare with the whole frames that this makes.",
         section="How strictly it is compared",
     )
+    output_chroma: bool = option(
+        False,
+        "The result was made with --output-chroma: its luma has to be mid-grey. A film that says "
+        "so in its comment needs no option.",
+        section="How it was made",
+    )
     audio: Audio | None = option(
         None,
         "What the result's sound was made with, as given to `run`.",
-        section="How it was made",
         metavar="copy|flac|none",
         shown_default="flac",
     )
@@ -110,6 +115,11 @@ class MeasureOptions(Checked):
         "Precision of the models: fp32 gives the same figures on every machine, bf16 what "
         "`filmcolor run` gives where bf16 is quicker; auto takes bf16 there.",
     )
+    engine: Engine = option(
+        "torch",
+        "What computes the models: torch, or openvino, which `filmcolor run` takes on a processor "
+        "if it is installed; auto takes what `filmcolor run` takes.",
+    )
     short_side: int = option(
         256,
         "Larger pictures are reduced to this before they are measured.",
@@ -119,7 +129,7 @@ class MeasureOptions(Checked):
     device: str = option(
         "auto",
         "What the models run on; auto takes a graphics card if one can be used.",
-        metavar="auto|cpu|cuda[:N]|mps",
+        metavar="auto|cpu|cuda[:N]|mps|xpu",
     )
 
 

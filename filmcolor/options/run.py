@@ -2,86 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Literal
 
 from filmcolor.errors import OptionError
 from filmcolor.options.color import ColorOptions, Stroke
+from filmcolor.options.encode import ENCODING, EncodeOptions
 from filmcolor.options.facts import COLOUR, FILMS_ONLY, check_options, names_of, option
 
-Codec = Literal[
-    "libx264",
-    "libx265",
-    "libsvtav1",
-    "prores",
-    "dnxhr",
-    "ffv1",
-    "h264_nvenc",
-    "hevc_nvenc",
-    "av1_nvenc",
-    "h264",
-    "h265",
-    "hevc",
-    "av1",
-]
-SHORT_NAMES: Mapping[str, Codec] = MappingProxyType(
-    {"h264": "libx264", "h265": "libx265", "hevc": "libx265", "av1": "libsvtav1"}
-)
-"""What people call codecs, and the encoder that writes them."""
 SitingChoice = Literal["auto", "left", "center"]
 OnError = Literal["stop", "repeat"]
 Audio = Literal["copy", "flac", "none"]
 UpscaleFor = Literal["clean", "film"]
 
-_RESULT, _LARGER, _READING, _ENCODING = (
+_RESULT, _LARGER, _READING = (
     "Where the result goes",
     "How small films and pictures are made larger",
     f"How the film is read {FILMS_ONLY}",
-    f"How the film is encoded {FILMS_ONLY}",
 )
-SECTIONS = (_RESULT, COLOUR, _LARGER, _READING, _ENCODING)
+SECTIONS = (_RESULT, COLOUR, _LARGER, _READING, ENCODING)
 """As the help of `filmcolor run` lists them."""
-
-
-@dataclass(frozen=True, slots=True)
-class EncodeOptions:
-    """How the film is written."""
-
-    codec: Codec = option(
-        "libx264",
-        "h264, h265 (or hevc), av1, or by the encoder's name: "
-        f"{', '.join(name for name in get_args(Codec) if name not in SHORT_NAMES)}. prores and "
-        "dnxhr suit editing, ffv1 archives; the nvenc ones need an Nvidia card.",
-        section=_ENCODING,
-        metavar="NAME",
-    )
-    crf: float | None = option(
-        None,
-        "Quality on the codec's own scale: lower is better and larger.",
-        metavar="NUMBER",
-        shown_default="what suits the codec",
-    )
-    preset: str | None = option(
-        None,
-        "The codec's own word for speed against file size, such as fast or slow (libx264, "
-        "libx265), 0 to 13 (libsvtav1), p1 to p7 (nvenc), standard or hq (prores), sq or hq "
-        "(dnxhr).",
-        metavar="NAME",
-        shown_default="what suits the codec",
-    )
-    lossless: bool = option(
-        False,
-        "Encode without any loss (libx264, libx265; ffv1 always does). Files become large.",
-    )
-
-    def __post_init__(self) -> None:
-        check_options(self)
-        object.__setattr__(self, "codec", SHORT_NAMES.get(self.codec, self.codec))
-        if self.lossless and self.crf is not None:
-            raise OptionError("--lossless and --crf exclude each other: leave one out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +39,7 @@ class RunOptions:
     deinterlace: bool = option(
         False,
         "Make one whole frame of the two fields of each interlaced frame first. It gives up exact "
-        "luma (no other option changes the film's luma) and every second moment: the number of "
+        "luma (only --output-chroma changes it besides) and every second moment: the number of "
         "frames stays, that of the pictures a viewer sees is halved. Without it fields stay as "
         "they are, and each is coloured by itself.",
     )
@@ -204,11 +145,17 @@ class RunOptions:
         films_only=True,
         changes_frames=False,
     )
+    output_chroma: bool = option(
+        False,
+        "Colour alone, to be laid over the scan in a grading suite: luma is one mid-grey, Cb and "
+        "Cr have the codes that they have without this option. Frames, PNG and TIFF are a matte: "
+        "red is Cr, blue is Cb, green is mid-grey.",
+        section=_RESULT,
+    )
     sound: str | None = option(
         None,
         "Where the result is frames: write the sound of the film beside them, its packets as they "
         "are, into this .mka file. The first frame is its zero.",
-        section=_RESULT,
         metavar="FILE",
         shown_default="none",
         films_only=True,
@@ -305,6 +252,10 @@ class RunOptions:
         if self.upscale is None and (self.no_color or self.upscale_model is not None):
             name = "--no-color" if self.no_color else "--upscale-model"
             raise OptionError(f"{name}: needs --upscale 2, 3 or 4")
+        if self.output_chroma and self.upscale is not None:
+            raise OptionError(
+                "--output-chroma: leaves out the luma that --upscale enlarges; give one of the two"
+            )
         for name in GUIDES:
             if self.no_color and getattr(self, name) is not None:
                 raise OptionError(f"--{name}: says which colours are right; leave --no-color out")

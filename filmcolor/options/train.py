@@ -109,7 +109,7 @@ class TrainOptions:
     device: str = option(
         "auto",
         "What is trained on; auto takes a graphics card if one can be used.",
-        metavar="auto|cpu|cuda[:N]|mps",
+        metavar="auto|cpu|cuda[:N]|mps|xpu",
     )
     compiled: bool = option(
         False,

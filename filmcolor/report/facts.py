@@ -108,6 +108,8 @@ def verdict_text(report: VerifyReport) -> str:
             f"{report.frames} frames were compared, and something does not hold; what it is, and "
             "where, stands below."
         )
+    if report.luma == "left out":
+        return f"All {report.frames} frames are there, at their times, as colour over mid-grey."
     text = f"All {report.frames} frames are there, at their times, and only colour was added. "
     if report.worst_block_psnr is None:
         return text + "Every code of the luma is the film's own."

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from filmcolor.analysis.frame_signature import BLANK_CONTRAST, frame_signature
 from filmcolor.analysis.shots import ShotFinder
-from filmcolor.evaluate.video import known_mean, measure_films
+from filmcolor.evaluate.film_figures import known_mean
+from filmcolor.evaluate.video import measure_films
 from filmcolor.report.pictures import PictureStore, Reducer
 from filmcolor.types import Box, Frame, VideoInfo
 from filmcolor.visual.rgb import reduced_size, resized

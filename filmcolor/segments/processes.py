@@ -13,7 +13,7 @@ import signal
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
 from pathlib import Path
@@ -26,6 +26,7 @@ from filmcolor.film.context import FilmContext, FilmSettings
 from filmcolor.film.plan import FilmPlan, Segment
 from filmcolor.film.setup import reopen_film
 from filmcolor.film.shot_models import ModelCache
+from filmcolor.models.device import one_of_several
 from filmcolor.segments.lease import LeaseKey
 from filmcolor.segments.lifeline import end_with_parent
 from filmcolor.segments.make import make_segments
@@ -178,7 +179,9 @@ def _work(number: int, task: FilmTask, threads: int, reports: Queue[_Report]) ->
     torch.set_num_threads(1)
     try:
         folder, film = task.open_folder()
-        with reopen_film(task.settings, ModelCache(), threads) as context:
+        device = str(one_of_several(torch.device(task.settings.device), number))
+        settings = replace(task.settings, device=device)
+        with reopen_film(settings, ModelCache(), threads) as context:
             for done in make_segments(context, folder, film, film.segments()):
                 reports.put(_Report(number, done, context.timer.seconds()))
     except FilmcolorError as error:

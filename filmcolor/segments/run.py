@@ -26,6 +26,7 @@ from filmcolor.guide.geometry import Screen
 from filmcolor.guide.hint_file import HintFiles
 from filmcolor.guide.plan_file import PlanFile
 from filmcolor.guide.shot_choices import choose, segment_settings
+from filmcolor.guide.thing_choices import edit_digests, find_edits, with_edits
 from filmcolor.guide.times import FilmTimes
 from filmcolor.guide.user_hints import find_hints
 from filmcolor.media.write.encoder_input import check_durations
@@ -64,6 +65,8 @@ def fingerprint(context: FilmContext) -> dict[str, str]:
     for name in _ADDED_LATER:
         if chosen[name] == getattr(RunOptions(), name):
             del chosen[name]
+    if chosen["color"]["engine"] != "openvino":  # as in older work folders
+        del chosen["color"]["engine"]
     chosen["insisted"] = chosen.pop("explicit_options")  # as plans in older work folders have it
     chosen["target"] = Path(context.output.target).suffix.lower()
     prints = {}
@@ -227,7 +230,11 @@ def _guided(
         is_part = options.start_seconds is not None or options.duration_seconds is not None
         chosen = choose(plan, options, film, times, is_part=is_part, files=context.files)
         context = replace(context, shot_options=chosen.colors)
-        film = yield from settle_shots(context, film, chosen.shots, folder.path)
+        edits = find_edits(plan.things, film, times)
+        edited = with_edits(film, edits, chosen.shots, context.shots.tone)
+        settled = yield from settle_shots(context, edited, chosen.shots, folder.path)
+        chosen = replace(chosen, digests=edit_digests(film, edited, settled, chosen.digests))
+        film = settled
     overrides = None if chosen is None else chosen.overrides
     hints = find_hints(options, film, times, screen, overrides, context.files)
     yield from hints.notices

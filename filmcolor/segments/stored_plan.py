@@ -14,7 +14,7 @@ from typing import Any
 from filmcolor.film.plan import FilmPlan
 from filmcolor.media.partfile import write_bytes
 
-_LAYOUT = 2
+_LAYOUT = 3
 """Of the folder: names and fields of its files. What was left in another is not gone on with."""
 
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from filmcolor.color import ChromaTable, lightness, normalize_luma, quantize_chroma
+from filmcolor.models.transfer import Fetched, sent
 from filmcolor.stages.tone import Tone, ToneOf, plain
 from filmcolor.stages.upsample import GuideLines, Upsampler, luma_on_chroma_grid
 from filmcolor.types import (
@@ -61,11 +62,11 @@ def chroma_at(
     result = np.empty((2, height, width), np.float32)
     step = max(1, _BAND_SAMPLES // width)
     for top in range(0, height, step):
-        codes = torch.from_numpy(luma[top : top + step].astype(np.int32)).to(device)
+        codes = sent(luma[top : top + step].astype(np.int32), device)
         band = normalize_luma(codes[None, None], bit_depth, full_range=True)
         light = lightness(band)
         found = table(band, tone.applied(lines.ab(light, slice(top, top + step))))
-        result[:, top : top + step] = found[0].cpu().numpy()
+        result[:, top : top + step] = Fetched(found[0]).array()
     return result[0], result[1]
 
 
@@ -74,9 +75,8 @@ class _Started:
     """A frame whose chroma a device may still be computing."""
 
     frame: Frame
-    codes: Tensor
-    """(2, h, w) int16 bit patterns of the codes inside the box, on the host."""
-    done: torch.cuda.Event | None
+    codes: Fetched
+    """(2, h, w) int16 bit patterns of the codes inside the box."""
     key: bool
 
 
@@ -112,7 +112,7 @@ class _Composer:
 
     @torch.inference_mode()
     def start(self, frame: Frame, colors: AbMap | FieldAbMaps, *, key: bool) -> _Started:
-        """Begin one frame; on CUDA its codes are valid only after `finish` has waited for them."""
+        """Begin one frame; a device may still be at its codes when this returns."""
         if frame.luma.shape != self._size:
             raise ValueError(f"frame {frame.index} is {frame.luma.shape}, the film {self._size}")
         by_field = frame.interlaced
@@ -128,13 +128,7 @@ class _Composer:
                 light = self._look_up(guide[rows], divisor)[1]
             found = self._table(luma, tone.applied(lines.ab(light, rows)))[0]
             made[:, rows] = quantize_chroma(found, self._layout.bit_depth, self._full_range)
-        if self._device.type != "cuda":
-            return _Started(frame, made.cpu(), None, key)
-        host = torch.empty(made.shape, dtype=made.dtype, pin_memory=True)
-        host.copy_(made, non_blocking=True)
-        done = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        done.record(torch.cuda.current_stream(self._device))
-        return _Started(frame, host, done, key)
+        return _Started(frame, Fetched(made), key)
 
     def _sent(self, codes: Luma, *, by_field: bool) -> tuple[Tensor, int]:
         """Sums of a frame's codes (height, width) on the chroma grid of the box (h, w), on the
@@ -145,10 +139,7 @@ class _Composer:
         sums, divisor = luma_on_chroma_grid(
             inside, self._layout, self._source_layout.bit_depth, self._siting, by_field=by_field
         )
-        sent = torch.from_numpy(np.ascontiguousarray(sums))
-        if self._device.type == "cuda":
-            return sent.pin_memory().to(self._device, non_blocking=True), divisor
-        return sent.to(self._device), divisor
+        return sent(sums, self._device), divisor
 
     def _bands(
         self, colors: AbMap | FieldAbMaps, height: int, width: int, *, by_field: bool
@@ -183,14 +174,12 @@ class _Composer:
 
     def finish(self, started: _Started) -> ColorFrame:
         """Wait for one frame's chroma and lay it into planes that are neutral around the box."""
-        if started.done is not None:
-            started.done.synchronize()
         layout, box = self._layout, self._box
         down, across = layout.subsampling
         top, left = box.top // down, box.left // across
         size = layout.chroma_size(*self._size)
         planes: list[Luma] = []
-        for codes in started.codes.numpy().view(np.uint16):
+        for codes in started.codes.array().view(np.uint16):
             plane = cast("Luma", np.full(size, 1 << (layout.bit_depth - 1), layout.dtype))
             plane[top : top + codes.shape[0], left : left + codes.shape[1]] = codes
             planes.append(plane)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
 from typing import Self, cast
@@ -24,12 +24,14 @@ from filmcolor.color import lightness, normalize_luma
 from filmcolor.errors import JobError
 from filmcolor.models.base import Hint
 from filmcolor.models.checkpoint import LoadedModel
-from filmcolor.models.coherence import IN_SHOT, Places, Seen, find_things, pooled
+from filmcolor.models.coherence import IN_SHOT, Places, Seen, find_things, pooled, shares
+from filmcolor.models.transfer import Fetched, sent
 from filmcolor.options import ColorOptions
-from filmcolor.stages.things import PackedThings, unpack
+from filmcolor.stages.known import with_known, with_said
+from filmcolor.stages.things import PackedThings, ShotThings, unpack
 from filmcolor.types import AbMap, Box, FloatPlane, Frame, KnownColors, Luma, Uncolored
 
-_BATCH = {"cpu": 4, "cuda": 32, "mps": 8}
+_BATCH = {"cpu": 4, "cuda": 32, "mps": 8, "xpu": 16}
 _THREAD_BATCH = 2
 """Pictures that one of several threads of a CPU takes at once."""
 _FRAMES_AT_ONCE = 8
@@ -49,7 +51,7 @@ class Together:
     """By number of the shot. A picture of a shot without, or one of which people have said
     something, decides by itself."""
 
-    def of(self, picture: Frame, device: torch.device) -> Places | None:
+    def of(self, picture: Frame, device: torch.device) -> ShotThings | None:
         """The things of a picture's shot."""
         packed = self.things.get(picture.shot)
         return None if packed is None else _unpacked(packed, device)
@@ -61,7 +63,7 @@ def needs_things(model: LoadedModel, color: ColorOptions) -> bool:
 
 
 @lru_cache(maxsize=4)
-def _unpacked(packed: PackedThings, device: torch.device) -> Places:
+def _unpacked(packed: PackedThings, device: torch.device) -> ShotThings:
     return unpack(packed, device)
 
 
@@ -136,7 +138,9 @@ def infer_sparsely(
     `one_thread_each` around it, a field is the same whatever their number.
     """
     on_cpu = model.device.type == "cpu"
-    if batch_size is None and on_cpu:
+    if model.engine == "openvino":
+        size = 1
+    elif batch_size is None and on_cpu:
         size = _THREAD_BATCH if stride <= _THREAD_BATCH else 1
     else:
         size = max(1, (batch_size or _BATCH[model.device.type]) // stride)
@@ -177,7 +181,7 @@ def one_thread_each() -> Iterator[int]:
 def show_lightness(frame: Frame, view: View, device: torch.device) -> FloatPlane:
     """L* of a frame (H, W) at model size, as it is stored: that of its `AbMap`."""
     guide = _guide(view.show(frame.luma)[None, None], view, device)
-    return view.restore(guide[0, 0].float().cpu().numpy())
+    return view.restore(Fetched(guide[0, 0].float()).array())
 
 
 class _Batches:
@@ -200,6 +204,8 @@ class _Batches:
         can = model.generator.is_coherent and together is not None and together.share > 0
         self.together = together if can else None
         self.size = batch_size or _BATCH[model.device.type]
+        if model.engine == "openvino":  # no quicker with more, and the same in each batch
+            self.size = 1
         self._threads = threads
         self._stack = ExitStack()
 
@@ -230,7 +236,7 @@ class _Batches:
         found = self.run(plain) + self.run(asked, [shown[frame.index] for frame in asked])
         fields = {field.index: field for field in found}
         for index, colors in hinted.items():
-            fields[index] = _with_known(fields[index], colors)
+            fields[index] = with_known(fields[index], colors)
         return [fields[frame.index] for frame in frames]
 
     def run(self, frames: list[Frame], hints: list[KnownColors] | None = None) -> list[AbMap]:
@@ -271,10 +277,7 @@ class _Batches:
 @torch.inference_mode()
 def _guide(codes: Luma, view: View, device: torch.device) -> Tensor:
     """L* of codes (N, 1, height, width), on the device."""
-    sent = torch.from_numpy(codes)
-    if device.type == "cuda":
-        sent = sent.pin_memory().to(device, non_blocking=True)
-    return lightness(normalize_luma(sent.to(device), view.bit_depth, view.full_range))
+    return lightness(normalize_luma(sent(codes, device), view.bit_depth, view.full_range))
 
 
 @torch.inference_mode()
@@ -291,6 +294,7 @@ def _run(
     codes = cast("Luma", np.stack(pictures)[:, None])
     shown = _guide(codes, view, model.device)
     hint = None if hints is None else _hint(hints, len(pictures), view, model.device)
+    said: list[Tensor | None] = [None] * len(frames)
     with torch.autocast(model.device.type, torch.bfloat16, enabled=model.half):
         light = shown.contiguous(memory_format=torch.channels_last)
         if together is None:
@@ -298,53 +302,79 @@ def _run(
         else:
             seen = model.generator.see(light, hint)
             shots = [None if hints else together.of(frame, model.device) for frame in frames]
-            whole = _pooled(seen, shots)
+            whole, said = _pooled(seen, shots)
             decoded = torch.lerp(seen.decoded, whole, together.share)
             ab, confidence = model.generator.answer(decoded)
     answer = (
         ab.float() if confidence is None else torch.cat([ab.float(), confidence.float()], dim=1)
     )
     count = len(frames)
-    fields, guides = answer[:count].cpu().numpy(), shown[:count].float().cpu().numpy()
+    answers, lights = Fetched(answer[:count]), Fetched(shown[:count].float())
+    fields, guides = answers.array(), lights.array()
     if not np.isfinite(fields).all():
         raise JobError(
             f"the model gave no usable colour for frames {frames[0].index} to {frames[-1].index}; "
             "try --device cpu, or another --model"
         )
     return [
-        AbMap(
-            frame.index,
-            view.restore(field[:2]),
-            view.restore(guide[0]),
-            None if confidence is None else view.restore(field[2]),
+        with_said(
+            AbMap(
+                frame.index,
+                view.restore(field[:2]),
+                view.restore(guide[0]),
+                None if confidence is None else view.restore(field[2]),
+            ),
+            None if own is None else view.restore(own.cpu().numpy()),
         )
-        for frame, field, guide in zip(frames, fields, guides, strict=True)
+        for frame, field, guide, own in zip(frames, fields, guides, said, strict=True)
     ]
 
 
-def _pooled(seen: Seen, things: Sequence[Places | None]) -> Tensor:
+def _pooled(seen: Seen, things: Sequence[ShotThings | None]) -> tuple[Tensor, list[Tensor | None]]:
     """What is pooled in pictures of shots with these things, or with none of their own; what fills
-    the batch up is as the last.
+    the batch up is as the last. And ab (3, h, w) that people have given things in each, the last
+    how far a place is one of them.
     """
     made: list[Tensor] = []
+    said: list[Tensor | None] = []
     with torch.autocast(seen.decoded.device.type, enabled=False):
         for number, own in enumerate(things):
-            picture = seen.picture(number)
+            picture, colors = seen.picture(number), None
             if own is None:
-                made.append(pooled(picture, find_things([Places.of(picture)])))
+                found = find_things([Places.of(picture)])
+                share = shares(picture, found)
             else:
-                made.append(pooled(picture, own, IN_SHOT))
+                found, colors = own
+                share = shares(picture, found, IN_SHOT)
+            made.append(pooled(picture, found, share))
+            size = picture.decoded.shape[-2:]
+            said.append(None if colors is None else (share[:, :-1] @ colors).T.reshape(3, *size))
     made += made[-1:] * (len(seen.decoded) - len(made))
-    return torch.cat(made)
+    return torch.cat(made), said
+
+
+@torch.inference_mode()
+def see(frame: Frame, model: LoadedModel, view: View) -> Seen:
+    """What a model that is coherent sees of a frame."""
+    light = _guide(view.show(frame.luma)[None, None], view, model.device)
+    with torch.autocast(model.device.type, torch.bfloat16, enabled=model.half):
+        return model.generator.see(light.contiguous(memory_format=torch.channels_last))
 
 
 @torch.inference_mode()
 def look_at(frame: Frame, model: LoadedModel, view: View) -> Places:
     """What is seen of a frame, for `ThingFinder`; only of models that are coherent."""
-    light = _guide(view.show(frame.luma)[None, None], view, model.device)
+    return Places.of(see(frame, model, view))
+
+
+@torch.inference_mode()
+def colors_of(decoded: Tensor, model: LoadedModel) -> tuple[Tensor, Tensor]:
+    """The colours ab (K, 2), Lab units, and confidences (K,), 0..1, that things get of which this
+    (K, C) is decoded.
+    """
     with torch.autocast(model.device.type, torch.bfloat16, enabled=model.half):
-        seen = model.generator.see(light.contiguous(memory_format=torch.channels_last))
-    return Places.of(seen)
+        ab, confidence = model.generator.answer(decoded.to(model.device).T[None, :, :, None])
+    return ab.float().cpu()[0, :, :, 0].T, confidence.float().cpu().flatten()
 
 
 def _hint(known: list[KnownColors], count: int, view: View, device: torch.device) -> Hint:
@@ -354,22 +384,7 @@ def _hint(known: list[KnownColors], count: int, view: View, device: torch.device
         for each in known
     ]
     planes += [planes[-1]] * (count - len(planes))
-    small = torch.from_numpy(np.ascontiguousarray(np.stack(planes))).to(device)
+    small = sent(np.stack(planes), device)
     size = (view.height, view.width)
     large = F.interpolate(small, size, mode="bilinear", align_corners=False)
     return Hint(large[:, :2], large[:, 2:])
-
-
-def _with_known(field: AbMap, known: KnownColors) -> AbMap:
-    """The field with the known colours in it, as far as they are certain."""
-    height, width = field.ab.shape[1:]
-    ab, confidence = known.ab, known.confidence
-    if confidence.shape != (height, width):
-        planes = (*ab, confidence)
-        resized = [cv2.resize(plane, (width, height)).astype(np.float32) for plane in planes]
-        ab, confidence = np.stack(resized[:2]), resized[2]
-    own = field.confidence
-    trust = None if own is None else own + confidence * (1 - own)
-    return replace(
-        field, ab=field.ab + confidence * (ab - field.ab), confidence=trust, hint_map=confidence
-    )

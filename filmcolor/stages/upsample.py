@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from filmcolor.models.transfer import sent
 from filmcolor.types import AbMap, Luma, PixelLayout, Siting
 
 _ALL_ROWS = slice(None)
@@ -220,8 +221,8 @@ class Upsampler:
 
     def lines(self, colors: AbMap, offset: float = 0.0) -> GuideLines:
         """Fit one field's lines; it was seen so many rows of the picture lower than the picture."""
-        ab = torch.from_numpy(colors.ab)[None].to(self._device)
-        lightness = torch.from_numpy(colors.lightness)[None, None].to(self._device)
+        ab = sent(colors.ab, self._device)[None]
+        lightness = sent(colors.lightness, self._device)[None, None]
         down, across = self._positions((ab.shape[2], ab.shape[3]), offset)
         return GuideLines(fit_guide(ab, lightness, self._settings) @ across, down)
 

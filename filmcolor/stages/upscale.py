@@ -31,12 +31,13 @@ from filmcolor.media.images.picture import Picture
 from filmcolor.models.checkpoint import LoadedUpscaler, load_upscaler
 from filmcolor.models.device import runs_in_half
 from filmcolor.models.resampling import enlarge, reduce
+from filmcolor.models.transfer import Fetched, sent
 from filmcolor.options import Precision, RunOptions
 from filmcolor.types import Box, Frame, Luma, VideoInfo
 
 T = TypeVar("T")
 
-_TILE = 256
+_TILES = {"cpu": 256, "cuda": 1024, "mps": 512, "xpu": 512}
 """Side of the part of a picture that the network sees at once, px of the source, at most."""
 _TRUE_CODES = 0.91
 """Mean difference to the source, in codes of 8 bits, that the result may have when it is brought
@@ -64,7 +65,7 @@ class Enlarger:
         *,
         full_range: bool,
         precision: Precision = "auto",
-        tile: int = _TILE,
+        tile: int | None = None,
     ) -> None:
         """Raises `OptionError` for a factor that the network cannot be brought to."""
         scale = model.card.descriptor.scale
@@ -77,7 +78,8 @@ class Enlarger:
         self._half = runs_in_half(
             precision, model.device, allowed=model.card.descriptor.half_precision
         )
-        self._model, self._scale, self._tile = model, scale, tile
+        self._model, self._scale = model, scale
+        self._tile = tile or _TILES[model.device.type]
         self._bit_depth, self._full_range = bit_depth, full_range
 
     @torch.inference_mode()
@@ -86,24 +88,25 @@ class Enlarger:
 
         Raises `JobError` when memory runs out or the network returns no numbers.
         """
-        codes = torch.from_numpy(luma.astype(np.int32, copy=False))[None, None]
         try:
-            sent = codes.to(self._model.device)
-            small = normalize_luma(sent, self._bit_depth, self._full_range, clamped=False)
-            low, high = min(0.0, float(small.min())), max(1.0, float(small.max()))
+            codes = sent(luma.astype(np.int32, copy=False), self._model.device)[None, None]
+            small = normalize_luma(codes, self._bit_depth, self._full_range, clamped=False)
+            low, high = small.min().clamp(max=0), small.max().clamp(min=1)
             found = self._back_project(small, self._repeated(small), low, high)
+            made = quantize_luma(found, self._bit_depth, self._full_range, clamped=False)
+            back, usable = Fetched(made[0, 0]), Fetched(found.isfinite().all())
         except torch.OutOfMemoryError as error:
             raise JobError(
                 "--upscale: out of memory on the graphics card; use a smaller factor, or "
                 "--device cpu"
             ) from error
-        if not bool(found.isfinite().all()):
+        enlarged_codes = back.array()
+        if not usable.array():
             raise JobError(
                 f"--upscale: model {self._model.card.name} returned no numbers; use another "
                 "--upscale-model"
             )
-        made = quantize_luma(found, self._bit_depth, self._full_range, clamped=False)
-        return cast("Luma", made[0, 0].cpu().numpy().astype(luma.dtype))
+        return cast("Luma", enlarged_codes.astype(luma.dtype))
 
     def _repeated(self, small: Tensor) -> Tensor:
         """Y' as the network makes it: as often as it takes, then reduced to the factor."""
@@ -137,7 +140,7 @@ class Enlarger:
                 large[..., *place] += detail
         return large
 
-    def _back_project(self, small: Tensor, large: Tensor, low: float, high: float) -> Tensor:
+    def _back_project(self, small: Tensor, large: Tensor, low: Tensor, high: Tensor) -> Tensor:
         """Back-projection (Irani and Peleg 1991, "Improving Resolution by Image Registration").
 
         What the result lacks when it is reduced again is added, enlarged; only as much of it as
@@ -178,15 +181,15 @@ def _corrected_share(sizes: Tensor, detail: Tensor, left: float) -> Tensor:
     picture is flat but for its grain.
     """
     score = _around(sizes) * detail
-    low, high = 0.0, 2.0 * float(score.max())
+    high = 2 * score.max().double()  # bisected on the device: the host need not wait for each step
+    low = torch.zeros_like(high)
     share = torch.ones_like(sizes)
     for _ in range(_CUT_STEPS):
         middle = (low + high) / 2
         tried = (2 * score / middle - 1.5).clamp(0, 1)
-        if float((sizes * (1 - tried)).mean()) <= left:
-            low, share = middle, tried
-        else:
-            high = middle
+        is_enough = (sizes * (1 - tried)).mean() <= left
+        low, high = torch.where(is_enough, middle, low), torch.where(is_enough, high, middle)
+        share = torch.where(is_enough, tried, share)
     return share
 
 

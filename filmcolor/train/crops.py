@@ -18,6 +18,7 @@ from torch import Tensor
 
 from filmcolor.errors import OptionError
 from filmcolor.evaluate.coloring import to_rgb
+from filmcolor.models.transfer import sent
 from filmcolor.train.data import PhotoSet
 from filmcolor.train.recipe_parts import Phase
 from filmcolor.visual.rgb import Rgb, resized
@@ -126,8 +127,8 @@ class CropSource:
         lengths = self.sizes.prod(axis=1)
         self._in_block = 3 * int(lengths.sum()) <= _room_for_block(device)
         if self._in_block:
-            self._starts = torch.from_numpy(np.cumsum(lengths) - lengths).to(device)
-            self._widths = torch.from_numpy(self.sizes[:, 1].copy()).to(device)
+            self._starts = sent(np.cumsum(lengths) - lengths, device)
+            self._widths = sent(self.sizes[:, 1].copy(), device)
             self._pixels = torch.empty(int(lengths.sum()), 3, dtype=torch.uint8, device=device)
             self._fill(lengths)
 
@@ -192,13 +193,13 @@ class CropSource:
             numbers = range(first, min(first + _CHUNK, len(lengths)))
             photos = self._pool.map(self._photos.__getitem__, numbers)
             flat = np.concatenate([photo.reshape(-1, 3) for photo in photos])
-            self._pixels[start : start + len(flat)] = torch.from_numpy(flat).to(self.device)
+            self._pixels[start : start + len(flat)] = sent(flat, self.device)
             start += len(flat)
 
     def _cut_on_device(self, plan: CropPlan, size: int) -> Tensor:
-        photo = torch.from_numpy(plan.photo).to(self.device)
-        box = torch.from_numpy(plan.box).to(self.device)
-        mirrored = torch.from_numpy(plan.mirrored).to(self.device)
+        photo = sent(plan.photo, self.device)
+        box = sent(plan.box, self.device)
+        mirrored = sent(plan.mirrored, self.device)
         return cut_from_block(
             self._pixels, self._starts[photo], self._widths[photo], box, mirrored, size
         )

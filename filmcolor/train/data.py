@@ -23,6 +23,11 @@ from filmcolor.visual.rgb import Rgb
 
 T = TypeVar("T")
 
+_DAMAGED_AT_MOST, _DAMAGED_SHARE = 10, 0.1
+"""A set of pictures is refused if more of them are damaged, in number and as a share of all."""
+_NAMED = 20
+"""At most so many damaged pictures are named in that error."""
+
 
 class Listing(Sequence[T], Generic[T]):
     """Things that are made when they are asked for, by their number."""
@@ -123,8 +128,8 @@ def load_photos(
 
     `films` is how frames are taken from any other file; without it such a file is an error.
     Pictures whose name matches one of the patterns `exclude` (`*`, `?`, `[...]`) are passed over.
-    Raises `MediaError` when a source is missing, a shard is cut short, or no colour picture is
-    found.
+    Raises `MediaError` when a source is missing, a shard is cut short, no colour picture is found,
+    or more than ten pictures, and a tenth of all, are damaged.
     """
     stores = tuple(open_stores([Path(source) for source in sources], short_side, threads, films))
     starts = np.cumsum([0, *(len(store.index) for store in stores)])
@@ -148,13 +153,20 @@ def load_photos(
     lookup = _Lookup(stores, starts, size, short_side)
     unreadable = tuple(map(lookup.path, np.flatnonzero(damaged).tolist()))
     colourless = tuple(map(lookup.path, np.flatnonzero(grey).tolist()))
+    where = ", ".join(map(str, sources))
+    count = int(np.count_nonzero(wanted))
+    if len(unreadable) > max(_DAMAGED_AT_MOST, _DAMAGED_SHARE * count):
+        raise MediaError(
+            f"{where}: {len(unreadable)} of {count} pictures are damaged, too many to go on "
+            f"without them; copy them from the originals again, or remove them: "
+            f"{_listed(unreadable)}"
+        )
     if not len(rows):
-        where = ", ".join(map(str, sources))
         if colourless:
             raise MediaError(
                 f"{where}: all {len(colourless)} pictures are grey; training needs colour pictures"
             )
-        damage = f" ({len(unreadable)} damaged)" if unreadable else ""
+        damage = f" ({len(unreadable)} damaged: {_listed(unreadable)})" if unreadable else ""
         raise MediaError(f"{where}: no pictures found{damage}; give folders, shards or films")
     return PhotoSet(
         Listing(lookup.photo, rows),
@@ -168,6 +180,11 @@ def load_photos(
         tuple(idle),
         Listing(lookup.path, rows),
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from kornia.filters import gaussian_blur2d
+from kornia.filters import filter2d_separable, gaussian_blur2d, get_gaussian_kernel1d
 from torch import Tensor
 
 from filmcolor.color import luma_from_rgb
@@ -105,8 +105,8 @@ def degrade(rgb: Tensor, settings: DegradeSettings, rng: torch.Generator) -> Ten
     luma = luma_from_rgb(rgb)
     if settings.chance <= 0:
         return luma
-    dice = _Dice(len(rgb), rng)
-    chosen = (dice.chosen(settings.chance).flatten() > 0).nonzero().flatten()
+    drawn = torch.rand(len(rgb), generator=host_random(rng)) < settings.chance
+    chosen = drawn.nonzero().flatten().to(rgb.device, non_blocking=True)
     if not len(chosen):
         return luma
     return luma.index_copy(0, chosen, _harm(rgb[chosen], luma[chosen], settings, rng))
@@ -147,6 +147,16 @@ def numbered_seed(seed: int, number: int) -> int:
     Seeds of 2**44 and more are as good as any, but share their numbers with a smaller one.
     """
     return ((seed << 20) + number) % 2**64
+
+
+def host_random(rng: torch.Generator) -> torch.Generator:
+    """For numbers that the host reads, such as sizes: `rng` itself, but for that of a CUDA device
+    one of the host that follows from it, so that nothing waits for the device.
+    """
+    if rng.device.type != "cuda":
+        return rng
+    seed = numbered_seed(rng.initial_seed(), rng.get_offset())
+    return torch.Generator().manual_seed(seed)
 
 
 def worn_half(settings: DegradeSettings, seed: int) -> Callable[[int, Tensor, int], Tensor]:
@@ -213,8 +223,13 @@ def _orthochromatic(rgb: Tensor, dice: _Dice) -> Tensor:
 
 def _soften(luma: Tensor, sigma: Tensor) -> Tensor:
     """Gaussian blur with a sigma (N, 1, 1, 1) for each picture."""
-    both = sigma.view(-1, 1).clamp(min=0.05).expand(-1, 2)
-    blurred: Tensor = gaussian_blur2d(luma, (9, 9), both, border_type="replicate")
+    sigma = sigma.view(-1, 1).clamp(min=0.05)
+    blurred: Tensor
+    if luma.device.type == "cuda":  # where kornia's blur waits, to read sigma on the host
+        kernel = get_gaussian_kernel1d(9, sigma)
+        blurred = filter2d_separable(luma, kernel, kernel, border_type="replicate")
+    else:
+        blurred = gaussian_blur2d(luma, (9, 9), sigma.expand(-1, 2), border_type="replicate")
     return blurred
 
 
@@ -260,7 +275,7 @@ def _dust(luma: Tensor, count: int, dice: _Dice) -> tuple[Tensor, Tensor]:
 
 def _reduce(luma: Tensor, largest: float, rng: torch.Generator) -> Tensor:
     """Down by a random factor of at most `largest`, and up again."""
-    share = torch.rand((), generator=rng, device=rng.device).item()
+    share = torch.rand((), generator=host_random(rng)).item()
     factor = largest**share
     small = [max(1, round(side / factor)) for side in luma.shape[-2:]]
     reduced = F.interpolate(luma, size=small, mode="bilinear", antialias=True)

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from filmcolor.models.base import Hint
+from filmcolor.train.degrade import host_random
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ def random_hints(ab: Tensor, settings: HintSettings, rng: torch.Generator) -> Hi
     if settings.chance <= 0:
         return None
     count, _, height, width = ab.shape
-    draws = torch.rand(count, 2, generator=rng, device=ab.device)
+    host = host_random(rng)
+    draws = _uniform(host, count, 2)
     chosen = draws[:, 0] < settings.chance
     values = torch.zeros_like(ab)
     confidence = torch.zeros(count, 1, height, width, dtype=ab.dtype, device=ab.device)
@@ -45,25 +47,25 @@ def random_hints(ab: Tensor, settings: HintSettings, rng: torch.Generator) -> Hi
         kind = int(draws[index, 1] * 3)
         picture = ab[index : index + 1]
         if kind == 0:
-            given, mask = _points(picture, settings, rng)
+            given, mask = _points(picture, settings, host)
         elif kind == 1:
-            given, mask = _patch(picture, settings, rng)
+            given, mask = _patch(picture, settings, host)
         else:
-            given, mask = _neighbour(picture, settings, rng)
+            given, mask = _neighbour(picture, settings, host)
         values[index : index + 1] = given * (mask > 0)
         confidence[index : index + 1] = mask
     return Hint(values, confidence)
 
 
-def _uniform(rng: torch.Generator, device: torch.device, *shape: int) -> Tensor:
-    return torch.rand(*shape, generator=rng, device=device)
+def _uniform(host: torch.Generator, *shape: int) -> Tensor:
+    return torch.rand(*shape, generator=host)
 
 
-def _points(ab: Tensor, settings: HintSettings, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+def _points(ab: Tensor, settings: HintSettings, host: torch.Generator) -> tuple[Tensor, Tensor]:
     height, width = ab.shape[-2:]
     given, mask = torch.zeros_like(ab), torch.zeros_like(ab[:, :1])
-    number = 1 + int(_uniform(rng, ab.device, 1) ** 2 * settings.points)
-    draws = _uniform(rng, ab.device, number, 3).tolist()
+    number = 1 + int(_uniform(host, 1) ** 2 * settings.points)
+    draws = _uniform(host, number, 3).tolist()
     for down, across, breadth in draws:
         side = 1 + int(breadth * settings.point_side)
         top, left = int(down * (height - 1)), int(across * (width - 1))
@@ -73,9 +75,9 @@ def _points(ab: Tensor, settings: HintSettings, rng: torch.Generator) -> tuple[T
     return given, mask
 
 
-def _patch(ab: Tensor, settings: HintSettings, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+def _patch(ab: Tensor, settings: HintSettings, host: torch.Generator) -> tuple[Tensor, Tensor]:
     height, width = ab.shape[-2:]
-    tall, wide, down, across = _uniform(rng, ab.device, 4).tolist()
+    tall, wide, down, across = _uniform(host, 4).tolist()
     rows = max(1, int(tall * settings.patch_side * height))
     columns = max(1, int(wide * settings.patch_side * width))
     top, left = int(down * (height - rows)), int(across * (width - columns))
@@ -84,17 +86,21 @@ def _patch(ab: Tensor, settings: HintSettings, rng: torch.Generator) -> tuple[Te
     return ab, mask
 
 
-def _neighbour(ab: Tensor, settings: HintSettings, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+def _neighbour(ab: Tensor, settings: HintSettings, host: torch.Generator) -> tuple[Tensor, Tensor]:
     height, width = ab.shape[-2:]
-    coarse = _uniform(rng, ab.device, 1, 2, 4, 4) * 2 - 1
+
+    def there(*shape: int) -> Tensor:
+        return _uniform(host, *shape).to(ab.device, non_blocking=True)
+
+    coarse = there(1, 2, 4, 4) * 2 - 1
     scale = torch.tensor([width, height], dtype=ab.dtype, device=ab.device).view(1, 1, 1, 2)
     bend = F.interpolate(coarse, size=(height, width), mode="bicubic", align_corners=True)
     displaced = bend.permute(0, 2, 3, 1) * 2 * settings.warp / scale
     still = torch.eye(2, 3, dtype=ab.dtype, device=ab.device)[None]
     grid = F.affine_grid(still, [1, 1, height, width], align_corners=False)
     moved = F.grid_sample(ab, grid + displaced, padding_mode="border", align_corners=False)
-    moved = moved + settings.noise * (_uniform(rng, ab.device, 1, 2, 1, 1) * 2 - 1)
-    holes = F.interpolate(_uniform(rng, ab.device, 1, 1, 8, 8), size=(height, width))
-    certainty = 0.3 + 0.7 * _uniform(rng, ab.device, 1)
-    hidden = 0.5 * _uniform(rng, ab.device, 1)
+    moved = moved + settings.noise * (there(1, 2, 1, 1) * 2 - 1)
+    holes = F.interpolate(there(1, 1, 8, 8), size=(height, width))
+    certainty = 0.3 + 0.7 * there(1)
+    hidden = 0.5 * there(1)
     return moved, (holes > hidden).to(ab.dtype) * certainty

@@ -18,7 +18,7 @@ from filmcolor.color import lab_to_rgb, lightness, rgb_to_lab
 from filmcolor.evaluate.photos import colorfulness
 from filmcolor.models.adapter import Prediction, TrainAdapter
 from filmcolor.models.base import Hint
-from filmcolor.train.degrade import DegradeSettings, degrade
+from filmcolor.train.degrade import DegradeSettings, degrade, host_random
 
 _REGRESSION_SCALE = 20.0
 """Lab units: errors below count quadratically, above linearly."""
@@ -142,7 +142,7 @@ def _stability(batch: Batch) -> Tensor:
     rgb, hint, rng = batch.rgb, batch.hint, batch.rng
     count = max(_LEAST_STABILITY, round(_STABILITY_SHARE * rgb.shape[0]))
     size = 2 * _STABILITY_SHIFT + 1
-    move = torch.randint(size, (2,), generator=rng, device=rgb.device) - _STABILITY_SHIFT
+    move = torch.randint(size, (2,), generator=host_random(rng)) - _STABILITY_SHIFT
     down, right = (int(value) for value in move)
     worn = degrade(rgb[:count], batch.degrade, rng)
     if hint is not None:

@@ -173,7 +173,9 @@ class _Data:
         each = [CropSettings.of(phase) for phase in recipe.default_phases]
         fits = np.all([large_enough(source.sizes, settings) for settings in each], axis=0)
         small = tuple(path for path, fit in zip(photos.paths, fits, strict=False) if not fit)
-        return cls(photos, source, small, val.take(spread_indices(len(val), options.val_pictures)))
+        measured = val.take(spread_indices(len(val), options.val_pictures))
+        measured = replace(measured, unreadable=val.unreadable, grey=val.grey)
+        return cls(photos, source, small, measured)
 
 
 def _schedule(options: TrainOptions, recipe: Recipe, photos: int) -> Schedule:
@@ -208,6 +210,11 @@ def _length_text(options: TrainOptions) -> str:
     return ", ".join(f"{name} {value}" for name, value in lengths.items() if value is not None)
 
 
+def _of_both(trained: Sequence[str], held_out: Sequence[str]) -> tuple[str, ...]:
+    """What was left out of the pictures trained on and of those of `--val`, each once."""
+    return tuple(dict.fromkeys([*trained, *held_out]))
+
+
 def _is_over(schedule: Schedule, at: TrainState) -> bool:
     return schedule.share(at.step, at.elapsed_seconds) >= 1.0
 
@@ -239,8 +246,8 @@ def _drive(
             parameters=sum(p.numel() for p in trainer.generator.parameters()),
             photos=len(data),
             val_photos=len(data.val),
-            unreadable=data.photos.unreadable,
-            grey=data.photos.grey,
+            unreadable=_of_both(data.photos.unreadable, data.val.unreadable),
+            grey=_of_both(data.photos.grey, data.val.grey),
             small=data.small,
             device=str(trainer.device),
             steps=schedule.steps,

@@ -21,7 +21,7 @@ from filmcolor.color import rgb_to_lab
 from filmcolor.errors import OptionError
 from filmcolor.models.adapter import Prediction, TrainAdapter
 from filmcolor.models.base import Hint
-from filmcolor.models.device import half_is_quicker
+from filmcolor.models.device import half_is_quicker, multiply_in_full
 from filmcolor.options import Precision
 from filmcolor.train import losses
 from filmcolor.train.data import PhotoSet
@@ -84,6 +84,7 @@ class Trainer:
         self.device = device or torch.device("cpu")
         self.workers = workers or Workers()
         self.adapter = adapter
+        multiply_in_full(self.device)
         adapter.to(self.device)
         # Where it is emulated, as on processors without it, it takes several times as long.
         adapter.half_heads = precision == "auto" and half_is_quicker(self.device)

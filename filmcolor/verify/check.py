@@ -24,7 +24,8 @@ from filmcolor.media.timebase import MATROSKA_TIME_BASE
 from filmcolor.media.write.containers import Container, container_of
 from filmcolor.media.write.encoders import ENCODERS
 from filmcolor.media.write.plan_output import enlarged_tags, stated_tags
-from filmcolor.media.write.streams import plan_streams, survey_streams
+from filmcolor.media.write.stream_survey import survey_streams
+from filmcolor.media.write.streams import plan_streams
 from filmcolor.options import VerifyOptions
 from filmcolor.throttle import Throttle
 from filmcolor.types import VideoInfo
@@ -35,7 +36,7 @@ from filmcolor.verify.heard import compare_sound, tracks_of
 from filmcolor.verify.packet_items import Part
 from filmcolor.verify.packets import compare_packets
 from filmcolor.verify.presentation import Opened, Presentation, compare_languages
-from filmcolor.verify.streams import LABEL_GREY, HeaderComparison
+from filmcolor.verify.streams import LABEL_CHROMA, LABEL_GREY, HeaderComparison
 from filmcolor.verify.tally import whole_factor
 
 _CODES = ("matrix", "primaries", "transfer")
@@ -58,7 +59,17 @@ def verify_film(
     check_names(source, result)
     started = time.monotonic()
     findings = Findings()
-    with opened_pair(source, result, options.fps) as (before, after):
+    with opened_pair(source, result, options.fps, is_matte=options.output_chroma) as (
+        before,
+        after,
+    ):
+        if any(LABEL_CHROMA in text for text in after.info.metadata.values()):
+            options = replace(options, output_chroma=True)
+        if options.output_chroma:
+            findings.note(
+                "the result is colour alone: its luma has to be mid-grey; whether its colours "
+                "belong to these pictures is not compared"
+            )
         seen_notices = before.notices
         yield from seen_notices
         container = None if after.info.is_sequence else _container(result)
@@ -67,7 +78,7 @@ def verify_film(
             old, new = (f"{each.width}x{each.height}" for each in (before.info, after.info))
             text = f"the picture is {new}, the source's {old}: nothing else was compared"
             findings.fault("size", text)
-            return _report(source, result, None, findings, started)
+            return _report(source, result, None, findings, started, options)
         if factor > 1:
             findings.note(
                 f"the result has {factor} times as many rows and columns: its luma was brought "
@@ -103,7 +114,7 @@ def verify_film(
         yield Compared(span.frames, span.frames)
         yield from before.notices[len(seen_notices) :]
         if span.picture.is_other_film:
-            return _report(source, result, span, findings, started)
+            return _report(source, result, span, findings, started, options)
         if presentation is not None:
             presentation.end(options, factor)
         if container is None:
@@ -113,28 +124,29 @@ def verify_film(
         has_nothing_else = before.info.is_sequence
     if container is not None and opened is not None and not has_nothing_else:
         yield from _compare_rest(source, result, films, opened, container, span, options, findings)
-    return _report(source, result, span, findings, started)
+    return _report(source, result, span, findings, started, options)
 
 
 @contextmanager
 def opened_pair(
-    source: str, result: str, fps: Fraction | None = None
+    source: str, result: str, fps: Fraction | None = None, *, is_matte: bool = False
 ) -> Iterator[tuple[FilmReader, FilmReader]]:
     """Readers of a film and of its result.
 
     A frame sequence states no rate: that of the other is taken, unless it is `fps`. One that is the
-    result has the source's matrix; what one that is the source lacks is told, not refused.
+    result has the source's matrix, unless it `is_matte` (see `PlaneReader`); what one that is the
+    source lacks is told, not refused.
     """
     with ExitStack() as stack:
         if find_sequence(source) is None:
             before = stack.enter_context(FilmReader(source))
-            after = stack.enter_context(_result_reader(result, before.info))
+            after = stack.enter_context(_result_reader(result, before.info, is_matte=is_matte))
         elif find_sequence(result) is None:
             after = stack.enter_context(FilmReader(result))
             before = stack.enter_context(FilmReader(source, "repeat", fps or after.info.rate))
         else:
             before = stack.enter_context(FilmReader(source, "repeat", fps or DEFAULT_RATE))
-            after = stack.enter_context(_result_reader(result, before.info))
+            after = stack.enter_context(_result_reader(result, before.info, is_matte=is_matte))
         yield before, after
 
 
@@ -145,9 +157,13 @@ def _opened(path: str, info: VideoInfo) -> Opened:
     return Opened(info.codec, shape, stated=None, is_sure=False, header=Header())
 
 
-def _result_reader(result: str, source: VideoInfo) -> FilmReader:
-    matrix = settled_matrix(source.tags, source.height)
-    return FilmReader(result, rate=source.rate or DEFAULT_RATE, matrix=matrix)
+def _result_reader(result: str, source: VideoInfo, *, is_matte: bool) -> FilmReader:
+    return FilmReader(
+        result,
+        rate=source.rate or DEFAULT_RATE,
+        matrix=settled_matrix(source.tags, source.height),
+        is_matte=is_matte and find_sequence(result) is not None,
+    )
 
 
 def check_names(source: str, result: str) -> None:
@@ -254,16 +270,22 @@ def _compare_rest(
 
 
 def _report(
-    source: str, result: str, span: FilmSpan | None, findings: Findings, started: float
+    source: str,
+    result: str,
+    span: FilmSpan | None,
+    findings: Findings,
+    started: float,
+    options: VerifyOptions,
 ) -> VerifyReport:
     picture = None if span is None else span.picture
+    is_exact = picture is not None and picture.worst.is_exact
     return VerifyReport(
         source=source,
         result=result,
         frames=0 if span is None else span.frames,
         findings=findings.all(),
-        luma="exact" if picture is not None and picture.worst.is_exact else "lossy",
+        luma="left out" if options.output_chroma else "exact" if is_exact else "lossy",
         worst_block_codes=0.0 if picture is None else picture.worst_mean,
-        worst_block_psnr=None if picture is None or picture.worst.is_exact else picture.worst.psnr,
+        worst_block_psnr=None if picture is None or is_exact else picture.worst.psnr,
         seconds=time.monotonic() - started,
     )

@@ -104,8 +104,10 @@ class VerifyReport(Event, json="verified"):
     frames: int
     """Of the source, or of the part of it, that were compared."""
     findings: tuple[Finding, ...]
-    luma: Literal["exact", "lossy"]
-    """Whether every code of luma is the source's own, or as near as a lossy codec comes."""
+    luma: Literal["exact", "lossy", "left out"]
+    """Whether every code of luma is the source's own, or as near as a lossy codec comes; left out
+    where mid-grey has to stand in its place, which the two measures below are of then.
+    """
     worst_block_codes: float
     """Largest difference of the means of a block of 16x16 px, in 8-bit codes."""
     worst_block_psnr: float | None

@@ -17,7 +17,7 @@ from av.container import InputContainer
 from filmcolor.media.open import can_seek
 from filmcolor.media.timebase import MATROSKA_TIME_BASE
 from filmcolor.media.write.containers import Container
-from filmcolor.media.write.streams import codec_name
+from filmcolor.media.write.stream_survey import codec_name
 from filmcolor.verify.findings import Findings
 from filmcolor.verify.packet_items import Part
 from filmcolor.verify.packets import StreamPair

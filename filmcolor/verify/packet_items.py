@@ -18,7 +18,7 @@ from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
 from filmcolor.media.write.sound import Lossless
-from filmcolor.media.write.streams import codec_name, is_shown_until_next, packet_time
+from filmcolor.media.write.stream_survey import codec_name, is_shown_until_next, packet_time
 from filmcolor.media.write.subtitles import SubtitleConverter, trial_converter
 from filmcolor.verify.samples import DecodedSamples
 

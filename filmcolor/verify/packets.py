@@ -14,9 +14,10 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Discard, Stream
 
-from filmcolor.media.open import film_stream, media_errors, packets_of
-from filmcolor.media.straight_packets import StraightPackets
-from filmcolor.media.write.streams import StreamPlan, packet_time
+from filmcolor.media.open import film_stream, media_errors
+from filmcolor.media.straight_packets import StraightPackets, packets_of
+from filmcolor.media.write.stream_survey import packet_time
+from filmcolor.media.write.streams import StreamPlan
 from filmcolor.verify.findings import Findings
 from filmcolor.verify.packet_items import ItemReader, Part
 from filmcolor.verify.packet_match import PacketMatch

@@ -53,8 +53,11 @@ _TEXTURED = 0.5
 
 _CELL = 8
 """Side of the squares over which chroma is averaged, in chroma samples."""
-_NEUTRAL_CODES = 2.0
-"""Distance from neutral that the strongest square of a picture without colour stays below."""
+COLOR_CODES = 2.0
+"""Distance from neutral, in 8-bit codes, from which the strongest square of a picture is colour for
+certain."""
+NO_COLOR_CODES = 1.0
+"""And below which it is none: colour so weak that composing rounds it away, or a codec's noise."""
 _SCENE_GRID = 24, 32
 _POINTS = 5
 """A picture is looked at in so many fields, down and across, of so many points each way."""
@@ -216,16 +219,18 @@ def _usual(values: Iterable[float]) -> float:
     return worst[len(worst) // _WORSE]
 
 
-def is_neutral(chroma: tuple[Luma, Luma] | None, bit_depth: int) -> bool:
-    """Whether (Cb, Cr) codes are without colour everywhere, small noise apart."""
+def strongest_color(chroma: tuple[Luma, Luma] | None, bit_depth: int) -> float:
+    """How far the most colourful square of (Cb, Cr) codes is from neutral, in 8-bit codes; means
+    over a square leave small noise out.
+    """
     if chroma is None:
-        return True
+        return 0.0
     neutral = 1 << (bit_depth - 1)
     if all((plane == neutral).all() for plane in chroma):
-        return True
+        return 0.0
     scale = np.float32(1.0 / (1 << (bit_depth - 8)))
     cb, cr = (_cells((plane.astype(np.float32) - neutral) * scale, _CELL) for plane in chroma)
-    return float(np.hypot(cb, cr).max()) < _NEUTRAL_CODES
+    return float(np.hypot(cb, cr).max())
 
 
 def can_have_color(luma: Luma, bit_depth: int, *, full_range: bool) -> bool:

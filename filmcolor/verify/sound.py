@@ -22,7 +22,8 @@ from av.packet import Packet
 from av.stream import Discard, Stream
 from numpy.typing import NDArray
 
-from filmcolor.media.open import open_source, packets_of
+from filmcolor.media.open import open_source
+from filmcolor.media.straight_packets import packets_of
 
 Samples: TypeAlias = NDArray[np.float32]
 """Shape (samples, channels), full scale -1..1."""

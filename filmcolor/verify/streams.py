@@ -13,20 +13,15 @@ from av.container import InputContainer
 from av.stream import AttachmentStream, Stream
 
 from filmcolor.media.timebase import fit_chapters
-from filmcolor.media.write.containers import (
-    Container,
-    film_metadata,
-    settle_tags,
-    stream_metadata,
-)
+from filmcolor.media.write.container_tags import film_metadata, settle_tags, stream_metadata
+from filmcolor.media.write.containers import Container
+from filmcolor.media.write.stream_survey import codec_name, is_attached_picture
 from filmcolor.media.write.streams import (
     COVER,
     TIMECODE,
     StreamPlan,
     StreamsPlan,
-    codec_name,
     describe_stream,
-    is_attached_picture,
     is_chapter_track,
     is_thumbnails,
     read_chapters,
@@ -39,6 +34,8 @@ from filmcolor.verify.packets import StreamPair
 
 LABEL = "colorized by filmcolor"
 """What the comment of every result says, before version and model."""
+LABEL_CHROMA = "colour alone, colorized by filmcolor"
+"""And that of one without luma."""
 LABEL_GREY = "enlarged by filmcolor"
 """And that of one which was made larger and was left grey."""
 

@@ -6,6 +6,7 @@ film shows whether it was coded without loss.
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from typing import cast
 
@@ -17,20 +18,25 @@ from filmcolor.options import VerifyOptions
 from filmcolor.types import Frame, Luma, VideoInfo
 from filmcolor.verify.findings import Findings, Place
 from filmcolor.verify.picture import (
+    BLOCK,
+    COLOR_CODES,
     EQUAL,
+    NO_COLOR_CODES,
     Difference,
     LumaLimits,
     brought_down,
     can_have_color,
     compare_luma,
-    is_neutral,
     is_textured,
+    strongest_color,
 )
 
 _FIRST_FRAMES = 48
 """Frames after which two films that have nothing in common are given up."""
 TRUE_CODES = 1.0
 """Mean difference, in 8-bit codes, of a frame that was enlarged and is brought back down."""
+_PALE_SHARE = 1 / 8
+"""Share of the film's strongest colour below which a frame has lost its own."""
 _STRANGERS = 0.9
 """Share of them that must be unlike each other."""
 
@@ -65,14 +71,19 @@ class PictureTally:
         self._source, self._result = source, result
         self._factor = whole_factor(source, result) or 1
         self._options = options
-        self._rough, self._changed, self._grey = Findings(), Findings(), Findings()
-        self._untrue = Findings()
-        self._pairs = self._unrelated = self._colorable = self._colorless = 0
-        self._busy_exact = self._busy_inexact = 0
+        self._rough, self._changed, self._untrue = Findings(), Findings(), Findings()
+        self._pairs = self._unrelated = 0
+        self._strongest = 0.0
+        self._pale_codes, self._pale_places = array("f"), array("q")
+        """Of frames that could have colour and have little: how much, number and pts."""
+        self._busy_exact = self._busy_inexact = self._flat = 0
         self._worst, self._worst_mean = EQUAL, 0.0
 
     def compare(self, wanted: Frame, found: Frame) -> Difference:
         """Compare the luma of two frames at the depth of the result."""
+        if self._options.output_chroma:
+            bits = self._result.layout.bit_depth
+            return compare_luma(np.full_like(found.luma, 1 << (bits - 1)), found.luma, bits)
         luma = found.luma if self._factor == 1 else brought_down(found.luma, self._factor)
         bits, depth = self._result.layout.bit_depth, self._source.layout.bit_depth
         full_range = self._source.tags.full_range is True
@@ -107,14 +118,16 @@ class PictureTally:
             self._untrue.fault("luma", "brought back down, it is not the source", place)
         if not difference.is_exact:
             place = Place(seconds, wanted.index, difference.words)
-            self._changed.fault("luma", "luma changed", place)
+            text = "luma is not mid-grey" if self._options.output_chroma else "luma changed"
+            self._changed.fault("luma", text, place)
+        self._flat += self._is_flat(found)
         if is_textured(wanted.luma):
             self._busy_exact += difference.is_exact
             self._busy_inexact += not difference.is_exact
         self._worst = max(self._worst, difference, key=lambda each: each.square)
         self._worst_mean = max(self._worst_mean, difference.mean)
         self._blame(self.limits.add(Place(seconds, wanted.index), difference))
-        self._look_for_color(wanted, found, Place(seconds, wanted.index))
+        self._look_for_color(wanted, found)
 
     @property
     def is_other_film(self) -> bool:
@@ -124,9 +137,15 @@ class PictureTally:
     def end(self, findings: Findings) -> PictureVerdict:
         """Say what was found, into `findings`."""
         self._blame(self.limits.rest())
-        is_lossless = self._options.lossless or self._busy_exact > self._busy_inexact
+        is_lossless = self._options.lossless
+        if not self._options.output_chroma:  # flat luma is exact in lossy films too
+            is_lossless = is_lossless or self._busy_exact > self._busy_inexact
         is_exact = is_lossless and self._factor == 1
-        if self._mostly_unrelated:
+        is_without_luma = self._flat == self._pairs > 0 and not self._options.output_chroma
+        if is_without_luma and self._changed.all():
+            what = "the result has no luma; if it was made with --output-chroma, say so here too"
+            findings.only("luma", what)
+        elif self._mostly_unrelated:
             findings.only(
                 "another film",
                 "the result is another film, or another part of it: its pictures are not alike",
@@ -135,13 +154,15 @@ class PictureTally:
             findings.extend(self._changed if is_exact else self._rough)
             if self._options.lossless:
                 findings.extend(self._untrue)
-            if not self._options.expect_color:
-                pass
-            elif 1 < self._colorless == self._colorable:
-                findings.fault("colour", "the result has no colour at all")
-            else:
-                findings.extend(self._grey)
+            if self._options.expect_color:
+                self._judge_color(findings)
         return PictureVerdict(is_exact, self._mostly_unrelated, self._worst_mean, self._worst)
+
+    def _is_flat(self, found: Frame) -> bool:
+        """Whether its luma is nothing but mid-grey, as near as codecs come."""
+        codes = found.luma[:: max(1, len(found.luma) // BLOCK)]
+        scale = 1 << (self._result.layout.bit_depth - 8)
+        return int(np.abs(codes - 128.0 * scale).max()) <= scale
 
     @property
     def _mostly_unrelated(self) -> bool:
@@ -152,13 +173,34 @@ class PictureTally:
             named = Place(place.seconds, place.frame, difference.words)
             self._rough.fault("luma", "luma farther off than the codec explains", named)
 
-    def _look_for_color(self, wanted: Frame, found: Frame, place: Place) -> None:
-        """Count frames that are grey though their luma shows something."""
-        grey = is_neutral(found.chroma, self._result.layout.bit_depth)
+    def _look_for_color(self, wanted: Frame, found: Frame) -> None:
+        """Note how strong a frame's colour is, if it is weak though its luma shows something."""
+        codes = strongest_color(found.chroma, self._result.layout.bit_depth)
+        self._strongest = max(self._strongest, codes)
         full_range = self._source.tags.full_range is True
-        if not grey:
-            self._colorable += 1
-        elif can_have_color(wanted.luma, self._source.layout.bit_depth, full_range=full_range):
-            self._colorable += 1
-            self._colorless += 1
-            self._grey.fault("colour", "without colour", place)
+        depth = self._source.layout.bit_depth
+        if codes < COLOR_CODES and can_have_color(wanted.luma, depth, full_range=full_range):
+            self._pale_codes.append(codes)
+            self._pale_places.extend((wanted.index, wanted.pts))
+
+    def _judge_color(self, findings: Findings) -> None:
+        """Tell frames that have lost their colour from a film whose colours are weak throughout."""
+        pale, strongest = self._pale_codes, self._strongest
+        more = "--size, --saturation and --look give it more"
+        if len(pale) > 1 and strongest < NO_COLOR_CODES:
+            text = f"the result has no colour at all, or less than its codes can hold; {more}"
+            findings.fault("colour", text)
+            return
+        if pale and NO_COLOR_CODES <= strongest < COLOR_CODES:
+            findings.note(
+                f"colours are weak: {strongest:.1f} of 255 codes off grey at most; {more}"
+            )
+            return
+        limit = COLOR_CODES
+        if strongest >= NO_COLOR_CODES:
+            limit = min(limit, strongest * _PALE_SHARE)
+        places = zip(self._pale_places[::2], self._pale_places[1::2], strict=True)
+        for codes, (index, pts) in zip(pale, places, strict=True):
+            if codes < limit:
+                place = Place(pts * self._source.time_base, index)
+                findings.fault("colour", "without colour", place)

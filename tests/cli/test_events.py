@@ -62,7 +62,7 @@ WRITTEN: list[tuple[Event, list[str]]] = [
     (
         Started("a", "b", "m", "cpu", "s", 4, "pictures", "w"),
         ['{"event": "planned", "source": "a", "target": "b", "model": "m", "device": "cpu", '
-         '"summary": "s", "total": 4, "unit": "pictures", "work": "w"}'],
+         '"summary": "s", "total": 4, "unit": "pictures", "work": "w", "engine": "torch"}'],
     ),
     (Analyzing(1, None), ['{"event": "looking", "done": 1, "total": null}']),
     (

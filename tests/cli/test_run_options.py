@@ -121,6 +121,7 @@ def encoded(**choices: object) -> RunOptions:
         (["--device", "cuda:1"], colored(device="cuda:1")),
         (["--size", "384"], colored(size=384)),
         (["--batch-size", "7"], colored(batch_size=7)),
+        (["--engine", "openvino"], colored(engine="openvino")),
         (["--saturation", "1.25"], colored(saturation=1.25)),
         (["--hue-shift", "-20"], colored(hue_shift=-20.0)),
         (["--plan", "film.toml"], RunOptions(plan="film.toml")),

@@ -32,6 +32,15 @@ def test_plain_lines_where_there_is_no_terminal(
     ]
 
 
+def test_an_engine_that_is_not_torch_is_told(
+    job: Job, film: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job.events = [replace(PLANNED, engine="openvino"), FINISHED]
+    assert main(["run", film]) == 0
+    line = capsys.readouterr().err.splitlines()[0]
+    assert line == "old.mp4 -> new.mp4: 640x480, 24 fps, libx264, model default on cpu by openvino"
+
+
 def test_quiet_leaves_warnings(job: Job, film: str, capsys: pytest.CaptureFixture[str]) -> None:
     job.events = RUN_EVENTS
     assert main(["run", film, "--quiet"]) == 0

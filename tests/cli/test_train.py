@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -195,6 +196,33 @@ def test_damaged_and_grey_pictures_are_left_out_and_named(
         f"Warning: 1 damaged pictures left out: {mixed}/broken.jpg",
         f"Warning: 1 grey pictures left out: {mixed}/grey.png",
     ]
+
+
+def test_damaged_pictures_of_val_are_named_too(
+    frames: Path, recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    val = tmp_path / "val"
+    shutil.copytree(frames, val)
+    (val / "empty.png").touch()
+    run = tmp_path / "run"
+    common = ("--recipe", recipe, "--steps", 1, "--quiet")
+    assert train(frames, "--val", val, "-o", run, *common) == 0
+    err = capsys.readouterr().err.splitlines()
+    assert err == [f"Warning: 1 damaged pictures left out: {val}/empty.png"]
+
+
+@pytest.mark.process
+def test_libraries_say_nothing_of_damaged_pictures(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (90, 90, 3), np.uint8)
+    for suffix in (".png", ".jpg", ".tif"):
+        whole = bytearray(cv2.imencode(suffix, noise)[1].tobytes())
+        whole[len(whole) // 2 : len(whole) // 2 + 20] = b"\xff" * 20
+        (tmp_path / f"bad{suffix}").write_bytes(whole[: len(whole) - 40])
+    command = [sys.executable, "-m", "filmcolor", "evaluate", "--val", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    lines = done.stderr.splitlines()
+    assert done.returncode == 0, "the JPEG is decoded as far as it goes"
+    assert [line for line in lines if not line.startswith(("Error: ", "Warning: "))] == []
 
 
 def test_bad_data_is_one_clear_line(

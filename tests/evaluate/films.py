@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from filmcolor.evaluate.film_figures import FilmFigures, FrameFigures
 from filmcolor.evaluate.film_report import FilmReport, FilmRow, Kind
-from filmcolor.evaluate.video import FilmFigures, FrameFigures
 
 
 def row(name: str, kind: Kind, shots: Sequence[int], level: Callable[[int], float]) -> FilmRow:

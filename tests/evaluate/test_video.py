@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from filmcolor.color import lab_to_rgb
-from filmcolor.evaluate.video import FilmFigures, FrameFigures, Rgb, measure_films
+from filmcolor.evaluate.film_figures import FilmFigures, FrameFigures
+from filmcolor.evaluate.video import Rgb, measure_films
 
 HEIGHT, WIDTH = 72, 96
 Plane = NDArray[np.float64]

@@ -117,7 +117,7 @@ def test_of_each_shot_of_a_coherent_model_the_things_are_found(tmp_path: Path) -
     assert network.calls == 2 + 1 + 2  # at 4 and 28; 34; 59 and 83
     assert sorted(plan.things) == [0, 1, 2]
     assert not plan.drift.paths
-    things = unpack(plan.things[1], torch.device("cpu"))
+    things, _ = unpack(plan.things[1], torch.device("cpu"))
     off = things.ab - things.lightness[:, None] * torch.tensor([0.3, 0.2])
     assert torch.allclose(off, torch.full_like(off, 2.0), atol=0.1)  # by the third call
     off_options = RunOptions(color=ColorOptions(coherence=0.0))

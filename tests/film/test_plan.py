@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -12,9 +13,13 @@ import pytest
 
 from filmcolor.errors import JobError
 from filmcolor.film.plan import FilmPlan, Segment
+from filmcolor.models.coherence import MOST_THINGS
+from filmcolor.stages.cast import Cast
 from filmcolor.stages.chroma_drift import Drift
 from filmcolor.stages.smooth import REACH
+from filmcolor.stages.things import pack
 from filmcolor.types import Frame, Shot
+from tests.helpers.things import things
 
 
 def plan_of(*lengths: int, rate: int = 25, stride: int = 1) -> FilmPlan:
@@ -99,6 +104,10 @@ def test_a_part_of_a_long_shot_needs_its_neighbours_and_no_other_shot(stride: in
 
 def test_a_plan_survives_json() -> None:
     drift = Drift({1: ((0, 0.25, -1.0), (24, 1.5, 2.0))})
+    other = replace(things(), decoded=things(seed=2).decoded)
+    cast = Cast.of({0: pack(things()), 1: pack(other), 2: pack(things(seed=1))})
+    assert len(cast.things) == 6
+    assert [cast.shown()[shot] != cast.found[shot] for shot in range(3)] == [True, True, False]
     plan = FilmPlan(
         (Shot(0, 3, "dissolve"), Shot(3, 5, "end")),
         np.array([-5, 0, 10, 2**40, 2**40 + 1], np.int64),
@@ -106,12 +115,22 @@ def test_a_plan_survives_json() -> None:
         7,
         4,
         drift,
-        {0: b"\0\xffthings"},
+        cast.shown(),
+        cast,
     )
     again = FilmPlan.from_json(json.loads(json.dumps(plan.to_json())))
     assert again.pts.tolist() == plan.pts.tolist()
     assert (again.shots, again.time_base, again.last_duration) == (plan.shots, plan.time_base, 7)
     assert (again.stride, again.drift, again.things) == (4, drift, plan.things)
+    assert (again.cast.found, again.cast.members) == (cast.found, cast.members)
+
+
+def test_a_plan_of_1500_shots_takes_under_5_megabytes() -> None:
+    cast = Cast.of({shot: pack(things(MOST_THINGS, seed=shot)) for shot in range(4)})
+    bare = plan_of(20, 20, 20, 20)
+    plans = replace(bare, things=cast.shown(), cast=cast), bare
+    stored, bare_size = (len(json.dumps(plan.to_json())) for plan in plans)
+    assert 1500 / 4 * (stored - bare_size) < 5_000_000
 
 
 def test_the_last_frame_lasts_as_long_as_the_one_before_where_the_film_says_nothing() -> None:

@@ -55,6 +55,7 @@ def test_a_still_scene_keeps_its_colours_under_grain(
     assert spread[1] < 0.4 * spread[0]
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize(("grain", "flicker"), [(4, 0.2), (10, 0.1)])
 def test_grain_and_exposure_flicker_hardly_reach_the_colours(
     bench: ModuleType, model: LoadedModel, grain: float, flicker: float
@@ -69,6 +70,7 @@ def test_grain_and_exposure_flicker_hardly_reach_the_colours(
     assert figures["flow"].colorfulness > 0.93 * figures["off"].colorfulness
 
 
+@pytest.mark.e2e
 def test_an_object_that_appears_has_its_own_colours_at_once(
     bench: ModuleType, model: LoadedModel
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from filmcolor.models.coherence import MOST_THINGS, Places, Seen, find_things, pooled
+from filmcolor.models.coherence import MOST_THINGS, Places, Seen, find_things, pooled, shares
 
 
 def seen(features: Tensor, ab: Tensor, *, variance: float = 30.0, light: float = 50.0) -> Seen:
@@ -18,6 +18,12 @@ def seen(features: Tensor, ab: Tensor, *, variance: float = 30.0, light: float =
         ab[None],
         torch.full((1, 1, *size), variance),
     )
+
+
+def drawn(picture: Seen, looked_at: Seen) -> Tensor:
+    """What the heads read of a picture, by the things of another."""
+    things = find_things([Places.of(looked_at)])
+    return pooled(picture, things, shares(picture, things))[0]
 
 
 def halves(height: int = 8, width: int = 8) -> Tensor:
@@ -39,7 +45,7 @@ def colors(left: tuple[float, float], right: tuple[float, float], noise: float) 
 def test_each_thing_gets_one_color() -> None:
     ab = colors((30.0, 10.0), (-10.0, -30.0), noise=2.0)
     picture = seen(halves(), ab)
-    together = pooled(picture, find_things([Places.of(picture)]))[0]
+    together = drawn(picture, picture)
     for side in (slice(0, 12), slice(20, 32)):  # the seam is mixed where features are interpolated
         own, made = ab[:, :, side], together[:, :, side]
         assert made.std(dim=(1, 2)).max() < 0.25 * own.std(dim=(1, 2)).min()
@@ -49,7 +55,7 @@ def test_each_thing_gets_one_color() -> None:
 def test_what_agrees_in_looks_but_not_in_color_stays_apart() -> None:
     features = torch.ones(3, 8, 8)
     picture = seen(features, colors((40.0, 0.0), (-40.0, 0.0), noise=0.5), variance=20.0)
-    together = pooled(picture, find_things([Places.of(picture)]))[0]
+    together = drawn(picture, picture)
     assert (together[0, :, :16] > 35).all()
     assert (together[0, :, 16:] < -35).all()
 
@@ -58,7 +64,7 @@ def test_what_differs_in_lightness_stays_apart() -> None:
     ab = colors((10.0, 0.0), (-10.0, 0.0), noise=0.5)
     picture = seen(torch.ones(3, 8, 8), ab, variance=200.0)
     picture.lightness[..., :16], picture.lightness[..., 16:] = 10.0, 90.0
-    together = pooled(picture, find_things([Places.of(picture)]))[0]
+    together = drawn(picture, picture)
     assert (together[0, :, :16] > 9).all()
     assert (together[0, :, 16:] < -9).all()
 
@@ -70,14 +76,14 @@ def test_a_place_that_no_thing_is_like_keeps_its_own() -> None:
     ab = torch.zeros(2, 32, 32)
     ab[1] = 40.0
     after = seen(features, ab)
-    together = pooled(after, find_things([Places.of(before)]))[0]
+    together = drawn(after, before)
     assert (together - ab).abs().max() < 0.5
 
 
 def test_a_thing_keeps_its_color_in_a_frame_that_sees_it_otherwise() -> None:
     surely = seen(halves(), colors((30.0, 0.0), (-30.0, 0.0), noise=0.0), variance=30.0)
     doubtful = seen(halves(), colors((24.0, 6.0), (-24.0, 6.0), noise=0.0), variance=60.0)
-    together = pooled(doubtful, find_things([Places.of(surely)]))[0]
+    together = drawn(doubtful, surely)
     assert (together[:, :, :12] - torch.tensor([30.0, 0.0])[:, None, None]).abs().max() < 1.5
 
 

@@ -14,6 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+pytestmark = pytest.mark.e2e
+
 WIDE, NARROW = {"width": 1200, "height": 800}, {"width": 390, "height": 640}
 
 

@@ -349,3 +349,5 @@ def test_the_options_of_a_fingerprint_are_what_earlier_versions_wrote() -> None:
         '"target": ".mkv", "upscale": null, "upscale_for": "film", "upscale_model": null, '
         '"verify": false, "work": null, "workers": 1}'
     )
+    context.options = replace(options, color=replace(options.color, engine="openvino"))
+    assert '"engine": "openvino"' in fingerprint(context)["the options"]

@@ -17,7 +17,7 @@ from filmcolor.models.base import Generator, Hint
 from filmcolor.models.card import Descriptor, ModelCard
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.models.coherence import Seen, find_things
-from filmcolor.models.device import resolve_device
+from filmcolor.models.device import one_of_several, resolve_device
 from filmcolor.stages.infer import Together, View, infer, infer_sparsely, look_at
 from filmcolor.stages.things import pack
 from filmcolor.types import AbMap, Box, Frame, KnownColors, Uncolored
@@ -143,15 +143,31 @@ def test_a_small_film_is_enlarged_and_a_large_one_averaged() -> None:
     assert view.show(np.full((10, 12), 7, np.uint8)).shape == (64, 64)
 
 
-@pytest.mark.parametrize("name", ["gpu", "cpu:1", "cuda:x", "cuda:99", "mps:0", ""])
+@pytest.mark.parametrize(
+    "name", ["gpu", "cpu:1", "cuda:x", "cuda:99", "mps:0", "xpu:y", "xpu:9", ""]
+)
 def test_devices_that_are_not_there(name: str) -> None:
     with pytest.raises(OptionError, match="--device"):
         resolve_device(name)
 
 
 def test_auto_finds_a_device() -> None:
-    assert resolve_device("auto").type in ("cpu", "cuda", "mps")
+    assert resolve_device("auto").type in ("cpu", "cuda", "mps", "xpu")
     assert resolve_device("cpu") == torch.device("cpu")
+
+
+@pytest.mark.parametrize("kind", ["cuda", "xpu"])
+def test_processes_are_spread_over_the_cards(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = torch.device(kind)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda **_: here)
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 2)
+    assert resolve_device("auto") == resolve_device(kind) == here
+    assert [one_of_several(here, number).index for number in range(4)] == [0, 1, 0, 1]
+    named = resolve_device(f"{kind}:1")
+    assert one_of_several(named, 0) == named
+    with pytest.raises(OptionError, match=f"2 {kind.upper()} devices usable here"):
+        resolve_device(f"{kind}:2")
+    assert one_of_several(torch.device("cpu"), 3) == torch.device("cpu")
 
 
 def two_shots(first: int, second: int) -> Iterator[Frame]:

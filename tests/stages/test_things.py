@@ -6,29 +6,17 @@ from itertools import pairwise
 
 import pytest
 import torch
-from torch.nn.functional import normalize
 
-from filmcolor.models.coherence import MOST_THINGS, Places
+from filmcolor.models.coherence import MOST_THINGS
 from filmcolor.stages.things import ThingFinder, pack, unpack
-
-
-def places(count: int, seed: int = 0, width: int = 96) -> Places:
-    rng = torch.Generator().manual_seed(seed)
-    return Places(
-        normalize(torch.randn(count, 96, generator=rng), dim=1),
-        100 * torch.rand(count, generator=rng),
-        40 * torch.randn(count, 2, generator=rng),
-        4 + 200 * torch.rand(count, generator=rng),
-        3 * torch.randn(count, width, generator=rng),
-        1 + torch.rand(count, generator=rng),
-    )
+from tests.helpers.things import things
 
 
 def looked_at(finder: ThingFinder, shot: int, frames: int) -> list[int]:
     found = []
     for place in range(frames):
         if finder.wants(shot, place):
-            finder.add(places(3, seed=place))
+            finder.add(things(3, seed=place))
             found.append(place)
     return found
 
@@ -51,23 +39,19 @@ def test_of_a_long_shot_frames_are_kept_that_lie_ever_further_apart() -> None:
 
 
 def test_what_is_packed_comes_back() -> None:
-    before = places(MOST_THINGS)
+    before = things(MOST_THINGS)
     packed = pack(before)
-    after = unpack(packed, torch.device("cpu"))
+    after, said = unpack(packed, torch.device("cpu"))
+    assert said is None
     for name in ("lightness", "ab", "variance", "weight"):
         assert torch.allclose(getattr(after, name), getattr(before, name), rtol=1e-3)
-    for name in ("features", "decoded"):
+    for name, codes in (("features", 31), ("decoded", 126)):
         was = getattr(before, name)
-        assert (
-            (getattr(after, name) - was).abs() <= was.abs().amax(dim=1, keepdim=True) / 200
-        ).all()
+        off = (getattr(after, name) - was).abs() / was.abs().amax(dim=1, keepdim=True)
+        assert off.max() <= 1 / (1.9 * codes)
 
 
-def test_a_film_of_1500_shots_takes_under_5_megabytes() -> None:
-    assert 1500 * len(pack(places(MOST_THINGS))) < 5_000_000
-
-
-@pytest.mark.parametrize("stored", [b"", b"\1", pack(places(2))[:-1], pack(places(2))[:50]])
+@pytest.mark.parametrize("stored", [b"", b"\1", pack(things(2))[:-1], pack(things(2))[:50]])
 def test_what_is_none_is_refused(stored: bytes) -> None:
     with pytest.raises(ValueError):
         unpack(stored, torch.device("cpu"))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import tarfile
+import zlib
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -290,6 +292,43 @@ def test_empty_files_are_damaged_and_compressed_shards_are_refused(tmp_path: Pat
         tar.add(shard, "1.png")
     with pytest.raises(MediaError, match=r"compressed shard.*unpack it"):
         load_photos([packed])
+
+
+def immense() -> bytes:
+    """A PNG of under a hundred bytes that claims 50000 x 50000 pixels."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(name + content))
+        return struct.pack(">I", len(content)) + name + content + check
+
+    head = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + parts
+
+
+def test_few_damaged_pictures_are_left_out_and_many_end_it_with_their_names(
+    tmp_path: Path,
+) -> None:
+    for number in range(12):
+        (tmp_path / f"{number:03}.png").write_bytes(encoded(20, 20))
+    bad = [b"", immense(), b"<html>404</html>", encoded(20, 20)[:60], bytes(5000)]
+    for number in range(10):
+        (tmp_path / f"bad{number}.png").write_bytes(bad[number % len(bad)])
+    photos = load_photos([tmp_path])
+    assert len(photos) == 12
+    assert photos.unreadable == tuple(str(tmp_path / f"bad{number}.png") for number in range(10))
+    (tmp_path / "bad9a.png").write_bytes(b"")
+    with pytest.raises(MediaError) as caught:
+        load_photos([tmp_path])
+    assert str(caught.value) == (
+        f"{tmp_path}: 11 of 23 pictures are damaged, too many to go on without them; copy them "
+        "from the originals again, or remove them: "
+        + ", ".join(f"{tmp_path}/bad{number}.png" for number in (*range(10), "9a"))
+    )
+    assert len(load_photos([tmp_path], exclude=["bad9*"])) == 12
+    for number in range(12, 110):
+        (tmp_path / f"{number:03}.png").write_bytes(encoded(20, 20))
+    assert len(load_photos([tmp_path])) == 110, "11 of 121 are a tenth"
 
 
 def test_the_palest_photos_come_twice() -> None:

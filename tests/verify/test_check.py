@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from filmcolor.errors import MediaError, OptionError
@@ -19,13 +20,15 @@ from filmcolor.types import ColorTags
 from filmcolor.verify.check import verify_film
 from filmcolor.verify.findings import Place, VerifyReport
 from filmcolor.verify.picture import (
+    COLOR_CODES,
+    NO_COLOR_CODES,
     Difference,
     LumaLimits,
     can_have_color,
     compare_luma,
-    is_neutral,
+    strongest_color,
 )
-from tests.helpers.clips import luma_picture, make_clip
+from tests.helpers.clips import fill_plane, luma_picture, make_clip, plane_codes
 from tests.helpers.coloring import color, color_frame, options
 from tests.helpers.tampering import (
     FrameEdit,
@@ -552,12 +555,43 @@ def test_a_little_colour_in_one_place_is_colour(bits: int) -> None:
     grey = np.full((60, 80), 128 * scale, dtype)
     noise = np.random.default_rng(3).integers(-2, 3, grey.shape) * scale
     noisy = (grey.astype(np.int64) + noise).astype(dtype)
-    assert is_neutral(None, bits)
-    assert is_neutral((grey, grey), bits)
-    assert is_neutral((noisy, grey), bits)
+    assert strongest_color(None, bits) == strongest_color((grey, grey), bits) == 0
+    assert 0 < strongest_color((noisy, grey), bits) < NO_COLOR_CODES
     patch = noisy.copy()
     patch[16:32, 16:32] += 5 * scale
-    assert not is_neutral((patch, grey), bits)
+    assert COLOR_CODES < strongest_color((patch, grey), bits) < 6
+
+
+def with_strength(*strengths: int) -> FrameEdit:
+    """Makes Cb of each frame, in turn, so many codes more than neutral in a corner."""
+
+    def edit(number: int, frame: VideoFrame) -> VideoFrame:
+        without_color(number)(number, frame)
+        plane = plane_codes(frame, 1).copy()
+        plane[:16, :16] += strengths[number % len(strengths)]
+        fill_plane(frame, 1, plane)
+        return frame
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("strengths", "wrong", "weak"),
+    [
+        ((1, 1, 1, 0), None, "colours are weak: 1.0 of 255 codes"),  # composing rounds it away
+        ((4, 1, 4, 3), None, None),  # a weak film, in which no frame stands out
+        ((4, 0, 4, 4), "without colour: frame 1 ", None),
+        ((40, 1, 40, 40), "without colour: frame 1 ", None),
+        ((0, 0, 0, 0), "the result has no colour at all", None),
+    ],
+)
+def test_weak_colour_is_judged_by_the_colours_of_the_film(
+    films: Films, tmp_path: Path, strengths: tuple[int, ...], wrong: str | None, weak: str | None
+) -> None:
+    rewrite(films.lossless, tmp_path / "weak.mkv", frames=with_strength(*strengths))
+    report = verify(films.source, tmp_path / "weak.mkv")
+    assert [line.startswith(wrong) for line in faults(report)] == [True] if wrong else report.holds
+    assert any(weak in line for line in notes(report)) if weak else not notes(report)
 
 
 def judged(differences: list[Difference]) -> list[int | None]:

@@ -151,12 +151,24 @@ def rgb_of(luma: Luma, cb: FloatPlane, cr: FloatPlane, bit_depth: int) -> Codes:
     return rgb
 
 
-def chroma_codes(chroma: FloatPlane) -> NDArray[np.uint8]:
-    """Cb or Cr in -0.5..0.5 as the 8-bit codes of JFIF, 128 being neutral."""
-    codes: NDArray[np.uint8] = np.empty(chroma.shape, np.uint8)
+def chroma_codes(chroma: FloatPlane, bit_depth: int = 8) -> Codes:
+    """Cb or Cr in -0.5..0.5 as full-range codes of 8 or 16 bits, as JFIF has them: neutral is the
+    code in the middle.
+    """
+    codes = _empty(chroma.shape, bit_depth)
+    peak = np.float32((1 << bit_depth) - 1)
+    half = np.float32(1 << (bit_depth - 1))
     for rows in _bands(*chroma.shape):
-        codes[rows] = np.rint(np.clip(chroma[rows] * 255 + 128, 0, 255))
+        codes[rows] = np.rint(np.clip(chroma[rows] * peak + half, 0, peak))
     return codes
+
+
+def matte_of(cb: FloatPlane, cr: FloatPlane, bit_depth: int) -> Codes:
+    """Codes (H, W, 3) of a picture without luma: red is Cr, blue is Cb, green the neutral code."""
+    matte = _empty((*cb.shape, 3), bit_depth)
+    matte[..., 0], matte[..., 2] = chroma_codes(cr, bit_depth), chroma_codes(cb, bit_depth)
+    matte[..., 1] = 1 << (bit_depth - 1)
+    return matte
 
 
 def rescaled(codes: Codes, bits: int, wanted: int) -> Codes:

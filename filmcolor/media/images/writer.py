@@ -24,7 +24,15 @@ from filmcolor.events import Notice
 from filmcolor.media.images import exif, iptc
 from filmcolor.media.images.fields import COMMENT, HOLDS, fitted
 from filmcolor.media.images.formats import format_of_suffix, written_suffix
-from filmcolor.media.images.picture import Codes, Picture, chroma_codes, rgb_of, scaled, upright
+from filmcolor.media.images.picture import (
+    Codes,
+    Picture,
+    chroma_codes,
+    matte_of,
+    rgb_of,
+    scaled,
+    upright,
+)
 from filmcolor.media.images.png_tiff import png_bytes, tiff_bytes
 from filmcolor.media.images.rare_writer import WITHOUT_WORDS, rare_bytes
 from filmcolor.media.partfile import write_bytes
@@ -37,6 +45,7 @@ _LONGEST = {
     **{"TGA": 65535, "PCX": 65535, "SGI": 65535},
 }
 """Largest side in pixels that these formats can hold."""
+_HOLD_CHROMA = ("JPEG", "PNG", "TIFF")
 
 
 def write_picture(
@@ -46,15 +55,17 @@ def write_picture(
     target: Path | str,
     *,
     label: str,
+    chroma_alone: bool = False,
     overwrite: bool = False,
     keep: bool = True,
 ) -> tuple[Notice, ...]:
     """Write `picture` in colour; the target's suffix decides the format.
 
     `cb` and `cr` have the picture's shape (H, W) and lie in -0.5..0.5. `label` says who made the
-    colours. The file appears under its name only when it is whole, and replaces what is there only
+    colours. With `chroma_alone` mid-grey stands in the place of luma (see `matte_of`; JPEG holds
+    Y'CbCr). The file appears under its name only when it is whole, and replaces what is there only
     with `overwrite`; `keep` as `write_bytes`. Returns what the format could not hold. Raises
-    `OptionError` for an unknown suffix, `MediaError` when the file cannot be written,
+    `OptionError` for a suffix that cannot be, `MediaError` when the file cannot be written,
     `NameTakenError` as `write_bytes`.
     """
     if not cb.shape == cr.shape == picture.luma.shape:
@@ -73,8 +84,10 @@ def write_picture(
         raise MediaError(
             f"{target}: {kind} holds at most {longest} pixels a side; choose .png or .tif"
         )
+    if chroma_alone and kind not in _HOLD_CHROMA:
+        raise OptionError(f"{target}: {kind} cannot hold colour alone; choose .png, .tif or .jpg")
     fit, notices = fitted(picture, kind)
-    encoding = _Encoding(fit, cb, cr, label)
+    encoding = _Encoding(fit, cb, cr, label, is_matte=chroma_alone)
     encoders: dict[str, Callable[[], bytes]] = {
         "JPEG": encoding.jpeg,
         "PNG": encoding.png,
@@ -98,14 +111,20 @@ def write_picture(
 class _Encoding:
     """One picture on its way out, in whichever format."""
 
-    def __init__(self, picture: Picture, cb: FloatPlane, cr: FloatPlane, label: str) -> None:
-        self._picture, self._cb, self._cr, self._label = picture, cb, cr, label
+    def __init__(
+        self, picture: Picture, cb: FloatPlane, cr: FloatPlane, label: str, *, is_matte: bool
+    ) -> None:
+        # A matte is numbers, which no colour profile may change.
+        self._picture = replace(picture, icc=None) if is_matte else picture
+        self._cb, self._cr, self._label, self._is_matte = cb, cr, label, is_matte
         self.notices: list[Notice] = []
 
     def jpeg(self) -> bytes:
         """Y', Cb and Cr go to the encoder as they are: R'G'B' would round them once more."""
         picture = self._picture
         luma = scaled(picture.luma, 8)
+        if self._is_matte:
+            luma = np.full_like(luma, 128)
         planes = (luma, chroma_codes(self._cb), chroma_codes(self._cr))
         image = Image.merge("YCbCr", [Image.fromarray(plane) for plane in planes])
         block, notice = exif.fitting(picture.exif, self._label)
@@ -191,7 +210,10 @@ class _Encoding:
         """R'G'B' (and alpha) at this depth, else the picture's own, shape (H, W, 3 or 4)."""
         picture = self._picture
         depth = depth or picture.layout.bit_depth
-        rgb = rgb_of(picture.luma, self._cb, self._cr, depth)
+        if self._is_matte:
+            rgb = matte_of(self._cb, self._cr, depth)
+        else:
+            rgb = rgb_of(picture.luma, self._cb, self._cr, depth)
         return rgb if picture.alpha is None else _with_alpha(rgb, scaled(picture.alpha, depth))
 
 

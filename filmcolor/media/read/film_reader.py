@@ -55,11 +55,14 @@ class FilmReader:
         on_error: OnError = "stop",
         rate: Fraction | None = None,
         matrix: int | None = None,
+        *,
+        is_matte: bool = False,
     ) -> None:
         """`path` may name a frame sequence (see `images.sequence`), whose frames follow each other
-        at `rate`, and whose R'G'B' becomes the luma of `matrix` (see `FramePasses`).
+        at `rate`, and whose R'G'B' becomes the luma of `matrix` (see `FramePasses`), unless it
+        `is_matte` (see `PlaneReader`).
         """
-        self._path = path
+        self._path, self._is_matte = path, is_matte
         self._on_error = on_error
         self._notices: list[Notice] = []
         self._heartbeat = Heartbeat()
@@ -151,7 +154,9 @@ class FilmReader:
         stop = None if length is None else start + length
         damage = self._passes.damage()
         timed, origin = self._passes.pictures_from(start, damage)
-        frames = _FrameMaker(self.info, is_whole=is_whole, with_chroma=with_chroma)
+        frames = _FrameMaker(
+            self.info, is_whole=is_whole, with_chroma=with_chroma, is_matte=self._is_matte
+        )
         index, last, unexpected = 0, origin, 0
         with closing(self._normalized(timed, damage, is_whole=is_whole)) as entries:
             for entry in entries:
@@ -244,11 +249,16 @@ class _FrameMaker:
     """Makes `Frame`s of one pass's pictures."""
 
     def __init__(
-        self, info: VideoInfo, *, is_whole: bool = False, with_chroma: bool = False
+        self,
+        info: VideoInfo,
+        *,
+        is_whole: bool = False,
+        with_chroma: bool = False,
+        is_matte: bool = False,
     ) -> None:
         """`is_whole`: pictures are deinterlaced."""
         self._info, self._with_chroma = info, with_chroma
-        self._reader = PlaneReader(info.layout, info.tags.matrix)
+        self._reader = PlaneReader(info.layout, info.tags.matrix, is_matte=is_matte)
         self._has_fields = info.interlaced and not is_whole
 
     def frame(self, entry: Timed, index: int) -> Frame:

@@ -24,9 +24,11 @@ _Words = NDArray[Any]
 class PlaneReader:
     """Reads the frames of one film, with one converter for the formats that need it."""
 
-    def __init__(self, layout: PixelLayout, matrix: int) -> None:
-        """`layout` is what is delivered; `matrix` (H.273) turns RGB sources into Y'CbCr."""
-        self._layout = layout
+    def __init__(self, layout: PixelLayout, matrix: int, *, is_matte: bool = False) -> None:
+        """`layout` is what is delivered; `matrix` (H.273) turns RGB sources into Y'CbCr, unless
+        they are mattes (see `matte_of_planes`).
+        """
+        self._layout, self._is_matte = layout, is_matte
         self._matrix = matrix
         self._reformatter = VideoReformatter()
 
@@ -77,6 +79,8 @@ class PlaneReader:
         self, red: Luma, green: Luma, blue: Luma, *, with_chroma: bool
     ) -> tuple[Luma, tuple[Luma, Luma] | None]:
         """Full-range Y'CbCr (H.273, 8.3); equal red, green and blue give luma that same code."""
+        if self._is_matte:
+            return green, (blue, red)
         luma = luma_of_rgb(red, green, blue, self._matrix)
         if not with_chroma:
             return self._quantize(luma), None

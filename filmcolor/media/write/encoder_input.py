@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
+from typing import cast
 
+import numpy as np
 from av.video.frame import PictureType, VideoFrame
 
 from filmcolor.errors import MediaError
@@ -19,20 +21,27 @@ from filmcolor.media.timebase import LONGEST_TICKS, frame_ticks
 from filmcolor.media.write.encoder_settings import TOP_FIRST
 from filmcolor.media.write.output_plan import OutputPlan
 from filmcolor.media.write.packing import convert_depth, pack_frame
-from filmcolor.types import ColorFrame, Luma
+from filmcolor.types import ColorFrame, Luma, PixelLayout
 
 _COUNTED_SECONDS = Fraction(2, 1000)
 """Sources round times to the millisecond."""
 
 
 def plan_luma(frame: ColorFrame, plan: OutputPlan) -> Luma:
-    """The frame's luma at the depth of the plan's layout."""
+    """The frame's luma at the depth of the plan's layout, or what stands in its place."""
+    if plan.chroma_alone:
+        return mid_grey(frame.luma.shape, plan.layout)
     return convert_depth(
         frame.luma,
         plan.source_layout.bit_depth,
         plan.layout.bit_depth,
         full_range=plan.tags.full_range is True,
     )
+
+
+def mid_grey(size: tuple[int, int], layout: PixelLayout) -> Luma:
+    """A plane (height, width) of the code in the middle of all, which is neutral chroma's too."""
+    return cast("Luma", np.full(size, 1 << (layout.bit_depth - 1), layout.dtype))
 
 
 def encoder_picture(frame: ColorFrame, plan: OutputPlan) -> VideoFrame:

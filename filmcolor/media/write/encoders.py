@@ -189,7 +189,8 @@ _ROWS = (
         crf=26.0,
         crf_range=(1.0, 63.0),
         preset="8",
-        presets=tuple(str(speed) for speed in range(14)),
+        # From 11 on SVT-AV1 4.1 leaves blocks far from the film (80 of 255 codes), hardly quicker.
+        presets=tuple(str(speed) for speed in range(11)),
         params_option="svtav1-params",
         # Its threads now and then lose count of tiny pictures on a busy machine ("bug, no frame in
         # undisplayed queue"), and make them no quicker.

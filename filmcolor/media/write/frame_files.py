@@ -18,7 +18,7 @@ from filmcolor.media.images.picture import Picture
 from filmcolor.media.images.png_tiff import png_bytes, tiff_bytes
 from filmcolor.media.images.rare_writer import dpx_bytes
 from filmcolor.media.partfile import PartFile
-from filmcolor.media.rgb import full_range_table, rgb_of_planes
+from filmcolor.media.rgb import full_range_table, matte_of_planes, rgb_of_planes
 from filmcolor.media.write.output_plan import FrameFiles, OutputPlan
 from filmcolor.media.write.segment import WAY_OUT, SegmentFacts
 from filmcolor.media.write.writing_errors import writing_errors
@@ -62,14 +62,18 @@ class FrameSegmentWriter:
     def write(self, frame: ColorFrame) -> None:
         """Take one frame: luma as decoded, Cb and Cr of 16 bits at every pixel."""
         assert self._archive is not None  # inside the block
-        rgb = rgb_of_planes(
-            frame.luma,
-            (frame.cb, frame.cr),
-            self._table,
-            full_range=self._full_range,
-            matrix=self._plan.tags.matrix,
-            bits=self._frames.bits,
-        )
+        chroma, bits = (frame.cb, frame.cr), self._frames.bits
+        if self._plan.chroma_alone:
+            rgb = matte_of_planes(chroma, full_range=self._full_range, bits=bits)
+        else:
+            rgb = rgb_of_planes(
+                frame.luma,
+                chroma,
+                self._table,
+                full_range=self._full_range,
+                matrix=self._plan.tags.matrix,
+                bits=bits,
+            )
         content = _file_of(rgb, self._frames)
         with self._translated():
             self._archive.writestr(f"{self._written:06}", content)

@@ -15,18 +15,19 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from filmcolor.errors import MediaError
-from filmcolor.media.matroska import with_room, write_display_shape, write_sound_formats
-from filmcolor.media.mov_boxes import (
-    name_with_room,
-    write_clean_aperture,
-    write_sound_starts,
-)
+from filmcolor.media.matroska import with_room
+from filmcolor.media.mov_boxes import name_with_room
 from filmcolor.media.partfile import PartFile
 from filmcolor.media.timebase import Chapter, Clock, DecodeClock, fit_chapters, lift_to_zero
+from filmcolor.media.write.after_muxing import (
+    tag_with_room,
+    write_picture_facts,
+    write_sound_facts,
+    write_source_words,
+)
 from filmcolor.media.write.ancillary_units import with_ancillary
-from filmcolor.media.write.containers import labelled, written_tags
+from filmcolor.media.write.container_tags import labelled, written_tags
 from filmcolor.media.write.encoder_settings import quiet_libraries
-from filmcolor.media.write.matroska_result import write_words
 from filmcolor.media.write.output_plan import OutputPlan
 from filmcolor.media.write.scheduling import ordinary_scheduling
 from filmcolor.media.write.source_words import make_room, pad
@@ -143,15 +144,7 @@ class FilmMuxer:
                 else:
                     self._copier.copy_until(None)
             self._container.close()
-            if self._plan.words is not None:
-                write_words(
-                    self.part.path, self._plan.words, round(self._clock.offset_seconds * 10**9)
-                )
-            if self._copier is not None and self._copier.wave_formats:
-                write_sound_formats(self.part.path, self._copier.wave_formats)
-            if self._copier is not None and self._copier.edges.starts:
-                write_sound_starts(self.part.path, self._copier.edges.starts)
-            self._patch_picture()
+            self._write_afterwards()
         self.close()
 
     def abandon(self) -> None:
@@ -169,23 +162,12 @@ class FilmMuxer:
         with contextlib.suppress(av.FFmpegError, OSError, ValueError):
             self._container.close()
 
-    def _patch_picture(self) -> None:
-        """Write into the file what the muxer cannot be told: the shape of pixels, what is shown."""
-        plan, path = self._plan, self.part.path
-        if self._name_with_room == "title":
-            write_display_shape(path, plan.width, plan.height, plan.sample_aspect_ratio, plan.crop)
-        elif self._name_with_room and plan.crop is not None:
-            write_clean_aperture(path, self._film.index, plan.crop, plan.sample_aspect_ratio)
-
-    @property
-    def _name_with_room(self) -> str:
-        """The tag with room for what is written into the file afterwards; empty if nothing is."""
-        if self._format.is_mov:
-            return "handler_name" if self._plan.crop is not None else ""
-        if self._format.counts_frames:
-            return ""
-        is_plain = self._plan.sample_aspect_ratio == 1 and self._plan.crop is None
-        return "" if is_plain else "title"
+    def _write_afterwards(self) -> None:
+        plan, path, copier = self._plan, self.part.path, self._copier
+        write_source_words(plan, path, self._clock.offset_seconds)
+        if copier is not None:
+            write_sound_facts(plan, path, copier.wave_formats, copier.edges.starts)
+        write_picture_facts(plan, path, self._film.index)
 
     def _add_streams(self) -> VideoStream:
         plan = self._plan
@@ -226,7 +208,7 @@ class FilmMuxer:
         elif plan.rotation:
             film.set_display_rotation(plan.rotation)
         film.metadata.update(plan.film_metadata)
-        if wanted := self._name_with_room:
+        if wanted := tag_with_room(plan):
             key = next((key for key in film.metadata if key.lower() == wanted), wanted)
             widened = name_with_room if self._format.is_mov else with_room
             film.metadata[key] = widened(film.metadata.get(key, ""))

@@ -102,6 +102,8 @@ class OutputPlan:
     """Whether the first frame becomes time zero (a part from the middle), all streams with it."""
     keeps_start: bool = False
     """Whether a film that begins late keeps its clock."""
+    chroma_alone: bool = False
+    """Whether luma is left out: mid-grey stands in its place."""
     duration_seconds: Fraction | None = None
     """How much is written, if it is a part."""
     overwrite: bool = False

@@ -58,14 +58,15 @@ def plan_frames(
     bits = 16 if kind != "DPX" else depth if depth in _DPX_BITS else _DPX_BITS[0]
     first = _FIRST if info.first_number is None else info.first_number
     rate = f"{float(plan.rate):.6g}"
+    what = "a Cb/Cr matte in frames" if plan.chroma_alone else "frames"
     return replace(
         plan,
         layout=PixelLayout(16, "444"),
         siting="center",
         tags=replace(plan.tags, matrix=settled_matrix(plan.tags, plan.height)),
         frames=FrameFiles(names, kind, bits, first, is_by_time=info.is_sequence, sound=sound),
-        notices=tuple(_notices(info, bits, sound)),
-        summary=f"{plan.width}x{plan.height}, {rate} fps, frames of {bits}-bit {kind}",
+        notices=tuple(_notices(info, bits, sound, options)),
+        summary=f"{plan.width}x{plan.height}, {rate} fps, {what} of {bits}-bit {kind}",
     )
 
 
@@ -84,13 +85,17 @@ def _check_apart(info: VideoInfo, target: str, names: FrameNames) -> None:
         )
 
 
-def _notices(info: VideoInfo, bits: int, sound: SoundFile | None) -> Iterator[Notice]:
+def _notices(
+    info: VideoInfo, bits: int, sound: SoundFile | None, options: RunOptions
+) -> Iterator[Notice]:
     """What frames cannot hold."""
     yield from ancillary_notices(info.ancillary, "a frame sequence")
-    if bits < info.layout.bit_depth:
+    if options.output_chroma:
+        pass  # no luma, no R'G'B'
+    elif bits < info.layout.bit_depth:
         text = f"the luma is rounded from {info.layout.bit_depth} to {bits} bits"
         yield Notice(f"{text}; .tif and .png keep it", warning=True)
-    if info.tags.full_range is not True:
+    if info.tags.full_range is not True and not options.output_chroma:
         yield Notice("frames are R'G'B': what is below black or above white becomes black or white")
     if sound is not None and sound.lost:
         text = f"{sound.path} cannot hold: {', '.join(sound.lost)}; left out"

@@ -109,6 +109,7 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
         display_matrix=info.display_matrix,
         starts_at_zero=bool(options.start_seconds),
         keeps_start=options.keep_start,
+        chroma_alone=options.output_chroma,
         duration_seconds=options.duration_seconds,
         overwrite=options.overwrite,
         on_error=options.on_error,
@@ -239,6 +240,8 @@ def _holds_film(container: Container, settings: EncoderSettings) -> bool:
 def _picture(plan: OutputPlan) -> str:
     rate = f"{float(plan.rate):.6g}"
     picture = f"{plan.width}x{plan.height}, {rate} fps, {describe_layout(plan.layout)}"
+    if plan.chroma_alone:
+        picture += ", colour alone"
     if not plan.field_order:
         return picture
     return f"{picture}, fields kept ({'top' if plan.field_order == TOP_FIRST else 'bottom'} first)"

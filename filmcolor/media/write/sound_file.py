@@ -12,14 +12,15 @@ from pathlib import Path
 
 import av
 
-from filmcolor.errors import OptionError
+from filmcolor.errors import MediaError, OptionError
 from filmcolor.media.matroska import write_sound_formats
 from filmcolor.media.open import media_errors, open_source
 from filmcolor.media.partfile import PartFile, refuse_taken
 from filmcolor.media.write.containers import CONTAINERS
 from filmcolor.media.write.output_plan import OutputPlan, SoundFile
 from filmcolor.media.write.stream_copy import StreamCopier
-from filmcolor.media.write.streams import plan_streams, survey_streams
+from filmcolor.media.write.stream_survey import survey_streams
+from filmcolor.media.write.streams import plan_streams
 from filmcolor.media.write.writing_errors import writing_errors
 from filmcolor.types import VideoInfo
 
@@ -87,8 +88,9 @@ def write_sound(plan: OutputPlan, sound: SoundFile, first_pts: int, end: int) ->
             finally:
                 copier.close()
         with writing_errors(sound.path, lambda: 0):
-            if copier.wave_formats:
-                write_sound_formats(part.path, copier.wave_formats)
+            formats = copier.wave_formats
+            if formats and not write_sound_formats(part.path, formats):
+                raise MediaError(f"{sound.path}: the finished file has no place for its format")
             is_there = not plan.overwrite and os.path.isfile(sound.path)
             if is_there and filecmp.cmp(part.path, sound.path, shallow=False):
                 part.discard()  # a run that was stopped had got so far

@@ -19,24 +19,22 @@ from filmcolor.media.mov_boxes import read_tracks
 from filmcolor.media.open import CAPTION_SECONDS, media_errors, open_before, open_source
 from filmcolor.media.timebase import lift_to_zero, movie_timescale
 from filmcolor.media.write.ancillary_units import timecode_text
-from filmcolor.media.write.containers import (
+from filmcolor.media.write.container_tags import (
     ANY_NAME,
-    Container,
     film_metadata,
     settle_tags,
     stream_metadata,
 )
+from filmcolor.media.write.containers import Container
 from filmcolor.media.write.output_plan import OutputPlan
 from filmcolor.media.write.source_words import plan_words
+from filmcolor.media.write.stream_survey import Survey, codec_name, survey_streams
 from filmcolor.media.write.streams import (
     COVER,
     StreamPlan,
     StreamsPlan,
-    Survey,
-    codec_name,
     plan_streams,
     read_chapters,
-    survey_streams,
     timecode_tags,
 )
 from filmcolor.media.write.subtitles import try_conversion

@@ -11,7 +11,8 @@ from av.container import InputContainer, OutputContainer
 from filmcolor.media.write.containers import Container
 from filmcolor.media.write.matroska_result import KeptWords, can_be_written
 from filmcolor.media.write.matroska_words import read_words
-from filmcolor.media.write.streams import StreamPlan, is_attached_picture
+from filmcolor.media.write.stream_survey import is_attached_picture
+from filmcolor.media.write.streams import StreamPlan
 
 
 def plan_words(

@@ -23,16 +23,16 @@ from filmcolor.media.mov_boxes import read_tracks
 from filmcolor.media.open import CAPTION_SECONDS, film_stream, open_before, open_source
 from filmcolor.media.straight_packets import MOST_RETRIES, StraightPackets
 from filmcolor.media.timebase import round_half_up
-from filmcolor.media.write.containers import Container, add_copy, stream_metadata, wave_format
+from filmcolor.media.write.container_tags import stream_metadata
+from filmcolor.media.write.containers import Container, add_copy, wave_format
 from filmcolor.media.write.sound import SoundConverter, add_lossless
 from filmcolor.media.write.sound_edges import SoundEdges
-from filmcolor.media.write.streams import (
-    StreamPlan,
+from filmcolor.media.write.stream_survey import (
     is_attached_picture,
     is_shown_until_next,
     packet_time,
-    read_covers,
 )
+from filmcolor.media.write.streams import StreamPlan, read_covers
 from filmcolor.media.write.subtitles import SubtitleConverter
 from filmcolor.options import OnError
 

@@ -15,7 +15,7 @@ from av.subtitles.codeccontext import SubtitleCodecContext
 from av.subtitles.stream import SubtitleStream
 
 from filmcolor.media.legacy_text import decoded
-from filmcolor.media.open import packets_of
+from filmcolor.media.straight_packets import packets_of
 
 _MUXERS = {"mov_text": "mp4", "subrip": "matroska"}
 _INTERLEAVED_SECONDS = 10

@@ -124,13 +124,21 @@ class MobileNetEncoder(nn.Module):
 
     def forward(self, lightness: Tensor, stem_bias: Tensor | None = None) -> list[Tensor]:
         """Pictures to features at stride 4, 8, 16 and 32; `stem_bias` joins at stride 2."""
+        return self.taps(self.first(lightness, stem_bias))
+
+    def first(self, lightness: Tensor, stem_bias: Tensor | None = None) -> Tensor:
+        """The stem and the first block, in float32, at stride 2."""
         # In bfloat16 the filters of the first block, whose weights go up to 54, would cost a fifth
         # of a dB; everything after it loses nothing.
         with torch.autocast(lightness.device.type, enabled=False):
             features = self.stem(lightness.float())
             if stem_bias is not None:
                 features = features + stem_bias
-            features = self.blocks[0](F.relu6(features, inplace=True))
+            first: Tensor = self.blocks[0](F.relu6(features, inplace=True))
+        return first
+
+    def taps(self, features: Tensor) -> list[Tensor]:
+        """What `first` gives to features at stride 4, 8, 16 and 32."""
         taps = []
         for index, block in enumerate(self.blocks[1:], 1):
             features = block(features)
@@ -237,14 +245,33 @@ class MobileNetUNet(Generator):
 
     def encode(self, lightness: Tensor, hint: Hint | None = None) -> list[Tensor]:
         """Lightness (N, 1, H, W), L* 0..100, to encoder features at stride 4, 8, 16, 32."""
+        if self.by_engine is not None:
+            return list(self.by_engine(self.exact(lightness, hint))[:4])
+        return self.encoder.taps(self.exact(lightness, hint))
+
+    def exact(self, lightness: Tensor, hint: Hint | None = None) -> Tensor:
         if lightness.shape[-1] % 32 or lightness.shape[-2] % 32:
             raise ValueError(f"sides must be multiples of 32, got {tuple(lightness.shape)}")
         stem_bias = None
         if hint is not None:
             known = torch.cat([hint.ab / _AB_SCALE * hint.confidence, hint.confidence], dim=1)
             stem_bias = self.hint_stem(known)
-        encoded: list[Tensor] = self.encoder(lightness / 50.0 - 1.0, stem_bias)
-        return encoded
+        return self.encoder.first(lightness / 50.0 - 1.0, stem_bias)
+
+    @property
+    def has_inner(self) -> bool:
+        return True
+
+    def inner(self, exact: Tensor) -> tuple[Tensor, ...]:
+        """What `exact` gives to encoder features at stride 4, 8, 16 and 32, and what of these all
+        heads read.
+        """
+        encoded = self.encoder.taps(exact)
+        return *encoded, self.decoded(encoded)
+
+    def _read(self, lightness: Tensor, hint: Hint | None) -> tuple[Tensor, ...]:
+        """As `inner`, of pictures."""
+        return (self.by_engine or self.inner)(self.exact(lightness, hint))
 
     def features(self, lightness: Tensor) -> list[Tensor]:
         """At stride 8, 16 and 32: the finer ones tell places apart, the coarser ones things."""
@@ -320,15 +347,14 @@ class MobileNetUNet(Generator):
     def with_confidence(
         self, lightness: Tensor, hint: Hint | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        return self.answer(self.decoded(self.encode(lightness, hint)))
+        return self.answer(self._read(lightness, hint)[-1])
 
     @property
     def is_coherent(self) -> bool:
         return self.config.coherent > 0
 
     def see(self, lightness: Tensor, hint: Hint | None = None) -> Seen:
-        encoded = self.encode(lightness, hint)
-        decoded = self.decoded(encoded)
+        *encoded, decoded = self._read(lightness, hint)
         ab, confidence = self.distilled(decoded)
         features = self.compared(encoded).float() - self.feature_mean[:, None, None]
         return Seen(

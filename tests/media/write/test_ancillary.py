@@ -122,7 +122,7 @@ def test_captions_stay_with_their_frames(tmp_path: Path, codec: Codec, suffix: s
     wanted = [captions(number) for number in range(FRAMES)]
     assert said(source, Type.A53_CC) == wanted
     # Frames that look ahead, and hidden ones.
-    preset = {"libx264": "medium", "libx265": "superfast", "libsvtav1": "12"}[codec]
+    preset = {"libx264": "medium", "libx265": "superfast", "libsvtav1": "10"}[codec]
     plan = color(source, target, RunOptions(encode=EncodeOptions(codec=codec, preset=preset)))
     assert said(target, Type.A53_CC) == wanted
     lost = [notice.text for notice in plan.notices if "beside its pictures" in notice.text]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from filmcolor.errors import MediaError
 from filmcolor.media.matroska import read_crops
 from filmcolor.media.mov_boxes import read_tracks
 from filmcolor.media.write.plan_output import plan_output
@@ -159,3 +160,20 @@ def test_damaged_headers_end_in_no_crop(tmp_path: Path) -> None:
                 content[at] = rng.integers(256)
             path.write_bytes(content[: rng.integers(start, len(content))])
             assert isinstance(read(str(path)), list)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "way_out"), [(".mov", r"target that ends in \.mkv"), (".mkv", r"\.mov")]
+)
+def test_what_finds_no_place_in_the_finished_film_is_not_lost_unsaid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, way_out: str
+) -> None:
+    source, target = tmp_path / "in.mov", tmp_path / f"out{suffix}"
+    cropped_mov(source)
+    cut = cut_film(source, target, options(), [2, 1])
+    monkeypatch.setattr("filmcolor.media.mov_boxes._LARGEST_INDEX", 100)  # bytes
+    monkeypatch.setattr("filmcolor.media.matroska._ROOM", 73)  # more than was left
+    monkeypatch.setattr("filmcolor.media.write.muxer.with_room", lambda name: name + " " * 72)
+    with pytest.raises(MediaError, match=f"no place for .* of its picture.*{way_out}"):
+        segment_and_join(cut, tmp_path)
+    assert not target.exists()

@@ -17,7 +17,7 @@ from filmcolor.media.write.encoder_settings import (
 )
 from filmcolor.media.write.encoders import ENCODERS, available_formats, find_encoder
 from filmcolor.options import Codec, EncodeOptions
-from filmcolor.options.run import SHORT_NAMES
+from filmcolor.options.encode import SHORT_NAMES
 from filmcolor.types import Chroma, ColorTags, PixelLayout
 
 BITS_8 = PixelLayout(8, "420")
@@ -241,6 +241,7 @@ def test_lossless_is_never_a_crf(codec: Codec) -> None:
         (EncodeOptions(codec="libsvtav1", crf=0), "1 to 63"),
         (EncodeOptions(codec="libx264", preset="p5"), "ultrafast"),
         (EncodeOptions(codec="libsvtav1", preset="slow"), "0, 1, 2"),
+        (EncodeOptions(codec="libsvtav1", preset="12"), "knows 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10"),
         (EncodeOptions(codec="ffv1", preset="slow"), "no presets"),
         (EncodeOptions(codec="prores", preset="4444"), "proxy, lt, standard or hq"),
     ],

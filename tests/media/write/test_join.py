@@ -42,7 +42,7 @@ PRESETS: dict[Codec, str | None] = {
     # With frames that look ahead, where the codec has them.
     "libx264": "medium",
     "libx265": "superfast",
-    "libsvtav1": "12",
+    "libsvtav1": "10",
     "prores": None,
     "ffv1": None,
 }

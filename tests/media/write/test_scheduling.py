@@ -72,7 +72,7 @@ def test_a_whole_run_stays_ordinary(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         seen.update(policies())
 
     monkeypatch.setattr(SegmentWriter, "write", watching)
-    options = RunOptions(encode=EncodeOptions(codec="libsvtav1", preset="12"))
+    options = RunOptions(encode=EncodeOptions(codec="libsvtav1", preset="10"))
     list(color_film(str(tmp_path / "in.mkv"), str(tmp_path / "out.mp4"), options))
     assert seen == {os.SCHED_OTHER}
     assert policies() == {os.SCHED_OTHER}

@@ -31,7 +31,7 @@ def film(folder: Path, codec: Codec, count: int, **chosen: object) -> Cut:
     """A small film in colour, in one piece, for a target that takes the codec."""
     source = folder / "in.mkv"
     make_clip(source, frames=count)
-    preset = {"libx264": "medium", "libx265": "medium", "libsvtav1": "12"}.get(codec)
+    preset = {"libx264": "medium", "libx265": "medium", "libsvtav1": "10"}.get(codec)
     encode = EncodeOptions(codec=codec, preset=preset, **chosen)  # type: ignore[arg-type]
     return cut_film(source, folder / f"out{SUFFIXES[codec]}", RunOptions(encode=encode), [count])
 

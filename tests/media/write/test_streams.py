@@ -14,7 +14,8 @@ import pytest
 
 from filmcolor.events import Notice
 from filmcolor.media.open import CAPTION_SECONDS, open_before
-from filmcolor.media.write.containers import container_for, settle_tags
+from filmcolor.media.write.container_tags import settle_tags
+from filmcolor.media.write.containers import container_for
 from filmcolor.media.write.subtitles import try_conversion
 from filmcolor.options import RunOptions, VerifyOptions
 from filmcolor.verify.check import verify_film
@@ -137,6 +138,7 @@ def samples(path: Path) -> bytes:
         ("in.avi", "pcm_mulaw", 8000),
         ("in.mov", "pcm_alaw", 8000),
         ("in.avi", "g726", 8000),
+        ("in.avi", "g722", 16000),
     ],
 )
 def test_matroska_holds_sound_by_the_header_of_windows(
@@ -152,6 +154,8 @@ def test_matroska_holds_sound_by_the_header_of_windows(
         assert (new.sample_rate, new.channels) == (rate, 1)
         named = old.metadata.get("title") or old.metadata.get("name")  # in QuickTime
         assert new.metadata.get("title") == named
+        assert after.duration is not None
+        assert after.duration / av.time_base == pytest.approx(0.48, abs=0.3)
     assert b"A_MS/ACM" in target.read_bytes()
     assert samples(source) == samples(target)
     before_packets, after_packets = packets_of(source, "audio"), packets_of(target, "audio")
