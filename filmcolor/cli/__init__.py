@@ -42,6 +42,7 @@ from filmcolor.cli.run_command import Interrupted
 from filmcolor.cli.stills import stills_command
 from filmcolor.cli.train import train_command
 from filmcolor.cli.verify import verify_command
+from filmcolor.memory import NO_MEMORY, is_out_of_memory
 
 _EPILOG = """\b
 Examples:
@@ -165,8 +166,8 @@ def _report(error: Exception, *, debug: bool) -> int:
         text = f"{type(error).__name__}: {text} - this is a bug in filmcolor{then}"
     elif isinstance(error, ImportError):
         text = f"a part of the installation cannot be loaded ({text}); install filmcolor again"
-    elif isinstance(error, MemoryError):
-        text = "there is not enough memory for this; close other programs, or scale it down first"
+    elif is_out_of_memory(error):
+        text = NO_MEMORY
     elif isinstance(error, OSError):
         name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
         text = (f"{click.format_filename(name)}: " if name else "") + str(error.strerror)

@@ -15,6 +15,7 @@ import pytest
 import tomli_w
 from safetensors.torch import load_file
 
+from filmcolor.durable import make_folders
 from filmcolor.errors import OptionError
 from filmcolor.events import Notice
 from filmcolor.hashing import digest
@@ -59,7 +60,7 @@ def film_job(place: Path) -> Job:
     target = root / "out" / "film.mkv"
 
     def do() -> list[str]:
-        target.parent.mkdir(exist_ok=True)  # it is the user's
+        make_folders(target.parent)  # it is the user's, and there
         return _said(color_film(str(source), str(target), TINY))
 
     return Job(root, do)
