@@ -128,6 +128,12 @@ class Finished(Event, json="finished"):
     """False: other shards are at work on what is left, and put the film together."""
 
 
+class Serving(Event, json="serving"):
+    """The page can be opened, until the command is stopped."""
+
+    address: str
+
+
 class Comparing(Event, json="comparing"):
     """A result is about to be compared with its source; `VerifyReport` ends it."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from filmcolor.analysis.frame_signature import frame_signature
+from filmcolor.analysis.repeats import RepeatMeter
 from filmcolor.analysis.shot_changes import (
     CutSettings,
     DissolveSettings,
@@ -57,6 +58,8 @@ class ShotFinder:
     def __init__(self, bit_depth: int, settings: ShotSettings | None = None) -> None:
         """`bit_depth`: of the codes that will be given."""
         self.settings = settings or ShotSettings()
+        self.repeats = RepeatMeter()
+        """What is seen of frames that are copies."""
         self._bit_depth = bit_depth
         self._window = Window(2 * self.settings.delay + 2)
         self._scores: dict[int, tuple[float, int]] = {}
@@ -68,7 +71,9 @@ class ShotFinder:
         """Take the next frame's codes (height, width); what `finish` gives, of the frame `delay`
         frames ago, or None if there is none.
         """
-        self._window.add(frame_signature(luma, self._bit_depth))
+        signature = frame_signature(luma, self._bit_depth)
+        self.repeats.add(signature)
+        self._window.add(signature)
         return self._settle() if self._window.last >= self.settings.delay else None
 
     def finish(self) -> Iterator[tuple[int, int]]:

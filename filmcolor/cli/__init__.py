@@ -37,6 +37,7 @@ from filmcolor.cli.models import models_command
 from filmcolor.cli.plan import plan_command
 from filmcolor.cli.preview import preview_command
 from filmcolor.cli.report import report_command
+from filmcolor.cli.review import review_command
 from filmcolor.cli.run import run_command
 from filmcolor.cli.run_command import Interrupted
 from filmcolor.cli.stills import stills_command
@@ -50,6 +51,8 @@ Examples:
       colour a film; the result is old_film.color.mp4, beside it
   filmcolor run old_film.mp4 -o try.mp4 --start 1:00 --duration 10
       try ten seconds first
+  filmcolor review old_film.mp4
+      a page in your browser: see every shot, click what is wrong, say its colour, render
   filmcolor preview old_film.mp4
       a sheet of its shots in three looks, for choosing one
   filmcolor verify old_film.mp4 old_film.color.mp4
@@ -110,6 +113,7 @@ def commands(ctx: click.Context, /) -> None:
 
 for _command in (
     run_command,
+    review_command,
     preview_command,
     stills_command,
     plan_command,

@@ -26,6 +26,10 @@ Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 """Adds an option to a command."""
 
 _DEBUG = "filmcolor.debug"
+FPS_HELP = (
+    "How many frames a second a frame sequence has, or the result shows of the film, as given to "
+    "`run`. Without it the result itself says it."
+)
 SHOWN = "What is shown"
 """Section of the options by which the events of a command are shown."""
 

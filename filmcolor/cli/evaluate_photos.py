@@ -49,7 +49,7 @@ def load_val(chosen: PhotoMeasureOptions, display: Display) -> PhotoSet:
     from filmcolor.evaluate.report import spread_indices
     from filmcolor.extract.film import film_reader
     from filmcolor.train.data import load_photos
-    from filmcolor.train.photo_stores import FilmFrames
+    from filmcolor.train.film_frames import FilmFrames
 
     films = FilmFrames(film_reader())
     photos = load_photos(chosen.val, chosen.short_side, os.cpu_count() or 1, films=films)

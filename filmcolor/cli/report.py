@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from filmcolor.cli.arguments import (
+    FPS_HELP,
     field_option,
     output_option,
     overwrite_option,
@@ -19,7 +20,7 @@ from filmcolor.cli.display.base import Display
 from filmcolor.cli.run_command import running, show_all
 from filmcolor.cli.run_table import RUN
 from filmcolor.cli.sources import check_two_films
-from filmcolor.options import ReportOptions, VerifyOptions
+from filmcolor.options import ReportOptions, RunOptions, VerifyOptions
 
 _PAGE, _PART = "The page", "Which part was coloured, and how"
 
@@ -49,6 +50,7 @@ options, 3 one of the two cannot be read, or they have nothing in common, 70 a b
 @output_option(_PAGE, "FILE.html", "Without it: NAME.report.html, beside the result.")
 @overwrite_option(_PAGE, "Replace a page that is there already.")
 @part_options(_PART, "Where the part begins, as given to `run`", "How long it is")
+@field_option(RunOptions, "fps", _PART, FPS_HELP)
 @field_option(VerifyOptions, "deinterlace", _PART, "The result was made with --deinterlace.")
 @show_options(RUN)
 def report_command(

@@ -7,7 +7,13 @@ from typing import Any
 
 import click
 
-from filmcolor.cli.arguments import field_option, part_options, sectioned_command, show_options
+from filmcolor.cli.arguments import (
+    FPS_HELP,
+    field_option,
+    part_options,
+    sectioned_command,
+    show_options,
+)
 from filmcolor.cli.display.base import Display, Step, Table
 from filmcolor.cli.display.terminal import file_name
 from filmcolor.cli.run_command import running, show_all
@@ -96,7 +102,7 @@ VERIFY: Table = {**NOTICES, Comparing: _comparing, Compared: _compared, VerifyRe
 @click.argument("source", type=click.Path())
 @click.argument("result", type=click.Path())
 @part_options(_PART, "Where the part begins, as given to `run`", "How long it is")
-@field_option(RunOptions, "fps", _PART, "How many frames a second a frame sequence has.")
+@field_option(RunOptions, "fps", _PART, FPS_HELP)
 @field_option(VerifyOptions, "lossless")
 @field_option(VerifyOptions, "deinterlace")
 @field_option(VerifyOptions, "output_chroma")

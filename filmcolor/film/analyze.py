@@ -25,6 +25,7 @@ from filmcolor.film.context import FilmContext
 from filmcolor.film.plan import FilmPlan
 from filmcolor.media.partfile import write_bytes
 from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.media.retiming import unequal_notices, wanted_rate
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import ColorOptions, RunOptions
@@ -43,14 +44,20 @@ _TIMED_FRAMES = 6
 
 
 def analyze_film(
-    source: str, model: LoadedModel, view: View, options: RunOptions, stride: int = 1
+    source: str,
+    model: LoadedModel,
+    view: View,
+    options: RunOptions,
+    stride: int = 1,
+    so_far: Callable[[FilmPlan], None] | None = None,
 ) -> Generator[Analyzing | Notice, None, FilmPlan]:
     """Find the frames of a film, or of the part that `options` name, its shots, and the things in
     each; of a model that is not coherent how far colours drift, where they are steadied along the
     motion.
 
     Yields how far it is a few times a second, at the end what there is to say of the film, and
-    returns the plan. Holds a few frames only. Raises `FilmcolorError` as reading and inferring do.
+    returns the plan. `so_far` is told each time of the shots that are found, the last one cut off.
+    Holds a few frames only. Raises `FilmcolorError` as reading and inferring do.
     """
     with FilmReader(source, options.on_error, options.fps) as reader:
         info, seen_notices = reader.info, len(reader.notices)
@@ -74,12 +81,20 @@ def analyze_film(
                 if known := finder.add(frame.luma):
                     survey.look(waiting.popleft(), *known)
                 if is_due():
+                    if so_far is not None and (known_shots := tuple(finder.shots())):
+                        settled = np.array(times[: known_shots[-1].stop], np.int64)
+                        so_far(FilmPlan(known_shots, settled, info.time_base, last, stride))
                     yield Analyzing(done, total)
         for known in finder.finish():
             survey.look(waiting.popleft(), *known)
         yield Analyzing(done, done)
         yield from reader.notices[seen_notices:]
     pts = np.array(times, np.int64)
+    cadence = None if info.interlaced else finder.repeats.found()
+    if cadence is not None:
+        yield cadence.notice(info)
+    if wanted_rate(info, options.fps) is not None:
+        yield from unequal_notices(times, info.time_base)
     shots = tuple(finder.shots())
     drift, things = survey.found()
     cast = Cast.of(things)

@@ -12,7 +12,6 @@ from dataclasses import fields, replace
 import torch
 
 from filmcolor.analysis.survey import SAMPLES, FilmSurvey, survey_film
-from filmcolor.errors import OptionError
 from filmcolor.events import Notice
 from filmcolor.files_read import FilesRead
 from filmcolor.film.context import FilmContext, FilmSettings
@@ -51,10 +50,6 @@ def open_film(
     with ExitStack() as stack:
         reader = stack.enter_context(FilmReader(source, options.on_error, options.fps))
         info, color = reader.info, options.color
-        if options.fps is not None and not info.is_sequence:
-            raise OptionError(
-                f"--fps: {source} is no frame sequence, and has times of its own; leave it out"
-            )
         survey = survey_film(reader, samples)
         device = resolve_device(color.device)
         if options.no_color:  # nothing to steady, nothing to carry

@@ -95,20 +95,25 @@ class Screen:
         """Left, top, right, bottom in px of the picture as it is displayed, of a box in 0..1 of
         what the model sees of it, upright.
         """
-        height, width = self.displayed
-        edges = np.zeros(self.stored, np.bool_)
-        edges[self.box.top : self.box.bottom, self.box.left : self.box.right] = True
-        upright = np.rot90(edges, self.turns)
-        rows, columns = np.flatnonzero(upright.any(axis=1)), np.flatnonzero(upright.any(axis=0))
-        down, across = height / upright.shape[0], width / upright.shape[1]
-        top, left = rows[0] * down, columns[0] * across
-        tall, wide = len(rows) * down, len(columns) * across
+        left, top, wide, tall = self.shown_box
         return (
             left + box[0] * wide,
             top + box[1] * tall,
             left + box[2] * wide,
             top + box[3] * tall,
         )
+
+    @property
+    def shown_box(self) -> tuple[float, float, float, float]:
+        """Left, top, width, height in px of the displayed picture of what the model sees."""
+        height, width = self.displayed
+        edges = np.zeros(self.stored, np.bool_)
+        edges[self.box.top : self.box.bottom, self.box.left : self.box.right] = True
+        upright = np.rot90(edges, self.turns)
+        rows, columns = np.flatnonzero(upright.any(axis=1)), np.flatnonzero(upright.any(axis=0))
+        down, across = height / upright.shape[0], width / upright.shape[1]
+        place = columns[0] * across, rows[0] * down
+        return (*place, len(columns) * across, len(rows) * down)
 
     def _inside(self, turned: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The part inside the box of a displayed picture turned as the film is stored."""

@@ -141,7 +141,11 @@ def read_plan(path: str | Path, files: FilesRead | None = None) -> PlanFile:
     Raises `OptionError` with the file, the line as far as it is known, the shot and the key.
     """
     way_out = "`filmcolor plan` writes plans"
-    text = read_text(path, _LARGEST_FILE, "a plan", way_out, files)
+    return parse_plan(path, read_text(path, _LARGEST_FILE, "a plan", way_out, files))
+
+
+def parse_plan(path: str | Path, text: str) -> PlanFile:
+    """The plan that a text says, as `read_plan`; `path` is where it lies, or will."""
     values = parsed(path, text, tomllib.loads, "; correct it there, it must be TOML")
     if unknown := values.keys() - {"film", "shot", "thing"}:
         raise OptionError(

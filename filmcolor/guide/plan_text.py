@@ -134,13 +134,14 @@ def _choices(choices: Choices, table: str) -> list[str]:
             continue
         if each.name == "strokes" and isinstance(value, tuple) and value:
             for stroke in value:
-                tables += ["", f"[[{table}.strokes]]", *_stroke(stroke)]
+                tables += ["", f"[[{table}.strokes]]", *stroke_lines(stroke)]
         else:
-            lines.append(f"{each.name} = {_value(value)}")
+            lines.append(f"{each.name} = {value_text(value)}")
     return lines + tables
 
 
-def _value(value: object) -> str:
+def value_text(value: object) -> str:
+    """A value of a choice in TOML."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
@@ -150,11 +151,12 @@ def _value(value: object) -> str:
             return _quoted(value.file)
         return f'{{ file = {_quoted(value.file)}, at = "{time_text(value.at)}" }}'
     if isinstance(value, tuple):
-        return _value(value[0]) if len(value) == 1 else f"[{', '.join(map(_value, value))}]"
+        return value_text(value[0]) if len(value) == 1 else f"[{', '.join(map(value_text, value))}]"
     return _quoted(str(value))
 
 
-def _stroke(stroke: Stroke) -> Iterable[str]:
+def stroke_lines(stroke: Stroke) -> Iterable[str]:
+    """A stroke as lines of its table, below the header."""
     yield f'at = "{time_text(stroke.at)}"'
     if stroke.box is not None:
         yield f"box = {list(stroke.box)}"

@@ -11,6 +11,7 @@ import torch
 from filmcolor.color import rgb_to_lab
 from filmcolor.film.plan import FilmPlan
 from filmcolor.guide.plan_things import PlanThing
+from filmcolor.guide.thing_hints import SaidOfThings
 from filmcolor.guide.times import FilmTimes
 from filmcolor.hashing import digest
 from filmcolor.stages.cast import Ab, Cast, Thing
@@ -127,26 +128,35 @@ def _ab(rgb: tuple[int, int, int]) -> Ab:
 
 
 def with_edits(
-    film: FilmPlan, edits: ThingEdits | None, shots: Sequence[Shot], tone_of: Callable[[int], Tone]
+    film: FilmPlan,
+    edits: ThingEdits | None,
+    heard: SaidOfThings,
+    shots: Sequence[Shot],
+    tone_of: Callable[[int], Tone],
 ) -> FilmPlan:
-    """The film as it was analysed, with what people have said of its things.
+    """The film as it was analysed, with what people have said of its things: in the plan, and
+    where that says nothing, by stills and strokes (`heard`).
 
     `shots` are those that people have set, `tone_of` the tone of each: a colour that is given stays
     as it is given.
     """
-    if edits is None:
+    if edits is None and not heard.colors:
         return film
     numbers = {(shot.start, shot.stop): number for number, shot in enumerate(shots)}
+    cast, colors = (film.cast, {}) if edits is None else (edits.cast, edits.colors)
 
-    def given(shot: int, ab: Ab) -> Ab:
+    def said(shot: int, number: int) -> Ab | None:
+        ab = colors.get(number)
+        if ab is None and shot not in heard.told_in.get(number, ()):
+            ab = heard.colors.get(number)
         found = film.shots[shot]
-        number = numbers.get((found.start, found.stop))
-        if number is None:
+        chosen = numbers.get((found.start, found.stop))
+        if ab is None or chosen is None:
             return ab
-        a, b = tone_of(number).undone(np.array(ab, np.float32)).tolist()
+        a, b = tone_of(chosen).undone(np.array(ab, np.float32)).tolist()
         return a, b
 
-    return replace(film, things=edits.cast.shown(edits.colors, given))
+    return replace(film, things=cast.shown(said))
 
 
 def edit_digests(

@@ -19,6 +19,7 @@ from filmcolor.film.plan import FilmPlan
 from filmcolor.guide.geometry import Screen
 from filmcolor.guide.plan_file import COLOR_KEYS, UPSCALE_KEYS, Choices, PlanFile, PlanShot
 from filmcolor.guide.plan_text import write_plan
+from filmcolor.guide.plan_things import PlanThing
 from filmcolor.guide.thing_list import listed
 from filmcolor.guide.times import FilmTimes
 from filmcolor.jobs.stills import (
@@ -74,25 +75,40 @@ def plan_film(source: str, target: str, options: RunOptions) -> Generator[Event,
                 kept = len(stills) - made
                 yield Notice(f"{options.stills}: {made} stills written, {kept} were there already")
     names = [_seen_from(target, still, options) for still in stills]
-    plan = PlanFile(_for_film(options), tuple(_shots(film, times, names, options)), things=things)
+    write_found(source, target, film, times, things, names, options)
+    seconds = time.monotonic() - started
+    yield Finished(target, len(film.shots), seconds, context.timer.seconds(), unit="shots")
+
+
+def write_found(
+    source: str,
+    target: str,
+    film: FilmPlan,
+    times: FilmTimes,
+    things: tuple[PlanThing, ...],
+    stills: Sequence[str],
+    options: RunOptions,
+) -> None:
+    """Write a plan of the shots that were found in a film, and of the things in them; `stills` are
+    names of those that show the shots. Raises as `write_plan`.
+    """
+    plan = PlanFile(_for_film(options), tuple(_shots(film, times, stills, options)), things=things)
     title = f"The plan of {Path(source).name}, shot by shot ({len(plan.shots)} in all)."
     write_plan(target, plan, title, _command(source, target, options), overwrite=options.overwrite)
-    seconds = time.monotonic() - started
-    yield Finished(target, len(plan.shots), seconds, context.timer.seconds(), unit="shots")
 
 
 def _shots(
     film: FilmPlan, times: FilmTimes, stills: Sequence[str], options: RunOptions
 ) -> Generator[PlanShot, None, None]:
-    end = _found_again(times, 0)
+    end = shortest_time(times, 0)
     for shot, still in zip(film.shots, stills, strict=True):
-        start, end = end, _found_again(times, shot.stop)
+        start, end = end, shortest_time(times, shot.stop)
         is_cut_off = shot.ends_by == "end" and options.duration_seconds is not None
         why = "ends with the part" if is_cut_off else _ENDS[shot.ends_by]
         yield PlanShot(start, end, ends_by=why, still=still)
 
 
-def _found_again(times: FilmTimes, edge: int) -> Fraction:
+def shortest_time(times: FilmTimes, edge: int) -> Fraction:
     """The shortest time, from milliseconds down, whose nearest frame this one is."""
     seconds = times.edge_seconds(edge)
     for digits in (3, 6, 9):

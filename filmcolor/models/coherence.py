@@ -13,7 +13,7 @@ picture, so those of a shot hold for each of its frames.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 import torch.nn.functional as F
@@ -25,13 +25,20 @@ _FEATURE_SCALE = 0.4
 """Cosine of two features that costs one nat."""
 _LIGHTNESS_SIGMA = 16.0
 """L*."""
-IN_PICTURE, IN_SHOT, IN_FILM = 16.0, 4.0, 1.0
+IN_PICTURE, IN_SHOT, IN_FILM, IN_VIEW = 16.0, 4.0, 1.0, 0.25
 """Power of the overlap of two distributions of colour. What is thought of a thing changes from
-frame to frame, and more from shot to shot: less has to agree there."""
+frame to frame, and more from shot to shot: less has to agree there, least of all in shots that are
+views of one place."""
 _NEAREST = 1.0
 """Nats: what is nearer to a thing needs none of its own."""
 _OWN = -6.0
 """Nats: how far a place counts for itself, beside things that weigh one place each."""
+_DECIDED = 3
+"""Power of shares where people have said what a thing is like."""
+_ALTERNATING = 1.5
+"""Nats, of features and lightness alone: things of a shot that are no less alike may be one..."""
+_SEEN_TOGETHER = 0.5
+"""... if of the one that is seen less at most this share is seen in frames that show the other."""
 _HALF_WEIGHT = 50.0
 """Squared Lab units along one axis: a place whose variance is so large counts half."""
 
@@ -93,7 +100,7 @@ class Places:
             _by_place(weight)[:, 0],
         )
 
-    def chosen(self, which: slice) -> Places:
+    def chosen(self, which: slice | Tensor) -> Places:
         """Some of them."""
         return Places(*(getattr(self, part.name)[which] for part in fields(self)))
 
@@ -139,7 +146,8 @@ def find_things(frames: Sequence[Places], overlap: float = IN_PICTURE) -> Places
     """The things that some frames of one shot, or one picture, show: at most `MOST_THINGS`.
 
     The first is the surest place, each further one that which is least like those before it, until
-    all are alike to one; each is then the mean of all places, as far as they are alike.
+    all are alike to one; each is then the mean of all places, as far as they are alike. Of a
+    shot, those are decoded as one that look alike and alternate.
     """
     parts = [part.name for part in fields(Places)]
     places = Places(*(torch.cat([getattr(each, part) for each in frames]) for part in parts))
@@ -158,7 +166,7 @@ def find_things(frames: Sequence[Places], overlap: float = IN_PICTURE) -> Places
     share = share / weight[:, None]
     ab = share @ places.ab
     spread = share @ (places.ab.square().mean(dim=1) + places.variance) - ab.square().mean(dim=1)
-    return Places(
+    things = Places(
         F.normalize(share @ places.features, dim=1),
         share @ places.lightness,
         ab,
@@ -166,6 +174,38 @@ def find_things(frames: Sequence[Places], overlap: float = IN_PICTURE) -> Places
         share @ places.decoded,
         weight / len(frames),
     )
+    return _decoded_as_one(things, frames, overlap) if len(frames) > 1 else things
+
+
+def _decoded_as_one(things: Places, frames: Sequence[Places], overlap: float) -> Places:
+    """Things that look alike are one, of which the network thinks now this, now that, if hardly a
+    frame shows both: each of these is decoded as their mean, by how much is seen of them. Their
+    colours stay apart, so that a place of either opinion is known. What looks alike and is of two
+    colours at the same time are two things.
+    """
+    seen = []
+    for frame in frames:
+        alike = things.likeness(frame, overlap).exp()
+        seen.append(alike / alike.sum(dim=0).clamp(min=1) @ frame.weight)
+    by_frame = torch.stack(seen, dim=1)
+    total = by_frame.sum(dim=1).clamp(min=1e-6)
+    both = torch.minimum(by_frame[:, None], by_frame).sum(dim=2)
+    alternates = both < _SEEN_TOGETHER * torch.minimum(total[:, None], total)
+    lightness = (things.lightness[:, None] - things.lightness).square() / (2 * _LIGHTNESS_SIGMA**2)
+    look = (things.features @ things.features.T - 1) / _FEATURE_SCALE - lightness
+    fits = (alternates & (look > -_ALTERNATING)).tolist()
+    groups: list[list[int]] = []
+    for number in total.argsort(descending=True, stable=True).tolist():
+        near = next((group for group in groups if fits[group[0]][number]), None)
+        if near is None:
+            groups.append([number])
+        else:
+            near.append(number)
+    decoded = things.decoded.clone()
+    for group in groups:
+        share = total[group] / total[group].sum()
+        decoded[group] = share @ things.decoded[group]
+    return replace(things, decoded=decoded)
 
 
 def shares(seen: Seen, things: Places, overlap: float = IN_PICTURE) -> Tensor:
@@ -186,6 +226,12 @@ def shares(seen: Seen, things: Places, overlap: float = IN_PICTURE) -> Tensor:
     alike = (_by_place(cosine) - 1) / _FEATURE_SCALE + _same_color(places, things, overlap)
     own = alike.new_full((len(alike), 1), _OWN)
     return torch.softmax(torch.cat([alike + things.weight.log(), own], dim=1), dim=1)
+
+
+def decided(share: Tensor) -> Tensor:
+    """`shares` that are less divided: what a place is most, it is nearly all."""
+    powers = share.pow(_DECIDED)
+    return powers / powers.sum(dim=1, keepdim=True)
 
 
 def pooled(seen: Seen, things: Places, share: Tensor) -> Tensor:

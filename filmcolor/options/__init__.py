@@ -18,6 +18,7 @@ from filmcolor.options.commands import MeasureOptions as MeasureOptions
 from filmcolor.options.commands import PhotoMeasureOptions as PhotoMeasureOptions
 from filmcolor.options.commands import PreviewOptions as PreviewOptions
 from filmcolor.options.commands import ReportOptions as ReportOptions
+from filmcolor.options.commands import ReviewOptions as ReviewOptions
 from filmcolor.options.commands import VerifyOptions as VerifyOptions
 from filmcolor.options.encode import Codec as Codec
 from filmcolor.options.encode import EncodeOptions as EncodeOptions

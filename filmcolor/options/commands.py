@@ -78,6 +78,29 @@ class ReportOptions(Checked):
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewOptions(Checked):
+    """Where the page of a film is served, and how the film is coloured."""
+
+    run: RunOptions = field(default_factory=RunOptions)  # the run that the page prepares
+    host: str = option(
+        "127.0.0.1",
+        "Address to listen at. Only programs of this machine reach the default one; at any other "
+        "whoever knows the page's address can see the film and change its plan over the network, "
+        "which is not encrypted.",
+        section="The page",
+        metavar="ADDRESS",
+    )
+    port: int = option(
+        0,
+        "Port to listen at.",
+        metavar="NUMBER",
+        shown_default="any that is free",
+        range=(0, 65535),
+    )
+    browser: bool = option(True)  # whether the page is opened in the browser
+
+
+@dataclass(frozen=True, slots=True)
 class CompareOptions(Checked):
     """How two films are shown together."""
 

@@ -45,11 +45,15 @@ class RunOptions:
     )
     fps: Fraction | None = option(
         None,
-        "How many frames a second a frame sequence has: 18, 16.67, 24000/1001 (23.976 and 29.97 "
-        "are taken so). Of a folder of numbered pictures it also says that they are a film.",
+        "How many frames a second a frame sequence has, or any other film is shown at: 18, 16.67, "
+        "24000/1001 (23.976 and 29.97 are taken so). None is made up or left out: silent film runs "
+        "at its speed again. Subtitles and chapters stay at their frames; sound is left out, but "
+        "with --audio copy or flac it is kept, from the first frame on and not stretched. Times "
+        "that are given (--start, plans) are the source's own. Of a folder of numbered pictures it "
+        "also says that they are a film.",
         section=_READING,
         metavar="RATE",
-        shown_default="what the files state, else 24",
+        shown_default="of a film its own times; of frames what the files state, else 24",
         range=(0.1, 1000),
     )
     keep_start: bool = option(
@@ -239,8 +243,10 @@ class RunOptions:
 
     @property
     def audio_kept(self) -> Audio:
-        """What becomes of sound, chosen or not."""
-        return self.audio or "flac"
+        """What becomes of sound, chosen or not: beside a film that gets another rate there is
+        none unless it is chosen.
+        """
+        return self.audio or ("flac" if self.fps is None else "none")
 
     @property
     def upscaler(self) -> str:

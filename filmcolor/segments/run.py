@@ -25,8 +25,9 @@ from filmcolor.guide.build_hints import make_hint_files
 from filmcolor.guide.geometry import Screen
 from filmcolor.guide.hint_file import HintFiles
 from filmcolor.guide.plan_file import PlanFile
-from filmcolor.guide.shot_choices import choose, segment_settings
+from filmcolor.guide.shot_choices import Chosen, choose, segment_settings
 from filmcolor.guide.thing_choices import edit_digests, find_edits, with_edits
+from filmcolor.guide.thing_hints import said_of_things
 from filmcolor.guide.times import FilmTimes
 from filmcolor.guide.user_hints import find_hints
 from filmcolor.media.write.encoder_input import check_durations
@@ -225,22 +226,24 @@ def _guided(
     info, options = context.reader.info, context.options
     times = FilmTimes(film, context.reader.first_pts(), info.duration)
     screen = Screen.of(info, context.view)
-    chosen = None
+    chosen, edits = Chosen(film.shots), None
     if plan is not None:
         is_part = options.start_seconds is not None or options.duration_seconds is not None
         chosen = choose(plan, options, film, times, is_part=is_part, files=context.files)
         context = replace(context, shot_options=chosen.colors)
         edits = find_edits(plan.things, film, times)
-        edited = with_edits(film, edits, chosen.shots, context.shots.tone)
-        settled = yield from settle_shots(context, edited, chosen.shots, folder.path)
-        chosen = replace(chosen, digests=edit_digests(film, edited, settled, chosen.digests))
-        film = settled
-    overrides = None if chosen is None else chosen.overrides
-    hints = find_hints(options, film, times, screen, overrides, context.files)
+    by_shot = film.revised(chosen.shots, film.drift, {})
+    hints = find_hints(options, by_shot, times, screen, chosen.overrides, context.files)
     yield from hints.notices
-    paths = yield from make_hint_files(context, film, hints, screen, folder.path)
-    folder.settings = segment_settings(film, chosen, hints)
-    return replace(context, hint_source=HintFiles(paths, context.shots.tone)), film
+    cast = film.cast if edits is None else edits.cast
+    heard = said_of_things(context, by_shot, hints, screen, cast)
+    settled = edited = with_edits(film, edits, heard, chosen.shots, context.shots.tone)
+    if plan is not None:
+        settled = yield from settle_shots(context, edited, chosen.shots, folder.path)
+    chosen = replace(chosen, digests=edit_digests(film, edited, settled, chosen.digests))
+    paths = yield from make_hint_files(context, settled, hints, screen, folder.path)
+    folder.settings = segment_settings(settled, chosen, hints)
+    return replace(context, hint_source=HintFiles(paths, context.shots.tone)), settled
 
 
 def _frames_left(context: FilmContext, film: FilmPlan) -> int:

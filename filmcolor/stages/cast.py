@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from filmcolor.models.coherence import IN_FILM, MOST_THINGS, Places
+from filmcolor.models.coherence import IN_FILM, IN_VIEW, MOST_THINGS, Places
 from filmcolor.stages.things import (
     PackedThings,
     Rows,
@@ -38,8 +38,14 @@ _SURELY = -0.4
 """Nats: of places that look the same."""
 _SAME_VIEW = 3
 """So many things that are surely the same in two shots make them views of one place."""
-_LEAST = ((-0.4, -0.25), (-1.0, -0.6))
+_LEAST = ((-0.4, -0.25), (-1.4, -0.6))
 """Nats: how alike things have to be, of other places and of views of one; near, and far apart."""
+_LEAST_LEFT = -0.5
+"""Nats: of things of near views that are not each the most like the other."""
+_LEAST_COSINE = 0.76
+"""Of things of shots that are not near: less would not do whatever their colours."""
+_MOST_COMPARED = 64
+"""Shots that are not near, with which one is compared."""
 _MOST_LIKE = 4
 """Of the things of earlier shots, so many are tried as the same as one."""
 
@@ -87,32 +93,27 @@ class Cast:
         return Cast(self.found, _numbered(self.found, groups))
 
     def shown(
-        self,
-        colors: Mapping[int, Ab] | None = None,
-        given: Callable[[int, Ab], Ab] = lambda shot, ab: ab,
+        self, said: Callable[[int, int], Ab | None] = lambda shot, number: None
     ) -> dict[int, PackedThings]:
         """What the frames of each shot decide by: its things, with the distribution of all that
-        are one, and with the colours that people have given to things, by number; `given` says
-        what a colour is in a shot.
+        are one, and with the colours that people have given them: `said` of a shot and the number
+        of a thing.
         """
-        colors = colors or {}
-        mean = {
-            number: self.mean(seen).decoded for number, seen in self.things.items() if len(seen) > 1
-        }
+        several = {number: seen for number, seen in self.things.items() if len(seen) > 1}
+        mean = {number: self.mean(seen).decoded for number, seen in several.items()}
         shown = dict(self.found)
         for shot, numbers in self.members.items():
-            own = self.rows[shot]
             changed = [n for n, each in enumerate(numbers) if each in mean]
-            said = [n for n, each in enumerate(numbers) if each in colors]
-            if not changed and not said:
+            colors = {n: ab for n, each in enumerate(numbers) if (ab := said(shot, each))}
+            if not changed and not colors:
                 continue
-            made = own.copy()
+            made = self.rows[shot].copy()
             if changed:
-                values = vectors(own, "decoded")
+                values = vectors(made, "decoded")
                 values[changed] = [mean[numbers[n]] for n in changed]
                 set_vectors(made, "decoded", values)
-            for n in said:
-                made["said"][n] = given(shot, colors[numbers[n]])
+            for n, ab in colors.items():
+                made["said"][n] = ab
             shown[shot] = pack_rows(made)
         return shown
 
@@ -143,24 +144,40 @@ def _numbered(
 
 def _united(found: Mapping[int, PackedThings]) -> list[list[Thing]]:
     """Which things of different shots are one: the most alike first, as long as all that becomes
-    one is as alike as two have to be, and no shot has two of it.
+    one is as alike as two have to be, and no shot has two of it. What is left of near views of one
+    place is then the same as what it is most like there.
     """
     shots = sorted(shot for shot, packed in found.items() if packed)
     if not shots:
         return []
-    all_things = _filled_up([unpack_rows(found[shot]) for shot in shots])
+    rows = [unpack_rows(found[shot]) for shot in shots]
+    things = _filled_up(rows)
+    views: dict[int, list[int]] = {}
     groups: dict[Thing, _Group] = {}
-    for pair in sorted(_pairs(all_things, shots)):
-        first = groups.get(pair.one) or _Group.of(all_things, pair.one)
-        second = groups.get(pair.other) or _Group.of(all_things, pair.other)
+    for pair in sorted(_pairs(things, shots, views)):
+        first = groups.get(pair.one) or _Group.of(things, pair.one)
+        second = groups.get(pair.other) or _Group.of(things, pair.other)
         if first is second or not first.shots.isdisjoint(second.shots):
             continue
-        if len(first.seen) + len(second.seen) > 2 and first.likeness(second) < pair.least:
-            continue
-        first.take(second)
-        groups |= dict.fromkeys(first.seen, first)
+        is_pair = len(first.seen) + len(second.seen) == 2
+        if is_pair or first.likeness(second, pair.overlap) >= pair.least:
+            first.take(second)
+            groups |= dict.fromkeys(first.seen, first)
+    for shot, near in sorted(views.items()):
+        others = [(each, row) for each in near for row in range(MOST_THINGS)]
+        there = things.chosen(_of_shots(near))
+        alike, which = things.chosen(_of_shot(shot)).likeness(there, IN_VIEW).max(dim=1)
+        for row in range(len(rows[shot])):
+            group = groups.get(others[int(which[row])])
+            if (shot, row) not in groups and alike[row] >= _LEAST_LEFT and group is not None:
+                group.seen = sorted([*group.seen, (shot, row)])
+                groups[shot, row] = group
     made = {id(group): group for group in groups.values()}
     return [[(shots[shot], row) for shot, row in group.seen] for group in made.values()]
+
+
+def _of_shot(shot: int) -> slice:
+    return slice(shot * MOST_THINGS, (shot + 1) * MOST_THINGS)
 
 
 def _filled_up(shots: Sequence[Rows]) -> Places:
@@ -192,33 +209,74 @@ class _Pair:
     """Nats."""
     least: float
     """How alike they have to be, nats."""
+    overlap: float
+    """How far their colours have to agree, as in `likeness`."""
     one: Thing
     other: Thing
 
 
-def _pairs(things: Places, shots: Sequence[int]) -> Iterator[_Pair]:
-    """Things of two shots, by their place among the shots, each the most like the other there."""
+def _pairs(things: Places, shots: Sequence[int], views: dict[int, list[int]]) -> Iterator[_Pair]:
+    """Things of two shots, by their place among the shots, each the most like the other there.
+
+    Of each shot it enters those near it into `views` that are views of the same place.
+    """
     for shot in range(1, len(shots)):
-        start = shot * MOST_THINGS
-        own, before = slice(start, start + MOST_THINGS), slice(start)
-        alike = things.chosen(own).likeness(things.chosen(before), IN_FILM)
-        alike = alike.view(MOST_THINGS, shot, MOST_THINGS)
-        best, which = alike.max(dim=2)
-        back = alike.argmax(dim=0).gather(1, which.T).T
-        mutual = back == torch.arange(MOST_THINGS)[:, None]
-        is_view = (mutual & (best > _SURELY)).sum(dim=0) >= _SAME_VIEW
-        is_near = torch.tensor([shots[shot] - each <= _NEAR_SHOTS for each in shots[:shot]])
+        own = things.chosen(_of_shot(shot))
+        earlier = _worth_comparing(things, shots, shot)
+        alike, which = _most_alike(own, things.chosen(_of_shots(earlier)), IN_FILM)
+        is_view = (alike > _SURELY).sum(dim=0) >= _SAME_VIEW
+        is_near = torch.tensor([shots[shot] - shots[each] <= _NEAR_SHOTS for each in earlier])
         least = torch.tensor(_LEAST)[is_view.long(), 1 - is_near.long()]
-        best = torch.where(mutual & (best >= least), best, -torch.inf)
-        values, earlier = best.topk(min(_MOST_LIKE, shot), dim=1)
-        for row, at in torch.nonzero(values > -torch.inf).tolist():
-            number = int(earlier[row, at])
+        alike = torch.where(alike >= least, alike, -torch.inf)
+        overlap = torch.full_like(least, IN_FILM)
+        for at in torch.nonzero(is_view & is_near).flatten().tolist():
+            views.setdefault(shot, []).append(earlier[at])
+            views.setdefault(earlier[at], []).append(shot)
+            there = things.chosen(_of_shot(earlier[at]))
+            in_view, which_there = _most_alike(own, there, IN_VIEW)
+            alike[:, at] = torch.where(in_view >= least[at], in_view, -torch.inf)[:, 0]
+            which[:, at], overlap[at] = which_there[:, 0], IN_VIEW
+        values, order = alike.topk(min(_MOST_LIKE, len(earlier)), dim=1)
+        for row, number in torch.nonzero(values > -torch.inf).tolist():
+            at = int(order[row, number])
             yield _Pair(
-                -float(values[row, at]),
-                float(least[number]),
-                (number, int(which[row, number])),
+                -float(values[row, number]),
+                float(least[at]),
+                float(overlap[at]),
+                (earlier[at], int(which[row, at])),
                 (shot, row),
             )
+
+
+def _worth_comparing(things: Places, shots: Sequence[int], shot: int) -> list[int]:
+    """Earlier shots that may have something of a shot: those near it, and of the others some whose
+    things look the most like its own.
+    """
+    far = [each for each in range(shot) if shots[shot] - shots[each] > _NEAR_SHOTS]
+    near = list(range(len(far), shot))
+    if not far:
+        return near
+    cosine = things.features[_of_shot(shot)] @ things.features[: len(far) * MOST_THINGS].T
+    best = cosine.view(MOST_THINGS, len(far), MOST_THINGS).amax(dim=2)
+    looks = (best - _LEAST_COSINE).clamp(min=0).sum(dim=0)
+    values, order = looks.topk(min(_MOST_COMPARED, len(far)))
+    return sorted(order[values > 0].tolist()) + near
+
+
+def _of_shots(shots: Sequence[int]) -> Tensor:
+    starts = MOST_THINGS * torch.tensor(shots)
+    return (starts[:, None] + torch.arange(MOST_THINGS)).flatten()
+
+
+def _most_alike(own: Places, others: Places, overlap: float) -> tuple[Tensor, Tensor]:
+    """How alike each thing of a shot is to the one of each other shot that is the most like it, if
+    it is the most like that; and which that is.
+    """
+    alike = own.likeness(others, overlap).view(MOST_THINGS, -1, MOST_THINGS)
+    best, which = alike.max(dim=2)
+    back = alike.argmax(dim=0).gather(1, which.T).T
+    is_mutual = back == torch.arange(MOST_THINGS)[:, None]
+    return torch.where(is_mutual, best, -torch.inf), which
 
 
 @dataclass(slots=True, eq=False)
@@ -236,9 +294,9 @@ class _Group:
         row = seen[0] * MOST_THINGS + seen[1]
         return cls([seen], {seen[0]}, things.chosen(slice(row, row + 1)))
 
-    def likeness(self, other: _Group) -> float:
+    def likeness(self, other: _Group, overlap: float) -> float:
         """Nats: of their means."""
-        return float(self.mean.likeness(other.mean, IN_FILM))
+        return float(self.mean.likeness(other.mean, overlap))
 
     def take(self, other: _Group) -> None:
         """All of it is of this group."""

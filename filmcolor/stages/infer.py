@@ -25,7 +25,7 @@ from filmcolor.errors import JobError
 from filmcolor.memory import is_out_of_memory
 from filmcolor.models.base import Hint
 from filmcolor.models.checkpoint import LoadedModel
-from filmcolor.models.coherence import IN_SHOT, Places, Seen, find_things, pooled, shares
+from filmcolor.models.coherence import IN_SHOT, Places, Seen, decided, find_things, pooled, shares
 from filmcolor.models.transfer import Fetched, sent
 from filmcolor.options import ColorOptions
 from filmcolor.stages.known import with_known, with_said
@@ -351,7 +351,8 @@ def _pooled(seen: Seen, things: Sequence[ShotThings | None]) -> tuple[Tensor, li
                 share = shares(picture, found, IN_SHOT)
             made.append(pooled(picture, found, share))
             size = picture.decoded.shape[-2:]
-            said.append(None if colors is None else (share[:, :-1] @ colors).T.reshape(3, *size))
+            given = None if colors is None else decided(share)[:, :-1] @ colors
+            said.append(None if given is None else given.T.reshape(3, *size))
     made += made[-1:] * (len(seen.decoded) - len(made))
     return torch.cat(made), said
 

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from filmcolor.errors import MediaError
 from filmcolor.hashing import blake2
+from filmcolor.train.film_frames import FilmFrames
 from filmcolor.train.photo_index import GREY_SPREAD, channel_spread, decode_photo
-from filmcolor.train.photo_stores import FilmFrames, PhotoStore, open_stores
+from filmcolor.train.photo_shards import PhotoStore
+from filmcolor.train.photo_stores import open_stores
 from filmcolor.visual.rgb import Rgb
 
 T = TypeVar("T")

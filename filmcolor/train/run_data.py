@@ -11,7 +11,7 @@ from filmcolor.errors import OptionError
 from filmcolor.extract.film import film_reader
 from filmcolor.options import TrainOptions
 from filmcolor.train.data import PhotoSet, load_photos
-from filmcolor.train.photo_stores import FilmFrames
+from filmcolor.train.film_frames import FilmFrames
 from filmcolor.train.recipes import Recipe
 from filmcolor.train.split import Split, choose_split, split_by_number, split_photos
 from filmcolor.train.workers import Workers

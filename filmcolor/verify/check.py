@@ -19,6 +19,7 @@ from filmcolor.media.open import PIPE, media_errors, open_source
 from filmcolor.media.partfile import is_same_file
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.media.read.frame_passes import DEFAULT_RATE
+from filmcolor.media.retiming import stated_rate, wanted_rate
 from filmcolor.media.rgb import settled_matrix
 from filmcolor.media.timebase import MATROSKA_TIME_BASE
 from filmcolor.media.write.containers import Container, container_of
@@ -94,6 +95,9 @@ def verify_film(
         if container is not None:
             opened = _opened(source, before.info), _opened(result, after.info)
             presentation = Presentation(*opened, findings)
+        rate = _retimed(before.info, after.info, options)
+        if rate is not None:
+            findings.note(f"all frames are shown at {rate} a second, as --fps makes them")
         comparison = FilmComparison(
             before,
             after,
@@ -102,6 +106,7 @@ def verify_film(
             presentation,
             exact_times=container is None or container.exact_times,
             watch=watch,
+            rate=rate,
         )
         total = before.info.expected_frames(options.start_seconds, options.duration_seconds)
         is_due = Throttle()
@@ -148,6 +153,13 @@ def opened_pair(
             before = stack.enter_context(FilmReader(source, "repeat", fps or DEFAULT_RATE))
             after = stack.enter_context(_result_reader(result, before.info, is_matte=is_matte))
         yield before, after
+
+
+def _retimed(before: VideoInfo, after: VideoInfo, options: VerifyOptions) -> Fraction | None:
+    """The rate that the result was given: as it is told here, else as the result says."""
+    if after.is_sequence:
+        return None
+    return wanted_rate(before, options.fps or stated_rate(after))
 
 
 def _opened(path: str, info: VideoInfo) -> Opened:
@@ -237,17 +249,22 @@ def _compare_rest(
 ) -> Generator[Notice | Compared, None, None]:
     """Compare everything but the picture."""
     length = options.duration_seconds
+    is_retimed = span.retiming is not None
     part = Part(
         offset=span.offset,
-        first=span.first if options.start_seconds else None,
+        first=span.first if options.start_seconds or is_retimed else None,
         last=None if length is None else span.first + length,
         end=None if length is None else span.end,
         film=(span.first, span.end),
+        retiming=span.retiming,
     )
     with media_errors(source):
-        with open_source(source) as before:
+        with open_source(source) as before, open_source(result) as after:
             survey = survey_streams(before, films[0])
-            plan = plan_streams(before, films[0], container, survey, options.audio_kept)
+            audio = options.audio_kept
+            if is_retimed and options.audio is None and not after.streams.audio:
+                audio = "none"
+            plan = plan_streams(before, films[0], container, survey, audio)
         with open_source(source) as before, open_source(result) as after:
             headers = HeaderComparison(before, after, films, container, plan, part, findings)
             pairs = headers.compare()
@@ -257,14 +274,18 @@ def _compare_rest(
     if not pairs:
         return
     tolerance = Fraction(0) if container.exact_times else MATROSKA_TIME_BASE
-    with open_source(source) as before, open_source(result) as after:
-        for _ in compare_packets(before, after, pairs, part, findings, tolerance=tolerance):
-            yield Compared(span.frames, span.frames)
+    for is_sound in (False, True) if is_retimed else (None,):
+        chosen = [each for each in pairs if is_sound in (None, each.plan.is_sound)]
+        own = part.for_sound() if is_sound else part
+        with open_source(source) as before, open_source(result) as after:
+            for _ in compare_packets(before, after, chosen, own, findings, tolerance=tolerance):
+                yield Compared(span.frames, span.frames)
     told = [finding.text for finding in findings.all() if finding.kind.startswith("packet ")]
     tracks = [each for each in tracks if not any(text.startswith(each.name) for text in told)]
     if tracks:
         with media_errors(source):
-            heard = compare_sound((source, result), tracks, part, span.first, container, findings)
+            own = part.for_sound()
+            heard = compare_sound((source, result), tracks, own, span.first, container, findings)
             for _ in heard:
                 yield Compared(span.frames, span.frames)
 

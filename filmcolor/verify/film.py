@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 
 from filmcolor.errors import MediaError
 from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.media.retiming import Retiming
 from filmcolor.media.timebase import MATROSKA_TIME_BASE, frame_ticks, round_half_up
 from filmcolor.options import VerifyOptions
 from filmcolor.prefetch import prefetch
@@ -47,6 +49,10 @@ class FilmSpan:
     offset: Fraction
     """What is added to the source's times in the result."""
     picture: PictureVerdict
+    retiming: Retiming | None = None
+    """When frames are shown, if the result has another rate: then `first` and `end` are the
+    source's, and `offset` is that of the result alone.
+    """
 
 
 class _Line:
@@ -83,20 +89,27 @@ class FilmComparison:
         *,
         exact_times: bool,
         watch: Watcher | None = None,
+        rate: Fraction | None = None,
     ) -> None:
-        """`exact_times`: the result's container keeps every pts.
+        """`exact_times`: the result's container keeps every pts. `rate`: frames a second that the
+        film was to be shown at, in place of its own times.
 
         What is found goes into `findings`; `presentation` sees all pictures, and `watch` is
         shown every pair, in order.
         """
         self._readers = source, result
         self._source, self._result = source.info, result.info
+        self._rate, self._clock = rate, source.info.time_base
+        self._pts: list[int] = []
+        self._lasting = 0
+        if rate is not None:
+            self._source = replace(source.info, time_base=1 / rate, rate=rate)
         self._options = options
         self._findings = findings
         self._presentation = presentation
         self._exact_times = exact_times
         self._watch = watch
-        self._tally = PictureTally(source.info, result.info, options)
+        self._tally = PictureTally(self._source, result.info, options)
         self._tick = Fraction(0) if exact_times else MATROSKA_TIME_BASE
         self._offset = Fraction(0)
         self._shift = Fraction(0)
@@ -119,7 +132,15 @@ class FilmComparison:
         )
         written = other.frames(with_chroma=True, look=looks[1])
         with closing(prefetch(wanted, depth)) as first, closing(prefetch(written, depth)) as second:
-            yield from self._walk(_Line(first), _Line(self._until_damaged(second)))
+            timed = first if self._rate is None else self._retimed(first)
+            yield from self._walk(_Line(timed), _Line(self._until_damaged(second)))
+
+    def _retimed(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """The source's frames, each a tick after the other."""
+        for frame in frames:
+            self._pts.append(frame.pts)
+            self._lasting = frame.duration
+            yield replace(frame, pts=frame.index, duration=1)
 
     def _until_damaged(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """The result's frames; what cannot be decoded of it is a fault, not an error."""
@@ -147,13 +168,22 @@ class FilmComparison:
         lasts = last.duration or step or frame_ticks(self._source.rate, self._source.time_base)
         self._check_last(last, lasts)
         base = self._source.time_base
+        retiming = self._retiming()
         self.span = FilmSpan(
             frames=last.index + 1,
-            first=first.pts * base,
-            end=(last.pts + lasts) * base,
+            first=first.pts * base if retiming is None else retiming.first,
+            end=(last.pts + lasts) * base if retiming is None else retiming.end,
             offset=self._offset,
             picture=self._tally.end(self._findings),
+            retiming=retiming,
         )
+
+    def _retiming(self) -> Retiming | None:
+        if self._rate is None:
+            return None
+        steps = [after - before for before, after in pairwise(self._pts[-2:])]
+        lasts = self._lasting or next(iter(steps), 1)
+        return Retiming(self._pts, self._clock, lasts, self._rate)
 
     def _settle_offset(self, source: _Line, head: Frame) -> None:
         """The constant that is added to all times: what the result's first frame shows.
@@ -272,7 +302,8 @@ class FilmComparison:
             self._presentation.pair(wanted, found, wanted.pts * self._source.time_base)
         self._last_found = found
         if self._watch is not None:
-            self._watch(wanted, found)
+            seen = wanted if self._rate is None else replace(wanted, pts=self._pts[wanted.index])
+            self._watch(seen, found)
 
     def _missing(self, source: _Line, count: int) -> None:
         for _ in range(count):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from hashlib import blake2b
 
@@ -17,6 +17,7 @@ from av.packet import Packet
 from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
+from filmcolor.media.retiming import Retiming
 from filmcolor.media.write.sound import Lossless
 from filmcolor.media.write.stream_survey import codec_name, is_shown_until_next, packet_time
 from filmcolor.media.write.subtitles import SubtitleConverter, trial_converter
@@ -42,6 +43,20 @@ class Part:
     """Packets from here on are left out."""
     film: tuple[Fraction, Fraction] = (Fraction(0), Fraction(0))
     """Where the first of its frames begins and the last ends."""
+    retiming: Retiming | None = None
+    """Where what is no sound goes, before `offset` is added."""
+
+    def shown(self, seconds: Fraction) -> Fraction:
+        """Where it is in the result, but for the offset."""
+        return seconds if self.retiming is None else self.retiming.shown(seconds)
+
+    def for_sound(self) -> Part:
+        """The same for sound, which is not stretched, nor longer than the picture of a part."""
+        retiming = self.retiming
+        if retiming is None:
+            return self
+        end = None if self.end is None else retiming.first + len(retiming.pts) / retiming.rate
+        return replace(self, offset=self.offset - retiming.first, end=end, retiming=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +153,15 @@ class ItemReader:
             span = self._within(self._part, seconds, seconds + lasts, decoded)
             if span is None:
                 return
-            seconds, lasts = span[0], span[1] - span[0]
+            seconds = self._part.shown(span[0])
+            lasts = self._part.shown(span[1]) - seconds
         yield from self._whole(packet, seconds, lasts)
 
     def _still_shown(self) -> Iterator[PacketItem]:
         """A subtitle of before the part that does not say how long it is shown."""
         packet, self._shown = self._shown, None
         if packet is not None and self._part is not None and self._part.first is not None:
-            yield from self._whole(packet, self._part.first, Fraction(0))
+            yield from self._whole(packet, self._part.shown(self._part.first), Fraction(0))
 
     def _whole(
         self, packet: Packet[Stream], seconds: Fraction, lasts: Fraction

@@ -48,7 +48,8 @@ def compare_packets(
     """Compare the packets of all pairs; yields now and then the number of packets read.
 
     `tolerance`: seconds that a time may be off, beside a tick of each of the two time bases. Both
-    containers are freshly opened and are read to their ends.
+    containers are freshly opened and are read to their ends. Where the film has another rate, the
+    pairs are all sound, or none is.
     """
     # Those of mp4 and mov cannot begin anew; they go back where an edit list hides some.
     straightens = not source.format.name.startswith("mov,")
@@ -72,7 +73,7 @@ def compare_packets(
         ticks = [stream.time_base or Fraction(0) for stream in streams]
         matches.append(PacketMatch(pair.plan.name, part.offset, tolerance + sum(ticks), findings))
     count = 0
-    while (at := _behind(sides, part.offset)) is not None:
+    while (at := _behind(sides, part)) is not None:
         side = sides[at]
         with media_errors(source.name if at == 0 else result.name):
             packet = side.next()
@@ -127,11 +128,11 @@ class _Side:
         return packet
 
 
-def _behind(sides: tuple[_Side, _Side], offset: Fraction) -> int | None:
+def _behind(sides: tuple[_Side, _Side], part: Part) -> int | None:
     """Which of the two to read on: the one that is less far; None when both are over."""
     first, second = sides
     if first.is_over or second.is_over:
         return None if first.is_over and second.is_over else int(first.is_over)
     if first.seconds is None or second.seconds is None:
         return 0 if first.seconds is None else 1
-    return int(second.seconds < first.seconds + offset)
+    return int(second.seconds < part.shown(first.seconds) + part.offset)

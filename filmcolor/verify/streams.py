@@ -128,7 +128,8 @@ class HeaderComparison:
                 f"{self._container.title} cannot hold: {', '.join(self._plan.dropped)}; left out"
             )
         if self._plan.silenced:
-            self._findings.note(f"left out by --audio none: {', '.join(self._plan.silenced)}")
+            who = "--audio none" if self._part.retiming is None else "--fps, or --audio none"
+            self._findings.note(f"left out by {who}: {', '.join(self._plan.silenced)}")
         for name in self._plan.late:
             self._findings.note(f"{name} begins so late that its form is not known; left out")
         return pairs
@@ -189,7 +190,11 @@ class HeaderComparison:
     def _compare_chapters(self) -> None:
         """Compare number, times and titles; mp4 and mov do not keep its end."""
         chapters = read_chapters(self._source) if self._container.has_chapters else ()
-        wanted = fit_chapters(chapters, self._part.offset, self._part.first, self._part.last)
+        part = self._part
+        if part.retiming is None:
+            wanted = fit_chapters(chapters, part.offset, part.first, part.last)
+        else:
+            wanted = part.retiming.chapters(chapters, part.first, part.last)
         found = read_chapters(self._result)
         if len(wanted) != len(found):
             text = f"{len(found)} chapters in the result, {len(wanted)} in the source"

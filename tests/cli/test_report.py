@@ -51,6 +51,7 @@ def test_as_json(
         (["{clip}", "{clip}"], 2, "is the source itself"),
         (["{clip}", "{result}", "-o", "page.pdf"], 2, "ends in .html"),
         (["{clip}", "{result}", "--start", "soon"], 2, "no time"),
+        (["{clip}", "{result}", "--fps", "fast"], 2, "no rate"),
         (["{clip}"], 2, "Missing argument 'RESULT'"),
     ],
 )

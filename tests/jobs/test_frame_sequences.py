@@ -321,5 +321,14 @@ def test_what_frames_cannot_be(scan: str, tmp_path: Path) -> None:
             run(scan, tmp_path / "color" / name, options)
     film = tmp_path / "film.mkv"
     make_clip(film, frames=2, width=64, height=48)
-    with pytest.raises(OptionError, match=r"--fps: .*film\.mkv is no frame sequence"):
-        run(str(film), tmp_path / "out.mkv")
+    with pytest.raises(OptionError, match=r"--fps: frames .* hold no times"):
+        run(str(film), tmp_path / "color" / "f_%d.tif")
+
+
+@pytest.mark.parametrize("name", ["r_%d.dpx", "r_%08d.dpx"])
+def test_names_that_may_be_the_sources_are_refused(scan: str, tmp_path: Path, name: str) -> None:
+    before = stamps(tmp_path / "scan")
+    options = replace(OPTIONS, overwrite=True)
+    with pytest.raises(OptionError, match=r"may be those of the source, .*r_%07d.dpx"):
+        run(scan, tmp_path / "scan" / name, options)
+    assert stamps(tmp_path / "scan") == before

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor
 
-from filmcolor.models.coherence import MOST_THINGS, Places, Seen, find_things, pooled, shares
+from filmcolor.models.coherence import (
+    IN_SHOT,
+    MOST_THINGS,
+    Places,
+    Seen,
+    find_things,
+    pooled,
+    shares,
+)
 
 
 def seen(features: Tensor, ab: Tensor, *, variance: float = 30.0, light: float = 50.0) -> Seen:
@@ -107,3 +116,44 @@ def test_weight_does_not_grow_with_the_number_of_frames() -> None:
     once, thrice = find_things([picture]), find_things([picture] * 3)
     assert torch.allclose(once.weight, thrice.weight, rtol=1e-4)
     assert torch.allclose(once.decoded, thrice.decoded, atol=1e-3)
+
+
+def opinions(left: float, right: float) -> Places:
+    """A frame whose two halves look alike; b of each."""
+    ab = colors((0.0, left), (0.0, right), noise=0.5)
+    return Places.of(seen(torch.ones(3, 8, 8), ab, variance=20.0))
+
+
+def decoded_b(things: Places, b: float) -> float:
+    """What is made of the thing whose b is nearest."""
+    number = int((things.ab[:, 1] - b).abs().argmin())
+    assert abs(float(things.ab[number, 1]) - b) < 2
+    return float(things.decoded[number, 1])
+
+
+def test_a_thing_of_a_shot_that_is_thought_of_now_so_now_so_gets_one_color() -> None:
+    """A wall is orange in three frames and blue in two: one colour, nearer to orange."""
+    wavering = [opinions(b, b) for b in (30.0, 30.0, 30.0, -30.0, -30.0)]
+    things = find_things(wavering, IN_SHOT)
+    assert len(things.weight) == 2
+    assert decoded_b(things, 30) == pytest.approx(6.0, abs=1.0)
+    assert decoded_b(things, -30) == pytest.approx(6.0, abs=1.0)
+
+
+def test_two_things_that_look_alike_and_are_seen_together_keep_their_colors() -> None:
+    """Two coats in most frames; one of them alone in another."""
+    coats = [opinions(*b) for b in ((30.0, -30.0), (30.0, -30.0), (30.0, 30.0), (-30.0, 30.0))]
+    things = find_things(coats, IN_SHOT)
+    assert decoded_b(things, 30) == pytest.approx(30, abs=1.0)
+    assert decoded_b(things, -30) == pytest.approx(-30, abs=1.0)
+
+
+def test_what_alternates_and_looks_otherwise_is_not_one() -> None:
+    frames = []
+    for number, b in enumerate((30.0, 30.0, -30.0)):
+        features = torch.zeros(3, 8, 8)
+        features[number // 2] = 1.0
+        ab = colors((0.0, b), (0.0, b), noise=0.5)
+        frames.append(Places.of(seen(features, ab, variance=20.0)))
+    things = find_things(frames, IN_SHOT)
+    assert decoded_b(things, -30) == pytest.approx(-30, abs=1.0)

@@ -93,7 +93,7 @@ def test_no_shot_has_a_thing_twice() -> None:
 def test_a_color_that_is_given_is_given_in_all_shots_as_they_take_it() -> None:
     first = things(3)
     cast = Cast.of({0: pack(first), 1: pack(things(3, seed=1)), 2: pack(first)})
-    shown = cast.shown({1: (20.0, -30.0)}, lambda shot, ab: (ab[0] / (1 + shot), ab[1]))
+    shown = cast.shown(lambda shot, number: (20.0 / (1 + shot), -30.0) if number == 1 else None)
     for shot, a in ((0, 20.0), (2, 20.0 / 3)):
         said = unpack(shown[shot], torch.device("cpu"))[1]
         assert said is not None

@@ -21,8 +21,8 @@ from filmcolor.extract.film import PickedFrame
 from filmcolor.train import photo_index
 from filmcolor.train.crops import CropSettings, CropSource, cut_with_opencv, plan_crops
 from filmcolor.train.data import PhotoSet, load_photos, repeat_palest
+from filmcolor.train.film_frames import FilmFrames
 from filmcolor.train.photo_index import GREY_SPREAD, channel_spread, decode_photo
-from filmcolor.train.photo_stores import FilmFrames
 
 
 def encoded(height: int, width: int, suffix: str = ".png", value: int = 90) -> bytes:

@@ -26,7 +26,7 @@ from filmcolor.media.images.picture import Codes, rescaled
 
 _CODECS = {
     **{"DPX": "dpx", "EXR": "exr", "SGI": "sgi", "PSD": "psd", "JPEG 2000": "jpeg2000"},
-    "TIFF": "tiff",
+    **{"TIFF": "tiff", "PNG": "png"},
 }
 _PNM_CODECS = {
     **dict.fromkeys((b"P1", b"P4"), "pbm"),
@@ -55,7 +55,8 @@ class Decoded:
 
 
 def decoded(content: bytes, kind: str) -> Decoded:
-    """The pixels of a DPX, EXR, SGI, PNM, PSD or JPEG 2000 file, or a TIFF of few entries.
+    """The pixels of a DPX, EXR, SGI, PNM, PSD or JPEG 2000 file, a PNG of 16-bit colour,
+    or a TIFF of few entries.
 
     Raises `ValueError` for what cannot be decoded, and `MediaError`, of light above white.
     """

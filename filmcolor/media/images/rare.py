@@ -19,7 +19,8 @@ from filmcolor.media.images.exif import METADATA, ORIENTATION, ExifBlock
 from filmcolor.media.images.exif_directory import rebuilt
 from filmcolor.media.images.icc import srgb_of
 from filmcolor.media.images.iptc import captions, of_tiff, resources
-from filmcolor.media.images.tiff import decoded_16, pages
+from filmcolor.media.images.tiff import pages
+from filmcolor.media.images.tiff_samples import decoded_deep
 
 RARE = frozenset({"HEIC", "JPEG 2000", "PNM", "PSD", "EXR", "SGI", "DPX"})
 
@@ -30,6 +31,7 @@ XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _PSD_ICC, _PSD_VERSION, _PSD_EXIF, _PSD_XMP, _PSD_RESOLUTION = 1039, 1057, 1058, 1060, 1005
 _PSD_MODES_OF_FFMPEG = (0, 1, 2, 3, 8)  # bitmap, grey, indexed, RGB, duotone
 _PSD_CMYK = 4
+_PHOTOMETRIC, _CIELAB = 262, 8
 _ICC, _XMP, _RESOLUTION = 34675, 700, (282, 283, 296)
 _DPX_TRANSFER, _DPX_FILM, _DPX_HEADER = 801, 1664, 2048
 _DPX_LOGARITHMIC = (1, 3)  # printing density, logarithmic (SMPTE ST 268-1)
@@ -51,7 +53,8 @@ class RarePicture:
 
 
 def read_rare(content: bytes, kind: str) -> RarePicture:
-    """Read a file of one of the kinds `RARE`, or a TIFF of 16-bit grey with alpha.
+    """Read a file of one of the kinds `RARE`, or a TIFF of samples that Pillow does not
+    decode.
 
     Raises `MediaError` without the file's name, and what Pillow's decoders raise.
     """
@@ -70,17 +73,20 @@ def read_rare(content: bytes, kind: str) -> RarePicture:
 
 
 def _tiff(content: bytes) -> RarePicture:
-    pixels, left_out = decoded_16(content)
+    pixels, left_out = decoded_deep(content)
     found = pages(content)
     notices = []
     if len(found) > 1:
         text = f"holds {len(found)} pages: only the first is coloured"
         notices.append(Notice(text, warning=True))
+    if found[0].number(_PHOTOMETRIC, 0) == _CIELAB:
+        notices.append(Notice("is CIELAB: converted to sRGB"))
     if left_out:
         text = "has a channel of unstated meaning (not marked as transparency): left out"
         notices.append(Notice(text, warning=True))
     exif = rebuilt(content, METADATA)
-    said = {tag: found[0].entries[tag].payload for tag in (_ICC, _XMP) if tag in found[0].entries}
+    of_colors = (_XMP,) if found[0].number(_PHOTOMETRIC, 0) == _CIELAB else (_ICC, _XMP)
+    said = {tag: found[0].entries[tag].payload for tag in of_colors if tag in found[0].entries}
     return RarePicture(
         pixels,
         ExifBlock.parse(exif).block if exif else b"",

@@ -28,11 +28,12 @@ from filmcolor.media.images.picture import Codes, Picture, luma_of
 from filmcolor.media.images.rare import RARE, read_rare
 from filmcolor.media.images.samples import SampleDecoder, avif_is_hdr
 from filmcolor.media.images.tiff import (
-    is_grey_with_alpha_16,
     kind_of,
     refuse_unread,
     with_picture_first,
 )
+from filmcolor.media.images.tiff_old_jpeg import with_usual_jpeg
+from filmcolor.media.images.tiff_samples import is_beyond_pillow, silent_libtiff
 from filmcolor.media.images.xmp import mended
 from filmcolor.media.legacy_text import CODE_PAGE, decoded
 from filmcolor.types import Luma, PixelLayout
@@ -42,6 +43,7 @@ _DAMAGE = (
     *(OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError),
     *(SystemError, struct.error, zlib.error),
 )
+_TIFF_BITS = 258
 _EXIF_IN_TEXT = "Raw profile type exif"
 _EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\x00"
 
@@ -91,13 +93,14 @@ def read_picture(path: Path | str, *, with_rgb: bool = False) -> Picture:
 def _of_tiff(path: Path, content: bytes, *, with_rgb: bool) -> Picture:
     try:
         content, notice = with_picture_first(content)
+        content = with_usual_jpeg(content)
         refuse_unread(content)
     except MediaError as error:
         raise MediaError(f"{path}: {error}") from error
-    if is_grey_with_alpha_16(content):
+    if is_beyond_pillow(content):
         picture = _of_rare(path, content, "TIFF", with_rgb=with_rgb)
     else:
-        with Image.open(io.BytesIO(content), formats=("TIFF",)) as image:
+        with silent_libtiff(), Image.open(io.BytesIO(content), formats=("TIFF",)) as image:
             picture = _Reading(path, content, "TIFF", image).picture(with_rgb=with_rgb)
     return picture if notice is None else replace(picture, notices=(notice, *picture.notices))
 
@@ -222,8 +225,6 @@ class _Reading:
             raise MediaError(
                 f"{self._path}: 32-bit samples are not supported; save it with 16 bits a channel"
             )
-        if self._image.mode == "LAB":
-            raise MediaError(f"{self._path}: CIELAB TIFF is not supported; save it as RGB or grey")
         if (notice := _misnamed(self._path, self._kind)) is not None:
             self._notices.append(notice)
 
@@ -259,7 +260,14 @@ class _Reading:
     def _icc(self) -> bytes | None:
         profile = self._image.info.get("icc_profile")
         if self._image.mode == "CMYK":
-            self._add_notice("is CMYK: converted to sRGB")
+            bits = self._tiff.get(_TIFF_BITS)
+            if isinstance(bits, tuple) and max(bits) > 8:
+                self._add_notice("is CMYK of 16 bits: converted to sRGB of 8", warning=True)
+            else:
+                self._add_notice("is CMYK: converted to sRGB")
+            return None
+        if self._image.mode == "LAB":
+            self._add_notice("is CIELAB: converted to sRGB")
             return None
         if not profile:
             return None

@@ -1,13 +1,12 @@
 """The samples of a picture file as codes, without losing depth.
 
 Pillow decodes everything but colour (and grey with alpha) at 16 bits a channel, which it would cut
-to 8; that goes to OpenCV, after Pillow has found the file whole.
+to 8; that goes to FFmpeg (PNG) and OpenCV, after Pillow has found the file whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,16 +15,21 @@ import numpy as np
 from PIL import Image
 
 from filmcolor.errors import MediaError
+from filmcolor.media.images.decoded import decoded
 from filmcolor.media.images.icc import srgb_of
 from filmcolor.media.images.picture import Codes, as_stored, rescaled, upright
-from filmcolor.media.images.tiff import decoded_16, straight
+from filmcolor.media.images.tiff_samples import (
+    codes_of_floats,
+    decoded_deep,
+    rgb_of_lab,
+    silent_opencv,
+    straight,
+)
 
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLES = 258, 262, 277
 _TIFF_PLANAR, _TIFF_EXTRA = 284, 338
 _WHITE_IS_ZERO, _PLANE_BY_PLANE, _ASSOCIATED, _STRAIGHT = 0, 2, 1, 2
 _COLORS = {2: 3, 5: 4, 6: 3, 8: 3}  # samples of a pixel by photometric interpretation; others 1
-_ROUNDING = 0.001
-"""By how much floating-point samples may leave 0..1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,10 +85,12 @@ class SampleDecoder:
             return self._grey16()
         if image.mode == "F":
             return self._float()
+        if image.mode == "CMYK":  # of 16 bits Pillow leaves 8
+            return Samples(np.asarray(srgb_of(image, image.info.get("icc_profile"))))
+        if image.mode == "LAB":
+            return Samples(rgb_of_lab(np.asarray(image)))
         if self._bits() == 16 or self.bits is not None:
             return self._color16()
-        if image.mode == "CMYK":
-            return Samples(np.asarray(srgb_of(image, image.info.get("icc_profile"))))
         transparent = image.has_transparency_data and not self._unstated()
         clear = image.info.get("transparency")
         if self._kind == "PNG" and image.mode == "L" and isinstance(clear, int):
@@ -118,36 +124,35 @@ class SampleDecoder:
 
     def _float(self) -> Samples:
         """Grey of floating-point samples, 0..1, at 16 bits."""
-        values = np.asarray(self._image)
-        least, most = values.min(), values.max()  # no number where there is one that is none
-        if not (least >= -_ROUNDING and most <= 1 + _ROUNDING):
-            raise MediaError(
-                f"{self._path}: 32-bit samples of {least:.3g} to {most:.3g}, not 0 to 1; scale "
-                "them, or save it with 16 bits a channel"
-            )
-        codes: Codes = np.rint(np.clip(values, 0, 1) * 65535).astype(np.uint16)
+        try:
+            codes = codes_of_floats(np.asarray(self._image))
+        except MediaError as error:
+            raise MediaError(f"{self._path}: {error}") from error
         is_negative = self._tiff.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO
         return Samples(65535 - codes if is_negative else codes)
 
     def _color16(self) -> Samples:
         """Colour, or grey with alpha, at 16 bits a channel."""
+        if self._kind == "PNG":
+            found = decoded(self._content, "PNG")
+            return Samples(found.codes, found.alpha)
         if self._tiff.get(_TIFF_PLANAR) == _PLANE_BY_PLANE:
             try:
-                planes, _ = decoded_16(self._content)
+                planes, _ = decoded_deep(self._content)
             except MediaError as error:
                 raise MediaError(f"{self._path}: {error}") from error
             turned = None if planes.alpha is None else upright(planes.alpha, self._orientation)
             return Samples(upright(planes.codes, self._orientation), turned)
-        decoded = None
-        with suppress(cv2.error), _silent_opencv():
-            decoded = cv2.imdecode(np.frombuffer(self._content, np.uint8), cv2.IMREAD_UNCHANGED)
+        pixels = None
+        with suppress(cv2.error), silent_opencv():
+            pixels = cv2.imdecode(np.frombuffer(self._content, np.uint8), cv2.IMREAD_UNCHANGED)
         shape = (self._image.height, self._image.width)
-        if decoded is None or decoded.dtype != np.uint16 or decoded.shape[:2] != shape:
+        if pixels is None or pixels.dtype != np.uint16 or pixels.shape[:2] != shape:
             raise MediaError(
                 f"{self._path}: damaged, or a 16-bit {self._kind} of a rare kind; "
                 "copy it from the original again, or save it as RGB or grey"
             )
-        codes = rescaled(decoded.astype(np.uint16, copy=False), self.bits or 16, 16)
+        codes = rescaled(pixels.astype(np.uint16, copy=False), self.bits or 16, 16)
         if codes.ndim == 2:
             return Samples(codes)
         rgb: Codes = codes[..., 2::-1]
@@ -158,17 +163,6 @@ class SampleDecoder:
         if isinstance(extra, tuple) and extra[:1] == (_ASSOCIATED,):
             rgb = straight(rgb, alpha)
         return Samples(rgb, alpha)
-
-
-@contextmanager
-def _silent_opencv() -> Iterator[None]:
-    """OpenCV's own lines about a file stay off the terminal: what is wrong is told in ours."""
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(0)
-    try:
-        yield
-    finally:
-        cv2.utils.logging.setLogLevel(level)
 
 
 def _avif_bits(content: bytes) -> int | None:

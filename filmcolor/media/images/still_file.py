@@ -22,6 +22,7 @@ from filmcolor.media.images.formats import MAGIC_BYTES, format_of_file
 from filmcolor.media.images.icc import srgb_of
 from filmcolor.media.images.picture import scaled
 from filmcolor.media.images.rare import RARE, read_rare
+from filmcolor.media.images.tiff_samples import silent_libtiff
 from filmcolor.media.partfile import write_bytes, write_if_free
 
 Rgb = NDArray[np.uint8]
@@ -65,7 +66,7 @@ def read_still(path: Path, files: FilesRead | None = None) -> tuple[Rgb, bool]:
             warnings.simplefilter("ignore")
             if kind in RARE:
                 return _rare_rgb(content, kind), False
-            with Image.open(io.BytesIO(content), formats=(kind,)) as image:
+            with silent_libtiff(), Image.open(io.BytesIO(content), formats=(kind,)) as image:
                 image.load()
                 mark = getattr(image, "text", {}).get(_KEY)
                 rgb = np.asarray(_srgb(ImageOps.exif_transpose(image)), np.uint8)

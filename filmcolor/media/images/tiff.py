@@ -1,33 +1,22 @@
-"""What Pillow does not make of TIFF files: which page is the picture, what kinds are not read, and
-16-bit samples that lie plane by plane or are grey with alpha (TIFF 6.0).
-"""
+"""The pages of TIFF files: which one is the picture, and what kinds are not read (TIFF 6.0)."""
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
 
-import numpy as np
 from PIL.TiffImagePlugin import COMPRESSION_INFO
 
 from filmcolor.errors import MediaError
 from filmcolor.events import Notice
-from filmcolor.media.images.decoded import Decoded, decoded
-from filmcolor.media.images.exif_directory import LONG, Directory, Entry, laid_out, layout_and_start
-from filmcolor.media.images.picture import Codes
+from filmcolor.media.images.exif_directory import LONG, Entry, layout_and_start
 
 _SUBFILE, _OLD_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION = 254, 255, 256, 257, 258, 259
-_PHOTOMETRIC, _FILL_ORDER, _OFFSETS, _SAMPLES = 262, 266, 273, 277
-_ROWS, _SIZES, _PLANAR, _PREDICTOR = 278, 279, 284, 317
+_PHOTOMETRIC, _OFFSETS, _SAMPLES, _SIZES, _PLANAR = 262, 273, 277, 279, 284
 _TILE_OFFSETS, _TILE_SIZES, _SUB_DIRECTORIES = 324, 325, 330
-_EXTRA, _FORMAT, _DNG = 338, 339, 50706
-_OF_PIXELS = (
-    *(_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER, _OFFSETS, _SAMPLES),
-    *(_ROWS, _SIZES, _PLANAR, _PREDICTOR),
-)
-_OLD_JPEG, _CFA, _LONG8, _BLACK_IS_ZERO, _CMYK = 6, 32803, 16, 1, 5
+_FORMAT, _DNG = 339, 50706
+_CFA, _LONG8 = 32803, 16
 _LETTERS = {1: "B", 3: "H", LONG: "I", _LONG8: "Q"}
-_ASSOCIATED, _STRAIGHT = 1, 2
 _PLANE_BY_PLANE = 2
 _FORMATS = {1: "unsigned", 2: "signed", 3: "floating-point"}
 _MOST_PAGES = 10_000
@@ -111,9 +100,7 @@ def with_picture_first(content: bytes) -> tuple[bytes, Notice | None]:
         raise MediaError("all its pages are marked as thumbnails; save the picture itself as TIFF")
     page = max(full, key=lambda each: each.area)
     layout, _ = layout_and_start(content)
-    patched = bytearray(content)
-    place = 4 if layout.offset == "I" else 8
-    struct.pack_into(layout.order + layout.offset, patched, place, page.at)
+    patched = bytearray(with_main_directory(content, page.at))
     room = struct.calcsize(layout.order + layout.offset)
     if page.pointer + room <= len(patched):
         patched[page.pointer : page.pointer + room] = bytes(room)
@@ -122,30 +109,31 @@ def with_picture_first(content: bytes) -> tuple[bytes, Notice | None]:
     return bytes(patched), Notice(f"{text}, the largest" if others else text, warning=others)
 
 
+def with_main_directory(content: bytes, at: int) -> bytes:
+    """The file with the directory at this place as its first."""
+    layout, _ = layout_and_start(content)
+    patched = bytearray(content)
+    struct.pack_into(layout.order + layout.offset, patched, 4 if layout.offset == "I" else 8, at)
+    return bytes(patched)
+
+
 def refuse_unread(content: bytes) -> None:
     """Raise `MediaError`, without the file's name, for whole files of kinds that are not read."""
-    page = _first(content)
+    page = first_page(content)
     if page is None:
         return
     method = page.number(_COMPRESSION, 1)
-    if method == _OLD_JPEG:
-        raise MediaError(
-            "compressed as old-style JPEG, which is not supported; save it anew, with LZW or "
-            "without compression"
-        )
     if method not in COMPRESSION_INFO:
         raise MediaError(
             f"compressed by method {method}, which is not supported; save it anew, with LZW or "
             "without compression"
         )
-    if page.number(_PHOTOMETRIC, 1) == _CMYK and max(page.numbers(_BITS), default=1) > 8:
-        raise MediaError("CMYK of 16 bits is not supported; save it as RGB, grey or 8-bit CMYK")
 
 
 def kind_of(content: bytes) -> str | None:
     """What a TIFF is that Pillow does not open, in words; None if it is not whole."""
-    page = _first(content)
-    if page is None or not page.area or not _is_whole(page, content):
+    page = first_page(content)
+    if page is None or not page.area or not is_whole(page, content):
         return None
     samples = page.number(_SAMPLES, 1)
     form = _FORMATS.get(page.number(_FORMAT, 1), "undefined")
@@ -156,77 +144,15 @@ def kind_of(content: bytes) -> str | None:
     )
 
 
-def is_grey_with_alpha_16(content: bytes) -> bool:
-    """Whether it holds unsigned grey of 16 bits and one more channel, side by side."""
-    page = _first(content)
-    return (
-        page is not None
-        and page.number(_PHOTOMETRIC, 0) == _BLACK_IS_ZERO
-        and page.numbers(_BITS) == (16, 16)
-        and page.number(_FORMAT, 1) == 1
-        and page.number(_PLANAR, 1) == 1
-    )
-
-
-def decoded_16(content: bytes) -> tuple[Decoded, int]:
-    """Samples of 16 bit that lie plane by plane, or are grey with alpha, and how many channels of
-    unstated meaning were left out.
-
-    Raises `ValueError` for what is damaged, and `MediaError`, without the file's name.
-    """
-    page = _first(content)
-    if page is None or not _is_whole(page, content):
-        raise ValueError("its samples lie beyond its end")
-    if _TILE_OFFSETS in page.entries:
-        raise MediaError(
-            "16-bit planes, or grey with alpha, in tiles: not supported; save it in strips"
-        )
-    # FFmpeg is strict about entries that it does not know: it is given those of the pixels alone.
-    entries: Directory = {tag: page.entries[tag] for tag in _OF_PIXELS if tag in page.entries}
-    for tag in (_WIDTH, _HEIGHT, _OFFSETS, _ROWS, _SIZES):
-        if tag in page.entries:
-            values = page.numbers(tag)
-            packed = struct.pack(f"{page.order}{len(values)}I", *values)
-            entries[tag] = Entry(LONG, len(values), packed)
-    layout, _ = layout_and_start(content)
-    place = len(content) + len(content) % 2
-    head = b"II*\x00" if layout.order == "<" else b"MM\x00*"
-    head += struct.pack(layout.order + "I", place)
-    body = content[8:].ljust(place - 8, b"\x00") + laid_out(entries, layout.order, place)
-    try:
-        pixels = decoded(head + body, "TIFF")
-    except ValueError as error:
-        raise MediaError(
-            "damaged, or 16-bit planes or grey with alpha in a rare form; copy it from the "
-            "original again, or save it as interleaved RGB or plain grey"
-        ) from error
-    codes, alpha = pixels.codes, pixels.alpha
-    if page.number(_PHOTOMETRIC, 1) == _BLACK_IS_ZERO and codes.ndim == 3:
-        codes = codes[..., 0].copy()
-    if alpha is None:
-        return Decoded(codes, None, 16), 0
-    kind = page.number(_EXTRA, 0)
-    if kind not in (_ASSOCIATED, _STRAIGHT):
-        return Decoded(codes, None, 16), 1
-    return Decoded(straight(codes, alpha) if kind == _ASSOCIATED else codes, alpha, 16), 0
-
-
-def straight(codes: Codes, alpha: Codes) -> Codes:
-    """16-bit grey or R'G'B' codes that were multiplied with `alpha`, as they were before."""
-    divisor = np.maximum(alpha, 1)
-    if codes.ndim == 3:
-        divisor = divisor[..., None]
-    return np.minimum(np.rint(codes.astype(np.float64) * 65535 / divisor), 65535).astype(np.uint16)
-
-
-def _first(content: bytes) -> Page | None:
+def first_page(content: bytes) -> Page | None:
+    """The first page; None where there is none that can be read."""
     try:
         return next(iter(pages(content)), None)
     except (ValueError, struct.error):
         return None
 
 
-def _is_whole(page: Page, content: bytes) -> bool:
+def is_whole(page: Page, content: bytes) -> bool:
     """Whether the file holds all strips or tiles that the page names."""
     for places, sizes in ((_OFFSETS, _SIZES), (_TILE_OFFSETS, _TILE_SIZES)):
         found = page.numbers(places)

@@ -264,12 +264,12 @@ class _FrameMaker:
     def frame(self, entry: Timed, index: int) -> Frame:
         """Frame `index`; `MediaError` for one of another size or pixel format than the first."""
         info, picture = self._info, entry.picture
-        check_size(picture, info, index)
+        check_size(entry, info, index)
         name = picture.format.name
         try:
             luma, chroma = self._reader.read(picture, with_chroma=self._with_chroma)
         except ValueError as error:
-            raise format_changed(info, index, name, info.source_format) from error
+            raise format_changed(info, index, entry.pts, name, info.source_format) from error
         interlaced = self._has_fields and (picture.interlaced_frame or not info.frames_state_fields)
         return Frame(
             index,

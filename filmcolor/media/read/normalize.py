@@ -17,6 +17,7 @@ from av.video.reformatter import VideoReformatter
 
 from filmcolor.errors import MediaError
 from filmcolor.media.filters import filter_graph, filtered
+from filmcolor.media.images.sequence import find_sequence
 from filmcolor.media.pixel_formats import format_name, format_plan, working_format
 from filmcolor.media.read.damage import Damage
 from filmcolor.media.read.timestamps import Timed
@@ -34,7 +35,7 @@ def deinterlaced(
     graph: Graph | None = None
     with closing(timed):
         for index, entry in enumerate(timed):
-            check_size(entry.picture, info, index)
+            check_size(entry, info, index)
             waiting.append(entry)
             try:
                 graph = graph or _deinterlacer(entry.picture, info)
@@ -89,15 +90,23 @@ def has_first_format(picture: VideoFrame, info: VideoInfo) -> bool:
     return size == (info.width, info.height) and layout == info.layout
 
 
-def check_size(picture: VideoFrame, info: VideoInfo, index: int) -> None:
+def check_size(entry: Timed, info: VideoInfo, index: int) -> None:
     """Raise `MediaError` for a picture of another size than the film began with."""
+    picture = entry.picture
     if (picture.width, picture.height) != (info.width, info.height):
         now, before = f"{picture.width}x{picture.height}", f"{info.width}x{info.height}"
-        raise format_changed(info, index, now, before)
+        raise format_changed(info, index, entry.pts, now, before)
 
 
-def format_changed(info: VideoInfo, index: int, now: str, before: str) -> MediaError:
-    """What is said of frame `index`, which is `now` and not as it was `before`."""
+def format_changed(info: VideoInfo, index: int, pts: int, now: str, before: str) -> MediaError:
+    """What is said of frame `index`, at the time `pts`: it is `now`, and not as it was `before`."""
+    if info.is_sequence and (sequence := find_sequence(info.path)) is not None:
+        names = sequence.names
+        first, last = (names.text(sequence.first + at) for at in (0, pts - 1))
+        return MediaError(
+            f"{sequence.path(pts)}: is {now}, the frames before it are {before}: colour the parts "
+            f"one by one, the first as [{first}-{last}], or scale with --on-error repeat"
+        )
     return MediaError(
         f"{info.path}: frame {index} is {now}, the film began as {before}: "
         "cut it there and colour the parts one by one, or scale with --on-error repeat"

@@ -7,7 +7,7 @@ exactly as a film in one piece. Opens no file and no encoder.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import cast
@@ -70,6 +70,8 @@ def check_durations(plan: OutputPlan, pts: Sequence[int], last: int) -> None:
 
     `pts` of all frames and the duration of the last one, in ticks of the source.
     """
+    if plan.retimed is not None:
+        return  # all last alike
     if plan.container is not None and plan.container.counts_frames:
         _check_rate(plan, pts)
     if plan.container is None or not plan.container.is_mov:
@@ -101,24 +103,29 @@ def _check_rate(plan: OutputPlan, pts: Sequence[int]) -> None:
 
 
 def last_duration(plan: OutputPlan, stated: int, before: int) -> int:
-    """Ticks of the source that a film's last frame lasts.
+    """Ticks (`frame_time_base`) that a film's last frame lasts.
 
     What the frame states, else as long as the frame `before` it did (0: there is none), else what
     the film's rate says.
     """
-    return stated or before or frame_ticks(plan.rate, plan.source_time_base)
+    return stated or before or frame_ticks(plan.rate, plan.frame_time_base)
 
 
 @dataclass(slots=True)
 class Pacer:
-    """Finds out how long each frame lasts, by keeping one back until the next one comes."""
+    """Finds out how long each frame lasts, by keeping one back until the next one comes.
+
+    Of a film that gets another rate, a frame's time is its number from here on.
+    """
 
     plan: OutputPlan
     _held: ColorFrame | None = field(default=None, init=False)
     _before: int = field(default=0, init=False)
 
     def take(self, frame: ColorFrame) -> tuple[ColorFrame, int] | None:
-        """The frame before this one and its duration in source ticks; None for the first."""
+        """The frame before this one and its duration in ticks; None for the first."""
+        if self.plan.retimed is not None:
+            frame = replace(frame, pts=frame.index, duration=1)
         held, self._held = self._held, frame
         return None if held is None else (held, self._until(held, frame.pts))
 
@@ -127,7 +134,7 @@ class Pacer:
         held, self._held = self._held, None
         if held is None:
             return None
-        if next_pts is not None:
+        if next_pts is not None and self.plan.retimed is None:
             return held, self._until(held, next_pts)
         return held, last_duration(self.plan, held.duration, self._before)
 

@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 
 from filmcolor.errors import JobError, MediaError
 from filmcolor.media.partfile import PartFile
+from filmcolor.media.retiming import Retiming
 from filmcolor.media.write.muxer import Encoded, FilmMuxer
 from filmcolor.media.write.output_plan import OutputPlan
 from filmcolor.media.write.segment import WAY_OUT, SegmentReader
@@ -49,7 +50,11 @@ def join_film(
     part = PartFile(plan.target, plan.overwrite)
     part.check()
     part.discard()  # another process may have it open still
-    muxer = FilmMuxer(plan, label=label, encoded=encoded)
+    retiming = None
+    if plan.retimed is not None:
+        retiming = Retiming(pts, plan.source_time_base, max(1, last_duration), plan.retimed)
+        pts, last_duration = range(len(pts)), 1
+    muxer = FilmMuxer(plan, label=label, encoded=encoded, retiming=retiming)
     try:
         join = _Join(muxer, pts, last_duration)
         for number, path in enumerate(segments):

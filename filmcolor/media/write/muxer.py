@@ -18,6 +18,7 @@ from filmcolor.errors import MediaError
 from filmcolor.media.matroska import with_room
 from filmcolor.media.mov_boxes import name_with_room
 from filmcolor.media.partfile import PartFile
+from filmcolor.media.retiming import Retiming, stated_words
 from filmcolor.media.timebase import Chapter, Clock, DecodeClock, fit_chapters, lift_to_zero
 from filmcolor.media.write.after_muxing import (
     tag_with_room,
@@ -32,6 +33,7 @@ from filmcolor.media.write.output_plan import OutputPlan
 from filmcolor.media.write.scheduling import ordinary_scheduling
 from filmcolor.media.write.source_words import make_room, pad
 from filmcolor.media.write.stream_copy import StreamCopier
+from filmcolor.media.write.streams import StreamPlan
 from filmcolor.media.write.writing_errors import writing_errors
 from filmcolor.types import Ancillary
 
@@ -57,12 +59,20 @@ class FilmMuxer:
     FFmpeg and of the disk become `MediaError`.
     """
 
-    def __init__(self, plan: OutputPlan, *, label: str, encoded: Encoded | None = None) -> None:
+    def __init__(
+        self,
+        plan: OutputPlan,
+        *,
+        label: str,
+        encoded: Encoded | None = None,
+        retiming: Retiming | None = None,
+    ) -> None:
         """Open the target's part file and prepare every stream; the header waits for the first
         frame.
 
         Packets `encoded` before go into the stream of an encoder with the same settings, which gets
         no frame: what the container says of the film is then the same as if it had encoded them.
+        `retiming`: when the frames of a film that gets another rate are shown.
         """
         if plan.container is None or plan.settings is None:
             raise ValueError("the plan names no container")
@@ -71,15 +81,16 @@ class FilmMuxer:
         """To be committed after `finish`."""
         self._format = plan.container
         self._settings = plan.settings
-        self._clock = Clock(plan.source_time_base, plan.time_base, plan.offset_seconds)
+        self._clock = Clock(plan.frame_time_base, plan.time_base, plan.offset_seconds)
         self._decoding = DecodeClock(0)
-        self._label = label
+        self._label = label if plan.retimed is None else label + stated_words(plan.retimed)
+        self._retiming = retiming
         self._encoded = encoded
         self._durations: dict[int, int] = {}
         self._said: dict[int, Ancillary] = {}
         self._given = 0
         self._muxed = 0
-        self._copier: StreamCopier | None = None
+        self._copiers: list[StreamCopier] = []
         quiet_libraries()
         options = dict(plan.container_options)
         try:
@@ -95,7 +106,8 @@ class FilmMuxer:
     def put(
         self, frame: VideoFrame, pts: int, duration: int, said: Ancillary | None = None
     ) -> None:
-        """Encode one frame; `pts`, later than the one before, and `duration` in source ticks.
+        """Encode one frame; `pts`, later than the one before, and `duration` in the plan's
+        `frame_time_base`.
 
         `said` is what is said beside it.
         """
@@ -107,7 +119,7 @@ class FilmMuxer:
             self._write(self._film.encode(frame))
 
     def announce(self, pts: int, duration: int) -> int:
-        """Take note of the next frame, times in source ticks; its pts in the result."""
+        """Take note of the next frame, times as in `put`; its pts in the result."""
         with self._translated():
             if self._given == 0:
                 self._begin(pts)
@@ -129,7 +141,7 @@ class FilmMuxer:
             self._write([packet])
 
     def finish(self, end: int) -> None:
-        """Flush the encoder, copy the rest (of a part: up to `end`, in source ticks), close."""
+        """Flush the encoder, copy the rest (of a part: up to `end`, as in `put`), close."""
         with self._translated():
             if self._encoded is None:
                 self._write(self._film.encode(None))
@@ -138,11 +150,12 @@ class FilmMuxer:
                     f"{self._plan.target}: the encoder gave back {self._muxed} of "
                     f"{self._given} frames; use another --codec"
                 )
-            if self._copier is not None:
+            for copier in self._copiers:
                 if self._plan.duration_seconds or self._format.counts_frames:
-                    self._copier.finish(end * self._plan.source_time_base)
+                    last = end * self._plan.frame_time_base + self._clock.offset_seconds
+                    copier.finish(copier.source_time(last))
                 else:
-                    self._copier.copy_until(None)
+                    copier.copy_until(None)
             self._container.close()
             self._write_afterwards()
         self.close()
@@ -155,25 +168,25 @@ class FilmMuxer:
 
     def close(self) -> None:
         """Close source and target; what was written stays."""
-        if self._copier is not None:
-            self._copier.close()
-            self._copier = None
+        for copier in self._copiers:
+            copier.close()
+        self._copiers.clear()
         # Writing the end of a file that nobody wants may fail; that is no news.
         with contextlib.suppress(av.FFmpegError, OSError, ValueError):
             self._container.close()
 
     def _write_afterwards(self) -> None:
-        plan, path, copier = self._plan, self.part.path, self._copier
+        plan, path = self._plan, self.part.path
         write_source_words(plan, path, self._clock.offset_seconds)
-        if copier is not None:
+        for copier in self._copiers:
             write_sound_facts(plan, path, copier.wave_formats, copier.edges.starts)
         write_picture_facts(plan, path, self._film.index)
 
     def _add_streams(self) -> VideoStream:
         plan = self._plan
-        others = [each for each in plan.streams if each.action != "film"]
-        if others:
-            self._copier = StreamCopier(
+        copiers: dict[int, StreamCopier] = {}
+        for others in self._in_step():
+            copier = StreamCopier(
                 plan.source,
                 others,
                 self._container,
@@ -181,19 +194,32 @@ class FilmMuxer:
                 trimmed=plan.is_trimmed,
                 on_error=plan.on_error,
             )
+            self._copiers.append(copier)
+            copiers |= {each.index: copier for each in others}
         tags = written_tags(self._format, labelled(plan.metadata, self._label))
         self._container.metadata.update(tags)
         film: VideoStream | None = None
         for each in plan.streams:
             if each.action == "film":
                 film = self._add_film()
-            elif self._copier is not None:
-                self._copier.add_stream(each)
+            else:
+                copiers[each.index].add_stream(each)
         if film is None:
             raise ValueError("the plan has no film among its streams")
         if plan.words is not None:
             make_room(self._container, plan.words)
         return film
+
+    def _in_step(self) -> list[list[StreamPlan]]:
+        """The source's other streams, apart where they do not go on alike: sound beside a film that
+        gets another rate goes on by its own clock.
+        """
+        others = [each for each in self._plan.streams if each.action != "film"]
+        if self._retiming is None:
+            parts = [others]
+        else:
+            parts = [[each for each in others if each.is_sound is sound] for sound in (True, False)]
+        return [part for part in parts if part]
 
     def _add_film(self) -> VideoStream:
         plan, encoder = self._plan, self._settings.encoder
@@ -221,16 +247,19 @@ class FilmMuxer:
         """Settle the common shift, which a part's first frame decides, and write the header."""
         plan, clock = self._plan, self._clock
         if plan.starts_at_zero:
-            clock.offset_seconds = -first_pts * plan.source_time_base
+            clock.offset_seconds = -first_pts * plan.frame_time_base
         else:
             # Seldom: a first frame earlier than the packets at the head of the file promised.
-            first_shown = first_pts * plan.source_time_base + clock.offset_seconds
+            first_shown = first_pts * plan.frame_time_base + clock.offset_seconds
             clock.offset_seconds += lift_to_zero(first_shown, plan.time_base)
-        first = first_pts * plan.source_time_base if plan.starts_at_zero else None
-        last = None
-        if plan.duration_seconds is not None:
-            last = first_pts * plan.source_time_base + plan.duration_seconds
-        chapters = fit_chapters(plan.chapters, clock.offset_seconds, first, last)
+        retiming = self._retiming
+        begin = first_pts * plan.source_time_base if retiming is None else retiming.first
+        first = begin if plan.starts_at_zero else None
+        last = None if plan.duration_seconds is None else begin + plan.duration_seconds
+        if retiming is None:
+            chapters = fit_chapters(plan.chapters, clock.offset_seconds, first, last)
+        else:
+            chapters = retiming.chapters(plan.chapters, first, last)
         if chapters:
             entries = [_chapter(number, chapter) for number, chapter in enumerate(chapters)]
             if plan.words is not None:
@@ -247,8 +276,9 @@ class FilmMuxer:
             self._container.start_encoding()
         depth = self._settings.reorder_depth(film) if encoded is None else encoded.reorder
         self._decoding = DecodeClock(depth)
-        if self._copier is not None:
-            self._copier.start(clock.offset_seconds, first, last)
+        offset = clock.offset_seconds if retiming is None else -begin
+        for copier in self._copiers:
+            copier.start(offset, first, last, retiming)
 
     def _write(self, packets: list[Packet[VideoStream]]) -> None:
         for packet in packets:
@@ -266,9 +296,9 @@ class FilmMuxer:
                 raise MediaError(
                     f"{self._plan.target}: the encoder moved a frame too far; use another --codec"
                 )
-            if self._copier is not None:
-                at = packet.dts * self._plan.time_base - self._clock.offset_seconds
-                self._copier.copy_until(at)
+            at = packet.dts * self._plan.time_base
+            for copier in self._copiers:
+                copier.copy_until(copier.source_time(at))
             self._container.mux_one(packet)
             self._muxed += 1
 

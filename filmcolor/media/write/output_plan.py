@@ -71,6 +71,8 @@ class OutputPlan:
     source_time_base: Fraction
     time_base: Fraction
     """Of the film's stream in the result."""
+    retimed: Fraction | None = None
+    """Frames a second that the film is shown at, whatever its own times are; None: these stay."""
     sample_aspect_ratio: Fraction = Fraction(1)
     crop: Box | None = None
     """What is shown of the picture, as in `VideoInfo`."""
@@ -114,6 +116,11 @@ class OutputPlan:
     summary: str = ""
 
     @property
+    def frame_time_base(self) -> Fraction:
+        """Seconds of a tick in which frames come to the encoder: the source's, or one a frame."""
+        return self.source_time_base if self.retimed is None else 1 / self.retimed
+
+    @property
     def is_trimmed(self) -> bool:
-        """Whether only a part of the film is written."""
+        """Whether only a part of the film is written, or other streams begin where it does."""
         return self.starts_at_zero or self.duration_seconds is not None

@@ -75,11 +75,19 @@ def _check_apart(info: VideoInfo, target: str, names: FrameNames) -> None:
     sequence = find_sequence(info.path)
     if sequence is None:
         return
-    first = sequence.numbers[0]
-    if is_same_file(names.path(first), sequence.names.path(first)):
+    if not is_same_file(names.folder or ".", sequence.names.folder or "."):
+        return
+    first, own = sequence.numbers[0], sequence.names
+    if is_same_file(names.path(first), own.path(first)):
         raise OptionError(f"{target}: is the source itself; choose another name for the result")
-    is_pattern = FrameNames.of(info.path) is not None
-    if not is_pattern and is_same_file(names.folder or ".", sequence.names.folder or "."):
+    numbers = range(sequence.first, sequence.last + 1)
+    taken = set(map(os.path.basename, sequence.paths()))
+    is_alike = (names.head, names.tail) == (own.head, own.tail)
+    if is_alike or not taken.isdisjoint(os.path.basename(names.path(each)) for each in numbers):
+        raise OptionError(
+            f"{target}: its names may be those of the source, {own}; choose another folder or name"
+        )
+    if FrameNames.of(info.path) is None:
         raise OptionError(
             f"{target}: would lie among the frames of {info.path}; choose another folder"
         )

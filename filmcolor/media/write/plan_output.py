@@ -18,6 +18,7 @@ from filmcolor.media.images.sequence import FrameNames
 from filmcolor.media.open import PIPE
 from filmcolor.media.partfile import check_target
 from filmcolor.media.pixel_formats import describe_layout
+from filmcolor.media.retiming import wanted_rate
 from filmcolor.media.timebase import (
     FALLBACK_RATE,
     MATROSKA_TIME_BASE,
@@ -38,6 +39,7 @@ from filmcolor.media.write.encoder_settings import (
 from filmcolor.media.write.encoders import find_encoder
 from filmcolor.media.write.output_plan import OutputPlan
 from filmcolor.media.write.plan_frames import plan_frames
+from filmcolor.media.write.retimed import check_retimed, picture_notices, retimed_info
 from filmcolor.media.write.scheduling import ordinary_scheduling
 from filmcolor.media.write.source_plan import mux_options, plan_source
 from filmcolor.media.write.streams import StreamPlan
@@ -90,6 +92,7 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
     if options.upscale is not None:
         info = enlarged_info(info, options.upscale)
     field_order = TOP_FIRST if info.top_field_first else BOTTOM_FIRST
+    retimed = wanted_rate(info, options.fps)
     plan = OutputPlan(
         source=info.path,
         target=target,
@@ -99,32 +102,44 @@ def plan_output(info: VideoInfo, target: str, options: RunOptions) -> OutputPlan
         source_layout=info.layout,
         tags=info.tags,
         siting=info.siting if options.siting == "auto" else options.siting,
-        rate=info.rate or FALLBACK_RATE,
+        rate=retimed or info.rate or FALLBACK_RATE,
         source_time_base=info.time_base,
         time_base=info.time_base,
+        retimed=retimed,
         sample_aspect_ratio=info.sample_aspect_ratio,
         crop=info.crop,
         field_order=field_order if info.interlaced and not options.deinterlace else 0,
         rotation=info.rotation,
         display_matrix=info.display_matrix,
-        starts_at_zero=bool(options.start_seconds),
+        starts_at_zero=bool(options.start_seconds) or retimed is not None,
         keeps_start=options.keep_start,
         chroma_alone=options.output_chroma,
         duration_seconds=options.duration_seconds,
         overwrite=options.overwrite,
         on_error=options.on_error,
     )
+    if retimed is not None:
+        is_frames = FrameNames.of(target) is not None
+        check_retimed(is_frames=is_frames, keeps_start=options.keep_start)
+        is_part = options.start_seconds or plan.duration_seconds
+        notices = picture_notices(
+            info, retimed, keeps_fields=plan.field_order != 0, is_whole=not is_part
+        )
+        plan = replace(plan, notices=tuple(notices))
+        info = retimed_info(info, retimed)
     if target == PIPE:
-        notices = (y4m_notice(info, plan.rate), *ancillary_notices(info.ancillary, "Y4M"))
+        lost = (y4m_notice(info, plan.rate), *ancillary_notices(info.ancillary, "Y4M"))
         summary = f"{_picture(plan)}, Y4M on standard output"
-        return replace(plan, notices=notices, summary=summary)
+        return replace(plan, notices=(*plan.notices, *lost), summary=summary)
     if (names := FrameNames.of(target)) is not None:
         return plan_frames(plan, info, names, options)
     if options.sound is not None:
         raise OptionError("--sound: is for results that are frames; a film has its sound in it")
     container = container_for(target)
     if container.counts_frames:
-        plan = replace(plan, starts_at_zero=True, rate=counted_rate(plan.rate))
+        rate = counted_rate(plan.rate)
+        retimed = None if retimed is None else rate
+        plan = replace(plan, starts_at_zero=True, rate=rate, retimed=retimed)
     check_target(target, overwrite=options.overwrite, sources=() if info.is_pipe else [info.path])
     try:
         plan = _plan_encoder(plan, info, container, options)
@@ -216,7 +231,7 @@ def _plan_encoder(
         settings=settings,
         time_base=time_base,
         container_options=mux_options(container, time_base, ()),
-        notices=tuple(notices),
+        notices=(*plan.notices, *notices),
     )
 
 

@@ -83,7 +83,7 @@ class SegmentWriter:
         self._settings: EncoderSettings = plan.settings
         self._part = PartFile(path, overwrite=True)
         self._pacer = Pacer(plan)
-        self._clock = Clock(plan.source_time_base, plan.time_base, plan.offset_seconds)
+        self._clock = Clock(plan.frame_time_base, plan.time_base, plan.offset_seconds)
         self._numbers: dict[int, tuple[int, Ancillary | None]] = {}
         self._given = 0
         self._written = 0
@@ -146,7 +146,7 @@ class SegmentWriter:
         if self._given == 0:
             frame = replace(frame, key=True)
             # As in the film itself: no encoder is given a time before zero.
-            first = frame.pts * self._plan.source_time_base
+            first = frame.pts * self._plan.frame_time_base
             least = lift_to_zero(first, self._plan.time_base)
             self._clock.offset_seconds = max(self._clock.offset_seconds, least)
         picture = encoder_picture(frame, self._plan)

@@ -27,6 +27,7 @@ from filmcolor.media.write.container_tags import (
 )
 from filmcolor.media.write.containers import Container
 from filmcolor.media.write.output_plan import OutputPlan
+from filmcolor.media.write.retimed import stream_notices
 from filmcolor.media.write.source_words import plan_words
 from filmcolor.media.write.stream_survey import Survey, codec_name, survey_streams
 from filmcolor.media.write.streams import (
@@ -75,9 +76,10 @@ def plan_source(
         clock = timecode_tags(source, info.stream_index)
         if info.frame_timecode is not None:
             clock.setdefault("timecode", timecode_text(info.frame_timecode, plan.rate))
-        if clock and chosen.start_seconds:
+        if clock and (chosen.start_seconds or plan.retimed):
             film_tags = {key: text for key, text in film_tags.items() if key.lower() not in clock}
-            dropped.append("the timecode, since a part begins at another")
+            if chosen.start_seconds:
+                dropped.append("the timecode, since a part begins at another")
         else:
             film_tags = {**clock, **film_tags}
         kept = [each for each in streams.kept if each.action not in ("attach", "film")]
@@ -131,7 +133,8 @@ def plan_source(
                 *plan.notices,
                 *_source_notices(container, streams.converted, dropped, offset),
                 *_late_notices(streams.late),
-                *_silence_notices(streams.silenced),
+                *_silence_notices(streams.silenced, chosen),
+                *_retimed_notices(plan, streams, chosen, has_timecode="timecode" in clock),
                 *_cut_notices(info, streams.kept, container, survey),
                 *_legacy_notices(legacy),
                 *_text_notices(info, streams.kept, begin, chosen),
@@ -217,9 +220,21 @@ def _late_notices(names: Sequence[str]) -> list[Notice]:
     ]
 
 
-def _silence_notices(names: Sequence[str]) -> list[Notice]:
+def _silence_notices(names: Sequence[str], chosen: RunOptions) -> list[Notice]:
     """Which sound is left out since it is not wanted."""
-    return [Notice(f"--audio none: left out: {', '.join(names)}")] if names else []
+    if not names or chosen.audio is None:
+        return []
+    return [Notice(f"--audio none: left out: {', '.join(names)}")]
+
+
+def _retimed_notices(
+    plan: OutputPlan, streams: StreamsPlan, chosen: RunOptions, *, has_timecode: bool
+) -> Iterator[Notice]:
+    """What another rate does to the other streams."""
+    if plan.retimed is not None:
+        silenced = streams.silenced if chosen.audio is None else ()
+        is_told = has_timecode and not chosen.start_seconds
+        yield from stream_notices(streams.kept, silenced, plan.retimed, has_timecode=is_told)
 
 
 def _cut_notices(

@@ -21,6 +21,7 @@ from filmcolor.errors import MediaError
 from filmcolor.media.matroska import with_room
 from filmcolor.media.mov_boxes import read_tracks
 from filmcolor.media.open import CAPTION_SECONDS, film_stream, open_before, open_source
+from filmcolor.media.retiming import Retiming
 from filmcolor.media.straight_packets import MOST_RETRIES, StraightPackets
 from filmcolor.media.timebase import round_half_up
 from filmcolor.media.write.container_tags import stream_metadata
@@ -49,7 +50,8 @@ class StreamCopier:
 
     Call order: `add_stream` for every plan in the order of the result, `start`, `copy_until` as the
     film grows, of a part of the film `finish`, `close`. Times are seconds of the source's clock;
-    `offset` is added on the way out.
+    `offset` is added on the way out. Where there is a `retiming`, what is no sound goes where the
+    frames go beside it.
     """
 
     def __init__(
@@ -94,6 +96,12 @@ class StreamCopier:
         self._first: Fraction | None = None
         self._last: Fraction | None = None
         self._offset = Fraction(0)
+        self._retiming: Retiming | None = None
+
+    def source_time(self, seconds: Fraction) -> Fraction:
+        """When in the source these streams are where they are at this time of the result."""
+        retiming = self._retiming
+        return seconds - self._offset if retiming is None else retiming.source(seconds)
 
     def add_stream(self, plan: StreamPlan) -> None:
         """Make the output stream for `plan`, with the source's metadata and disposition."""
@@ -130,9 +138,20 @@ class StreamCopier:
         elif source.type != "attachment":
             self._outputs[plan.index] = output
 
-    def start(self, offset: Fraction, first: Fraction | None, last: Fraction | None) -> None:
-        """Write from `first` to `last` seconds (None: all), shifting everything by `offset`."""
+    def start(
+        self,
+        offset: Fraction,
+        first: Fraction | None,
+        last: Fraction | None,
+        retiming: Retiming | None = None,
+    ) -> None:
+        """Write from `first` to `last` seconds (None: all), shifting everything by `offset`.
+
+        `retiming` is for streams that are all sound, which are shifted, or none of them.
+        """
         self._offset, self._first, self._last = offset, first, last
+        if not any(output.type == "audio" for output in self._outputs.values()):
+            self._retiming = retiming
         for sound in self._sounds.values():
             if sound.decoder.span is not None:
                 sound.decoder.span.first = first or Fraction(0)
@@ -257,7 +276,11 @@ class StreamCopier:
     def _mux(self, index: int, packet: Packet[Stream]) -> None:
         """Shift and mux one packet of the result's stream for `index`."""
         _refine(packet)
-        shift = round_half_up(self._offset / packet.time_base)
+        shift = 0
+        if self._retiming is None:
+            shift = round_half_up(self._offset / packet.time_base)
+        else:
+            _retime(packet, self._retiming)
         dts = packet.dts if packet.dts is not None else packet.pts
         if dts is None:
             return
@@ -322,6 +345,17 @@ def _refine(packet: Packet[Stream]) -> None:
     packet.pts = None if pts is None else pts * times
     packet.dts = None if dts is None else dts * times
     packet.duration = (duration or 0) * times
+
+
+def _retime(packet: Packet[Stream], retiming: Retiming) -> None:
+    """Put the packet where the frames go at which it is decoded and shown."""
+    base = packet.time_base
+    if packet.pts is not None and packet.duration:
+        stop = retiming.shown((packet.pts + packet.duration) * base)
+        packet.duration = max(1, round_half_up((stop - retiming.shown(packet.pts * base)) / base))
+    for name in ("pts", "dts"):
+        if (ticks := getattr(packet, name)) is not None:
+            setattr(packet, name, round_half_up(retiming.shown(ticks * base) / base))
 
 
 def _without_header(packet: Packet[Stream]) -> Packet[Stream]:

@@ -49,6 +49,8 @@ class StreamPlan:
     """Of an image that becomes an attachment."""
     lossless: Lossless | None = None
     """What sound becomes."""
+    is_sound: bool = False
+    """It goes on by its own clock where the film gets another rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +156,13 @@ def _plan_stream(
     if not container.counts_frames and holds_stream(
         container, stream, survey.packets.get(stream.index)
     ):
-        return StreamPlan(stream.index, "copy", name)
+        return StreamPlan(stream.index, "copy", name, is_sound=stream.type == "audio")
     if stream.type == "subtitle" and codec_name(stream) in _TEXT_CODECS:
         action: Action = "mov_text" if container.is_mov else "subrip"
         return StreamPlan(stream.index, action, name)
     lossless = lossless_for(container, stream)
     if lossless and (audio == "flac" or not lossless.tells(container.title, stream, name)):
-        return StreamPlan(stream.index, "sound", name, lossless=lossless)
+        return StreamPlan(stream.index, "sound", name, lossless=lossless, is_sound=True)
     return None
 
 

@@ -17,6 +17,7 @@ from filmcolor.media.images.fields import HOLDS
 from filmcolor.media.images.formats import format_of_suffix
 from filmcolor.media.images.picture import Picture
 from filmcolor.media.images.reader import read_picture
+from filmcolor.media.images.still_file import read_still
 from filmcolor.media.images.writer import write_picture
 from filmcolor.types import ColorTags, PixelLayout
 from tests.helpers.clips import largest_file
@@ -412,7 +413,16 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
 def test_other_libraries_write_no_lines_of_their_own(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    path = tiff(tmp_path / "separated.tif", colors(bits=16, channels=4), {262: (5,), 338: ()})
-    with pytest.raises(MediaError, match=r"separated\.tif: CMYK of 16 bits is not supported"):
-        read_picture(path)
+    for compression in ("tiff_adobe_deflate", "tiff_lzw"):
+        path = tmp_path / f"{compression}.tif"
+        Image.fromarray(colors(90, 90)).save(path, compression=compression)
+        whole = bytearray(path.read_bytes())
+        whole[400:420] = b"\xff" * 20
+        path.write_bytes(whole)
+        for read in (read_picture, read_still):
+            with pytest.raises(MediaError, match=f"{compression}.tif: damaged TIFF picture"):
+                read(path)
+    path = png16(tmp_path / "wide.png", colors(90, 90, bits=16), [(b"gAMA", b"\0\0\0\0")])
+    rgb = read_picture(path, with_rgb=True).rgb
+    assert rgb is not None and np.array_equal(rgb, colors(90, 90, bits=16))
     assert capfd.readouterr() == ("", "")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from filmcolor.errors import MediaError
 from filmcolor.media.images.reader import read_picture
@@ -139,10 +141,9 @@ def test_planes_in_tiles_are_refused_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tags", "said"),
     [
-        ({259: (6,)}, "compressed as old-style JPEG"),
+        ({259: (6,)}, "compressed as old-style JPEG of a rare form"),
         ({259: (34712,)}, "compressed by method 34712"),
         ({258: (24,)}, "a TIFF of 1 unsigned sample of 24 bits (photometric interpretation 1)"),
-        ({262: (5,), 258: (16,) * 4, 277: (4,)}, "CMYK of 16 bits is not supported"),
     ],
 )
 def test_kinds_that_are_not_read_are_not_called_damaged(
@@ -150,3 +151,91 @@ def test_kinds_that_are_not_read_are_not_called_damaged(
 ) -> None:
     text = refusal(tiff(tmp_path / "in.tif", ramp(), tags))
     assert said in text and "; save it " in text and "damaged" not in text
+
+
+def old_jpeg(path: Path, content: bytes, tags: dict[int, tuple[int, ...]]) -> Path:
+    """A TIFF of old-style JPEG whose strips and tables lie in `content`, which begins at 8."""
+    raw = np.frombuffer(content + bytes(len(content) % 2), np.uint8)[None]
+    usual = {259: (6,), 258: (8,), 278: (), 279: (), 273: ()}
+    return tiff(path, raw, {**usual, **tags})
+
+
+def segments(jpeg: bytes) -> tuple[dict[int, list[bytes]], bytes]:
+    """What stands in the segments of a JPEG file by marker, and the data of its scan."""
+    at, found = 2, dict[int, list[bytes]]()
+    while True:
+        marker, size = jpeg[at + 1], int.from_bytes(jpeg[at + 2 : at + 4], "big")
+        found.setdefault(marker, []).append(jpeg[at + 4 : at + 2 + size])
+        at += 2 + size
+        if marker == 0xDA:
+            return found, jpeg[at:-2]
+
+
+@pytest.mark.parametrize("form", ["whole", "strip", "apart", "tables"])
+def test_old_style_jpeg_is_what_the_jpeg_file_in_it_is(tmp_path: Path, form: str) -> None:
+    out = io.BytesIO()
+    Image.fromarray(ramp()).save(out, "JPEG", quality=92)
+    jpeg = out.getvalue()
+    expected = np.asarray(Image.open(out))
+    height, width = expected.shape
+    tags: dict[int, tuple[int, ...]] = {256: (width,), 257: (height,), 278: (height,)}
+    content = jpeg
+    found, scan = segments(jpeg)
+    if form == "whole":
+        tags |= {513: (8,), 514: (len(jpeg),), 273: (8,), 279: (len(jpeg),)}
+    elif form == "strip":
+        tags |= {273: (8,), 279: (len(jpeg),)}
+    elif form == "apart":
+        start = len(jpeg) - len(scan) - 2
+        tags |= {513: (8,), 514: (start,), 273: (8 + start,), 279: (len(scan),)}
+    else:
+        tables = [found[0xDB][0][1:], *(body[1:] for body in sorted(found[0xC4]))]
+        places = [8 + sum(map(len, tables[:number])) for number in range(4)]
+        content = b"".join(tables) + scan
+        tags |= {519: places[:1], 520: places[1:2], 521: places[2:3]}  # type: ignore[dict-item]
+        tags |= {273: (places[3],), 279: (len(scan),)}
+    picture = read_picture(old_jpeg(tmp_path / "in.tif", content, tags))
+    assert np.array_equal(picture.luma, expected)
+
+
+def test_cmyk_of_16_bits_is_read_as_8(tmp_path: Path) -> None:
+    ink = np.zeros((8, 8, 4), np.uint16)
+    ink[..., 3] = np.linspace(0, 65535, 64).reshape(8, 8).astype(np.uint16)
+    picture = read_picture(tiff(tmp_path / "in.tif", ink, {262: (5,), 338: ()}))
+    assert picture.layout.bit_depth == 8
+    assert np.abs(picture.luma.astype(int) - (255 - ink[..., 3] / 257)).max() <= 1
+    text = "is CMYK of 16 bits: converted to sRGB of 8"
+    assert [(notice.text, notice.warning) for notice in picture.notices] == [(text, True)]
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_cielab_becomes_srgb(tmp_path: Path, bits: int) -> None:
+    # White, black, mid grey (L* 53.585 is sRGB 128) and sRGB's red, green and blue in D50.
+    lab = [(100, 0, 0), (0, 0, 0), (53.585, 0, 0)]
+    lab += [(54.29, 80.81, 69.89), (87.82, -79.28, 80.99), (29.57, 68.30, -112.03)]
+    rgb = [(255,) * 3, (0,) * 3, (128,) * 3, (255, 0, 0), (0, 255, 0), (0, 0, 255)]
+    codes = np.zeros((2, 3, 3), np.uint8 if bits == 8 else np.uint16)
+    scale, peak = (1, 255) if bits == 8 else (256, 65535)
+    for place, (light, a, b) in enumerate(lab):
+        signed = np.array([round(a * scale), round(b * scale)]) % (1 << bits)
+        codes[divmod(place, 3)] = [round(light * peak / 100), *signed]
+    path = tiff(tmp_path / "in.tif", codes, {262: (8,)})
+    picture = read_picture(path, with_rgb=True)
+    assert picture.rgb is not None and picture.layout.bit_depth == bits
+    found = picture.rgb.reshape(-1, 3) / (1 if bits == 8 else 257)
+    assert np.abs(found - rgb).max() <= (10 if bits == 8 else 1)
+    assert "is CIELAB: converted to sRGB" in [notice.text for notice in picture.notices]
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_floating_point_colour_becomes_16_bits(tmp_path: Path, channels: int) -> None:
+    codes = colors(bits=16, channels=channels)
+    values = (codes / 65535).astype(np.float32)
+    tags = {258: (32,) * channels, 339: (3,) * channels}
+    path = tiff(tmp_path / "in.tif", values, tags)  # type: ignore[arg-type]
+    picture = read_picture(path, with_rgb=True)
+    assert picture.rgb is not None and np.array_equal(picture.rgb, codes[..., :3])
+    if channels == 4:
+        assert picture.alpha is not None and np.array_equal(picture.alpha, codes[..., 3])
+    bright = tiff(tmp_path / "bright.tif", 2 * values, tags)  # type: ignore[arg-type]
+    assert "not 0 to 1; scale them" in refusal(bright)
