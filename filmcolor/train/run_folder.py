@@ -25,7 +25,7 @@ from filmcolor._version import __version__
 from filmcolor.durable import append, make_folders
 from filmcolor.errors import CheckpointError, MediaError, OptionError, refusals
 from filmcolor.evaluate.report import spread_indices
-from filmcolor.media.partfile import write_bytes, write_if_free
+from filmcolor.media.partfile import forget_part, write_bytes, write_if_free
 from filmcolor.visual.rgb import Rgb
 from filmcolor.visual.sheets import write_png
 
@@ -87,6 +87,12 @@ class RunFolder:
                 raise self._occupied()
             make_folders(self.path / "sheets")
         self._write_text("command.txt", shlex.join(command) + "\n")
+
+    def finish_creating(self, config: Mapping[str, Any]) -> None:
+        """Do what `create` has left undone, where the run was broken off in it."""
+        forget_part(self.path / "config.toml")
+        if "command" in config and not (self.path / "command.txt").exists():
+            self._write_text("command.txt", f"{config['command']}\n")
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Keep the configuration, in place of what it was."""

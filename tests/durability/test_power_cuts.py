@@ -34,7 +34,7 @@ from tests.helpers.power_cuts import (
     tree,
 )
 
-SAMPLE = {"film": 4, "frames": 6, "pictures": 45, "training": 2}
+SAMPLE = {"film": 4, "frames": 6, "pictures": 45, "training": 9}
 """How many states of each job the ordinary tests try."""
 MAKERS: dict[str, Callable[[Path], Job]] = {
     "film": film_job,
