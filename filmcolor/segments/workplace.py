@@ -109,6 +109,8 @@ def is_own(path: Path) -> bool:
         return True
     if not all(map(is_own_name, names)):
         return False
+    if names and _HIDDEN.fullmatch(path.name):
+        return True  # a power cut came while it was emptied
     try:
         if PLAN in names:
             return "filmcolor's version" in json.loads((path / PLAN).read_bytes())["fingerprint"]
@@ -131,6 +133,7 @@ def empty_place(path: Path) -> None:
             _remove(path, name)
         left = _names(path) - {MARK, LOCK}
     if not (made and left) and not any(map(is_own_name, left)):
+        sync_folder(path)  # after a power cut nothing of ours is there without its mark
         _remove(path, MARK)
     # As long as the lock is there, nobody else is inside.
     _remove(path, LOCK)
