@@ -134,6 +134,8 @@ for _command in (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (default: the process's own arguments) and return its exit code."""
     replace_closed()
+    # Else threads of torch that have nothing to do spin, on cores that other processes could use.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # is read when torch is imported
     show_all_text(sys.stdout)
     try:
         result = commands.main(
