@@ -156,7 +156,7 @@ def with_edits(
         a, b = tone_of(chosen).undone(np.array(ab, np.float32)).tolist()
         return a, b
 
-    return replace(film, things=cast.shown(said))
+    return replace(film, things=cast.shown(said), cast=cast)
 
 
 def edit_digests(

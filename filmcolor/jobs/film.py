@@ -115,7 +115,7 @@ def end_film(
     if not keep:
         folder.remove()
     if context.options.sidecar and context.model.facts is not None:
-        write_sidecar(context, film.frames)
+        write_sidecar(context, film)
     return film.frames
 
 

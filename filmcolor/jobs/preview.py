@@ -68,6 +68,7 @@ def preview_film(source: str, target: str, options: PreviewOptions) -> Generator
         f"{len(frames)} shots: {', '.join(looks)}",
         total,
         "pictures",
+        engine=context.model.engine,
     )
     box, enlarger = context.view.box, context.enlarger
     shown = (with_neutral_chroma(frame, info.layout) for frame in frames)

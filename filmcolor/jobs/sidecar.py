@@ -18,6 +18,9 @@ from filmcolor._version import __version__
 from filmcolor.errors import MediaError, OptionError, refusals
 from filmcolor.files_read import FileFacts
 from filmcolor.film.context import FilmContext
+from filmcolor.film.plan import FilmPlan
+from filmcolor.guide.thing_list import seen_things, swatches
+from filmcolor.guide.times import FilmTimes
 from filmcolor.hashing import file_sha256
 from filmcolor.media.images.sequence import find_sequence
 from filmcolor.media.open import PIPE
@@ -28,6 +31,7 @@ from filmcolor.options.facts import names_of
 from filmcolor.segments.source_fingerprint import SourceWatch
 
 FORMAT = "filmcolor-sidecar-1"
+_MOST_THINGS = 24
 _LEFT_OUT = names_of(RunOptions, lambda facts: not facts.changes_frames)
 """Options that change nothing in the result."""
 
@@ -55,8 +59,8 @@ def check_sidecar(source: str, result: str, *, overwrite: bool) -> None:
     check_target(sidecar_path(result), overwrite=overwrite, sources=[source])
 
 
-def write_sidecar(context: FilmContext, frames: int) -> None:
-    """Write it for the result of a film, which is whole and has so many frames.
+def write_sidecar(context: FilmContext, film: FilmPlan) -> None:
+    """Write it for the result of a film, which is whole.
 
     It names all files that the run has read, as they were when they were read. Raises `MediaError`
     if a file cannot be read or it cannot be written, `JobError` if the film is another by now, and
@@ -72,7 +76,7 @@ def write_sidecar(context: FilmContext, frames: int) -> None:
         "filmcolor": __version__,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "source": _named(source),
-        "result": {**result, "frames": frames, "encoding": context.output.summary},
+        "result": {**result, "frames": film.frames, "encoding": context.output.summary},
         "model": {
             "name": card.name,
             "license": card.license,
@@ -81,11 +85,29 @@ def write_sidecar(context: FilmContext, frames: int) -> None:
         },
         "given": [{**_named(each), "file": each.path} for each in context.files.without(model)],
         "device": context.device,
+        "things": _things(context, film),
         "options": {name: v for name, v in asdict(options).items() if name not in _LEFT_OUT},
     }
     text = json.dumps(facts, indent=2, ensure_ascii=True, default=str)
     path = sidecar_path(context.output.target)
     write_bytes(path, f"{text}\n".encode(), overwrite=options.overwrite)
+
+
+def _things(context: FilmContext, film: FilmPlan) -> list[dict[str, Any]]:
+    """The things that are seen most, with their colours along the film."""
+    length = context.reader.info.duration
+    times = FilmTimes(film, context.reader.first_pts(), length)
+    most = sorted(seen_things(film, times, context.model), key=lambda thing: -thing.shown)
+    return [
+        {
+            "name": thing.name,
+            "seen": [
+                [round(each.start, 3), round(each.stop, 3), each.color]
+                for each in swatches(film, thing, context.model, context.shots.tone)
+            ],
+        }
+        for thing in most[:_MOST_THINGS]
+    ]
 
 
 def read_sidecar(result: str) -> Mapping[str, Any] | None:

@@ -89,8 +89,10 @@ def planned_stills(context: FilmContext, target: str, count: int) -> Started:
     """What is going to be written."""
     height, width = displayed_size(context.made)
     summary = f"{count} shots, {width}x{height}"
-    name = context.model.card.name
-    return Started(context.source, target, name, context.device, summary, count, "pictures")
+    name, engine = context.model.card.name, context.model.engine
+    return Started(
+        context.source, target, name, context.device, summary, count, "pictures", engine=engine
+    )
 
 
 def make_stills(

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-def sent(array: NDArray[Any], device: torch.device) -> Tensor:
+def sent(array: NDArray[Any], device: torch.device | str) -> Tensor:
     """An array as a tensor on a device; on a CPU it shares the array's memory."""
     tensor = torch.from_numpy(np.ascontiguousarray(array))
-    if device.type == "cuda":
+    if torch.device(device).type == "cuda":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
 

@@ -16,6 +16,7 @@ from filmcolor.report.gather import Gatherer
 from filmcolor.report.page import Contents, make_page
 from filmcolor.report.pictures import PictureStore
 from filmcolor.report.remarks import find_remarks
+from filmcolor.report.things import find_strips
 from filmcolor.verify.check import check_names, opened_pair, verify_film
 
 MOST_PICTURE_BYTES = 6_000_000
@@ -72,6 +73,7 @@ def write_report(
         verified,
         gatherer.step,
         gatherer.measured,
+        tuple(find_strips(result)),
     )
     if not verified.holds:
         yield Notice(f"{result}: not the same film; the report says what does not hold", True)

@@ -20,6 +20,7 @@ from filmcolor.report.facts import Films, made_with, run_facts, verdict_text
 from filmcolor.report.gather import MEASURED_SIDE, ShotFacts
 from filmcolor.report.pictures import Pair
 from filmcolor.report.remarks import FLICKER, WEAK_COLORFULNESS, Remark, flags
+from filmcolor.report.things import ThingStrip
 from filmcolor.timecode import clock_text
 from filmcolor.verify.findings import VerifyReport
 
@@ -41,6 +42,7 @@ class Contents:
     """Frames from one look to the next."""
     measured: int
     """Frames that were measured."""
+    things: Sequence[ThingStrip] = ()
 
 
 def make_page(contents: Contents) -> bytes:
@@ -84,6 +86,7 @@ def make_page(contents: Contents) -> bytes:
         verified=contents.verified,
         verdict=verdict_text(contents.verified),
         facts=run_facts(films),
+        things=contents.things,
         step=contents.step,
         measured=contents.measured,
         side=MEASURED_SIDE,

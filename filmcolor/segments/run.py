@@ -46,7 +46,7 @@ Segments that another process has leased are passed over."""
 FilmEnd = Callable[[FilmContext, FilmPlan], Generator[Event, None, int]]
 """Puts a film together whose segments are all done; returns the number of its frames."""
 
-_ADDED_LATER = ("keep_start", "fps", "sound", "audio")
+_ADDED_LATER = ("keep_start", "fps", "sound", "audio", "output_chroma")
 """Options that older work folders know nothing of."""
 _LONG_LOOK_SECONDS = 60.0
 """An analysis of the film that took so long is kept even if no segment was finished."""

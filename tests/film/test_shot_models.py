@@ -34,7 +34,9 @@ def test_models_are_loaded_once_and_few_are_held(monkeypatch: pytest.MonkeyPatch
     """In the film's precision, where they allow it."""
     loaded: list[str] = []
 
-    def load(name: str, device: torch.device, look: str, precision: str) -> LoadedModel:
+    def load(
+        name: str, device: torch.device, look: str, precision: str, engine: str
+    ) -> LoadedModel:
         loaded.append(f"{name} {look} {precision}")
         return one_color(1, 2)
 

@@ -17,6 +17,7 @@ from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.report.facts import Films, _sidecar_facts, run_facts
+from filmcolor.report.things import find_strips
 from tests.helpers.clips import make_clip
 from tests.helpers.upscalers import write_upscaler
 
@@ -54,6 +55,26 @@ def test_it_says_what_was_run(films: tuple[Path, Path]) -> None:
     assert facts["options"]["color"]["size"] == 96
     assert "overwrite" not in facts["options"] and "workers" not in facts["options"]
     assert facts["device"] == "cpu" and facts["given"] == []
+    assert facts["things"]
+    for thing in facts["things"]:
+        ((start, stop, color),) = thing["seen"]
+        assert thing["name"].startswith("00-00-00.000_")
+        assert start == 0 and 0.2 <= stop <= 0.25 and color.startswith("#")
+    strips = list(find_strips(str(result)))
+    assert [strip.name for strip in strips] == [thing["name"] for thing in facts["things"]]
+    assert strips[0].colors == [facts["things"][0]["seen"][0][2]]
+
+
+@pytest.mark.parametrize(
+    "things", [None, 4, [4], [{"name": "x"}], [{"name": "x", "seen": [[0, 1, "url(x)"]]}]]
+)
+def test_things_that_a_sidecar_cannot_mean_are_left_out(
+    films: tuple[Path, Path], tmp_path: Path, things: object
+) -> None:
+    result = tmp_path / "color.mkv"
+    facts = json.loads(sidecar_path(films[1]).read_text()) | {"things": things}
+    sidecar_path(result).write_text(json.dumps(facts))
+    assert list(find_strips(str(result))) == []
 
 
 def test_a_report_names_options_that_are_zero(films: tuple[Path, Path]) -> None:

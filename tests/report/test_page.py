@@ -20,6 +20,7 @@ from filmcolor.report.make import MOST_PICTURE_BYTES, write_report
 from filmcolor.report.page import Contents, make_page
 from filmcolor.report.pictures import Pair
 from filmcolor.report.remarks import Remark, find_remarks
+from filmcolor.report.things import ThingStrip
 from filmcolor.timecode import clock_text
 from filmcolor.verify.findings import Finding, VerifyReport
 from tests.helpers.clips import make_clip
@@ -241,6 +242,16 @@ def test_words() -> None:
 )
 def test_the_label_is_read(opened: Films, comment: str, found: tuple[str, str] | None) -> None:
     assert made_with(replace(opened.result, metadata={"COMMENT": comment})) == found
+
+
+def test_things_are_shown_along_the_film(opened: Films) -> None:
+    shots = [ShotFacts(0, 0.0, 2.0, 48), ShotFacts(1, 2.0, 4.0, 48)]
+    strip = ThingStrip("<coat>", ((0.0, 2.0, "#102030"), (2.0, 4.0, "#405060")))
+    contents = Contents(opened, shots, {}, (), GOOD, 12, 6, (strip,))
+    page = make_page(contents).decode()
+    assert '<rect x="500.0" width="500.0" height="10" fill="#405060"/>' in page
+    assert 'aria-label="&lt;coat&gt;: seen in 2 shots, #102030, #405060"' in page
+    assert "things-title" not in make_page(replace(contents, things=())).decode()
 
 
 def test_facts_without_label_and_sidecar(opened: Films) -> None:

@@ -41,7 +41,7 @@ class SoundEdges:
             if packet.is_discard and first <= 0 < start:
                 return False  # from zero on FFmpeg's muxer leaves no pause to write into
             self._begun.add(track)
-            if 0 <= first < start:
+            if 0 < first < start:
                 base = packet.time_base
                 self.starts[track] = SoundStart(start * base, (start - first) * base)
         if end is None or not packet.duration or is_pcm(packet.stream):
