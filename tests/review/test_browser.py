@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from filmcolor.jobs.film import color_film
 from filmcolor.media.read.film_reader import FilmReader
+from filmcolor.review.board import Pages
 from tests.report.test_browser import NAMES, missing
 from tests.review.conftest import OPTIONS, Reviewed, drained, reviewed, served
 
@@ -153,8 +154,10 @@ def test_the_keyboard_alone_is_enough(browser: Any, film: Reviewed) -> None:
 
 
 def test_the_second_page_shows_only(browser: Any, film: Reviewed) -> None:
+    film.session.pages = Pages(45)  # those of earlier tests are gone
     with served(film.session) as server:
         first = Visit(browser, server.address)
+        first.tab.wait_for_selector("#render:enabled")
         second = Visit(browser, server.address)
         second.tab.wait_for_selector("#banner:not([hidden])")
         assert "another page" in second.tab.inner_text("#banner")
