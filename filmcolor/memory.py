@@ -1,9 +1,27 @@
-"""Returns memory that the process has freed to the system."""
+"""Memory: what has run out is known as such; what was freed goes back to the system."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
+
+from filmcolor.errors import FilmcolorError
+
+_RUN_OUT = ("can't allocate memory", "Insufficient memory", "out of memory", "bad_alloc")
+"""What torch and OpenCV say in errors of kinds that they use for all else too."""
+
+
+NO_MEMORY = "there is not enough memory for this; close other programs, or scale it down first"
+"""What a user can do then."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory has run out, the computer's or a graphics card's; one of
+    ours says so better.
+    """
+    if isinstance(error, FilmcolorError):
+        return False
+    return isinstance(error, MemoryError) or any(said in str(error) for said in _RUN_OUT)
 
 
 def release_free_memory() -> None:

@@ -22,7 +22,13 @@ from filmcolor._version import __version__
 from filmcolor.cli.arguments import EXIT_BUG, debug_option, exit_code, wants_debug
 from filmcolor.cli.compare import compare_command
 from filmcolor.cli.completion import completion_command
-from filmcolor.cli.display.terminal import complain, show_all_text
+from filmcolor.cli.display.streams import (
+    discard_output,
+    naming_stream,
+    replace_closed,
+    show_all_text,
+)
+from filmcolor.cli.display.terminal import complain
 from filmcolor.cli.evaluate import evaluate_command
 from filmcolor.cli.extract import extract_command
 from filmcolor.cli.info import info_command
@@ -37,6 +43,7 @@ from filmcolor.cli.run_command import Interrupted
 from filmcolor.cli.stills import stills_command
 from filmcolor.cli.train import train_command
 from filmcolor.cli.verify import verify_command
+from filmcolor.memory import NO_MEMORY, is_out_of_memory
 
 _EPILOG = """\b
 Examples:
@@ -72,7 +79,8 @@ class _Commands(click.Group):
         """Run the chosen command; `click`'s own exceptions pass through."""
         try:
             result = super().invoke(ctx)
-            sys.stdout.flush()
+            with naming_stream():
+                sys.stdout.flush()
             return result
         except (click.exceptions.Exit, click.ClickException, click.Abort):
             raise
@@ -125,6 +133,7 @@ for _command in (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (default: the process's own arguments) and return its exit code."""
+    replace_closed()
     # Else threads of torch that have nothing to do spin, on cores that other processes could use.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # is read when torch is imported
     show_all_text(sys.stdout)
@@ -144,6 +153,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.Abort:
         complain("Stopped.")
         return 130
+    except OSError as error:  # of help that cannot be shown
+        return _report(OSError(error.errno, error.strerror, "standard output"), debug=False)
     return result if isinstance(result, int) else 0
 
 
@@ -151,7 +162,7 @@ def _report(error: Exception, *, debug: bool) -> int:
     """Say what went wrong, in one line, and return the exit code."""
     code = exit_code(error)
     if code == 0:
-        _discard_output()
+        discard_output()
         return 0
     if debug:
         complain(*"".join(traceback.format_exception(error)).rstrip().split("\n"))
@@ -161,20 +172,15 @@ def _report(error: Exception, *, debug: bool) -> int:
         text = f"{type(error).__name__}: {text} - this is a bug in filmcolor{then}"
     elif isinstance(error, ImportError):
         text = f"a part of the installation cannot be loaded ({text}); install filmcolor again"
-    elif isinstance(error, MemoryError):
-        text = "there is not enough memory for this; close other programs, or scale it down first"
+    elif is_out_of_memory(error):
+        text = NO_MEMORY
     elif isinstance(error, OSError):
         name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
         text = (f"{click.format_filename(name)}: " if name else "") + str(error.strerror)
+        if name == "standard output":
+            discard_output()
     complain(f"Error: {text}")
     return code
-
-
-def _discard_output() -> None:
-    """Send what is still buffered for standard output nowhere, so that leaving is quiet."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)
 
 
 def _one_line(text: str) -> str:

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 from filmcolor.cli.display import open_display
 from filmcolor.cli.display.base import Table
 from filmcolor.errors import FilmcolorError
+from filmcolor.memory import is_out_of_memory
 from filmcolor.options import RunOptions
 from filmcolor.options.facts import FILMS_ONLY, OptionFacts, facts_of, names_of, option_name
 from filmcolor.timecode import parse_rate, parse_seconds
@@ -42,9 +43,8 @@ def exit_code(error: BaseException) -> int:
         cause = cause.__cause__
     if isinstance(error, FilmcolorError):
         return error.exit_code
-    is_system = isinstance(error, ImportError | MemoryError) or (
-        isinstance(error, OSError) and error.strerror
-    )
+    is_refused = isinstance(error, OSError) and error.strerror
+    is_system = isinstance(error, ImportError) or is_out_of_memory(error) or is_refused
     return EXIT_SYSTEM if is_system else EXIT_BUG
 
 

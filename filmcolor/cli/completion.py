@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from filmcolor.cli.display.terminal import write_text
+
 _VARIABLE = "_FILMCOLOR_COMPLETE"
 
 _EPILOG = """\b
@@ -31,4 +33,4 @@ def completion_command(ctx: click.Context, /, shell: str) -> None:
     assert kind is not None  # one of click's own
     root = ctx.find_root().command
     script = kind(root, {}, "filmcolor", _VARIABLE)
-    click.echo(script.source_template % script.source_vars())
+    write_text(script.source_template % script.source_vars())

@@ -16,6 +16,7 @@ import click
 from filmcolor.cli.arguments import exit_code, given_options, given_parameters, sectioned_command
 from filmcolor.cli.display import open_display
 from filmcolor.cli.display.base import Display
+from filmcolor.cli.display.streams import is_closed
 from filmcolor.cli.kept import Kept
 from filmcolor.cli.run_command import running, show_all, stopped
 from filmcolor.cli.run_options import FILM_ONLY, chosen_run, run_options
@@ -285,6 +286,8 @@ def _check_target(source: str, target: str | None, options: RunOptions, *, is_fi
     if target == "-":
         if not is_film:
             raise OptionError("-o -: only a film can go to standard output; name a file or folder")
+        if is_closed(sys.stdout):
+            raise OptionError("-o -: standard output is closed; pipe it, or name a file")
         if sys.stdout.isatty():
             raise OptionError(
                 "-o -: standard output is a terminal; pipe it into a program, or name a file"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from click import format_filename
 
+from filmcolor.cli.display.streams import is_closed
 from filmcolor.errors import MediaError, OptionError
 from filmcolor.events import FilmDone, Notice
 from filmcolor.options import Codec, RunOptions
@@ -27,6 +28,8 @@ _WIDEST_NAME = 48
 def check_source(source: str) -> bool:
     """Whether the source is a film (else pictures); raises where nothing can be read from it."""
     if source == "-":
+        if is_closed(sys.stdin):
+            raise OptionError("-: standard input is closed; pipe Y4M into it, or name a file")
         if sys.stdin.isatty():
             raise OptionError("-: standard input is a terminal; pipe Y4M into it, or name a file")
         return True

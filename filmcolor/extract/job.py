@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from filmcolor.durable import make_folders
 from filmcolor.errors import JobError, MediaError, OptionError, refusals
 from filmcolor.events import (
     Event,
@@ -218,6 +219,6 @@ def _make_folder(folder: Path) -> bool:
         raise OptionError(f"{folder}: a file, not a folder; choose another name for the frames")
     made = not folder.exists()
     with refusals(MediaError, f"{folder}: cannot make this folder", "; choose another"):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folders(folder)
     PartFile(str(folder / "frame")).check()
     return made

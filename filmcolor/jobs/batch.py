@@ -21,6 +21,7 @@ from filmcolor.jobs.pictures import color_pictures
 from filmcolor.media.folders import find_pictures, mirror_target
 from filmcolor.media.images.sequence import FrameNames
 from filmcolor.media.partfile import make_folder, place_key, refuse_sources
+from filmcolor.memory import NO_MEMORY, is_out_of_memory
 from filmcolor.models.device import resolve_device
 from filmcolor.models.registry import find_checkpoint
 from filmcolor.options import RunOptions
@@ -130,13 +131,16 @@ def color_item(
                 yield event
     except CheckpointError:
         raise
-    except (FilmcolorError, MemoryError, OSError) as error:
+    except (FilmcolorError, OSError) as error:
         is_late = options.shard is not None and isinstance(error, OptionError)
         if is_late and _is_there(item, options):
             yield FilmDone(item.source, item.target, "skipped", "is there already")
             return
         yield FilmDone(item.source, item.target, "failed", str(error) or type(error).__name__)
     except Exception as error:
+        if is_out_of_memory(error):
+            yield FilmDone(item.source, item.target, "failed", NO_MEMORY)
+            return
         reason = f"{type(error).__name__}: {error} - this is a bug in filmcolor; run it by itself"
         yield FilmDone(item.source, item.target, "failed", f"{reason} with --debug and report that")
     else:

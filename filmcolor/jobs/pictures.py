@@ -12,6 +12,7 @@ from collections.abc import Generator, Iterator
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from filmcolor.color import ChromaTable
@@ -23,7 +24,8 @@ from filmcolor.jobs.sidecar import model_label
 from filmcolor.media.folders import find_pictures, mirror_target
 from filmcolor.media.images.reader import read_picture
 from filmcolor.media.images.writer import write_picture
-from filmcolor.media.partfile import make_folder, refuse_sources, refuse_taken
+from filmcolor.media.partfile import forget_part, make_folder, refuse_sources, refuse_taken
+from filmcolor.memory import NO_MEMORY, is_out_of_memory
 from filmcolor.models.checkpoint import LoadedModel, load_generator, load_upscaler
 from filmcolor.models.device import resolve_device
 from filmcolor.options import RunOptions
@@ -76,17 +78,19 @@ def color_pictures(source: str, target: str, options: RunOptions) -> Generator[E
         done = partial(PictureDone, str(picture), str(place))
         try:
             if place.exists() and not options.overwrite:
+                forget_part(place)
                 end = done("skipped", "is there already")
             else:
                 if options.overwrite or single:
                     refuse_taken(place, overwrite=options.overwrite)
                 yield from colorer.color(picture, place, keep=single)
                 end = done("done")
-        except FilmcolorError as error:
-            if single:
+        except (FilmcolorError, MemoryError, RuntimeError, cv2.error) as error:
+            if single or not (isinstance(error, FilmcolorError) or is_out_of_memory(error)):
                 raise
+            why = NO_MEMORY if is_out_of_memory(error) else str(error)
             was_quicker = isinstance(error, NameTakenError)  # another run
-            end = done("skipped", "is there by now") if was_quicker else done("failed", str(error))
+            end = done("skipped", "is there by now") if was_quicker else done("failed", why)
         count[end.status] += 1
         yield end
         yield Progress(number, len(pairs), colorer.timer.seconds())

@@ -10,16 +10,16 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import socket
 import unicodedata
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from filmcolor.durable import Name, make_folders, sync_file, sync_folder
 from filmcolor.errors import JobError, MediaError, NameTakenError, OptionError
 from filmcolor.hashing import digest
-
-Name = str | os.PathLike[str]
 
 _LONGEST_NAME = 255
 """Bytes of a file's name, in the file systems that people have."""
@@ -64,18 +64,24 @@ class PartFile:
 
     def check(self) -> None:
         """Raise `MediaError` unless the part file can be created (it is removed again)."""
-        folder = os.path.dirname(self.path)
-        if not os.path.isdir(folder):
-            raise MediaError(f"{self.target}: the folder {folder} does not exist; create it first")
-        try:
-            with contextlib.suppress(FileNotFoundError):
-                os.lstat(self.place)  # its own name may be too long where the part file's is not
+        with self.creating():
             there = os.path.exists(self.path)
             with open(self.path, "ab") as file:
                 # Of a run that ended between two steps of naming, this is the finished file itself.
                 there = there and os.fstat(file.fileno()).st_nlink < 2
             if not there:
                 os.remove(self.path)
+
+    @contextlib.contextmanager
+    def creating(self) -> Iterator[None]:
+        """Raise `MediaError` where the part file cannot be created, which is tried inside."""
+        folder = os.path.dirname(self.path)
+        if not os.path.isdir(folder):
+            raise MediaError(f"{self.target}: the folder {folder} does not exist; create it first")
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.lstat(self.place)  # its own name may be too long where the part file's is not
+            yield
         except OSError as error:
             raise MediaError(
                 f"{self.target}: cannot write there ({error.strerror}); choose another folder or "
@@ -89,8 +95,7 @@ class PartFile:
         name the file has been given, if it is to be kept.
         """
         try:
-            with open(self.path, "rb+") as written:
-                os.fsync(written.fileno())
+            sync_file(self.path)
             if self.overwrite:
                 os.replace(self.path, self.place)
             else:
@@ -113,6 +118,13 @@ class PartFile:
         """Remove the part file if it is there."""
         with contextlib.suppress(OSError):
             os.remove(self.path)
+
+    def forget(self) -> None:
+        """Remove the part file where it is the target itself, by a second name: a run that ended
+        between two steps of naming has left it.
+        """
+        if is_same_file(self.path, self.place):
+            self.discard()
 
     def _renamed(self) -> str:
         """Give it the first name beside its own that is free, NAME~2.SUFFIX and on; returns it."""
@@ -170,60 +182,93 @@ def refuse_taken(target: Name, *, overwrite: bool, sources: Iterable[Name] = ())
                 "the result"
             )
     if os.path.exists(target) and not overwrite:
+        forget_part(target)
         raise OptionError(f"{target}: is there already; choose another name or give --overwrite")
+
+
+def forget_part(target: Name) -> None:
+    """Remove what a run has left of a part file that ended between two steps of naming."""
+    for key in ("", _host_key()):
+        PartFile(os.fspath(target), key=key).forget()
 
 
 def make_folder(folder: Path) -> None:
     """Make a folder for results, and those above it; raises `JobError` if that is refused."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folders(folder)
     except OSError as error:
         raise JobError(f"{folder}: cannot make this folder ({error.strerror})") from error
-
-
-def sync_folder(folder: Name) -> None:
-    """Make the names in a folder durable, where the system lets it be opened."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def write_bytes(path: Name, content: bytes, *, overwrite: bool = False, keep: bool = True) -> None:
     """Write a file that gets its name only when it is whole; `MediaError` if it cannot be, and
     `NameTakenError` as `PartFile.commit`; `keep` as there.
     """
-    _write(PartFile(os.fspath(path), overwrite, keep, _new_key()), content)
+    _write(PartFile(os.fspath(path), overwrite, keep), content)
 
 
 def write_if_free(path: Name, content: bytes) -> bool:
     """As `write_bytes`, but never over a file of that name; returns whether it was written."""
     try:
-        _write(PartFile(os.fspath(path), keep=False, key=_new_key()), content)
+        _write(PartFile(os.fspath(path), keep=False), content)
     except NameTakenError:
         return False
     return True
 
 
-def _new_key() -> str:
-    return uuid.uuid4().hex[:16]
+def _write(plain: PartFile, content: bytes) -> None:
+    """Write a file by way of this machine's part file; of one of its own, where another process is
+    at that. So what a run has left behind that died is used by the next.
+    """
+    part = replace(plain, key=_host_key())
+    with _reserved(part) as is_ours:
+        if not is_ours:
+            part = replace(plain, key=uuid.uuid4().hex[:16])
+        try:
+            Path(part.path).write_bytes(content)
+            part.commit()
+        except NameTakenError:
+            raise
+        except OSError as error:
+            part.discard()
+            raise MediaError(f"{part.target}: cannot be written ({error.strerror})") from error
+        except BaseException:
+            part.discard()
+            raise
 
 
-def _write(part: PartFile, content: bytes) -> None:
-    part.check()
+def _host_key() -> str:
+    return digest(socket.gethostname().encode(), 8)
+
+
+@contextlib.contextmanager
+def _reserved(part: PartFile) -> Iterator[bool]:
+    """Whether this process alone of its machine writes to a part file inside the block."""
+    with part.creating():
+        handle = os.open(part.path, os.O_CREAT | os.O_RDWR, 0o666)
     try:
-        Path(part.path).write_bytes(content)
-        part.commit()
-    except NameTakenError:
-        raise
-    except OSError as error:
-        part.discard()
-        raise MediaError(f"{part.target}: cannot be written ({error.strerror})") from error
-    except BaseException:
-        part.discard()
-        raise
+        is_ours = _is_locked(handle, part.path)
+        if is_ours and os.fstat(handle).st_nlink > 1:
+            part.discard()  # it has its name already: a run ended between two steps of naming
+            is_ours = False
+        yield is_ours
+    finally:
+        os.close(handle)
+
+
+def _is_locked(handle: int, path: str) -> bool:
+    """Whether the open file at `path` is this process's alone now; left where it is not."""
+    try:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(handle), os.stat(path))
+    except (BlockingIOError, FileNotFoundError):
+        return False  # another writes to it, or has just given it its name
+    except (ImportError, OSError):  # no locks on this system or file system
+        with contextlib.suppress(OSError):
+            os.remove(path)
+        return False
 
 
 def is_same_file(one: Name, other: Name) -> bool:

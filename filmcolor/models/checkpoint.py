@@ -5,6 +5,7 @@ first.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from safetensors.torch import load, save_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from filmcolor.errors import CheckpointError, OptionError
+from filmcolor import durable
+from filmcolor.errors import CheckpointError, MediaError, OptionError
 from filmcolor.files_read import FileFacts
 from filmcolor.models.base import Generator, Network, Upscaler
 from filmcolor.models.card import ModelCard, read_card
@@ -93,7 +95,7 @@ class _Unfilled(TorchFunctionMode):
 
 def save_network(network: Network, card: ModelCard, path: str | Path) -> None:
     """Write a checkpoint with float16 weights; the file appears under its name only when it is
-    whole.
+    whole and on the disk. Raises `MediaError` when the disk refuses.
     """
     target = Path(path)
     tensors = {
@@ -102,8 +104,13 @@ def save_network(network: Network, card: ModelCard, path: str | Path) -> None:
     }
     count = sum(parameter.numel() for parameter in network.parameters())
     part = target.with_name(target.name + ".part")
-    save_file(tensors, part, metadata=replace(card, parameters=count).to_header())
-    part.replace(target)
+    try:
+        save_file(tensors, part, metadata=replace(card, parameters=count).to_header())
+        durable.replace(part, target)
+    except (OSError, SafetensorError) as error:
+        with suppress(OSError):
+            part.unlink()
+        raise MediaError(f"{target}: cannot be written ({error}); make room on the disk") from error
 
 
 def load_generator(

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from filmcolor.durable import append, sync_folder
 from filmcolor.errors import JobError, refusals
-from filmcolor.media.partfile import sync_folder
 
 Value = Any
 """What JSON can hold: text, a number, true or false, a list of strokes, None for nothing."""
@@ -92,11 +92,6 @@ class Journal:
 
     def _write(self, said: Mapping[str, Any]) -> None:
         line = json.dumps(said).encode()
-        with (
-            refusals(JobError, f"{self._path}: cannot be written", "; make room, then try again"),
-            self._path.open("ab") as file,
-        ):
-            file.write(line + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        with refusals(JobError, f"{self._path}: cannot be written", "; make room, then try again"):
+            append(self._path, b"\n" + line + b"\n")  # apart from one that a full disk cut off
         self._take(line)

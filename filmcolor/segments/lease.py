@@ -57,10 +57,16 @@ class Lease:
                     return False
                 self._remove(left)
                 continue
-            self.key = secrets.token_hex(8)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                who = {**signature(os.getpid()), "run": _this_run(os.getpid())}
-                json.dump({**who, "key": self.key, "note": self._note}, file)
+            key = secrets.token_hex(8)
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    who = {**signature(os.getpid()), "run": _this_run(os.getpid())}
+                    json.dump({**who, "key": key, "note": self._note}, file)
+            except OSError:  # the disk is full: nobody holds it, and nobody is to wait for it
+                with contextlib.suppress(OSError):
+                    os.remove(self.path)
+                raise
+            self.key = key
             self._over = threading.Event()
             threading.Thread(
                 target=self._beat, args=(self._over,), name="filmcolor-lease", daemon=True

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from filmcolor.durable import append
 from filmcolor.hashing import digest
-from filmcolor.media.partfile import sync_folder
 from filmcolor.segments.lease import Lease
 
 T = TypeVar("T")
@@ -60,13 +59,7 @@ class Ledger(Generic[T]):
         while not lock.take():
             time.sleep(_POLL_SECONDS)
         try:
-            handle = os.open(self._path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o666)
-            try:
-                os.write(handle, ledger_line(values))
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-            sync_folder(self._path.parent)
+            append(self._path, ledger_line(values))
         finally:
             lock.release()
 

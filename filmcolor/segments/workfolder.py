@@ -107,7 +107,11 @@ class WorkFolder(SegmentFiles):
                 enter_place(self.path)
                 if not self._presence.take():
                     return False
-                enter_place(self.path)
+                try:
+                    enter_place(self.path)
+                except BaseException:
+                    self._presence.release()
+                    raise
                 return True
             except FileNotFoundError:
                 if not tries_left:

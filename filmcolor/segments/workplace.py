@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from filmcolor.durable import create, make_folders, sync_folder
 from filmcolor.errors import JobError, OptionError, refusals
 from filmcolor.guide.hint_file import NAME as HINT_FILE
 from filmcolor.media.partfile import file_key, long_name
@@ -84,16 +85,21 @@ def check_place(path: Path) -> None:
 
 
 def enter_place(path: Path) -> None:
-    """See that a folder of ours is there; raises as `check_place`, and `OSError`."""
+    """See that a folder of ours is there, with its mark, durable; raises as `check_place`, and
+    `OSError`.
+    """
     check_place(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(path.parent)
     # Several may make it at once; only we give such names to folders.
     made = _HIDDEN.fullmatch(path.name) is not None
     with contextlib.suppress(FileExistsError):
         path.mkdir()
         made = True
-    with contextlib.suppress(FileExistsError), (path / MARK).open("x", encoding="utf-8") as mark:
-        json.dump({"format": _FORMAT, "made": made}, mark)
+    with contextlib.suppress(FileExistsError):
+        # On the disk before anything else is: without it, the folder would be a stranger's.
+        create(path / MARK, json.dumps({"format": _FORMAT, "made": made}).encode())
+    if made:
+        sync_folder(path.parent)
 
 
 def is_own(path: Path) -> bool:
@@ -103,6 +109,8 @@ def is_own(path: Path) -> bool:
         return True
     if not all(map(is_own_name, names)):
         return False
+    if names and _HIDDEN.fullmatch(path.name):
+        return True  # a power cut came while it was emptied
     try:
         if PLAN in names:
             return "filmcolor's version" in json.loads((path / PLAN).read_bytes())["fingerprint"]
@@ -125,6 +133,7 @@ def empty_place(path: Path) -> None:
             _remove(path, name)
         left = _names(path) - {MARK, LOCK}
     if not (made and left) and not any(map(is_own_name, left)):
+        sync_folder(path)  # after a power cut nothing of ours is there without its mark
         _remove(path, MARK)
     # As long as the lock is there, nobody else is inside.
     _remove(path, LOCK)

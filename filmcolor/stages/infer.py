@@ -22,6 +22,7 @@ from torch import Tensor
 
 from filmcolor.color import lightness, normalize_luma
 from filmcolor.errors import JobError
+from filmcolor.memory import is_out_of_memory
 from filmcolor.models.base import Hint
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.models.coherence import IN_SHOT, Places, Seen, decided, find_things, pooled, shares
@@ -247,7 +248,9 @@ class _Batches:
             try:
                 for found in self._side_by_side(frames, hints, starts):
                     fields += found
-            except (torch.OutOfMemoryError, MemoryError) as error:
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
                 device = self.model.device
                 if self.size == 1:
                     raise JobError(

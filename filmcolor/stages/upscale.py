@@ -28,6 +28,7 @@ from filmcolor.color import normalize_luma, quantize_luma
 from filmcolor.errors import JobError, OptionError
 from filmcolor.media.images.exif import enlarged as enlarged_exif
 from filmcolor.media.images.picture import Picture
+from filmcolor.memory import is_out_of_memory
 from filmcolor.models.checkpoint import LoadedUpscaler, load_upscaler
 from filmcolor.models.device import runs_in_half
 from filmcolor.models.resampling import enlarge, reduce
@@ -95,10 +96,14 @@ class Enlarger:
             found = self._back_project(small, self._repeated(small), low, high)
             made = quantize_luma(found, self._bit_depth, self._full_range, clamped=False)
             back, usable = Fetched(made[0, 0]), Fetched(found.isfinite().all())
-        except torch.OutOfMemoryError as error:
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            is_card = self._model.device.type != "cpu"
+            where = " on the graphics card" if is_card else ""
+            then = "or --device cpu" if is_card else "or close other programs"
             raise JobError(
-                "--upscale: out of memory on the graphics card; use a smaller factor, or "
-                "--device cpu"
+                f"--upscale: out of memory{where}; use a smaller factor, {then}"
             ) from error
         enlarged_codes = back.array()
         if not usable.array():

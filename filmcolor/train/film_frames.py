@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from filmcolor.durable import make_folders
 from filmcolor.errors import MediaError
 from filmcolor.evaluate.coloring import reduce_photo
 from filmcolor.hashing import digest
@@ -107,7 +108,7 @@ def _write_frames(
     part = PartFile(str(shard), overwrite=True)
     shots = []
     try:
-        shard.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(shard.parent)
         with tarfile.open(part.path, "w") as tar:
             for name, png, shot in chain([first] if first is not None else [], encoded):
                 member = tarfile.TarInfo(name)

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from filmcolor.durable import make_folders
 from filmcolor.errors import MediaError
 from filmcolor.evaluate.coloring import reduce_photo
 from filmcolor.hashing import digest
@@ -196,7 +197,7 @@ def save_index(index: PhotoIndex, path: Path, identity: str) -> None:
     columns["identity"] = np.array(f"{_FORMAT} {identity}")
     np.savez(file, allow_pickle=False, **columns)
     with suppress(OSError, MediaError):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(path.parent)
         write_bytes(path, file.getvalue(), overwrite=True)
 
 

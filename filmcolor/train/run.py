@@ -140,6 +140,7 @@ def resume_run(
                 schedule = _changed(schedule, trainer.state, options, recipe, len(data))
         if workers.rank == 0:
             folder.forget_after(trainer.state.step)
+            folder.finish_creating(config)
             if saved is None or schedule != saved.schedule:
                 save_state(trainer, card, schedule, folder.state)
         yield from _drive(trainer, folder, card, schedule, data, options, stop)

@@ -22,9 +22,10 @@ import numpy as np
 import tomli_w
 
 from filmcolor._version import __version__
+from filmcolor.durable import append, make_folders
 from filmcolor.errors import CheckpointError, MediaError, OptionError, refusals
 from filmcolor.evaluate.report import spread_indices
-from filmcolor.media.partfile import write_bytes, write_if_free
+from filmcolor.media.partfile import forget_part, write_bytes, write_if_free
 from filmcolor.visual.rgb import Rgb
 from filmcolor.visual.sheets import write_png
 
@@ -81,11 +82,17 @@ class RunFolder:
             {"filmcolor": __version__, "command": shlex.join(command)} | dict(config)
         )
         with refusals(MediaError, f"{self.path}: cannot be made", "; choose another -o"):
-            self.path.mkdir(parents=True, exist_ok=True)
+            make_folders(self.path)
             if not write_if_free(self.path / "config.toml", text.encode()):
                 raise self._occupied()
-            (self.path / "sheets").mkdir()
+            make_folders(self.path / "sheets")
         self._write_text("command.txt", shlex.join(command) + "\n")
+
+    def finish_creating(self, config: Mapping[str, Any]) -> None:
+        """Do what `create` has left undone, where the run was broken off in it."""
+        forget_part(self.path / "config.toml")
+        if "command" in config and not (self.path / "command.txt").exists():
+            self._write_text("command.txt", f"{config['command']}\n")
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Keep the configuration, in place of what it was."""
@@ -111,12 +118,9 @@ class RunFolder:
             raise CheckpointError(f"{source}: cannot be read ({error})") from error
 
     def append(self, entry: Mapping[str, Any]) -> None:
-        """Add a line to the metrics."""
-        with (
-            refusals(MediaError, f"{self.metrics}: cannot be written"),
-            self.metrics.open("a", encoding="utf-8") as file,
-        ):
-            file.write(json.dumps(entry) + "\n")
+        """Add a line to the metrics; on the disk when this returns, as the states to come are."""
+        with refusals(MediaError, f"{self.metrics}: cannot be written"):
+            append(self.metrics, f"{json.dumps(entry)}\n".encode())
 
     def read_metrics(self, until_step: int | None = None) -> list[dict[str, Any]]:
         """All whole lines of the metrics, up to a step."""
@@ -182,7 +186,7 @@ class RunFolder:
         """Keep the validation pictures of an evaluation, each a column of all, and add them to the
         progress sheet.
         """
-        (self.path / "sheets").mkdir(exist_ok=True)
+        make_folders(self.path / "sheets")
         sheet = np.concatenate([grey, ours, truth], axis=1)
         write_png(self.path / "sheets" / f"step-{step:07}.png", sheet)
         found = self._columns()

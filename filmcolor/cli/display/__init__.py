@@ -3,7 +3,7 @@
 Which texts an event becomes stands in tables: `filmcolor/cli/*_table.py`, or beside the command.
 Everything goes to standard error, but for JSON, which goes to standard output unless a film does.
 
-Reading order: `terminal`, `base`, `bar`, `own_lines`.
+Reading order: `streams`, `terminal`, `base`, `bar`, `own_lines`.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from filmcolor.cli.display.base import PACE_SECONDS, LineDisplay, Step, Table
+from filmcolor.cli.display.streams import naming_stream
 from filmcolor.cli.display.terminal import printable
 
 _WIDEST = 10_000
@@ -83,4 +84,5 @@ def print_table(table: PlainTable) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDEST)
-    console.print(table)
+    with naming_stream():
+        console.print(table)

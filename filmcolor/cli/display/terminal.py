@@ -6,16 +6,16 @@ or pass for another line. Imports nothing heavy.
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
 from os import PathLike, fspath
-from typing import TextIO
 
 import click
+
+from filmcolor.cli.display.streams import naming_stream
 
 # Categories Cc, Cs, Zl and Zp, and what turns the direction of all that follows.
 _STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -44,20 +44,20 @@ def count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
-def show_all_text(stream: TextIO) -> None:
-    """Let a stream write "?" for what its encoding has not, instead of raising an error."""
-    if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(errors="replace")
-
-
 def write_line(text: str, *, to_stderr: bool = False) -> None:
     """One line on standard output, or on standard error."""
-    click.echo(printable(text), err=to_stderr)
+    write_text(printable(text), to_stderr=to_stderr)
 
 
 def write_lines(lines: Iterable[str], *, to_stderr: bool = False) -> None:
     """Several lines, together."""
-    click.echo("\n".join(map(printable, lines)), err=to_stderr)
+    write_text("\n".join(map(printable, lines)), to_stderr=to_stderr)
+
+
+def write_text(text: str, *, to_stderr: bool = False) -> None:
+    """A text of our own, as it is; `OSError` of what cannot be written to names the stream."""
+    with naming_stream(is_stderr=to_stderr):
+        click.echo(text, err=to_stderr)
 
 
 def complain(*lines: str) -> None:
@@ -73,7 +73,7 @@ def write_json(values: object, *, to_stderr: bool = False, indent: int | None = 
 
     Fractions become numbers, paths text, dataclasses objects.
     """
-    click.echo(json.dumps(values, indent=indent, default=_plain), err=to_stderr)
+    write_text(json.dumps(values, indent=indent, default=_plain), to_stderr=to_stderr)
 
 
 def _plain(value: object) -> object:
