@@ -35,9 +35,9 @@ def own_lines() -> Generator[None, None, None]:
         try:
             yield
         finally:
-            own.flush()
             sys.stderr = before
             os.dup2(kept, _STDERR)
+            own.flush()  # last, for it fails where nobody reads any more
 
 
 def _is_plain() -> bool:
