@@ -6,6 +6,7 @@ It must not know what the values mean. Imports nothing heavy.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import reprlib
@@ -57,6 +58,14 @@ def from_mapping(kind: type[T], values: Mapping[str, Any], where: str) -> T:
 def to_mapping(settings: Any) -> dict[str, Any]:
     """A dataclass as nested plain values; what is None is left out, as TOML has no word for it."""
     return asdict(settings, dict_factory=lambda pairs: {k: v for k, v in pairs if v is not None})
+
+
+def parse_json(content: bytes | str) -> Any:
+    """What JSON says; `ValueError` for anything else, and where it is nested too deeply."""
+    try:
+        return json.loads(content)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def read_toml(path: str) -> dict[str, Any]:

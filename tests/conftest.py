@@ -1,4 +1,6 @@
-"""What holds for every test: the same terminal, and no real-time scheduling left behind."""
+"""What holds for every test: the same terminal, no real-time scheduling left behind, and how many
+examples `hypothesis` makes up (`--hypothesis-profile once` for many, and other ones each time).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,24 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "ordinary",
+    max_examples=100,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "once",
+    max_examples=2000,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("ordinary")
 
 os.environ["TERM"] = "xterm"
 for name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR"):

@@ -28,6 +28,7 @@ from filmcolor.options import (
     TrainOptions,
     VerifyOptions,
 )
+from filmcolor.typed import parse_json
 
 RED = "#8b1a1a"
 
@@ -180,3 +181,10 @@ def test_the_functions_of_the_api_are_held_to_their_types(
     with pytest.raises(OptionError) as caught:
         call()
     assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, '{"a":' * 100_000, b"\xff", "", "[1"])
+def test_what_is_no_json_is_refused_in_one_way(content: bytes | str) -> None:
+    with pytest.raises(ValueError):
+        parse_json(content)
+    assert parse_json('{"a": [1]}') == {"a": [1]}

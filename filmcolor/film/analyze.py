@@ -37,6 +37,7 @@ from filmcolor.stages.interlace import field_view, fields_of, keeps_fields
 from filmcolor.stages.smooth import smooth
 from filmcolor.stages.things import PackedThings, ThingFinder
 from filmcolor.throttle import Throttle
+from filmcolor.typed import parse_json
 from filmcolor.types import AbMap, Frame, Shot, VideoInfo
 
 _LONGEST_AUTO_STRIDE = 4
@@ -253,10 +254,10 @@ def _keep_shot(file: Path, path: DriftPath, things: PackedThings) -> None:
 def _kept_shot(file: Path) -> tuple[DriftPath, PackedThings] | None:
     """What is stored of a shot; None if it has to be looked at."""
     try:
-        stored = json.loads(file.read_bytes())
+        stored = parse_json(file.read_bytes())
         path = tuple((int(place), float(a), float(b)) for place, a, b in stored["drift"])
         return path, b64decode(stored["things"])
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):
         return None
 
 

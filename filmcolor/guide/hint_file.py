@@ -24,6 +24,7 @@ from filmcolor.guide.propagate import Anchor
 from filmcolor.hashing import blake2
 from filmcolor.media.partfile import PartFile
 from filmcolor.stages.tone import ToneOf, plain
+from filmcolor.typed import parse_json
 from filmcolor.types import Frame, KnownColors
 
 _LEAST = 4
@@ -84,7 +85,7 @@ class HintFile:
         try:
             with path.open("rb") as file:
                 head = file.readline()
-                values = json.loads(head)
+                values = parse_json(head)
                 self._start = int(values["start"])
                 self._ends = array("Q", [0, *values["ends"]])
                 self._grid = int(values["grid"][0]), int(values["grid"][1])

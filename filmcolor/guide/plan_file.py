@@ -171,7 +171,7 @@ def _lines(text: str, kind: str, count: int) -> dict[tuple[int, str], int]:
     """
     found: dict[tuple[int, str], int] = {}
     number, inside = 0, False
-    for line, content in enumerate(text.splitlines(), 1):
+    for line, content in enumerate(text.split("\n"), 1):  # TOML and editors know no other ends
         if header := _HEADER.fullmatch(content):
             name = re.sub(r"\s", "", header["name"])
             number += name == kind

@@ -5,7 +5,6 @@ It knows no films.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import fields, replace
@@ -21,7 +20,7 @@ from filmcolor.guide.plan_file import (
     PlanStill,
     is_model_file,
 )
-from filmcolor.guide.plan_things import things_text
+from filmcolor.guide.plan_things import in_comment, quoted, things_text
 from filmcolor.media.partfile import write_bytes
 from filmcolor.options import Stroke
 from filmcolor.timecode import time_text
@@ -82,7 +81,7 @@ def plan_text(plan: PlanFile, title: str = "", command: str = "") -> str:
     """
     title = title or "The plan of a film, shot by shot."
     command = command or "filmcolor run FILM --plan THIS_FILE -o color.mp4"
-    head = ["# " + _comment(title), "#", "#   " + _comment(command), "#", _HEAD]
+    head = ["# " + in_comment(title), "#", "#   " + in_comment(command), "#", _HEAD]
     lines = [*head, "[film]"]
     lines += _choices(plan.film, "film")
     for number, shot in enumerate(plan.shots, 1):
@@ -118,10 +117,10 @@ def write_plan(
 def _shot(number: int, shot: PlanShot) -> list[str]:
     lines = [f"[[shot]]  # {number}", f'start = "{time_text(shot.start)}"']
     if shot.end is not None:
-        why = f"  # {_comment(shot.ends_by)}" if shot.ends_by else ""
+        why = f"  # {in_comment(shot.ends_by)}" if shot.ends_by else ""
         lines.append(f'end = "{time_text(shot.end)}"{why}')
     if shot.still:
-        lines.append(f"# still: {_comment(shot.still)}")
+        lines.append(f"# still: {in_comment(shot.still)}")
     return lines + _choices(shot.choices, "shot")
 
 
@@ -148,11 +147,11 @@ def value_text(value: object) -> str:
         return repr(value)
     if isinstance(value, PlanStill):
         if value.at is None:
-            return _quoted(value.file)
-        return f'{{ file = {_quoted(value.file)}, at = "{time_text(value.at)}" }}'
+            return quoted(value.file)
+        return f'{{ file = {quoted(value.file)}, at = "{time_text(value.at)}" }}'
     if isinstance(value, tuple):
         return value_text(value[0]) if len(value) == 1 else f"[{', '.join(map(value_text, value))}]"
-    return _quoted(str(value))
+    return quoted(str(value))
 
 
 def stroke_lines(stroke: Stroke) -> Iterable[str]:
@@ -165,16 +164,6 @@ def stroke_lines(stroke: Stroke) -> Iterable[str]:
     yield f'color = "{stroke.color}"'
     if stroke.radius != 1.0:
         yield f"radius = {stroke.radius}"
-
-
-def _quoted(text: str) -> str:
-    """A basic string of TOML: JSON's, but for one character that it lets through."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _comment(text: str) -> str:
-    """Text that stays in its line."""
-    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _seen_from(folder: Path, plan: PlanFile) -> PlanFile:

@@ -9,6 +9,7 @@ It knows no films: which things there are is for others to say.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -124,15 +125,25 @@ def things_text(things: Sequence[PlanThing]) -> list[str]:
     """Lines of the plan's file."""
     lines = []
     for thing in things:
-        lines += ["", "[[thing]]", f'name = "{thing.name}"']
+        lines += ["", "[[thing]]", f"name = {quoted(thing.name)}"]
         if thing.color is not None:
             lines.append(f'color = "{thing.color}"')
         elif thing.swatch:
             lines.append(f'# color = "{thing.swatch}"  # as it is, {thing.sure:.0%} sure')
         if thing.keep_apart:
-            names = ", ".join(f'"{name}"' for name in thing.keep_apart)
+            names = ", ".join(map(quoted, thing.keep_apart))
             lines.append(f"keep_apart = [{names}]")
         if thing.join is not None:
-            lines.append(f'join = "{thing.join}"')
-        lines += [f"# {each}" for each in thing.seen]
+            lines.append(f"join = {quoted(thing.join)}")
+        lines += [f"# {in_comment(each)}" for each in thing.seen]
     return lines
+
+
+def quoted(text: str) -> str:
+    """A basic string of TOML: JSON's, but for one character that it lets through."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def in_comment(text: str) -> str:
+    """Text that stays in its line."""
+    return "".join(character if character.isprintable() else "?" for character in text)

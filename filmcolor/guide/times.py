@@ -43,7 +43,9 @@ class FilmTimes:
         """The frame nearest to a time, None outside of the part; `ValueError` outside the film."""
         film = self._film
         ticks = self._ticks(seconds)
-        if self._start - _SLACK / film.time_base <= ticks < self._end:
+        slack = _SLACK / film.time_base
+        end = max(Fraction(self._end), int(film.pts[-1]) + slack)
+        if self._start - slack <= ticks < end:
             return min(self._nearest(ticks), film.frames - 1)
         if seconds >= self.film_end:
             raise self._too_late(seconds)

@@ -73,6 +73,8 @@ class _Look:
     """Packets after the leap that go on from before it."""
     leapt: int = 0
     """Decoding time of the first packet after the leap, not moved."""
+    expected: int = 0
+    """When the next packet comes if it goes on from before the leap; moved."""
 
     @property
     def leaps(self) -> bool:
@@ -104,12 +106,15 @@ class _Look:
             self.latest, self.end = moved, max(self.end, shown + lasts + track.shift)
         elif not self.from_leap:
             self.from_leap, self.leapt, self.first = 1, at, shown
-        elif abs(at - self.leapt - self.span) <= abs(moved - self.end - lasts * self.from_leap):
+            self.expected = self.end + lasts
+        elif abs(at - self.leapt - self.span) <= abs(moved - self.expected):
             self.from_leap += 1
+            self.expected += lasts
             self.first = min(self.first, shown)
             self.span = max(self.span, at - self.leapt)
         else:
             self.from_before += 1
+            self.expected = moved + lasts
 
 
 @dataclass(slots=True)

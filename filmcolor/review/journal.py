@@ -15,6 +15,7 @@ from typing import Any
 
 from filmcolor.durable import append, sync_folder
 from filmcolor.errors import JobError, refusals
+from filmcolor.typed import parse_json
 
 Value = Any
 """What JSON can hold: text, a number, true or false, a list of strokes, None for nothing."""
@@ -62,14 +63,14 @@ class Journal:
     def _take(self, line: bytes) -> None:
         """Take up what a line says; one that says nothing is left out."""
         try:
-            said = json.loads(line)
+            said = parse_json(line)
             if "change" in said:
                 change = Change(**said["change"])
                 self._changes = [*self._changes[: self._done], change]
                 self._done = len(self._changes)
             else:
                 self._done = min(max(0, int(said["done"])), len(self._changes))
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, OverflowError):
             return
 
     @property

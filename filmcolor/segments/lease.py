@@ -20,6 +20,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from filmcolor.typed import parse_json
+
 _HEARTBEAT_SECONDS = 5.0
 _STALE_SECONDS = 60.0
 """A lease that was not renewed for so long may be taken over."""
@@ -218,7 +220,7 @@ def _clock(folder: Path) -> float:
 def _signed(content: bytes) -> dict[str, Any]:
     """What the file of a lease says; nothing if it was not yet signed."""
     try:
-        values = json.loads(content)
+        values = parse_json(content)
     except ValueError:
         return {}
     return values if isinstance(values, dict) else {}

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 from filmcolor.durable import append
 from filmcolor.hashing import digest
 from filmcolor.segments.lease import Lease
+from filmcolor.typed import parse_json
 
 T = TypeVar("T")
 
@@ -47,7 +48,7 @@ class Ledger(Generic[T]):
                 self._read += len(line)
                 self._last = line
                 with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-                    values = json.loads(line)
+                    values = parse_json(line)
                     if values.pop("sum") == checksum(values):
                         self._found.append(self._made_of(**values))
             return tuple(self._found)

@@ -13,6 +13,7 @@ from typing import Any
 
 from filmcolor.film.plan import FilmPlan
 from filmcolor.media.partfile import write_bytes
+from filmcolor.typed import parse_json
 
 _LAYOUT = 3
 """Of the folder: names and fields of its files. What was left in another is not gone on with."""
@@ -28,7 +29,7 @@ class StoredPlan:
     def read(self, fingerprint: Mapping[str, str]) -> tuple[FilmPlan | None, list[str]]:
         """The plan that was saved, if it is of this very work; else what is different now."""
         try:
-            stored = json.loads(self._path.read_text(encoding="utf-8"))
+            stored = parse_json(self._path.read_text(encoding="utf-8"))
             changed = _changes(stored, fingerprint)
             return (None, changed) if changed else (FilmPlan.from_json(stored["plan"]), [])
         except FileNotFoundError:
@@ -42,7 +43,7 @@ class StoredPlan:
             with self._path.open("rb") as file:
                 state = os.fstat(file.fileno())
                 seen = state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
-                if seen != self._known and _changes(json.load(file), fingerprint):
+                if seen != self._known and _changes(parse_json(file.read()), fingerprint):
                     return False
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False

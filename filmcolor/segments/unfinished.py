@@ -5,13 +5,13 @@ It must not know what a run does.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from filmcolor.segments.lease import Lease
 from filmcolor.segments.workfolder import WorkFolder
 from filmcolor.segments.workplace import LOCK, PLAN, empty_place, is_own, own_files
+from filmcolor.typed import parse_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,11 @@ def look_into(path: Path) -> WorkState | None:
     try:
         if not is_own(path):
             return None
-        head = json.loads((path / PLAN).read_text(encoding="utf-8"))
+        head = parse_json((path / PLAN).read_text(encoding="utf-8"))
         title, segments = str(head["title"]), int(head["segments"])
         seen = WorkFolder(path, dict(head["fingerprint"]))
         files = [each.stat() for each in own_files(path)]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
     holders = [lease.holder() for lease in _leases_on(path) if not lease.is_stale()]
     return WorkState(

@@ -17,6 +17,7 @@ from filmcolor.durable import create, make_folders, sync_folder
 from filmcolor.errors import JobError, OptionError, refusals
 from filmcolor.guide.hint_file import NAME as HINT_FILE
 from filmcolor.media.partfile import file_key, long_name
+from filmcolor.typed import parse_json
 
 PLAN, LEDGER, LOCK = "plan.json", "ledger.jsonl", "run.lock"
 JOINING = "joining"
@@ -113,9 +114,9 @@ def is_own(path: Path) -> bool:
         return True  # a power cut came while it was emptied
     try:
         if PLAN in names:
-            return "filmcolor's version" in json.loads((path / PLAN).read_bytes())["fingerprint"]
+            return "filmcolor's version" in parse_json((path / PLAN).read_bytes())["fingerprint"]
         holders = [
-            json.loads((path / name).read_bytes()) for name in names if _LOCK_FILE.search(name)
+            parse_json((path / name).read_bytes()) for name in names if _LOCK_FILE.search(name)
         ]
         return bool(holders) and all({"host", "pid", "machine"} <= {*each} for each in holders)
     except (OSError, ValueError, KeyError, TypeError):
@@ -154,7 +155,7 @@ def is_own_name(name: str) -> bool:
 
 def _was_made(path: Path) -> bool:
     try:
-        return json.loads((path / MARK).read_bytes())["made"] is True
+        return parse_json((path / MARK).read_bytes())["made"] is True
     except (OSError, ValueError, KeyError, TypeError):
         return _HIDDEN.fullmatch(path.name) is not None
 

@@ -26,6 +26,7 @@ from filmcolor.durable import append, make_folders
 from filmcolor.errors import CheckpointError, MediaError, OptionError, refusals
 from filmcolor.evaluate.report import spread_indices
 from filmcolor.media.partfile import forget_part, write_bytes, write_if_free
+from filmcolor.typed import parse_json
 from filmcolor.visual.rgb import Rgb
 from filmcolor.visual.sheets import write_png
 
@@ -129,7 +130,7 @@ class RunFolder:
         entries = []
         for line in self.metrics.read_text(encoding="utf-8").splitlines():
             try:
-                entry = json.loads(line)
+                entry = parse_json(line)
             except ValueError:
                 continue  # the line a power cut left unfinished
             if until_step is None or entry["step"] <= until_step:

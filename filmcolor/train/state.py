@@ -24,6 +24,7 @@ from filmcolor.models.card import FORMAT as CARD_FORMAT
 from filmcolor.models.card import ModelCard
 from filmcolor.train.schedule import Schedule
 from filmcolor.train.trainer import Trainer, TrainState
+from filmcolor.typed import parse_json
 
 _FORMAT = "filmcolor-training-2"
 _FORMER = ("filmcolor-training-1",)
@@ -103,9 +104,9 @@ def read_state(path: Path) -> SavedState:
         raise CheckpointError(f"{path}: not a training state of filmcolor")
     kinds = {field.name: type(getattr(TrainState(), field.name)) for field in fields(TrainState)}
     try:
-        values: dict[str, Any] = json.loads(header["standing"])
+        values: dict[str, Any] = parse_json(header["standing"])
         state = TrainState(**{name: kinds[name](value) for name, value in values.items()})
-        schedule = Schedule(**json.loads(header["schedule"]))
+        schedule = Schedule(**parse_json(header["schedule"]))
         recipe = header["recipe"]
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: the state's header cannot be read ({error})") from error

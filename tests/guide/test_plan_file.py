@@ -234,3 +234,11 @@ def test_times_of_toml_are_taken(tmp_path: Path) -> None:
     path.write_text("[[shot]]\nstart = 0\nend = 00:01:12.4\n[[shot]]\nstart = 72.4\n")
     first, second = read_plan(path).shots
     assert first.end == second.start == Fraction("72.4")
+
+
+def test_lines_end_where_editors_end_them(tmp_path: Path) -> None:
+    """Not at every character that Unicode says may end one."""
+    path = tmp_path / "film.toml"
+    path.write_text("# a\u2028b\x85c\n[[shot]]\nstart = 0\nlook = 3\n", encoding="utf-8")
+    with pytest.raises(OptionError, match=r"film.toml: line 4: shot 1"):
+        read_plan(path)

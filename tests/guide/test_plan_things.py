@@ -12,7 +12,7 @@ import torch
 
 from filmcolor.errors import OptionError
 from filmcolor.film.plan import FilmPlan
-from filmcolor.guide.plan_file import PlanFile, read_plan
+from filmcolor.guide.plan_file import PlanFile, PlanShot, read_plan
 from filmcolor.guide.plan_text import plan_text
 from filmcolor.guide.plan_things import PlanThing
 from filmcolor.guide.thing_choices import edit_digests, find_edits, thing_name, with_edits
@@ -60,6 +60,14 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert read_plan(path).things == (thing, plain)
     assert '# color = "#102030"  # as it is, 25% sure' in text
     assert '# "x": shot 1 in [0, 0, 4, 4]' in text
+
+
+def test_any_name_is_written_so_that_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "film.toml"
+    odd = ('he said "no"', "a\\b", "two\nlines", "\x7f")
+    given = (PlanThing(odd[0], "#8b1a1a", odd[1:], odd[2], seen=odd), PlanThing(odd[2]))
+    path.write_text(plan_text(PlanFile(shots=(PlanShot(Fraction(0)),), things=given)))
+    assert read_plan(path).things == given
 
 
 def test_a_color_holds_in_all_shots_of_a_thing(film: FilmPlan, times: FilmTimes) -> None:

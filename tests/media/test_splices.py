@@ -24,6 +24,7 @@ from filmcolor.verify.check import verify_film
 from filmcolor.verify.findings import VerifyReport
 from tests.helpers import coloring
 from tests.helpers.clips import make_clip
+from tests.properties.test_splices import FILM, Recording, packets, repaired
 
 RATE = Fraction(25)
 CODECS = {".ts": ("mpeg2video", "mp2"), ".mpg": ("mpeg2video", "mp2")} | {
@@ -350,3 +351,19 @@ def test_a_picture_every_twelve_seconds_is_no_leap(tmp_path: Path, suffix: str) 
         times = [frame.pts * reader.info.time_base for frame in reader.frames()]
         assert reader.notices == []
     assert [round(float(at - times[0]), 2) for at in times] == list(range(0, 108, 12))
+
+
+@pytest.mark.parametrize("ahead", [93_601, 100_001, 150_000, 200_000])
+@pytest.mark.parametrize("strung", [False, True])
+def test_one_time_a_little_ahead_moves_nothing_else(ahead: int, strung: bool) -> None:
+    """A second or two: those that follow pass it, and do not go on from it."""
+    tick = Fraction(1, 90_000)
+    given = packets([Recording(Fraction(5), 120)], tick, 0, tick)
+    wrong = [each for each in given if each.stream_index == FILM][30]
+    wrong.pts = wrong.dts = 5 * 90_000 + 30 * 3600 + ahead
+    found, repair = repaired(given, strung=strung)
+    assert wrong.pts is None and repair.astray == 1 and not repair.found
+    for stream in (0, 1):
+        times = [each.pts for each in found if each.stream_index == stream and each is not wrong]
+        places = [at for at in range(120) if (stream, at) != (FILM, 30)]
+        assert times == [5 * 90_000 + 3600 * at for at in places]

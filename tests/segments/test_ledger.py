@@ -53,6 +53,7 @@ def test_a_line_counts_when_it_is_whole(tmp_path: Path) -> None:
         assert counted.lines() == found
     with counted.path.open("ab") as file:  # torn, forged, and something else altogether
         file.write(line[:12] + line.replace(b"1", b"7", 1) + b"\n\xff\x00\n[3]\n3\nnull\n")
+        file.write(b"[" * 100_000 + b"\n")
     counted.add(2)
     assert counted.lines() == [0, 1, 2]
 
