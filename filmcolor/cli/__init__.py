@@ -23,6 +23,7 @@ from filmcolor._version import __version__
 from filmcolor.cli.arguments import EXIT_BUG, debug_option, exit_code, wants_debug
 from filmcolor.cli.compare import compare_command
 from filmcolor.cli.completion import completion_command
+from filmcolor.cli.config import config_options
 from filmcolor.cli.display.streams import (
     discard_output,
     naming_stream,
@@ -134,7 +135,7 @@ for _command in (
     doctor_command,
     completion_command,
 ):
-    commands.add_command(debug_option(log_options(_command)))
+    commands.add_command(config_options(debug_option(log_options(_command))))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

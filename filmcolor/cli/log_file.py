@@ -59,8 +59,14 @@ def log_options(command: click.Command) -> click.Command:
             if file is not None and level is not None and not ctx.resilient_parsing:
                 open_log(file, level, ctx.obj or ())
 
+        variable = f"FILMCOLOR_{name[2:].upper().replace('-', '_')}"
         return click.Option(
-            [name], is_eager=True, expose_value=False, callback=remember, **settings
+            [name],
+            envvar=variable,
+            is_eager=True,
+            expose_value=False,
+            callback=remember,
+            **settings,
         )
 
     command.params += [
