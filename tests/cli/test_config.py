@@ -127,9 +127,7 @@ def test_files_that_cannot_be_read(
         assert said.startswith(f"Error: {name}: ") and words in said
 
 
-def test_help_does_not_mind_a_broken_file(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_help_does_not_mind_a_broken_file(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(here / "filmcolor.toml", "[run\n")
     assert main(["run", "--help"]) == 0
     assert main(["completion", "bash"]) == 2  # it is read for every command
