@@ -24,6 +24,7 @@ from filmcolor.film.chain import composed
 from filmcolor.models.checkpoint import LoadedModel, load_generator
 from filmcolor.models.device import resolve_device
 from filmcolor.options import ColorOptions, FilmMeasureOptions, Smoothing
+from filmcolor.stages.cast import Cast
 from filmcolor.stages.infer import Together, infer, look_at, needs_things
 from filmcolor.stages.smooth import smooth
 from filmcolor.stages.things import PackedThings, ThingFinder
@@ -222,7 +223,7 @@ def _things(
         for frame, *_ in rows:
             if finder.wants(frame.shot, frame.place):
                 finder.add(look_at(frame, model, view))
-    return finder.found()
+    return Cast.of(finder.found()).shown()
 
 
 def _colored(

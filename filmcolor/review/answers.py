@@ -93,8 +93,10 @@ class Answers:
     def _region(self, asked: Mapping[str, str]) -> Answer:
         index = self._index(asked.get("frame", ""))
         point = (_real(asked, "x"), _real(asked, "y"))
-        alike = asked.get("alike") == "1"
-        return _said_by(lambda: self._session.region(index, point, alike=alike))
+        reach = asked.get("reach", "place")
+        if reach not in ("thing", "alike", "place"):
+            raise RefusedError(400, "reach: must be thing, alike or place")
+        return _said_by(lambda: self._session.region(index, point, reach))
 
     def _picture(self, kind: str, name: str, *, small: bool, asked: Mapping[str, str]) -> Answer:
         index = self._index(name)

@@ -25,6 +25,7 @@ from filmcolor.timecode import time_text
 KEYS = ("skip", *COLOR_KEYS)
 """Choices that the page sets."""
 _COLOR = re.compile("#[0-9a-fA-F]{6}")
+_THING = re.compile(r"[0-9.-]{1,40}_[0-9]{1,6}")
 _MOST_POINTS = 64
 _MOST_STROKES = 500
 """Of a shot."""
@@ -64,6 +65,8 @@ class Changer:
             return self._set(value, plan, mark)
         if kind == "stroke":
             return self._stroke(value, way, plan, mark)
+        if kind == "thing":
+            return self._thing(value, mark)
         if kind == "unstroke":
             return self._unstroke(value, way, plan, mark)
         raise ValueError("no such change")
@@ -123,6 +126,17 @@ class Changer:
         what = {"": f"colour {stroke.color}", "grey": "left grey", "keep": "kept"}[why]
         label = f"{_name(number)}: {what}"
         self._project.set(number, "strokes", said((*now, stroke)), label, self._ways.of, mark)
+        return label
+
+    def _thing(self, value: Mapping[str, Any], mark: str | None) -> str:
+        _only(value, {"name", "color"})
+        name, color = value["name"], value["color"]
+        if not isinstance(name, str) or not _THING.fullmatch(name):
+            raise ValueError("name: no name of a thing")
+        if color is not None and not (isinstance(color, str) and _COLOR.fullmatch(color)):
+            raise ValueError("color: must be #rrggbb")
+        label = f"Thing {name}: " + ("colour taken away" if color is None else f"colour {color}")
+        self._project.set_thing(name, color, label, self._ways.of, mark)
         return label
 
     def _unstroke(

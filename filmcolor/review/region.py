@@ -30,6 +30,8 @@ _FEATURE_SCALE = 0.4
 _LIGHTNESS_SIGMA = 9.0
 """L*: narrower than where colours are pooled, for people see what they click."""
 _INSIDE = 0.5
+_LEAST_SHARE = 2e-4
+"""Of the picture: smaller parts are not outlined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +120,12 @@ def displayed(screen: Screen, mask: Mask) -> NDArray[np.uint8]:
 
 def outline(shown: NDArray[np.uint8]) -> Outline:
     """The lines around a mask of the displayed film."""
-    lines, _ = cv2.findContours(shown, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    smooth = cv2.medianBlur(shown, 2 * round(max(shown.shape) / 128) + 1)
+    even = smooth if smooth.any() else shown
+    lines, _ = cv2.findContours(even, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     found = []
     for line in lines:
         points = cv2.approxPolyDP(line, 1.0, closed=True)[:, 0]
-        if len(points) > 2:
+        if len(points) > 2 and cv2.contourArea(line) >= _LEAST_SHARE * shown.size:
             found.append([[int(x), int(y)] for x, y in points])
-    return found
+    return found or [[[int(x), int(y)] for x, y in line[:, 0]] for line in lines]

@@ -9,10 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from filmcolor.errors import FilmcolorError, OptionError
 from filmcolor.film.context import FilmContext
 from filmcolor.guide.geometry import Screen
 from filmcolor.guide.plan_file import PlanFile
+from filmcolor.guide.thing_at import thing_at
+from filmcolor.guide.thing_choices import thing_name
 from filmcolor.guide.thing_list import listed
 from filmcolor.jobs.plan_file import write_found
 from filmcolor.models.registry import available_models
@@ -27,6 +32,7 @@ from filmcolor.review.table import Table
 from filmcolor.review.ways import Way, Ways
 from filmcolor.review.worker import Worker
 from filmcolor.stages.flow_average import reduced
+from filmcolor.stages.infer import needs_things
 
 _PICTURE_BYTES = 192 << 20
 _PAGE_SECONDS = 45.0
@@ -200,17 +206,27 @@ class Session:
             self.pictures.put(key, found)
         return found
 
-    def region(self, index: int, point: tuple[float, float], *, alike: bool) -> dict[str, Any]:
-        """What lies under a click, for the page; raises `FilmcolorError`, `ValueError`."""
+    def region(self, index: int, point: tuple[float, float], reach: str) -> dict[str, Any]:
+        """What lies under a click, for the page: with a `reach` of "thing" the thing of the film,
+        "alike" what looks alike in the picture, "place" the place alone. Where no thing is known,
+        it is what looks alike. Raises `FilmcolorError`, `ValueError`.
+        """
         way = self.way
         if way is None:
             raise OptionError(self.plan_error or "the shots are still being found")
         with self.turn.first():
             _, field, _ = self.painter.field(way, index)
-            light = reduced(field.lightness, way.screen.grid)
-            features = self.painter.features(way, index) if alike else None
-            found = region_at(way.screen, point, light, features)
-            shown = displayed(way.screen, found.mask)
+            thing = self._thing(way, index, point) if reach == "thing" else None
+            if thing is None:
+                light = reduced(field.lightness, way.screen.grid)
+                features = None if reach == "place" else self.painter.features(way, index)
+                found = region_at(way.screen, point, light, features)
+                shown, what = (
+                    displayed(way.screen, found.mask),
+                    {"points": list(map(list, found.points))},
+                )
+            else:
+                shown, what = thing
             picture = self.painter.at_once(way, index)
         ys, xs = shown.nonzero()
         scale = picture.shape[0] / shown.shape[0]
@@ -219,10 +235,36 @@ class Session:
         red, green, blue = picture[rows, columns].mean(axis=0).round().astype(int).tolist()
         return {
             "outline": outline(shown),
-            "points": [list(each) for each in found.points],
+            **what,
             "color": f"#{red:02x}{green:02x}{blue:02x}",
             "share": round(float(shown.mean()), 4),
         }
+
+    def _thing(
+        self, way: Way, index: int, point: tuple[float, float]
+    ) -> tuple[NDArray[np.uint8], dict[str, Any]] | None:
+        """The thing of the film under a click: where it is, and how the page calls it."""
+        plan, color = self.plan, way.color(way.shot_at(index))
+        model, view = way.context.model_for(color)
+        if plan is None or not way.things or not needs_things(model, color):
+            return None
+        film = way.film if way.edits is None else replace(way.film, cast=way.edits.cast)
+        frame = replace(self.table.frame(index), index=index)
+        found = thing_at(frame, point, film, way.screen, model, view)
+        if found is None:
+            return None
+        times, seen = self.table.times(), film.cast.things[found.number]
+        names = [thing_name(film, times, each) for each in seen]
+        listed_as = [each for each in plan.things if each.name in names]
+        listed_as.sort(key=lambda each: each.color is None)
+        name = listed_as[0].name if listed_as else thing_name(film, times, found.seen)
+        mask = np.rot90(found.mask >= 0.5, -way.screen.turns)
+        if not mask.any():
+            return None
+        shown = displayed(way.screen, np.ascontiguousarray(mask))
+        if not shown[int(point[1]), int(point[0])]:  # it may be this thing, or another
+            return None
+        return shown, {"thing": name, "shots": len({shot for shot, _ in seen})}
 
 
 def _for_run(options: RunOptions, plan: Path) -> RunOptions:

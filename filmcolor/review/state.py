@@ -83,6 +83,11 @@ def state(session: Session, *, may_write: bool) -> dict[str, Any]:
         "mark": project.mark,
         "undo": project.undo_label,
         "redo": project.redo_label,
+        "things": [
+            {"name": thing.name, "color": thing.color}
+            for thing in (() if session.plan is None else session.plan.things)
+            if thing.color is not None
+        ],
         "film": {} if session.plan is None else _choices(session.plan.film),
         "shots": _found_shots(session) if way is None else _shots(session, way),
         "rendering": asdict(rendering) | {"replaces": session.renderer.would_replace},

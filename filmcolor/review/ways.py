@@ -25,7 +25,7 @@ from filmcolor.guide.plan_file import PlanFile
 from filmcolor.guide.shot_choices import check_names, check_references, choose, with_film
 from filmcolor.guide.shot_hints import Hints, ShotHints
 from filmcolor.guide.thing_choices import ThingEdits, find_edits, with_edits
-from filmcolor.guide.thing_hints import said_of_things
+from filmcolor.guide.thing_hints import SaidOfThings, said_of_things
 from filmcolor.guide.user_hints import find_hints
 from filmcolor.hashing import digest
 from filmcolor.media.partfile import make_folder
@@ -38,6 +38,7 @@ from filmcolor.types import Shot
 
 T = TypeVar("T")
 
+_NOTHING = SaidOfThings({}, {})
 _MOST_SHOTS = 400
 """Shots, or versions of them, whose files are kept."""
 
@@ -57,7 +58,9 @@ class Way:
     edits: ThingEdits | None
     """What was said of things."""
     is_looked: bool
-    """Whether the film was looked at as it is coloured now."""
+    """Whether all is known that a run would know: the film was looked at as it is coloured now, and
+    what strokes and stills say of things."""
+    heard_key: str
     hints: Hints
     screen: Screen
     keys: tuple[str, ...]
@@ -95,6 +98,8 @@ class Ways:
         self._table, self._folder = table, folder
         self._lock = threading.Lock()
         self._last: tuple[str, Way] | None = None
+        self._heard: dict[str, SaidOfThings] = {}
+        self._last_heard = _NOTHING
         make_folder(folder)
         _prune(folder)
 
@@ -115,6 +120,16 @@ class Ways:
         """The next way is made anew."""
         with self._lock:
             self._last = None
+
+    def hear(self, way: Way) -> None:
+        """Find out what strokes and stills say of things in other shots."""
+        cast = way.film.cast if way.edits is None else way.edits.cast
+        context = replace(way.context, files=FilesRead(), timer=StageTimer())
+        heard = said_of_things(context, way.marked, way.hints, way.screen, cast)
+        with self._lock:
+            if len(self._heard) >= _MOST_SHOTS:
+                self._heard.clear()
+            self._heard[way.heard_key] = self._last_heard = heard
 
     def _made(self, plan: PlanFile) -> Way:
         table = self._table
@@ -137,10 +152,15 @@ class Ways:
         chosen = choose(plan, options, film, times, is_part=table.is_part, files=files)
         context = replace(context, shot_options=chosen.colors)
         edits = find_edits(plan.things, film, times)
-        by_shot = film.revised(chosen.shots, Drift(), {})
-        hints = find_hints(options, by_shot, times, screen, chosen.overrides, files)
-        heard = said_of_things(context, by_shot, hints, screen, edits.cast if edits else film.cast)
-        edited = with_edits(film, edits, heard, chosen.shots, context.shots.tone)
+        marked = film.revised(chosen.shots, Drift(), {})
+        hints = find_hints(options, marked, times, screen, chosen.overrides, files)
+        heard_key = _heard_key(plan, hints, look_key(context))
+        heard = self._heard.get(heard_key)
+        if heard is None and not any(each.stills or each.strokes for each in hints.shots.values()):
+            heard = _NOTHING
+        edited = with_edits(
+            film, edits, heard or self._last_heard, chosen.shots, context.shots.tone
+        )
         own = {(shot.start, shot.stop): number for number, shot in enumerate(film.shots)}
         things: dict[int, PackedThings] = {}
         for number, shot in enumerate(chosen.shots):
@@ -160,7 +180,8 @@ class Ways:
             chosen.shots,
             things,
             edits,
-            found is not None,
+            found is not None and heard is not None,
+            heard_key,
             hints,
             screen,
             keys,
@@ -198,6 +219,13 @@ def _quietly(events: Generator[object, None, T]) -> Generator[None, None, T]:
                 value: T = end.value
                 return value
             yield
+
+
+def _heard_key(plan: PlanFile, hints: Hints, look: str) -> str:
+    given = [(number, each.digest) for number, each in sorted(hints.shots.items())]
+    shots = [(shot.start, shot.choices.look, shot.choices.model) for shot in plan.shots]
+    edits = [thing for thing in plan.things if thing.is_edited]
+    return digest(repr((given, shots, edits, look)).encode(), 8)
 
 
 def _is_alike(color: ColorOptions, film: ColorOptions) -> bool:

@@ -121,7 +121,9 @@ class Worker:
             steps.close()
 
     def _look_again(self, way: Way) -> None:
-        """The model or the look of the whole film is another: look at the film so."""
+        """See to what a run would know and is not known so far: the model or the look of the whole
+        film is another, or what was said holds for things in other shots.
+        """
         key = look_key(way.context)
         for _ in self._table.find_shots(way.context, lambda: None):
             self._turn.wait()
@@ -129,8 +131,15 @@ class Worker:
             if self._over.is_set() or (wish is not None and look_key(wish.way.context) != key):
                 return
         self.error = self._table.error
-        if key in self._table.looks:
-            self._on_look()
+        if key not in self._table.looks:
+            return
+        try:
+            self._ways.hear(way)
+        except FilmcolorError as error:
+            self.error = str(error)
+            self._board.tell()
+            return
+        self._on_look()
 
     def _settled(self, wish: Wish) -> Generator[None, None, None]:
         way, index = wish.way, wish.index

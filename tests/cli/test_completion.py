@@ -27,7 +27,7 @@ def test_scripts(shell: str, words: str, capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.mark.parametrize(
     ("line", "found"),
-    [("filmcolor re", {"report"}), ("filmcolor run --look v", {"vivid"})],
+    [("filmcolor rep", {"report"}), ("filmcolor run --look v", {"vivid"})],
 )
 def test_what_a_shell_asks_for(line: str, found: set[str]) -> None:
     asked = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1)}

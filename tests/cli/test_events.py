@@ -32,6 +32,7 @@ from filmcolor.events import (
     Notice,
     PictureDone,
     Progress,
+    Serving,
     Started,
     StepReport,
     TrainFinished,
@@ -130,6 +131,8 @@ WRITTEN: list[tuple[Event, list[str]]] = [
         ['{"event": "finished", "folder": "r", "step": 4, "seconds": 1.5, "stopped": false, '
          '"was_finished": false}'],
     ),
+    (Serving("http://127.0.0.1:1/t/"),
+     ['{"event": "serving", "address": "http://127.0.0.1:1/t/"}']),
     (Comparing("a", "b"), ['{"event": "comparing", "source": "a", "result": "b"}']),
     (Compared(1, None), ['{"event": "progress", "done": 1, "total": null}']),
     (

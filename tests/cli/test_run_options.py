@@ -49,6 +49,7 @@ def test_help_explains_and_gives_examples(capsys: pytest.CaptureFixture[str]) ->
     commands_part = without.partition("Commands:")[2]
     assert [line.split()[0] for line in commands_part.strip().splitlines()[:15]] == [
         "run",
+        "review",
         "preview",
         "stills",
         "plan",

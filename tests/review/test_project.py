@@ -165,14 +165,15 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path: Path
         assert value in (done / 100, (done + 1) / 100)
         strokes = plan.shots[1].choices.strokes
         assert isinstance(strokes, tuple)
-        assert int(strokes[0].color[1:], 16) in (done, done + 1)
+        undone = {done - 1} if (done + 1) % 7 == 0 else set()  # and not yet done again
+        assert int(strokes[0].color[1:], 16) in {done, done + 1} | undone
         with Project(path, folder / "review") as project:
             assert project.holder == ""
             steps = 0
             while project.undo_label:
                 project.undo(fine)
                 steps += 1
-            assert steps >= 2 * done
+            assert steps >= 2 * done - len(undone)
             assert parse_plan(path, path.read_text()).shots[1].choices.strokes in (None, strokes)
         for line in (folder / "review" / "journal.jsonl").read_bytes().splitlines():
-            json.loads(line)
+            assert not line or json.loads(line)

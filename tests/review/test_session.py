@@ -49,7 +49,7 @@ def test_the_shots_are_found_and_a_plan_is_written(film: Reviewed) -> None:
 
 def test_a_click_gives_a_region_and_its_colour_is_seen_at_once(film: Reviewed) -> None:
     before = shown(film, 5)
-    found = film.session.region(5, (40.0, 30.0), alike=False)
+    found = film.session.region(5, (40.0, 30.0), "place")
     assert found["points"] == [[40.0, 30.0]] and found["outline"] and 0 < found["share"] < 1
     label = say(film, stroke={"frame": 5, "points": found["points"], "color": "#d01010"})
     assert label == "Shot 1: colour #d01010"
@@ -65,10 +65,28 @@ def test_a_click_gives_a_region_and_its_colour_is_seen_at_once(film: Reviewed) -
 
 
 def test_places_that_look_alike_are_a_stroke_of_several_points(film: Reviewed) -> None:
-    one = film.session.region(5, (40.0, 30.0), alike=False)
-    all_ = film.session.region(5, (40.0, 30.0), alike=True)
+    one = film.session.region(5, (40.0, 30.0), "place")
+    all_ = film.session.region(5, (40.0, 30.0), "alike")
     assert all_["share"] >= one["share"] and len(all_["points"]) >= 1
     assert all_["points"][0] == [40.0, 30.0]
+
+
+def test_a_thing_gets_its_colour_in_all_its_shots(film: Reviewed) -> None:
+    before = shown(film, 5)
+    found = film.session.region(5, (40.0, 30.0), "thing")
+    if "thing" not in found:
+        pytest.skip("the model knows no thing here")
+    say(film, thing={"name": found["thing"], "color": "#10b010"})
+    assert {"name": found["thing"], "color": "#10b010"} in state(film.session, may_write=True)[
+        "things"
+    ]
+    assert (np.abs(shown(film, 5).astype(int) - before) > 8).any()
+    again = film.session.region(5, (40.0, 30.0), "thing")
+    assert again["thing"] == found["thing"]
+    say(film, undo=True)
+    assert "#10b010" not in film.plan.replace('# color = "#10b010"', "")
+    with pytest.raises(FilmcolorError):
+        say(film, thing={"name": "00-00-09.000_1", "color": "#10b010"})
 
 
 def test_settings_of_a_shot_and_of_the_film(film: Reviewed) -> None:
@@ -155,7 +173,11 @@ def test_a_run_makes_what_the_page_showed_code_for_code(tmp_path: Path) -> None:
         say(film, stroke={"frame": 9, "box": [60, 5, 90, 25], "color": "#1030d0"})
         say(film, set={"shot": 2, "key": "look", "value": "vivid"})
         say(film, set={"shot": 0, "key": "saturation", "value": 1.4})
+        if "thing" in (found := film.session.region(2, (10.0, 50.0), "thing")):
+            say(film, thing={"name": found["thing"], "color": "#10b010"})
         session, indices = film.session, [0, 5, 13, 14, 20, 29]
+        session.look(5)
+        wait_for(lambda: session.way is not None and session.way.is_looked)
         way = session.way
         assert way is not None
         made = {}

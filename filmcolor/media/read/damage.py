@@ -161,11 +161,12 @@ def _clock_notices(straight: TimestampRepair) -> Iterator[Notice]:
 
 
 def length_notices(
-    info: VideoInfo, damage: Damage, origin: int, last: int, states_length: bool
+    info: VideoInfo, damage: Damage, origin: int, ending: tuple[int, int], states_length: bool
 ) -> Iterator[Notice]:
     """A word about a film that ends well before its header says so, or goes on well after.
 
-    `origin` and `last` are the times of its first and last frame. A header that does not state
+    `origin` is the time of its first frame, `ending` that of its last one and how long it is shown,
+    0 if the file does not say. A header that does not state
     (`states_length`) how long the picture lasts is held against whatever ends last in the file:
     sound may outlast the picture. Where times begin anew, it speaks of another film.
     """
@@ -174,7 +175,9 @@ def length_notices(
         return
     if info.container in _STATE_NOTHING:
         return
-    end = last * info.time_base + (1 / info.rate if info.rate else 0)
+    last, lasts = ending
+    end = last * info.time_base
+    end += lasts * info.time_base if lasts else (1 / info.rate if info.rate else 0)
     if not states_length:
         end = max(end, packets.end or end)
     if not info.container.startswith("matroska"):  # there it is counted from zero

@@ -157,13 +157,13 @@ class FilmReader:
         frames = _FrameMaker(
             self.info, is_whole=is_whole, with_chroma=with_chroma, is_matte=self._is_matte
         )
-        index, last, unexpected = 0, origin, 0
+        index, last, lasts, unexpected = 0, origin, 0, 0
         with closing(self._normalized(timed, damage, is_whole=is_whole)) as entries:
             for entry in entries:
                 seconds = (entry.pts - origin) * self.info.time_base
                 if stop is not None and seconds >= stop:
                     break
-                last = entry.pts
+                last, lasts = entry.pts, entry.duration
                 if seconds < start:
                     continue
                 if look is not None:
@@ -188,7 +188,7 @@ class FilmReader:
             )
         if stop is None:
             states = self._passes.states_length
-            self._notices.extend(length_notices(self.info, damage, origin, last, states))
+            self._notices.extend(length_notices(self.info, damage, origin, (last, lasts), states))
 
     def frames_from(
         self, pts: int, *, deinterlace: bool = False, seek: bool = True

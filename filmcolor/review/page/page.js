@@ -90,6 +90,7 @@ function refresh() {
   const isShot = scope === "shot";
   panel.settings(isShot ? own.chosen || {} : state.film, isShot ? state.film : {}, mayWrite());
   panel.strokes(own, mayWrite(), (number) => change({ unstroke: { shot: own.entry, number } }), showStroke);
+  panel.things(state.things || [], mayWrite(), (name) => change({ thing: { name, color: null } }));
   strip.current(shot);
   const slider = byId("frame");
   slider.min = own.start;
@@ -120,7 +121,8 @@ function seek(to) {
 function select(found) {
   selection = found;
   const part = found.share === undefined ? "A box" : `${Math.max(1, Math.round(100 * found.share))} % of the picture`;
-  byId("selected").textContent = found.color ? `${part}, now ${found.color}. Choose its colour.` : `${part}. Choose its colour.`;
+  const shots = found.thing && found.shots > 1 ? ` It is seen in ${found.shots} shots: the colour holds in all.` : "";
+  byId("selected").textContent = found.thing ? `A thing, ${part}, now ${found.color}.${shots}` : found.color ? `${part}, now ${found.color}. Choose its colour.` : `${part}. Choose its colour.`;
   refresh();
 }
 
@@ -154,6 +156,12 @@ async function change(what) {
 
 function stroke(color, why) {
   if (!selection) return;
+  if (selection.thing) {
+    const name = selection.thing;
+    deselect();
+    change({ thing: { name, color } });
+    return;
+  }
   const shape = selection.box ? { box: selection.box } : { points: selection.points };
   const said = { frame: selection.frame, color, ...shape, ...(why ? { why } : {}) };
   deselect();

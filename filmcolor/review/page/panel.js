@@ -140,6 +140,37 @@ export function strokes(shot, mayWrite, onRemove, onGo) {
   }));
 }
 
+let listed = "";
+
+// Things that have a colour of their own.
+export function things(said, mayWrite, onRemove) {
+  const text = JSON.stringify([said, mayWrite]);
+  if (text === listed) return;
+  listed = text;
+  const items = said.map(({ name, color }) => {
+    const item = document.createElement("li");
+    const spot = document.createElement("i");
+    spot.style.setProperty("--own", color);
+    const words = document.createElement("span");
+    words.textContent = `${color}, thing ${name}`;
+    const remove = document.createElement("button");
+    remove.type = "button";
+    remove.textContent = "Remove";
+    remove.setAttribute("aria-label", `Remove ${color} from thing ${name}`);
+    remove.disabled = !mayWrite;
+    remove.addEventListener("click", () => onRemove(name));
+    item.append(spot, words, remove);
+    return item;
+  });
+  if (!items.length) {
+    const item = document.createElement("li");
+    item.className = "soft";
+    item.textContent = "Nothing yet.";
+    items.push(item);
+  }
+  byId("things").replaceChildren(...items);
+}
+
 const rows = new Map();
 
 export function controls(film, onSet) {

@@ -22,8 +22,8 @@ const said = async (path, values) => answer(await fetch(path, {
 
 export const film = () => asked("api/film");
 export const state = (seen) => asked(`api/state?page=${page}&seen=${seen}`);
-export const region = (frame, x, y, alike) =>
-  asked(`api/region?frame=${frame}&x=${x.toFixed(1)}&y=${y.toFixed(1)}&alike=${alike ? 1 : 0}`);
+export const region = (frame, x, y, reach) =>
+  asked(`api/region?frame=${frame}&x=${x.toFixed(1)}&y=${y.toFixed(1)}&reach=${reach}`);
 export const look = (frame) => said("api/look", { frame });
 export const change = (values) => said("api/change", values);
 export const render = (what, replace) => said("api/render", { do: what, replace });

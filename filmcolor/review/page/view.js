@@ -8,7 +8,7 @@ const mark = byId("mark");
 const told = byId("told");
 
 let size = { width: 4, height: 3 };
-let reach = "place";
+let reach = "thing";
 let selected = () => {};
 let showing = null; // {frame, key}
 let exact = false;
@@ -142,10 +142,10 @@ export async function select() {
     return;
   }
   try {
-    const found = await talk.region(frame, at.x, at.y, reach === "alike");
+    const found = await talk.region(frame, at.x, at.y, reach);
     if (!showing || showing.frame !== frame) return;
     outline(found.outline);
-    selected({ frame, points: found.points, color: found.color, share: found.share });
+    selected({ frame, ...found });
   } catch (error) {
     tell(error.message);
   }

@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from filmcolor.errors import MediaError
 from filmcolor.media.read.film_reader import FilmReader
@@ -466,3 +467,14 @@ def test_standard_input_that_is_no_film(monkeypatch: pytest.MonkeyPatch, content
     _pipe(monkeypatch, content)
     with pytest.raises(MediaError, match=r"standard input.*Y4M"):
         FilmReader("-")
+
+
+def test_a_last_frame_that_is_shown_for_long_is_no_end_before_the_end(tmp_path: Path) -> None:
+    """A GIF's last delay counts in its length."""
+    path = tmp_path / "in.gif"
+    pictures = [Image.fromarray(luma_picture(index, 48, 64)) for index in range(4)]
+    pictures[0].save(path, append_images=pictures[1:], duration=[200, 3000, 100, 7000], loop=0)
+    with FilmReader(str(path)) as reader:
+        assert len(list(reader.frames())) == 4
+        assert reader.info.duration == Fraction(103, 10)
+        assert not [notice for notice in reader.notices if "header" in notice.text]
