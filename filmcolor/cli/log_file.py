@@ -107,6 +107,7 @@ def open_log(name: str, level: str, arguments: Sequence[str]) -> None:
     form.converter = time.gmtime
     handler.setFormatter(form)
     handler.setLevel(level.upper())
+    LOGGER.disabled = False  # whoever sets up `logging` anew disables what is there
     LOGGER.addHandler(handler)
     LOGGER.setLevel(level.upper())
     system = f"Python {platform.python_version()}, {platform.platform()}"

@@ -49,7 +49,8 @@ def test_an_error_is_logged_with_its_place(
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_levels(caplog: pytest.LogCaptureFixture) -> None:
+def test_levels(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LOGGER, "disabled", False)  # import-linter disables all there are
     caplog.set_level(logging.DEBUG, "filmcolor")
     log_event(Notice("so it is"))
     log_event(Notice("mind this", warning=True))
