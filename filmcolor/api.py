@@ -21,6 +21,7 @@ from filmcolor.errors import OptionError
 from filmcolor.events import Event, Finished
 from filmcolor.jobs.film import color_film as film_events
 from filmcolor.jobs.pictures import color_pictures as picture_events
+from filmcolor.log import log_event
 from filmcolor.media.images.picture import luma_of
 from filmcolor.models.checkpoint import load_generator
 from filmcolor.models.device import resolve_device
@@ -143,6 +144,7 @@ def _finish(events: Generator[Event, None, None], on_event: OnEvent | None) -> F
     """Go through all events; the last one."""
     with closing(events):
         for event in events:
+            log_event(event)
             if on_event is not None:
                 on_event(event)
             if isinstance(event, Finished):

@@ -12,6 +12,8 @@ from pathlib import Path
 
 Name = str | os.PathLike[str]
 
+_BYTES = getattr(os, "O_BINARY", 0)  # Windows would write line ends of its own
+
 
 def sync_file(path: Name) -> None:
     """Make a file's content durable; raises `OSError`."""
@@ -44,7 +46,7 @@ def create(path: Name, content: bytes) -> None:
     """Write a new file, which is durable when this returns. Raises `FileExistsError` where there is
     something of that name, and `OSError`; then there is none.
     """
-    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BYTES, 0o666)
     try:
         try:
             _write_all(handle, content)
@@ -63,7 +65,7 @@ def append(path: Name, content: bytes) -> None:
 
     Raises `OSError`; then a part of it may stand there.
     """
-    handle = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o666)
+    handle = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY | _BYTES, 0o666)
     try:
         _write_all(handle, content)
         os.fsync(handle)

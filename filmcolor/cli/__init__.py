@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from typing import Any
@@ -22,6 +23,7 @@ from filmcolor._version import __version__
 from filmcolor.cli.arguments import EXIT_BUG, debug_option, exit_code, wants_debug
 from filmcolor.cli.compare import compare_command
 from filmcolor.cli.completion import completion_command
+from filmcolor.cli.config import config_options
 from filmcolor.cli.display.streams import (
     discard_output,
     naming_stream,
@@ -29,10 +31,12 @@ from filmcolor.cli.display.streams import (
     show_all_text,
 )
 from filmcolor.cli.display.terminal import complain
+from filmcolor.cli.doctor import doctor_command
 from filmcolor.cli.evaluate import evaluate_command
 from filmcolor.cli.extract import extract_command
 from filmcolor.cli.info import info_command
 from filmcolor.cli.jobs import jobs_command
+from filmcolor.cli.log_file import close_log, log_error, log_options
 from filmcolor.cli.models import models_command
 from filmcolor.cli.plan import plan_command
 from filmcolor.cli.preview import preview_command
@@ -85,7 +89,9 @@ class _Commands(click.Group):
         except (click.exceptions.Exit, click.ClickException, click.Abort):
             raise
         except KeyboardInterrupt as stop:
-            complain("Stopped." if str(stop) == "" else f"Stopped: {stop}")
+            text = "Stopped." if str(stop) == "" else f"Stopped: {stop}"
+            log_error(text)
+            complain(text)
             code = 128 + stop.signal_number if isinstance(stop, Interrupted) else 130
         except Exception as error:
             code = _report(error, debug=wants_debug(ctx))
@@ -126,9 +132,10 @@ for _command in (
     info_command,
     jobs_command,
     models_command,
+    doctor_command,
     completion_command,
 ):
-    commands.add_command(debug_option(_command))
+    commands.add_command(config_options(debug_option(log_options(_command))))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -137,17 +144,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Else threads of torch that have nothing to do spin, on cores that other processes could use.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # is read when torch is imported
     show_all_text(sys.stdout)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    start, code = time.monotonic(), EXIT_BUG
     try:
-        result = commands.main(
-            None if arguments is None else list(arguments),
-            prog_name="filmcolor",
-            standalone_mode=False,
-        )
+        code = _run(given)
+    finally:
+        close_log(code, time.monotonic() - start)
+    return code
+
+
+def _run(given: list[str]) -> int:
+    """Run the command line; the exit code."""
+    try:
+        result = commands.main(given, prog_name="filmcolor", standalone_mode=False, obj=given)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "filmcolor"
-        complain(f"Error: {_one_line(error.format_message())} ('{command} --help' explains)")
+        text = f"{_one_line(error.format_message())} ('{command} --help' explains)"
+        log_error(text)
+        complain(f"Error: {text}")
         return error.exit_code
     except click.ClickException as error:
+        log_error(_one_line(error.format_message()))
         complain(f"Error: {_one_line(error.format_message())}")
         return error.exit_code
     except click.Abort:
@@ -179,6 +196,7 @@ def _report(error: Exception, *, debug: bool) -> int:
         text = (f"{click.format_filename(name)}: " if name else "") + str(error.strerror)
         if name == "standard output":
             discard_output()
+    log_error(text, error)
     complain(f"Error: {text}")
     return code
 

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from filmcolor.cli.arguments import exit_code
+from filmcolor.cli.config import settings_notices
 from filmcolor.cli.display.base import Display
 from filmcolor.events import Event, Failed
 
@@ -37,6 +38,8 @@ def running(
     """
     with signals or caught(_stop, "SIGTERM", "SIGHUP"), display:
         try:
+            for notice in settings_notices():
+                display.show(notice)
             with stopped(left):
                 yield
         except Exception as error:

@@ -176,10 +176,14 @@ def _converted(openvino: ModuleType, network: Generator) -> _Bytes:
 
 def _kept_at(name: str) -> Path | None:
     """The file of a converted network in the user's cache; None for a user without one."""
+    folder = cache_folder()
+    return None if folder is None else folder / f"{name}.model"
+
+
+def cache_folder() -> Path | None:
+    """Where converted networks are kept; None for a user without a home."""
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    if not os.path.isabs(cache):
-        return None
-    return Path(cache) / "filmcolor" / "openvino" / f"{name}.model"
+    return Path(cache) / "filmcolor" / "openvino" if os.path.isabs(cache) else None
 
 
 def _read_kept(path: Path) -> _Bytes | None:

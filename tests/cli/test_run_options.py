@@ -47,7 +47,7 @@ def test_help_explains_and_gives_examples(capsys: pytest.CaptureFixture[str]) ->
     assert "black-and-white" in without
     assert "filmcolor run old_film.mp4" in without
     commands_part = without.partition("Commands:")[2]
-    assert [line.split()[0] for line in commands_part.strip().splitlines()[:15]] == [
+    assert [line.split()[0] for line in commands_part.strip().splitlines()[:16]] == [
         "run",
         "review",
         "preview",
@@ -62,6 +62,7 @@ def test_help_explains_and_gives_examples(capsys: pytest.CaptureFixture[str]) ->
         "info",
         "jobs",
         "models",
+        "doctor",
         "completion",
     ]
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, Self, TypeAlias, TypeVar
 
 from filmcolor.cli.display.terminal import complain, write_json
 from filmcolor.events import Event, Progress, Started
+from filmcolor.log import log_event
 from filmcolor.throttle import Throttle
 from filmcolor.timecode import clock_text
 
@@ -125,8 +126,9 @@ class Display:
         self.close()
 
     def show(self, event: Event) -> None:
-        """Show one event, and remember it."""
+        """Show one event, log it, and remember it."""
         self._last[type(event)] = event
+        log_event(event)
         self._render(event)
 
     def _render(self, event: Event) -> None:
