@@ -10,6 +10,8 @@ from filmcolor.errors import FilmcolorError
 _RUN_OUT = ("can't allocate memory", "Insufficient memory", "out of memory", "bad_alloc")
 """What torch and OpenCV say in errors of kinds that they use for all else too."""
 
+_KINDS = ("MemoryError", "OutOfMemoryError")
+"""Python's own kind, and torch's by its name: torch need not be loaded to know it."""
 
 NO_MEMORY = "there is not enough memory for this; close other programs, or scale it down first"
 """What a user can do then."""
@@ -21,7 +23,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     """
     if isinstance(error, FilmcolorError):
         return False
-    return isinstance(error, MemoryError) or any(said in str(error) for said in _RUN_OUT)
+    known = any(kind.__name__ in _KINDS for kind in type(error).__mro__)
+    return known or any(said in str(error) for said in _RUN_OUT)
 
 
 def release_free_memory() -> None:

@@ -39,10 +39,11 @@ from filmcolor.media.legacy_text import CODE_PAGE, decoded
 from filmcolor.types import Luma, PixelLayout
 
 # What Pillow's decoders raise over damaged files.
-_DAMAGE = (
+DAMAGE = (
     *(OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError),
-    *(SystemError, struct.error, zlib.error),
+    *(SystemError, RuntimeError, struct.error, zlib.error),
 )
+"""What Pillow and its codecs raise over a damaged file."""
 _TIFF_BITS = 258
 _EXIF_IN_TEXT = "Raw profile type exif"
 _EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\x00"
@@ -83,7 +84,7 @@ def read_picture(path: Path | str, *, with_rgb: bool = False) -> Picture:
         raise MediaError(
             f"{path}: damaged, or a {kind} of a rare kind; save it anew as RGB or grey"
         ) from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         why = " ".join(str(error).split())[:80]
         raise MediaError(
             f"{path}: damaged {kind} picture ({why}); copy it from the original again"
@@ -236,7 +237,7 @@ class _Reading:
             else:
                 block = self._image.info.get("exif") or self._exif_in_text()
             return ExifBlock.parse(block).block if block else b""
-        except _DAMAGE:
+        except DAMAGE:
             self._add_notice("its EXIF is damaged: left out", warning=True)
             return b""
 
@@ -253,7 +254,7 @@ class _Reading:
             if self._kind == "TIFF":
                 return iptc.of_tiff(self._content)
             return iptc.of_png(str(getattr(self._image, "text", {}).get(iptc.PNG_KEYWORD, "")))
-        except _DAMAGE:
+        except DAMAGE:
             self._add_notice("its IPTC captions are damaged: left out", warning=True)
             return b""
 

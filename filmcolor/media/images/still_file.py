@@ -22,6 +22,7 @@ from filmcolor.media.images.formats import MAGIC_BYTES, format_of_file
 from filmcolor.media.images.icc import srgb_of
 from filmcolor.media.images.picture import scaled
 from filmcolor.media.images.rare import RARE, read_rare
+from filmcolor.media.images.reader import DAMAGE
 from filmcolor.media.images.tiff_samples import silent_libtiff
 from filmcolor.media.partfile import write_bytes, write_if_free
 
@@ -74,7 +75,7 @@ def read_still(path: Path, files: FilesRead | None = None) -> tuple[Rgb, bool]:
         raise MediaError(f"{path}: {error}") from error
     except (Image.DecompressionBombError, MemoryError) as error:
         raise MediaError(f"{path}: too large a picture for a still") from error
-    except (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError) as error:
+    except DAMAGE as error:
         why = " ".join(str(error).split())[:80]
         raise MediaError(f"{path}: damaged {kind} picture ({why}); save it again") from error
     return rgb, mark == _digest(rgb)

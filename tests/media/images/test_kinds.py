@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -283,3 +284,14 @@ def test_a_file_cut_short_is_one_error_or_none(tmp_path: Path, name: str) -> Non
             continue
         with pytest.raises(MediaError, match=name):
             read_picture(path)
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "WEBP", "JPEG2000", "PNG", "JPEG"])
+def test_damage_anywhere_is_an_error_of_ours(tmp_path: Path, kind: str) -> None:
+    whole = by_pillow(np.random.default_rng(3).integers(0, 256, (24, 32, 3), np.uint8), kind)
+    path = tmp_path / "a.picture"
+    for start in (*range(0, 200, 4), *range(200, len(whole), 100)):
+        path.write_bytes(whole[:start] + bytes(8) + whole[start + 8 :])
+        for read in (read_picture, read_still):
+            with suppress(MediaError):
+                read(path)

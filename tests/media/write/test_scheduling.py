@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -25,7 +26,11 @@ pytestmark = pytest.mark.skipif(
 
 def policies() -> set[int]:
     """Scheduling classes of this process's threads."""
-    return {os.sched_getscheduler(int(task.name)) for task in Path("/proc/self/task").iterdir()}
+    found = set()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(ProcessLookupError):  # it has ended since
+            found.add(os.sched_getscheduler(int(task.name)))
+    return found
 
 
 @pytest.fixture
@@ -33,7 +38,8 @@ def ordinary_after() -> Iterator[None]:
     """The process is ordinary again, whatever the test found."""
     yield
     for task in Path("/proc/self/task").iterdir():
-        os.sched_setscheduler(int(task.name), os.SCHED_OTHER, os.sched_param(0))
+        with suppress(ProcessLookupError):
+            os.sched_setscheduler(int(task.name), os.SCHED_OTHER, os.sched_param(0))
 
 
 def av1_encoder() -> av.VideoCodecContext:
