@@ -140,8 +140,10 @@ def load_generator(
         raise CheckpointError(f"{path}: {card.architecture!r} makes no colour; train it again")
     half = runs_in_half(precision, target, card.descriptor.half_precision)
     taken, remark = resolve_engine(engine, target), ""
-    if taken == "openvino":
-        taken, remark = _take_openvino(generator, read, engine, half=half)
+    if taken != "torch":
+        may_be_coarse = precision == "auto" and not half and card.descriptor.half_precision
+        eight_bit = engine == "openvino-int8" or (engine == "auto" and may_be_coarse)
+        taken, remark = _take_openvino(generator, read, engine, half=half, eight_bit=eight_bit)
     if half:
         for name, module in generator.named_modules():
             exact = any(f"{name}.".startswith(f"{part}.") for part in generator.exact_parts)
@@ -151,18 +153,25 @@ def load_generator(
 
 
 def _take_openvino(
-    generator: Generator, read: FileFacts, asked: Engine, *, half: bool
+    generator: Generator, read: FileFacts, asked: Engine, *, half: bool, eight_bit: bool
 ) -> tuple[Engine, str]:
-    """Let OpenVINO compute what it can of a generator; the engine that it has then, and a remark
-    if that is not the one asked for.
+    """Let OpenVINO compute what it can of a generator, in `eight_bit` integers where it can and it
+    is asked for or worth it; the engine that it has then, and a remark if that is not the one asked
+    for.
     """
     if not generator.has_inner:
         told = "this model's architecture is computed by torch alone"
-        return "torch", f"--engine openvino: {told}" if asked == "openvino" else ""
+        return "torch", "" if asked == "auto" else f"--engine {asked}: {told}"
     try:
-        generator.by_engine = OpenVinoInner(generator, read.sha256, half=half)
+        inner = OpenVinoInner(generator, read.sha256, half=half)
+        if eight_bit and generator.eight_bit_parts:
+            coarse, found = inner.in_eight_bits(generator)
+            if asked == "openvino-int8" or found.is_worth_it:
+                generator.by_engine = coarse
+                return "openvino-int8", ""
+        generator.by_engine = inner
     except OptionError as error:
-        if asked == "openvino":
+        if asked != "auto":
             raise
         return "torch", str(error).replace("use --engine torch", "the model is computed by torch")
     return "openvino", ""

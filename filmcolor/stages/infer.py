@@ -139,7 +139,7 @@ def infer_sparsely(
     `one_thread_each` around it, a field is the same whatever their number.
     """
     on_cpu = model.device.type == "cpu"
-    if model.engine == "openvino":
+    if model.engine != "torch":
         size = 1
     elif batch_size is None and on_cpu:
         size = _THREAD_BATCH if stride <= _THREAD_BATCH else 1
@@ -205,7 +205,7 @@ class _Batches:
         can = model.generator.is_coherent and together is not None and together.share > 0
         self.together = together if can else None
         self.size = batch_size or _BATCH[model.device.type]
-        if model.engine == "openvino":  # no quicker with more, and the same in each batch
+        if model.engine != "torch":  # no quicker with more, and the same in each batch
             self.size = 1
         self._threads = threads
         self._stack = ExitStack()
