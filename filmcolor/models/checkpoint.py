@@ -4,6 +4,7 @@ first.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -59,6 +60,15 @@ class LoadedModel:
     """What computes it: `torch` or `openvino`."""
     remark: str = ""
     """Why that is not what was asked for."""
+    unrounded: Generator | None = None
+    """The same generator without 8-bit integers, if it is computed in them."""
+
+    @property
+    def looker(self) -> Generator:
+        """What finds the things of a shot: which places these begin with is a choice of one, and
+        all frames of the shot follow it.
+        """
+        return self.unrounded or self.generator
 
     @property
     def precision(self) -> Precision:
@@ -139,17 +149,21 @@ def load_generator(
     if not isinstance(generator, Generator):
         raise CheckpointError(f"{path}: {card.architecture!r} makes no colour; train it again")
     half = runs_in_half(precision, target, card.descriptor.half_precision)
-    taken, remark = resolve_engine(engine, target), ""
+    taken, remark, unrounded = resolve_engine(engine, target), "", None
     if taken != "torch":
         may_be_coarse = precision == "auto" and not half and card.descriptor.half_precision
         eight_bit = engine == "openvino-int8" or (engine == "auto" and may_be_coarse)
         taken, remark = _take_openvino(generator, read, engine, half=half, eight_bit=eight_bit)
+        inner = generator.by_engine
+        if isinstance(inner, OpenVinoInner) and inner.unrounded is not None:
+            unrounded = copy.copy(generator)
+            unrounded.by_engine = inner.unrounded
     if half:
         for name, module in generator.named_modules():
             exact = any(f"{name}.".startswith(f"{part}.") for part in generator.exact_parts)
             if not exact and isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
                 module.to(torch.bfloat16)
-    return LoadedModel(generator, card, target, half, read, taken, remark)
+    return LoadedModel(generator, card, target, half, read, taken, remark, unrounded)
 
 
 def _take_openvino(

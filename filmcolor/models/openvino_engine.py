@@ -64,6 +64,8 @@ class OpenVinoInner:
                 f"--engine openvino: cannot be used here ({_first_line(error)}); use --engine torch"
             ) from error
         self._half = half
+        self.unrounded: OpenVinoInner | None = None
+        """The same without 8-bit integers, of one that has them."""
         self._start_anew()
 
     def _start_anew(self) -> None:
@@ -77,6 +79,7 @@ class OpenVinoInner:
         """
         made = copy.copy(self)
         made._start_anew()
+        made.unrounded = self
         made._model = self._model.clone()
         operations = _import_without("openvino.opset13", "openvino_telemetry")
         processor = self._core.get_property("CPU", "FULL_DEVICE_NAME")

@@ -362,7 +362,7 @@ def see(frame: Frame, model: LoadedModel, view: View) -> Seen:
     """What a model that is coherent sees of a frame."""
     light = _guide(view.show(frame.luma)[None, None], view, model.device)
     with torch.autocast(model.device.type, torch.bfloat16, enabled=model.half):
-        return model.generator.see(light.contiguous(memory_format=torch.channels_last))
+        return model.looker.see(light.contiguous(memory_format=torch.channels_last))
 
 
 @torch.inference_mode()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,6 +15,8 @@ from filmcolor.models.checkpoint import LoadedModel, load_generator
 from filmcolor.models.eight_bit import EightBit, built_in_pictures, judged, measured_ranges
 from filmcolor.models.openvino_engine import OpenVinoInner
 from filmcolor.options import Engine, Precision
+from filmcolor.stages.infer import View, look_at
+from filmcolor.types import Frame
 
 needs_openvino = pytest.mark.skipif(
     find_spec("openvino") is None, reason="openvino is not installed"
@@ -70,6 +73,19 @@ def test_colors_are_near_those_of_floats_and_not_the_same(cache: Path) -> None:
         again = coarse.generator(picture.repeat(2, 1, 1, 1))[1:]
         assert torch.equal(again, coarse.generator(picture))  # whatever is beside it
     assert 0 < off.mean() < 1  # Lab units
+
+
+@needs_openvino
+def test_things_are_found_without_integers(cache: Path) -> None:
+    view, frame = (
+        View(8, True, 64, 96),
+        Frame(0, 0, np.tile(np.arange(96, dtype=np.uint8), (64, 1))),
+    )
+    exact, coarse = load("openvino"), load("openvino-int8")
+    assert coarse.looker is not coarse.generator
+    assert exact.looker is exact.generator
+    places, others = look_at(frame, exact, view), look_at(frame, coarse, view)
+    assert torch.equal(places.decoded, others.decoded)
 
 
 @needs_openvino
