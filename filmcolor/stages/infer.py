@@ -35,6 +35,8 @@ from filmcolor.types import AbMap, Box, FloatPlane, Frame, KnownColors, Luma, Un
 _BATCH = {"cpu": 4, "cuda": 32, "mps": 8, "xpu": 16}
 _THREAD_BATCH = 2
 """Pictures that one of several threads of a CPU takes at once."""
+_LISTED_BITS = 10
+"""Bits of codes whose lightness is computed once for all codes rather than for each place."""
 _FRAMES_AT_ONCE = 8
 """Frames that all of them together hold, at most, where a thread needs no more by itself."""
 
@@ -280,7 +282,13 @@ class _Batches:
 @torch.inference_mode()
 def _guide(codes: Luma, view: View, device: torch.device) -> Tensor:
     """L* of codes (N, 1, height, width), on the device."""
-    return lightness(normalize_luma(sent(codes, device), view.bit_depth, view.full_range))
+    given = sent(codes, device)
+    if view.bit_depth > _LISTED_BITS:
+        return lightness(normalize_luma(given, view.bit_depth, view.full_range))
+    levels = torch.arange(1 << view.bit_depth, device=device)
+    listed = lightness(normalize_luma(levels, view.bit_depth, view.full_range))
+    places = given.flatten().int().clamp_(max=len(levels) - 1)  # pipes may hold any 16 bits
+    return listed.index_select(0, places).view(given.shape)
 
 
 @torch.inference_mode()
