@@ -13,23 +13,23 @@ import click
 import pytest
 
 from filmcolor.cli import commands
+from tests.helpers.pages import PAGES, ROOT, blocks
 
-ROOT = Path(__file__).parents[1]
 CONTRIBUTING, ARCHITECTURE = ROOT / "CONTRIBUTING.md", ROOT / "docs" / "architecture.md"
-PAGES = sorted([ROOT / "README.md", CONTRIBUTING, *(ROOT / "docs").glob("*.md")])
 PACKAGE = ROOT / "filmcolor"
 
 
 def lines(page: Path) -> list[str]:
-    """Commands that the page shows: indented by four, beginning with the program's name."""
-    text = re.sub(r"\\\n\s*", "", page.read_text(encoding="utf-8"))
-    return re.findall(r"^    (filmcolor .+)$", text, re.MULTILINE)
+    """Commands of filmcolor that the page shows, in blocks and in its text."""
+    whole = [line for block in blocks(page) for line in block]
+    whole += [name for name in quoted(page) if re.match(r"filmcolor [a-z]", name)]
+    return [line for line in whole if line.startswith("filmcolor ")]
 
 
 def unknown(line: str) -> list[str]:
     """What a command line names that does not exist."""
-    words = shlex.split(line.partition(" > ")[0], comments=True)[1:]
-    if words[0].startswith("-"):
+    words = shlex.split(line.partition(" > ")[0])[1:]
+    if words[0].startswith("-") or words[0] == "COMMAND":
         return []
     command = commands.commands.get(words[0])
     if command is None:
@@ -39,11 +39,34 @@ def unknown(line: str) -> list[str]:
     return [word for word in words if word.startswith("-") and word != "-" and word not in known]
 
 
+def anchors(page: Path) -> set[str]:
+    """What can stand behind # in a link to the page, as GitHub and the site make it of headings."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    heads = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads}
+
+
+def broken(page: Path, text: str) -> list[str]:
+    """Links that lead to no file or no heading."""
+    found = []
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        name, _, anchor = target.partition("#")
+        there = page.parent / name if name else page
+        gone = not there.exists() or (anchor and anchor not in anchors(there))
+        if "://" not in target and gone:
+            found.append(target)
+    return found
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
-        if "://" not in target:
-            assert (page.parent / target).exists(), target
+    assert broken(page, page.read_text(encoding="utf-8")) == []
+
+
+def test_a_link_to_nowhere_is_found() -> None:
+    text = "[a](gone.md) [b](formats.md#gone) [c](formats.md#films) [d](#films) [e](#gone)"
+    page = ROOT / "docs" / "formats.md"
+    assert broken(page, text) == ["gone.md", "formats.md#gone", "#gone"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
