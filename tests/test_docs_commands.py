@@ -36,6 +36,7 @@ ELSEWHERE = {
     r"scripts/(docs|test)": "runs for minutes",
     r"\.venv/bin/(pre-commit|python -m build|twine) ": "downloads packages, or checks a release",
     r"ray |.* --ray": "needs a cluster; see tests/jobs/test_ray.py",
+    r"filmcolor watch ": "goes on until it is stopped; see tests/cli/test_watch.py",
     r".* --workers": "starts processes; see tests/segments/test_shards.py",
     r"ffmpeg |man ": "another program",
     r"[A-Z]+=": "sets variables of the shell",
@@ -65,11 +66,16 @@ def _films(folder: Path) -> None:
         make_clip(folder / name, codec="libx264", frames=6)
     make_clip(folder / "FILM", codec="libx264", frames=3, container="matroska")
     make_clip(folder / "shared" / "reels" / "1.mp4", codec="libx264", frames=6)
+    for name in ("reel1.mp4", "reel2.avi"):
+        make_clip(folder / name, codec="mpeg4", frames=3)
+    make_clip(folder / "scan.mxf", codec="mpeg2video", frames=6, width=256, height=144)
+    pixels: dict[str, Any] = {"width": 96, "height": 64, "pix_fmt": "yuv444p"}
+    for name in ("old_film.mp4", "old_film_truth.mp4"):
+        make_clip(folder / "samples" / name, codec="libx264", frames=12, colored=True, **pixels)
     make_clip(folder / "scan.mov", codec="libx264", frames=6, pix_fmt="yuv422p10le")
     large: dict[str, Any] = {"width": 256, "height": 144, "pix_fmt": "yuv422p10le"}
     make_clip(folder / "telecine.mov", codec="prores_ks", frames=4, **large)
     for name in ("holiday_1985.mp4", "city_tour.mkv", "color_film.mp4"):
-        pixels: dict[str, Any] = {"width": 96, "height": 64, "pix_fmt": "yuv444p"}
         make_clip(folder / name, codec="libx264", frames=6, colored=True, **pixels)
 
 
@@ -149,6 +155,7 @@ EARLIER = (
     "filmcolor run old_film.mp4 -o try.mp4 --start 1:00 --duration 10",
     "filmcolor run scan.mov -o archive.mkv --codec ffv1",
     "filmcolor run scan.mov -o chroma.mov --codec prores --output-chroma",
+    "filmcolor run telecine.mov -o color.mov --codec prores",
     "filmcolor plan old_film.mp4 -o old_film.plan.toml",
     "filmcolor plan old_film.mp4 -o film.toml",
     "filmcolor stills old_film.mp4 -o stills/",
@@ -163,14 +170,13 @@ EARLIER = (
 def inputs(tmp_path_factory: pytest.TempPathFactory, stand_ins: None) -> Path:
     """A folder with all that the pages begin from."""
     folder = tmp_path_factory.mktemp("inputs")
-    for name in ("reels", "shared/reels", "runs"):
+    for name in ("reels", "runs", "samples", "shared/reels"):
         (folder / name).mkdir(parents=True)
     _films(folder)
     _frames(folder)
-    for name in ("photos", "val", "others", "frames", "frames_of_another_reel"):
+    for name in ("photos", "pool", "val", "others", "frames", "frames_of_another_reel"):
         write_photographs(folder / name, 4, 64, 80)
     shutil.copytree(ROOT / "scripts" / "recipes", folder / "scripts" / "recipes")
-    shutil.copytree(ROOT / "samples", folder / "samples")
     (folder / "archive.toml").write_text('[run]\nlook = "restrained"\n')
     with contextlib.chdir(folder):
         for line in EARLIER:
@@ -178,11 +184,19 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, stand_ins: None) -> Path:
     return folder
 
 
-LINES = {page: list(blocks(page)) for page in PAGES}
+def shown(page: Path) -> Iterator[list[str]]:
+    """The blocks of a page, and by itself each whole command that stands within its text."""
+    yield from blocks(page)
+    text = page.read_text(encoding="utf-8")
+    for line in re.findall(r"`(filmcolor \w+ \w[^`\n]* -o [^`\n]+)`", text):
+        yield [line]
+
+
+LINES = {page: list(shown(page)) for page in PAGES}
 CASES = [
     pytest.param(block, id=f"{page.stem}-{number}")
-    for page, shown in LINES.items()
-    for number, block in enumerate(shown, start=1)
+    for page, groups in LINES.items()
+    for number, block in enumerate(groups, start=1)
     if any(reason_to_skip(line) is None for line in block)
     and not any(block in LINES[earlier] for earlier in PAGES[: PAGES.index(page)])
 ]
@@ -206,6 +220,6 @@ def test_every_line_does_what_it_is_shown_for(
 
 
 def test_what_is_passed_over_is_little() -> None:
-    lines = {line for shown in LINES.values() for block in shown for line in block}
+    lines = {line for groups in LINES.values() for block in groups for line in block}
     passed_over = {line for line in lines if reason_to_skip(line)}
     assert len(lines) > 80 and len(passed_over) < len(lines) / 4
