@@ -84,8 +84,10 @@ def test_what_does_not_exist_is_found() -> None:
 
 def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    order = (ROOT / "docs" / "index.rst").read_text(encoding="utf-8").split()
     for page in (ROOT / "docs").glob("*.md"):
-        assert page.name == "README.md" or f"({page.name})" in index, page.name
+        if page.name != "README.md":
+            assert f"({page.name})" in index and page.stem in order, page.name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

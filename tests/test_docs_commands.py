@@ -30,16 +30,16 @@ from tests.helpers.tiny_model import tiny_model
 pytestmark = pytest.mark.e2e
 
 ELSEWHERE = {
-    r"docker ": "needs a container engine",
+    r"(docker|mkdir) ": "needs a container engine",
     r"(pipx|uvx) ": "downloads packages",
     r"python3 -m venv |\. \.venv/": "makes an environment; see tests/scripts/test_setup.py",
     r"scripts/(docs|test)": "runs for minutes",
     r"\.venv/bin/(pre-commit|python -m build|twine) ": "downloads packages, or checks a release",
     r"ray |.* --ray": "needs a cluster; see tests/jobs/test_ray.py",
-    r"filmcolor watch ": "goes on until it is stopped; see tests/cli/test_watch.py",
+    r"filmcolor watch (?!.*--once)": "goes on until it is stopped; see tests/cli/test_watch.py",
     r".* --workers": "starts processes; see tests/segments/test_shards.py",
     r"ffmpeg |man ": "another program",
-    r"[A-Z]+=": "sets variables of the shell",
+    r"[A-Z_]+=": "sets variables of the shell",
 }
 """Beginnings of lines that are not run here, and why."""
 
@@ -62,7 +62,14 @@ def _films(folder: Path) -> None:
     """The films that the pages name; the old one lasts 80 seconds in 20 frames."""
     slow: dict[str, Any] = {"frames": 20, "rate": Fraction(1, 4), "cuts": (8, 14)}
     make_clip(folder / "old_film.mp4", codec="libx264", sound=1, **slow)
-    for name in ("silent.mp4", "small.mp4", "more.mp4", "feature.mkv", "reels/1.mp4"):
+    for name in (
+        "silent.mp4",
+        "small.mp4",
+        "more.mp4",
+        "feature.mkv",
+        "reels/1.mp4",
+        "incoming/1.mp4",
+    ):
         make_clip(folder / name, codec="libx264", frames=6)
     make_clip(folder / "FILM", codec="libx264", frames=3, container="matroska")
     make_clip(folder / "shared" / "reels" / "1.mp4", codec="libx264", frames=6)
@@ -170,7 +177,7 @@ EARLIER = (
 def inputs(tmp_path_factory: pytest.TempPathFactory, stand_ins: None) -> Path:
     """A folder with all that the pages begin from."""
     folder = tmp_path_factory.mktemp("inputs")
-    for name in ("reels", "runs", "samples", "shared/reels"):
+    for name in ("incoming", "reels", "runs", "samples", "shared/reels"):
         (folder / name).mkdir(parents=True)
     _films(folder)
     _frames(folder)

@@ -27,6 +27,7 @@ PROGRAMS = (
     "ffmpeg",
     "filmcolor",
     "man",
+    "mkdir",
     "pip",
     "pipx",
     "python",
