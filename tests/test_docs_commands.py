@@ -73,7 +73,7 @@ def _films(folder: Path) -> None:
         make_clip(folder / name, codec="libx264", frames=6)
     make_clip(folder / "FILM", codec="libx264", frames=3, container="matroska")
     make_clip(folder / "shared" / "reels" / "1.mp4", codec="libx264", frames=6)
-    for name in ("reel1.mp4", "reel2.avi"):
+    for name in ("reel.mkv", "reel1.mp4", "reel2.avi"):
         make_clip(folder / name, codec="mpeg4", frames=3)
     make_clip(folder / "scan.mxf", codec="mpeg2video", frames=6, width=256, height=144)
     pixels: dict[str, Any] = {"width": 96, "height": 64, "pix_fmt": "yuv444p"}
@@ -160,6 +160,8 @@ def _run(line: str) -> None:
 EARLIER = (
     "filmcolor run old_film.mp4 -o color.mp4",
     "filmcolor run old_film.mp4 -o try.mp4 --start 1:00 --duration 10",
+    "filmcolor run samples/old_film.mp4 -o before.mp4",
+    "filmcolor run samples/old_film.mp4 -o after.mp4",
     "filmcolor run scan.mov -o archive.mkv --codec ffv1",
     "filmcolor run scan.mov -o chroma.mov --codec prores --output-chroma",
     "filmcolor run telecine.mov -o color.mov --codec prores",
