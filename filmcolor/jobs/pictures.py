@@ -27,15 +27,16 @@ from filmcolor.film.stage_timer import StageTimer
 from filmcolor.guide.match import Reference, reference_for
 from filmcolor.jobs.sidecar import model_label
 from filmcolor.media.folders import find_pictures, mirror_target
-from filmcolor.media.images.picture import Picture
+from filmcolor.media.images.formats import format_of_suffix
+from filmcolor.media.images.picture import Chroma, Picture
 from filmcolor.media.images.reader import read_picture
-from filmcolor.media.images.writer import write_picture
+from filmcolor.media.images.writer import refuse_large, write_picture
 from filmcolor.media.partfile import forget_part, make_folder, refuse_sources, refuse_taken
 from filmcolor.memory import NO_MEMORY, is_out_of_memory
 from filmcolor.models.checkpoint import LoadedModel, load_generator, load_upscaler
 from filmcolor.models.device import resolve_device
 from filmcolor.options import RunOptions
-from filmcolor.stages.compose import chroma_at
+from filmcolor.stages.compose import PictureChroma
 from filmcolor.stages.infer import Together, infer, one_thread_each
 from filmcolor.stages.tone import Tone
 from filmcolor.stages.upscale import enlarged_picture
@@ -234,6 +235,7 @@ class _PictureColorer:
         """Colour a picture into a file; what its writer has to say, and the seconds of each stage.
         `keep` as `write_picture`. Several threads may ask at a time.
         """
+        refuse_large(picture, target)
         color, device = self._options.color, self._model.device
         timer = StageTimer()
         if not self._options.no_color:
@@ -252,9 +254,11 @@ class _PictureColorer:
             timer.add("superres", time.perf_counter() - begun)
         begun = time.perf_counter()
         if self._options.no_color:
+            cb: Chroma
+            cr: Chroma
             cb = cr = np.zeros(picture.luma.shape, np.float32)
         else:
-            cb, cr = chroma_at(
+            chroma = PictureChroma(
                 field,
                 picture.luma,
                 bit_depth=picture.layout.bit_depth,
@@ -262,6 +266,9 @@ class _PictureColorer:
                 device=device,
                 tone=Tone.of(color),
             )
+            # TIFF is written strip by strip, so that a large scan takes no more than it has to.
+            in_strips = format_of_suffix(target) == "TIFF"
+            cb, cr = chroma.planes if in_strips else chroma.rows(slice(None))
         timer.add("compose", time.perf_counter() - begun)
         begun = time.perf_counter()
         if not target.parent.is_dir():
