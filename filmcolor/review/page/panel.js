@@ -239,7 +239,7 @@ export function settings(own, above, mayWrite) {
         }
         input.value = now;
       }
-      value.textContent = control.kind === "switch" ? (isOwn ? "set" : "") : shown(now);
+      value.textContent = control.kind !== "range" ? (isOwn ? "set" : "") : shown(now);
     }
     value.style.fontWeight = isOwn ? "700" : "400";
     input.disabled = !mayWrite;
