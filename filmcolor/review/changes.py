@@ -15,7 +15,7 @@ from filmcolor.errors import OptionError
 from filmcolor.guide.plan_file import COLOR_KEYS, PlanFile
 from filmcolor.guide.times import FilmTimes
 from filmcolor.jobs.plan_file import shortest_time
-from filmcolor.options import ColorOptions, Look, Stroke
+from filmcolor.options import RESTORE_KINDS, ColorOptions, Look, Stroke
 from filmcolor.options.facts import facts_of, is_within
 from filmcolor.review.journal import Value
 from filmcolor.review.project import Project, said
@@ -24,6 +24,11 @@ from filmcolor.timecode import time_text
 
 KEYS = ("skip", *COLOR_KEYS)
 """Choices that the page sets."""
+WORDS: Mapping[str, tuple[str, ...]] = {
+    "look": get_args(Look),
+    "restore": ("none", "all", *RESTORE_KINDS),
+}
+"""What may be chosen of those that are no numbers; of models, those that are there."""
 _COLOR = re.compile("#[0-9a-fA-F]{6}")
 _THING = re.compile(r"[0-9.-]{1,40}_[0-9]{1,6}")
 _MOST_POINTS = 64
@@ -100,8 +105,9 @@ class Changer:
             if not is_within(number, facts):
                 raise ValueError(f"{key}: must be {facts.range[0]:g} to {facts.range[1]:g}")
             return number
-        if wanted not in get_args(Look):
-            raise ValueError(f"{key}: must be one of {', '.join(get_args(Look))}")
+        words = WORDS.get(key, ())
+        if wanted not in words:
+            raise ValueError(f"{key}: must be one of {', '.join(words)}")
         return wanted
 
     def _stroke(self, value: Mapping[str, Any], way: Way, plan: PlanFile, mark: str | None) -> str:

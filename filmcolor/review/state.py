@@ -6,13 +6,13 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from filmcolor.film.plan import FilmPlan
 from filmcolor.guide.plan_file import COLOR_KEYS
-from filmcolor.options import ColorOptions, Look, Stroke
+from filmcolor.options import ColorOptions, Stroke
 from filmcolor.options.facts import facts_of
-from filmcolor.review.changes import KEYS, stroke_facts
+from filmcolor.review.changes import KEYS, WORDS, stroke_facts
 from filmcolor.review.session import Session
 from filmcolor.review.ways import Way
 from filmcolor.timecode import clock_text
@@ -26,8 +26,12 @@ _NAMES = {
     "coherence": "Coherence",
     "stability": "Stability",
     "model": "Model",
+    "restore": "Repair",
+    "restore_strength": "Repair strength",
 }
-_STEPS = {"saturation": 0.05, "hue_shift": 1.0, "coherence": 0.05, "stability": 0.05}
+"""Of settings that are called otherwise than by their key."""
+_STEPS = {"hue_shift": 1.0}
+_STEP = 0.05
 
 
 def film_facts(session: Session) -> dict[str, Any]:
@@ -55,7 +59,10 @@ def command(session: Session) -> str:
 
 def _control(key: str, session: Session) -> dict[str, Any]:
     """How a setting is shown: its name, help, range and default."""
-    control: dict[str, Any] = {"key": key, "name": _NAMES[key]}
+    control: dict[str, Any] = {
+        "key": key,
+        "name": _NAMES.get(key, key.replace("_", " ").capitalize()),
+    }
     if key == "skip":
         return control | {"kind": "switch", "default": False, "help": "Leave the shot grey."}
     facts = facts_of(ColorOptions)[key]
@@ -63,8 +70,13 @@ def _control(key: str, session: Session) -> dict[str, Any]:
     control |= {"default": default, "help": facts.help}
     if facts.range is not None:
         low, high = facts.range
-        return control | {"kind": "range", "least": low, "most": high, "step": _STEPS[key]}
-    names = session.models if key == "model" else get_args(Look)
+        return control | {
+            "kind": "range",
+            "least": low,
+            "most": high,
+            "step": _STEPS.get(key, _STEP),
+        }
+    names = session.models if key == "model" else WORDS.get(key, (default,))
     return control | {"kind": "choice", "choices": list(names)}
 
 

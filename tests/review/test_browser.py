@@ -149,7 +149,66 @@ def test_the_keyboard_alone_is_enough(browser: Any, film: Reviewed) -> None:
         now = visit.key()
         tab.keyboard.press("Control+z")
         visit.wait_for_another(now)
-        assert "#5d7a3c" not in film.plan and visit.said == []
+        assert "#5d7a3c" not in film.plan
+        tab.keyboard.press("Control+y")
+        visit.wait_for_another(key)
+        assert "#5d7a3c" in film.plan
+        for name in ("control-look", "render"):  # where Tab leads to as well
+            for _ in range(120):
+                if tab.evaluate("document.activeElement.id") == name:
+                    break
+                tab.keyboard.press("Tab")
+            assert tab.evaluate("document.activeElement.id") == name
+            if name == "control-look":
+                before = visit.key()
+                tab.keyboard.press("v")  # vivid
+                visit.wait_for_another(before)
+        tab.keyboard.press("Enter")
+        tab.wait_for_function(
+            "() => document.querySelector('#rendered').textContent.includes('written')"
+        )
+        assert visit.said == [] and film.target.exists()
+        for _ in range(2):
+            now = visit.key()
+            tab.keyboard.press("Control+z")
+            visit.wait_for_another(now)
+        assert visit.key() == key
+        visit.context.close()
+
+
+def test_a_stroke_is_drawn_with_the_mouse_or_point_by_point(browser: Any, film: Reviewed) -> None:
+    film.session.pages = Pages(45)
+    with served(film.session) as server:
+        visit = Visit(browser, server.address)
+        tab, key = visit.tab, visit.key()
+        tab.get_by_role("button", name="Stroke").click()
+        box = tab.locator("#inner").bounding_box()
+        y = box["y"] + 0.5 * box["height"]
+        tab.mouse.move(box["x"] + 0.255 * box["width"], y)
+        tab.mouse.down()
+        tab.mouse.move(box["x"] + 0.755 * box["width"], y, steps=20)
+        tab.mouse.up()
+        assert tab.inner_text("#selected").startswith("A stroke")
+        tab.keyboard.press("9")
+        visit.wait_for_another(key)
+        (drawn,) = tomllib.loads(film.plan)["shot"][0]["strokes"]
+        xs = [x for x, _ in drawn["points"]]
+        assert xs[0] == 24 and xs[-1] >= 70 and xs == sorted(xs) and 10 < len(xs) <= 64
+        now = visit.key()
+        tab.keyboard.press("Control+z")
+        visit.wait_for_another(now)
+        tab.keyboard.press("p")
+        tab.keyboard.press("Enter")
+        tab.keyboard.press("ArrowLeft")
+        tab.keyboard.press("Enter")
+        tab.keyboard.press("9")
+        visit.wait_for_another(key)
+        (drawn,) = tomllib.loads(film.plan)["shot"][0]["strokes"]
+        assert len(drawn["points"]) == 2
+        now = visit.key()
+        tab.keyboard.press("Control+z")
+        visit.wait_for_another(now)
+        assert visit.said == []
         visit.context.close()
 
 
@@ -182,6 +241,7 @@ def test_light_and_dark_wide_and_narrow(
         assert light < 120 if scheme == "dark" else light > 650
         assert tab.evaluate(CONTRASTS) == []
         assert tab.evaluate(UNNAMED) == []
+        assert tab.evaluate(NAMED_OTHERWISE) == []
         visit.context.close()
 
 
@@ -213,3 +273,10 @@ UNNAMED = """() => [...document.querySelectorAll(
     || node.textContent.trim() || node.title))
   .map(node => node.outerHTML)"""
 """What a screen reader has no name for."""
+NAMED_OTHERWISE = """() => [...document.querySelectorAll("button[aria-label], label[aria-label]")]
+  .filter(node => node.checkVisibility())
+  .filter(node => /[a-z0-9]/i.test(node.textContent))
+  .filter(node => !node.getAttribute("aria-label").toLowerCase()
+    .includes(node.innerText.trim().toLowerCase()))
+  .map(node => node.outerHTML)"""
+"""What is called otherwise than it reads: who speaks to the machine says what there is to read."""

@@ -16,6 +16,7 @@ from filmcolor.errors import FilmcolorError, OptionError
 from filmcolor.jobs.film import color_film
 from filmcolor.media.read.film_reader import FilmReader
 from filmcolor.review.board import Kept, Pages
+from filmcolor.review.changes import KEYS
 from filmcolor.review.project import ReadOnlyError
 from filmcolor.review.state import film_facts, state
 from tests.review.conftest import CUT, FRAMES, OPTIONS, Reviewed, drained, reviewed, wait_for
@@ -44,7 +45,8 @@ def test_the_shots_are_found_and_a_plan_is_written(film: Reviewed) -> None:
     facts = film_facts(film.session)
     assert (facts["width"], facts["height"]) == (96, 64)
     kinds = {control["key"]: control["kind"] for control in facts["controls"]}
-    assert kinds["saturation"] == "range" and kinds["look"] == "choice"
+    assert kinds["saturation"] == "range" and kinds["look"] == kinds["restore"] == "choice"
+    assert list(kinds) == list(KEYS)
 
 
 def test_a_click_gives_a_region_and_its_colour_is_seen_at_once(film: Reviewed) -> None:
@@ -95,6 +97,9 @@ def test_settings_of_a_shot_and_of_the_film(film: Reviewed) -> None:
     values = tomllib.loads(film.plan)
     assert values["shot"][1]["saturation"] == 0.25 and values["film"]["hue_shift"] == 30
     assert shots(film)[1]["chosen"] == {"saturation": 0.25}
+    say(film, set={"shot": 2, "key": "restore", "value": "dust"})
+    assert shots(film)[1]["chosen"] == {"saturation": 0.25, "restore": "dust"}
+    say(film, undo=True)
     say(film, set={"shot": 2, "key": "saturation", "value": None})
     say(film, set={"shot": 0, "key": "hue_shift", "value": None})
     assert shots(film)[1]["chosen"] == {}
@@ -107,6 +112,7 @@ def test_settings_of_a_shot_and_of_the_film(film: Reviewed) -> None:
         {"set": {"shot": 1, "key": "saturation", "value": 5}},
         {"set": {"shot": 1, "key": "saturation", "value": True}},
         {"set": {"shot": 1, "key": "look", "value": "garish"}},
+        {"set": {"shot": 1, "key": "restore", "value": "mud"}},
         {"set": {"shot": 1, "key": "model", "value": "/etc/passwd"}},
         {"set": {"shot": 1, "key": "stills", "value": "/etc"}},
         {"set": {"shot": 1, "key": "skip", "value": 1}},

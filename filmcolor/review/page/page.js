@@ -120,7 +120,7 @@ function seek(to) {
 
 function select(found) {
   selection = found;
-  const part = found.share === undefined ? "A box" : `${Math.max(1, Math.round(100 * found.share))} % of the picture`;
+  const part = found.box ? "A box" : found.share === undefined ? "A stroke" : `${Math.max(1, Math.round(100 * found.share))} % of the picture`;
   const shots = found.thing && found.shots > 1 ? ` It is seen in ${found.shots} shots: the colour holds in all.` : "";
   byId("selected").textContent = found.thing ? `A thing, ${part}, now ${found.color}.${shots}` : found.color ? `${part}, now ${found.color}. Choose its colour.` : `${part}. Choose its colour.`;
   refresh();
@@ -129,7 +129,7 @@ function select(found) {
 function deselect() {
   if (!selection) return;
   selection = null;
-  view.outline(null);
+  view.drop();
   byId("selected").textContent = "Click on the picture.";
   refresh();
 }
@@ -254,7 +254,7 @@ function buttons() {
     button.addEventListener("click", () => mode(button.dataset.show));
   }
   for (const button of document.querySelectorAll("[data-reach]")) {
-    button.addEventListener("click", () => { view.setReach(button.dataset.reach); pressed("reach", button.dataset.reach); });
+    button.addEventListener("click", () => { deselect(); view.setReach(button.dataset.reach); pressed("reach", button.dataset.reach); });
   }
   for (const button of document.querySelectorAll("[data-scope]")) {
     button.addEventListener("click", () => { scope = button.dataset.scope; pressed("scope", scope); refresh(); });

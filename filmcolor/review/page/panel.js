@@ -200,6 +200,11 @@ export function controls(film, onSet) {
       input.type = control.kind === "range" ? "range" : "checkbox";
       if (control.kind === "range") {
         Object.assign(input, { min: control.least, max: control.most, step: control.step });
+        const range = document.createElement("small");
+        range.id = `range-${control.key}`;
+        range.textContent = `${shown(control.least)} to ${shown(control.most)}, usually ${shown(control.default)}`;
+        row.append(range);
+        input.setAttribute("aria-describedby", range.id);
         input.addEventListener("input", () => { value.textContent = shown(Number(input.value)); });
       }
     }
@@ -212,7 +217,7 @@ export function controls(film, onSet) {
       name.prepend(input);
       row.append(name, side);
     } else {
-      row.append(name, side, input);
+      row.prepend(name, side, input);
     }
     rows.set(control.key, { control, input, value, reset });
     return row;
@@ -234,7 +239,7 @@ export function settings(own, above, mayWrite) {
         }
         input.value = now;
       }
-      value.textContent = control.kind === "switch" ? (isOwn ? "set" : "") : shown(now);
+      value.textContent = control.kind !== "range" ? (isOwn ? "set" : "") : shown(now);
     }
     value.style.fontWeight = isOwn ? "700" : "400";
     input.disabled = !mayWrite;

@@ -72,10 +72,10 @@ export function show(shots, shape) {
     }
     tile.shot = shot;
     const marks = [...(shot.marks || []), ...(isEdited(shot) ? ["edited"] : [])].join(", ");
-    if (tile.number.textContent !== String(index + 1)) tile.number.textContent = String(index + 1);
+    const name = `Shot ${index + 1}`;
+    if (tile.number.textContent !== name) tile.number.textContent = name;
     if (tile.time.textContent !== shot.time) tile.time.textContent = shot.time;
     if (tile.marks.textContent !== marks) tile.marks.textContent = marks;
-    tile.button.setAttribute("aria-label", `Shot ${index + 1}, at ${shot.time}${marks ? `, ${marks}` : ""}`);
   });
   sift();
 }

@@ -17,9 +17,11 @@ let loading = false;
 let address = "";
 let point = { x: 0.5, y: 0.5 };
 let drag = null;
+let line = null; // points of the stroke that is drawn, px of the film
+const MOST_POINTS = 64; // of a stroke, as the server takes them
 
 export const shown = () => showing;
-export const setReach = (value) => { reach = value; };
+export const setReach = (value) => { reach = value; line = null; };
 export const tell = (text) => { if (told.textContent !== text) told.textContent = text; };
 
 export function begin(film, onSelect) {
@@ -96,8 +98,10 @@ function press(event) {
   const at = place(event);
   if (event.button !== 0 || !inside(at)) return;
   point = at;
-  if (reach === "box") {
+  if (reach === "box" || reach === "stroke") {
     drag = at;
+    line = null;
+    if (reach === "stroke") lengthen(at);
     stage.setPointerCapture(event.pointerId);
     event.preventDefault();
     stage.focus({ preventScroll: true });
@@ -113,15 +117,40 @@ function corners(one, two) {
 
 const ring = ([x0, y0, x1, y1]) => [[x0, y0], [x1, y0], [x1, y1], [x0, y1]];
 
+// One more point of the stroke. One that grows too long keeps every second of its points.
+function lengthen(at) {
+  const { x, y } = px({ x: clamp(at.x), y: clamp(at.y) });
+  const last = line?.points.at(-1);
+  if (last && Math.hypot(x - last[0], y - last[1]) < line.apart) return;
+  line = line || { points: [], apart: Math.max(size.width, size.height) / 100 };
+  line.points.push([x, y]);
+  if (line.points.length > MOST_POINTS) {
+    line = { points: line.points.filter((_, number) => number % 2 === 0), apart: 2 * line.apart };
+  }
+  outline(null);
+  const drawn = `M${line.points.map((each) => each.join(" ")).join("L")}h.1`;
+  byId("edge-out").setAttribute("d", drawn);
+  byId("edge-in").setAttribute("d", drawn);
+}
+
 function move(event) {
   if (!drag) return;
   const at = place(event);
+  if (reach === "stroke") {
+    lengthen(at);
+    return;
+  }
   outline([ring(corners(drag, { x: clamp(at.x), y: clamp(at.y) }))]);
 }
 
 function release(event) {
   if (!drag) return;
   const at = place(event);
+  if (reach === "stroke") {
+    drag = null;
+    if (showing) selected({ frame: showing.frame, points: line.points, color: null });
+    return;
+  }
   const box = corners(drag, { x: Math.min(0.9999, clamp(at.x)), y: Math.min(0.9999, clamp(at.y)) });
   drag = null;
   outline([ring(box)]);
@@ -133,6 +162,11 @@ export async function select() {
   if (!showing) return;
   const at = px(point);
   const frame = showing.frame;
+  if (reach === "stroke") {
+    lengthen(point);
+    selected({ frame, points: line.points, color: null });
+    return;
+  }
   if (reach === "box") {
     const half = { x: 0.05, y: 0.05 };
     const box = corners({ x: clamp(point.x - half.x), y: clamp(point.y - half.y) },
@@ -157,6 +191,12 @@ export function outline(lines) {
   byId("edge-out").setAttribute("d", path);
   byId("edge-in").setAttribute("d", path);
   byId("dim").setAttribute("d", path ? `M0 0H${size.width}V${size.height}H0Z${path}` : "");
+}
+
+// Nothing is selected any more; the next stroke begins anew.
+export function drop() {
+  line = null;
+  outline(null);
 }
 
 function showMark() {
