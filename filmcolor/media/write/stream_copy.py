@@ -34,7 +34,7 @@ from filmcolor.media.write.stream_survey import (
     packet_time,
 )
 from filmcolor.media.write.streams import StreamPlan, read_covers
-from filmcolor.media.write.subtitles import SubtitleConverter
+from filmcolor.media.write.subtitles import SubtitleConverter, fill_duration
 from filmcolor.options import OnError
 
 _SEEK_MARGIN_SECONDS = 10
@@ -237,6 +237,7 @@ class StreamCopier:
 
     def _write(self, packet: Packet[Stream]) -> None:
         """Trim one packet, and put what is left of it."""
+        fill_duration(packet)
         if self._trim(packet):
             if packet.stream_index in self._shown:
                 self._write_shown()

@@ -16,8 +16,10 @@ from av.subtitles.stream import SubtitleStream
 
 from filmcolor.media.legacy_text import decoded
 from filmcolor.media.straight_packets import packets_of
+from filmcolor.media.timebase import round_half_up
 
 _MUXERS = {"mov_text": "mp4", "subrip": "matroska"}
+_UNKNOWN_MILLISECONDS = 2**32 - 1
 _INTERLEAVED_SECONDS = 10
 """How far apart packets of one moment may lie in a file, in time."""
 
@@ -79,6 +81,24 @@ class SubtitleConverter:
         recoded.stream, recoded.time_base = packet.stream, packet.time_base
         recoded.pts, recoded.dts, recoded.duration = packet.pts, packet.dts, packet.duration
         return recoded
+
+
+def fill_duration(packet: Packet[Stream]) -> None:
+    """Give a subtitle of a DVD the duration that its own commands state, if the file gives none.
+
+    Programme streams give none, and mp4 hides a last packet that lasts no time.
+    """
+    stream = packet.stream
+    if packet.duration or not packet.size or not isinstance(stream, SubtitleStream):
+        return
+    if stream.codec_context.codec.canonical_name != "dvd_subtitle" or packet.time_base is None:
+        return
+    with contextlib.suppress(av.FFmpegError, ValueError):
+        shown = stream.decode2(packet)
+        if shown is not None and 0 < shown.end_display_time < _UNKNOWN_MILLISECONDS:
+            packet.duration = round_half_up(
+                Fraction(shown.end_display_time, 1000) / packet.time_base
+            )
 
 
 def trial_converter(
