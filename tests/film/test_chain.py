@@ -15,6 +15,7 @@ import pytest
 
 from filmcolor.film.chain import PlannedFrames
 from filmcolor.film.plan import FilmPlan
+from filmcolor.film.shot_models import ShotColors
 from filmcolor.film.stage_timer import StageTimer
 from filmcolor.jobs.ray_actors import FilmActor
 from filmcolor.media.read.damage import Damage, Decoded
@@ -65,7 +66,13 @@ def test_a_worker_decodes_a_film_once(
         film = plan_of(reader)
         whole, segments = len(decoded), film.segments()
         assert film.frames == whole >= 235 and len(segments) >= 9
-        context: Any = SimpleNamespace(reader=reader, timer=StageTimer(), options=RunOptions())
+        context: Any = SimpleNamespace(
+            reader=reader,
+            timer=StageTimer(),
+            options=RunOptions(),
+            shots=ShotColors(ColorOptions(), {}),
+            restored=lambda frames: frames,
+        )
         for worker in range(workers):
             decoded.clear()
             with closing(PlannedFrames(context, film)) as source:
@@ -107,7 +114,13 @@ def test_where_seeking_can_be_trusted_a_far_place_is_sought(
     with FilmReader(str(path)) as reader:
         film = plan_of(reader)
         decoded.clear()
-        context: Any = SimpleNamespace(reader=reader, timer=StageTimer(), options=RunOptions())
+        context: Any = SimpleNamespace(
+            reader=reader,
+            timer=StageTimer(),
+            options=RunOptions(),
+            shots=ShotColors(ColorOptions(), {}),
+            restored=lambda frames: frames,
+        )
         with closing(PlannedFrames(context, film)) as source:
             assert [frame.pts for frame in source.between(220, 222)] == film.pts[220:222].tolist()
         assert len(decoded) < 60
