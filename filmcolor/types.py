@@ -224,20 +224,6 @@ class VideoInfo:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shown:
-    """What a network is shown of a frame in place of its luma; all (height, width) at model size,
-    upright.
-    """
-
-    seen: Luma
-    """Codes without damage, in an even exposure: for the network."""
-    guide: Luma
-    """Codes without dust and scratches, in the frame's own exposure: for flow and upsampling."""
-    repaired: NDArray[np.uint8] | None = None
-    """255 where codes were replaced, else 0; None for nowhere."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One decoded frame."""
 
@@ -259,8 +245,6 @@ class Frame:
     """Its even and its odd rows are two fields, taken at different moments."""
     guide: Luma | None = None
     """Codes (height, width) that colour follows instead of `luma`; None where it follows that."""
-    shown: Shown | None = None
-    """None where the network is shown `luma`."""
     mended: NDArray[np.uint8] | None = None
     """Shape (height, width): where `luma` was repaired, `DUST`, `SCRATCH`, or else 0; None where
     it was not."""
@@ -282,8 +266,6 @@ class AbMap:
     """Shape (h, w), 0..1, where the model states it."""
     hint_map: FloatPlane | None = None
     """Shape (h, w), 0..1: how much of ab somebody has said; None where nobody has."""
-    repaired: FloatPlane | None = None
-    """Shape (H, W), 0..1: where `lightness` is not the film's own; None for nowhere."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -323,8 +305,6 @@ class Uncolored:
     """As in `AbMap`."""
     grid: tuple[int, int]
     """(h, w) of the ab field that it shall get."""
-    repaired: FloatPlane | None = None
-    """As in `AbMap`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,7 +1,7 @@
 """Damage made on films that have none: what old film has suffered, and where it is.
 
 Frames are luma planes of one shot, codes 0..255; damage is drawn at their full size. The same seed
-and the same library versions give the same damage. `bench_damage.py` measures colours with it.
+and the same library versions give the same damage. `bench_restore.py` measures with it.
 """
 
 from __future__ import annotations
@@ -128,23 +128,10 @@ def flicker(frames: Sequence[Codes], rng: np.random.Generator) -> Damaged:
     return exposed(frames, list(gains), [0.0] * len(frames))
 
 
-def flashes(frames: Sequence[Codes], rng: np.random.Generator) -> Damaged:
-    """Single frames, now and then two, that are much too light."""
-    gains, lifts = np.ones(len(frames)), np.zeros(len(frames))
-    place = int(rng.integers(3, 9))
-    while place < len(frames) - 2:
-        length = 1 + int(rng.random() < 0.25)
-        gains[place : place + length] = rng.uniform(1.1, 1.5)
-        lifts[place : place + length] = rng.uniform(10, 50)
-        place += int(rng.integers(6, 14))
-    return exposed(frames, list(gains), list(lifts))
-
-
 DAMAGE: dict[str, Callable[[Sequence[Codes], np.random.Generator], Damaged]] = {
     "dust": dust,
     "scratches": scratches,
     "flicker": flicker,
-    "flashes": flashes,
 }
 
 

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from filmcolor.stages.clean_eye import SUPPORT, CleanEye, CleanSettings, Small
+from filmcolor.stages.damage import SUPPORT, DamageFinder, DamageSettings, Looked
 from filmcolor.stages.exposure import SAME, Exposure
 from filmcolor.stages.flow import FlowSettings, sampling_grid
 from filmcolor.stages.scratches import ScratchSettings, bridged
@@ -37,7 +37,7 @@ from filmcolor.types import DUST, SCRATCH, FloatPlane, Frame, Luma
 RESTORE_REACH = REACH + SUPPORT
 """Frames on each side that a frame depends on, at most."""
 
-SETTINGS = CleanSettings(
+SETTINGS = DamageSettings(
     SpeckSettings(seed=24.0, unrest=6.0),
     ScratchSettings(part=0.6, steady=0.85),
     FlowSettings(long_side=320),
@@ -222,7 +222,7 @@ def _mended(
 ) -> Generator[Frame, None, None]:
     """Every frame without dust, scratches and noise, as far as its shot is to be."""
     mender: Mender | None = None
-    items: Iterable[tuple[Frame, Small | None]] = (
+    items: Iterable[tuple[Frame, Looked | None]] = (
         (frame, _small(frame, wanted(frame.shot), bit_depth)) for frame in frames
     )
     for around, center in windows(items, lambda item: item[0].shot, SUPPORT, SUPPORT):
@@ -237,21 +237,21 @@ def _mended(
         yield replace(frame, luma=luma, mended=mask)
 
 
-def _small(frame: Frame, asked: Restoration, bit_depth: int) -> Small | None:
+def _small(frame: Frame, asked: Restoration, bit_depth: int) -> Looked | None:
     if not asked.is_mended or asked.strength == 0:
         return None
-    return CleanEye(bit_depth).small(frame.luma)
+    return DamageFinder(bit_depth, SETTINGS).looked(frame.luma)
 
 
 class Mender:
     """Repairs pictures of one film at their full size; not to be shared between threads."""
 
-    def __init__(self, bit_depth: int, settings: CleanSettings | None = None) -> None:
-        self._eye = CleanEye(bit_depth, settings=settings or SETTINGS)
+    def __init__(self, bit_depth: int, settings: DamageSettings | None = None) -> None:
+        self._finder = DamageFinder(bit_depth, settings or SETTINGS)
         self._depth = bit_depth
 
     def mended(
-        self, window: Sequence[Small], center: int, asked: Restoration
+        self, window: Sequence[Looked], center: int, asked: Restoration
     ) -> tuple[Luma, NDArray[np.uint8] | None]:
         """A picture repaired, and where (`Frame.mended`); `window` has those of its shot within
         `SUPPORT`.
@@ -260,14 +260,14 @@ class Mender:
         plane: FloatPlane | None = None
         mended = np.zeros(own.codes.shape, np.uint8)
         if "scratches" in asked.kinds:
-            mask = self._eye.scratches(window, center)
+            mask = self._finder.scratches(window, center)
             if mask is not None:
                 plane = own.codes.astype(np.float32)
                 filled = bridged(plane, mask) + _grain_beside(plane, mask)
                 plane = _blended(plane, filled, mask, asked.strength)
                 mended[mask > 0] = SCRATCH
         if "dust" in asked.kinds:
-            specks = self._eye.specks(window, center)
+            specks = self._finder.specks(window, center)
             if specks is not None:
                 mask, filled = specks
                 plane = own.codes.astype(np.float32) if plane is None else plane
@@ -284,7 +284,7 @@ class Mender:
             return own.codes, None
         return _codes(plane, own.codes, self._depth), mended if is_mended else None
 
-    def _averaged(self, plane: FloatPlane, window: Sequence[Small], center: int) -> FloatPlane:
+    def _averaged(self, plane: FloatPlane, window: Sequence[Looked], center: int) -> FloatPlane:
         """The mean of a picture and of those around it along the motion, where they are alike."""
         total, weights = plane.copy(), np.ones(plane.shape, np.float32)
         for other in range(len(window)):
@@ -300,9 +300,9 @@ class Mender:
             weights += weight
         return np.asarray(total / weights, np.float32)
 
-    def _brought(self, window: Sequence[Small], center: int, other: int) -> FloatPlane:
+    def _brought(self, window: Sequence[Looked], center: int, other: int) -> FloatPlane:
         """Another picture brought along the motion to one of them, in its exposure; in codes."""
-        flow = self._eye.flow(window, center, other)
+        flow = self._finder.flow(window, center, other)
         rows, columns = sampling_grid(*window[center].codes.shape)[::-1]
         found = cv2.remap(
             window[other].codes.astype(np.float32),
@@ -311,7 +311,7 @@ class Mender:
             cv2.INTER_CUBIC,
             borderMode=cv2.BORDER_REPLICATE,
         )
-        exposure = self._eye.exposure(window, other, center)
+        exposure = self._finder.exposure(window, other, center)
         if exposure is None:
             return np.asarray(found, np.float32)
         lift = np.float32(exposure.offset * (1 << (self._depth - 8)))

@@ -1,7 +1,7 @@
 """Vertical scratches: thin lines, steadily lighter or darker than what is beside them.
 
 They run down most of a picture at nearly one place, through whatever is shown, and are at about the
-same place in the frames before and after. It works on small pictures of 8-bit codes.
+same place in the frames before and after. It works on 8-bit codes.
 """
 
 from __future__ import annotations

@@ -3,8 +3,7 @@
 The spike detection index of Kokaram (Motion Picture Restoration, Springer 1998) with a rank order
 as Nadenau and Mitra's (1996): a speck is lighter, or darker, than all that either neighbour shows
 around the place. What moves faster than motion can be found is a spike too; but then it is one in
-the next frame as well, nearby. It works on small pictures of 8-bit codes and knows neither shots
-nor colour.
+the next frame as well, nearby. It works on 8-bit codes and knows neither shots nor colour.
 """
 
 from __future__ import annotations

@@ -1,23 +1,20 @@
-"""What a network is shown of a film that has suffered: a repaired copy of the small luma.
+"""Finds dust and scratches in a frame with the help of those around it, and what they hide.
 
-Exposure that wavers is evened, dust and vertical scratches are replaced from the frames around and
-from beside. The film's own luma stays as it is. What is made of a frame depends on `SUPPORT` frames
-on each side, inside its own shot, so a film may be divided anywhere.
+A frame's neighbours are brought along the motion, in its own exposure. What is found depends on
+`SUPPORT` frames on each side, inside its own shot. It knows 8-bit copies of luma, not files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import cast
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
-from filmcolor.stages.exposure import SAME, Exposure, between, evening, thumbnail
+from filmcolor.stages.exposure import Exposure, between, thumbnail
 from filmcolor.stages.flow import FlowEstimator, FlowSettings, sampling_grid
-from filmcolor.stages.infer import View
-from filmcolor.stages.scratches import ScratchSettings, bridged, find_scratches, lines
+from filmcolor.stages.scratches import ScratchSettings, find_scratches, lines
 from filmcolor.stages.specks import (
     Codes8,
     Mask,
@@ -26,8 +23,7 @@ from filmcolor.stages.specks import (
     find_specks,
     find_spikes,
 )
-from filmcolor.stages.windows import windows
-from filmcolor.types import FloatPlane, Frame, Luma, Shown
+from filmcolor.types import FloatPlane, Luma
 
 SUPPORT = 2
 """Frames on each side that what is made of a frame depends on."""
@@ -36,17 +32,17 @@ _COPY = 5
 
 
 @dataclass(frozen=True, slots=True)
-class CleanSettings:
+class DamageSettings:
     """What counts as damage."""
 
-    specks: SpeckSettings = field(default_factory=SpeckSettings)
-    scratches: ScratchSettings = field(default_factory=ScratchSettings)
-    flow: FlowSettings = field(default_factory=lambda: FlowSettings(long_side=192))
+    specks: SpeckSettings
+    scratches: ScratchSettings
+    flow: FlowSettings
 
 
 @dataclass(slots=True, eq=False)
-class Small:
-    """A frame at model size, with what was found out about it."""
+class Looked:
+    """A frame, with what was found out about it."""
 
     codes: Luma
     plane: Codes8
@@ -63,68 +59,21 @@ class Small:
     """What brings it to the exposure of the frame so many places on."""
 
 
-class CleanEye:
-    """Repairs small pictures of one size and depth; not to be shared between threads."""
+class DamageFinder:
+    """For pictures of one size and depth; not to be shared between threads."""
 
-    def __init__(
-        self, bit_depth: int, *, by_field: bool = False, settings: CleanSettings | None = None
-    ) -> None:
-        """`by_field`: pictures are fields; those of one frame have the same dust, so that every
-        second one is the next.
-        """
-        self._settings = settings or CleanSettings()
-        self._depth = bit_depth
-        self._step = 2 if by_field else 1
+    def __init__(self, bit_depth: int, settings: DamageSettings) -> None:
+        self._settings, self._depth = settings, bit_depth
         self._estimator: FlowEstimator | None = None
         self._columns = self._rows = np.zeros((0, 0), np.float32)
 
-    @property
-    def radius(self) -> int:
-        """Pictures on each side that are needed."""
-        return SUPPORT * self._step
-
-    def small(self, codes: Luma) -> Small:
-        """A picture at model size, ready to be repaired and to help others."""
+    def looked(self, codes: Luma) -> Looked:
+        """A picture, ready to be repaired and to help others."""
         plane = codes if codes.dtype == np.uint8 else codes >> (self._depth - 8)
         eight = plane.astype(np.uint8, copy=False)
-        return Small(codes, eight, thumbnail(eight.astype(np.float32)))
+        return Looked(codes, eight, thumbnail(eight.astype(np.float32)))
 
-    def shown(self, window: Sequence[Small], center: int) -> Shown:
-        """What to show of one picture; `window` has those of its shot within `radius`."""
-        own = window[center]
-        around = [each for each in self._steps(window, center, SUPPORT) if each != center]
-        to_others = [self.exposure(window, center, other) for other in around]
-        specks = self.specks(window, center)
-        scratched = self.scratches(window, center)
-        scale = np.float32(1 << (self._depth - 8))
-        codes = own.codes
-        mask: Mask | None = None
-        if specks is not None or scratched is not None:
-            plane = codes.astype(np.float32) / scale
-            if specks is not None:
-                mask, filled = specks
-                plane = np.where(mask > 0, filled, plane)
-            if scratched is not None:
-                plane = bridged(plane, scratched)
-                mask = scratched if mask is None else mask | scratched
-            codes = self._codes(plane * scale)
-        exposure = evening(own.thumbnail, to_others)
-        seen = codes
-        if exposure is not SAME:
-            seen = self._codes(exposure.applied(codes.astype(np.float32) / scale) * scale)
-        return Shown(seen, codes, mask)
-
-    def _codes(self, plane: FloatPlane) -> Luma:
-        limit = (1 << self._depth) - 1
-        kind = np.uint8 if self._depth == 8 else np.uint16
-        return cast("Luma", np.clip(np.rint(plane), 0, limit).astype(kind))
-
-    def _steps(self, window: Sequence[Small], center: int, reach: int) -> list[int]:
-        """Places of the window that are whole steps from one of them, itself included."""
-        places = (center + number * self._step for number in range(-reach, reach + 1))
-        return [place for place in places if 0 <= place < len(window)]
-
-    def exposure(self, window: Sequence[Small], first: int, second: int) -> Exposure | None:
+    def exposure(self, window: Sequence[Looked], first: int, second: int) -> Exposure | None:
         """What brings one picture to the exposure of another; found out once for both."""
         if first > second:
             back = self.exposure(window, second, first)
@@ -134,29 +83,29 @@ class CleanEye:
             own.exposures[second - first] = between(own.thumbnail, other.thumbnail)
         return own.exposures[second - first]
 
-    def _is_copy(self, window: Sequence[Small], first: int, second: int) -> bool:
+    def _is_copy(self, window: Sequence[Looked], first: int, second: int) -> bool:
         off = cv2.absdiff(window[first].plane, window[second].plane)
         return float(cv2.blur(off, (3, 3)).max()) <= _COPY
 
-    def _other(self, window: Sequence[Small], center: int, step: int) -> int | None:
+    def _other(self, window: Sequence[Looked], center: int, step: int) -> int | None:
         """The next picture on one side that is no copy; None if there is none."""
         for place in (center + step, center + 2 * step):
             if 0 <= place < len(window) and not self._is_copy(window, center, place):
                 return place
         return None
 
-    def specks(self, window: Sequence[Small], center: int) -> tuple[Mask, FloatPlane] | None:
+    def specks(self, window: Sequence[Looked], center: int) -> tuple[Mask, FloatPlane] | None:
         """Where specks are, and what is there without them, in 8-bit codes."""
-        step, settings = self._step, self._settings.specks
-        before, after = self._other(window, center, -step), self._other(window, center, step)
+        settings = self._settings.specks
+        before, after = self._other(window, center, -1), self._other(window, center, 1)
         if before is None or after is None:
             return None
         spikes = self._spikes(window, center, before, after)
         if not (spikes.light.any() or spikes.dark.any()):
             return None
         beside: list[Spikes] = []
-        for place in (center - step, center + step):
-            near = (place - step, place + step)
+        for place in (center - 1, center + 1):
+            near = (place - 1, place + 1)
             inside = near[0] >= 0 and near[1] < len(window)
             if inside and not any(self._is_copy(window, place, other) for other in near):
                 beside.append(self._spikes(window, place, *near))
@@ -169,7 +118,7 @@ class CleanEye:
         ]
         return mask, np.asarray((planes[0] + planes[1]) / 2, np.float32)
 
-    def _spikes(self, window: Sequence[Small], center: int, before: int, after: int) -> Spikes:
+    def _spikes(self, window: Sequence[Looked], center: int, before: int, after: int) -> Spikes:
         """Those of a picture between two others of the window."""
         own, key = window[center], (before - center, after - center)
         if key not in own.spikes:
@@ -178,7 +127,7 @@ class CleanEye:
         return own.spikes[key]
 
     def _brought(
-        self, window: Sequence[Small], center: int, other: int, around: Mask | None = None
+        self, window: Sequence[Looked], center: int, other: int, around: Mask | None = None
     ) -> Codes8:
         """Another picture of the window, brought along the motion to one of them and to its
         exposure; in a mask the motion is that around it.
@@ -198,7 +147,7 @@ class CleanEye:
             found = cv2.convertScaleAbs(found, alpha=exposure.gain, beta=exposure.offset)
         return np.asarray(found, np.uint8)
 
-    def flow(self, window: Sequence[Small], center: int, other: int) -> FloatPlane:
+    def flow(self, window: Sequence[Looked], center: int, other: int) -> FloatPlane:
         own = window[center]
         if other - center not in own.flows:
             size = own.plane.shape
@@ -215,12 +164,13 @@ class CleanEye:
             own.flows[other - center] = self._estimator.flow(own.picture, second)
         return own.flows[other - center]
 
-    def scratches(self, window: Sequence[Small], center: int) -> Mask | None:
+    def scratches(self, window: Sequence[Looked], center: int) -> Mask | None:
         settings = self._settings.scratches
-        for place in (center, *self._steps(window, center, 1)):
+        beside = [place for place in (center - 1, center + 1) if 0 <= place < len(window)]
+        for place in (center, *beside):
             if window[place].lines is None:
                 window[place].lines = lines(window[place].plane, settings)
-        found = [window[place].lines for place in self._steps(window, center, 1) if place != center]
+        found = [window[place].lines for place in beside]
         own = window[center].lines
         assert own is not None
         return find_scratches(own, [each for each in found if each is not None], settings)
@@ -233,21 +183,3 @@ def _spread(flow: FloatPlane, mask: Mask) -> FloatPlane:
     total = cv2.GaussianBlur(weight, (0, 0), 6.0) + np.float32(1e-4)
     soft = cv2.GaussianBlur(flow * weight[..., None], (0, 0), 6.0) / total[..., None]
     return np.where(keep[..., None], flow, soft).astype(np.float32)
-
-
-def clean_eye(
-    frames: Iterable[Frame],
-    view: View,
-    *,
-    by_field: bool = False,
-    settings: CleanSettings | None = None,
-) -> Generator[Frame, None, None]:
-    """Yield the same frames, in order, each with what the network is to be shown of it.
-
-    Nothing crosses a change of `Frame.shot`. Reads up to `SUPPORT` frames ahead.
-    """
-    eye = CleanEye(view.bit_depth, by_field=by_field, settings=settings)
-    items = ((frame, eye.small(view.show(frame.luma))) for frame in frames)
-    for around, center in windows(items, lambda item: item[0].shot, eye.radius, eye.radius):
-        frame = around[center][0]
-        yield replace(frame, shown=eye.shown([small for _, small in around], center))
