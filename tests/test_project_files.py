@@ -6,6 +6,7 @@ import json
 import re
 import runpy
 import socket
+import tomllib
 from pathlib import Path
 
 import click
@@ -86,3 +87,33 @@ def test_a_container_is_well_while_the_page_can_be_reached() -> None:
         assert is_well(b"python\0/opt/filmcolor/bin/filmcolor\0review\0old.mp4\0", port)
     assert not is_well(b"python\0/opt/filmcolor/bin/filmcolor\0review\0old.mp4\0", port)
     assert is_well(b"python\0/opt/filmcolor/bin/filmcolor\0run\0old.mp4\0", port)
+
+
+def pinned(name: str) -> dict[str, str]:
+    """Versions by package, as a file of `constraints` has them."""
+    text = (ROOT / "constraints" / name).read_text(encoding="utf-8")
+    return dict(re.findall(r"^([\w-]+)==([\w.]+)", text, re.MULTILINE))
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
+
+
+def test_constraints_are_those_of_the_package() -> None:
+    """The lowest are its lower bounds; those for development lie within both."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    lowest, locked = pinned("lowest.txt"), pinned("dev.txt")
+    own = [
+        *project["dependencies"],
+        *(each for name in extras if name != "dev" for each in extras[name]),
+    ]
+    for wanted in own:
+        name, low, high = re.findall(r"^([\w-]+)>=([\d.]+),<([\d.]+)", wanted)[0]
+        assert numbers(lowest[name])[: len(numbers(low))] == numbers(low), name
+        if name in locked:
+            assert numbers(low) <= numbers(locked[name]) < numbers(high), name
+    assert {
+        re.split("[>;]", each)[0] for each in (*project["dependencies"], *extras["dev"])
+    } <= set(locked)
+    assert "://" not in (ROOT / "constraints" / "dev.txt").read_text(encoding="utf-8")
