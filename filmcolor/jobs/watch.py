@@ -38,9 +38,10 @@ def watch_folder(
 ) -> Generator[Event, None, None]:
     """Colour every file that comes into `folder` once it is whole; results have a sidecar.
 
-    Yields a `Watching`, the events of each film and picture and a `FilmDone` after it; none for one
-    whose result is there. A file that failed is tried again when it changes. Raises
-    `FilmcolorError` for what would stop every one of them: the folder, model, device.
+    Yields a `Watching`, the events of each film and picture (its notices with its name) and a
+    `FilmDone` after it; none for one whose result is there. A file that failed is tried again when
+    it changes. Raises `FilmcolorError` for what would stop every one of them: the folder, model,
+    device.
     """
     every = float(options.every_seconds)
     resolve_device(options.run.color.device)
@@ -104,7 +105,10 @@ class _Queue:
             yield FilmDone(str(path), item.target, "failed", str(error))
             return
         with closing(color_item(item, self._options)) as events:
-            yield from events
+            for event in events:
+                if isinstance(event, Notice) and item.source not in event.text:
+                    event = replace(event, text=f"{item.source}: {event.text}")
+                yield event
 
 
 def _is_done(item: BatchItem, options: RunOptions) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ import pytest
 
 from filmcolor.cli.sources import item_in
 from filmcolor.errors import CheckpointError, MediaError
-from filmcolor.events import Event, FilmDone, Notice, Progress, Watching
+from filmcolor.events import Event, FilmDone, Notice, Watching
 from filmcolor.jobs.sidecar import is_result_of
 from filmcolor.jobs.watch import watch_folder
 from filmcolor.options import ColorOptions, RunOptions, WatchOptions
@@ -115,14 +116,17 @@ def test_what_is_done_is_known_after_a_restart(folders: Folders) -> None:
     assert folders.ended(replace(QUICK, overwrite=True)) == []
 
 
-def test_what_was_begun_goes_on(folders: Folders) -> None:
+def test_what_was_begun_goes_on(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
     folders.film("a.mkv")
-    with closing(folders.watch()) as events:
-        for event in events:
-            if isinstance(event, Progress):
-                break
+
+    def stop(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("filmcolor.jobs.film.join_segments", stop)
+        list(folders.watch())
     (work,) = find_work(folders.out)
-    assert (work.segments, work.holder) == (1, None)
+    assert (work.done, work.segments, work.holder) == (1, 1, None)
     assert folders.ended() == [("a.mkv", "done")]
     assert find_work(folders.out) == []
 
@@ -141,6 +145,12 @@ def test_a_failure_is_named_once_and_tried_again_when_the_file_changes(folders: 
                     break
     assert ended == [("a.mkv", "failed"), ("notes.txt", "skipped"), ("a.mkv", "done")]
     assert folders.now == 25.0
+
+
+def test_what_is_said_of_a_film_names_it(folders: Folders) -> None:
+    make_clip(folders.inside / "a.mkv", frames=6, colored=True)
+    said = [event.text for event in folders.watch() if isinstance(event, Notice) and event.warning]
+    assert said and all(text.startswith(f"{folders.inside / 'a.mkv'}: ") for text in said)
 
 
 def test_two_results_of_one_name(folders: Folders) -> None:
