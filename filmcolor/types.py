@@ -30,6 +30,8 @@ Siting = Literal["left", "center"]
 AncillaryKind = Literal["closed captions", "active format", "frame timecode"]
 """What may be said beside a picture; see `Ancillary`."""
 
+DUST, SCRATCH = 1, 2
+"""What was repaired at a place of a frame."""
 BT601 = 6
 """H.273 matrix code of BT.601 (SMPTE 170M)."""
 BT709 = 1
@@ -222,6 +224,20 @@ class VideoInfo:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """What a network is shown of a frame in place of its luma; all (height, width) at model size,
+    upright.
+    """
+
+    seen: Luma
+    """Codes without damage, in an even exposure: for the network."""
+    guide: Luma
+    """Codes without dust and scratches, in the frame's own exposure: for flow and upsampling."""
+    repaired: NDArray[np.uint8] | None = None
+    """255 where codes were replaced, else 0; None for nowhere."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One decoded frame."""
 
@@ -243,6 +259,11 @@ class Frame:
     """Its even and its odd rows are two fields, taken at different moments."""
     guide: Luma | None = None
     """Codes (height, width) that colour follows instead of `luma`; None where it follows that."""
+    shown: Shown | None = None
+    """None where the network is shown `luma`."""
+    mended: NDArray[np.uint8] | None = None
+    """Shape (height, width): where `luma` was repaired, `DUST`, `SCRATCH`, or else 0; None where
+    it was not."""
     ancillary: Ancillary | None = None
     """None where nothing is said beside it."""
 
@@ -261,6 +282,8 @@ class AbMap:
     """Shape (h, w), 0..1, where the model states it."""
     hint_map: FloatPlane | None = None
     """Shape (h, w), 0..1: how much of ab somebody has said; None where nobody has."""
+    repaired: FloatPlane | None = None
+    """Shape (H, W), 0..1: where `lightness` is not the film's own; None for nowhere."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -300,6 +323,8 @@ class Uncolored:
     """As in `AbMap`."""
     grid: tuple[int, int]
     """(h, w) of the ab field that it shall get."""
+    repaired: FloatPlane | None = None
+    """As in `AbMap`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -314,6 +339,10 @@ class ColorFrame:
     duration: int = 0
     key: bool = False
     """The encoder must make this a key frame (first of a shot)."""
+    dust: int = 0
+    """Px of `luma` that hid dust or blotches and were repaired."""
+    scratches: int = 0
+    """The same of scratches."""
     interlaced: bool = False
     """As in `Frame`; then even and odd rows of 4:2:0 chroma belong to the field of that parity."""
     ancillary: Ancillary | None = None

@@ -139,6 +139,7 @@ def test_what_pictures_make_no_use_of() -> None:
             "verify",
         ),
         *("fps", "sound", "sidecar", "codec", "crf", "preset", "lossless"),
+        *("restore", "restore_strength", "restore_map"),
     }
 
 
@@ -148,6 +149,7 @@ def test_what_work_that_was_begun_does_not_depend_on() -> None:
     assert names_of(EncodeOptions, lambda facts: not facts.in_fingerprint) == ()
     assert set(names_of(RunOptions, lambda facts: not facts.in_fingerprint)) == {
         *("overwrite", "work", "keep_work", "workers", "shard", "verify", "sidecar", "sound"),
+        "restore_map",
         *("stills", "strokes", "reference", "plan", "explicit_options", "audio"),
     }
 
@@ -155,7 +157,7 @@ def test_what_work_that_was_begun_does_not_depend_on() -> None:
 def test_what_no_sidecar_names() -> None:
     assert set(_LEFT_OUT) == {
         *("overwrite", "work", "keep_work", "workers", "verify", "sidecar", "sound"),
-        "explicit_options",
+        *("explicit_options", "restore_map"),
     }
 
 
@@ -180,6 +182,7 @@ def test_the_files_that_options_name() -> None:
 def test_what_a_plan_may_hold() -> None:
     assert set(COLOR_KEYS) == {
         *("look", "saturation", "hue_shift", "coherence", "stability", "model"),
+        *("restore", "restore_strength"),
     }
     assert HINT_KEYS == ("stills", "strokes", "reference")
     assert UPSCALE_KEYS == ("upscale", "upscale_for", "upscale_model")

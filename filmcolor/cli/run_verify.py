@@ -27,6 +27,7 @@ def strictness(options: RunOptions) -> VerifyOptions:
         deinterlace=options.deinterlace,
         fps=options.fps,
         output_chroma=options.output_chroma,
+        restored=options.color.restore,
         lossless=options.encode.lossless,
         audio=options.audio,
         expect_color=not (options.no_color or _leaves_pale(options)),

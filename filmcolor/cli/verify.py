@@ -106,6 +106,7 @@ VERIFY: Table = {**NOTICES, Comparing: _comparing, Compared: _compared, VerifyRe
 @field_option(VerifyOptions, "lossless")
 @field_option(VerifyOptions, "deinterlace")
 @field_option(VerifyOptions, "output_chroma")
+@field_option(VerifyOptions, "restored")
 @field_option(VerifyOptions, "audio")
 @show_options(VERIFY)
 @click.pass_context

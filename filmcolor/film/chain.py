@@ -61,7 +61,7 @@ def color_stream(context: FilmContext, film: FilmPlan | None) -> Generator[Color
     layout = context.reader.info.layout
     marked = assign_shots(waited, layout) if film is None else film.mark(waited)
     with closing(ahead):
-        yield from _colored(context, marked, film, None)
+        yield from _colored(context, context.restored(marked), film, None)
 
 
 def color_frames(
@@ -96,7 +96,7 @@ def _colored(
     """Frames with their shots, coloured; of a segment's frames only its own."""
     timer = context.timer
     tags = resolve_tags(context.reader.info.tags, context.reader.info.height)
-    found = timer.watch("shots", marked, "_wait")
+    found = timer.watch("shots", marked, "restore" if context.is_restored else "_wait")
     steady = _steadied(context, found, film)
     own: Iterator[tuple[Frame, AbMap | FieldAbMaps]] = (
         (frame, field)
@@ -241,14 +241,25 @@ class PlannedFrames:
 
     def needed(self, segment: Segment) -> Generator[Frame, None, None]:
         """The frames that a segment's colours depend on, marked with their shots."""
-        start, stop = self._film.needed(segment)
-        return self._film.mark(self._frames(start, stop, segment.stop), start)
+        (start, stop), (first, last) = self._film.needed(segment), self._looked_at(segment)
+        marked = self._film.mark(self._frames(first, last, segment.stop), first)
+        for frame in self._context.restored(marked):
+            if start <= frame.index < stop:
+                yield frame
+
+    def _looked_at(self, segment: Segment) -> tuple[int, int]:
+        """Start and stop of the frames that those it needs are restored from, if they are."""
+        film, (start, stop) = self._film, self._film.needed(segment)
+        before, after = film.shot_at(start), film.shot_at(stop - 1)
+        reach = [self._context.shots.restoration(shot).reach for shot in (before, after)]
+        first, last = film.shots[before].start, film.shots[after].stop
+        return max(first, start - reach[0]), min(last, stop + reach[1])
 
     def _frames(self, start: int, stop: int, next_start: int) -> Generator[Frame, None, None]:
         kept = {frame.index: frame for frame in self._kept}
         overlap = stop
         if next_start < self._film.frames:
-            overlap, _ = self._film.needed(Segment(0, next_start, next_start + 1))
+            overlap, _ = self._looked_at(Segment(0, next_start, next_start + 1))
         self._kept.clear()
         for index in range(start, stop):
             frame = kept.get(index) or self._at(index)

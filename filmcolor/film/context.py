@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from filmcolor.files_read import FilesRead
@@ -16,9 +16,11 @@ from filmcolor.media.write.output_plan import OutputPlan
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.stages.infer import HintSource, View
+from filmcolor.stages.interlace import keeps_fields
+from filmcolor.stages.restore import restored
 from filmcolor.stages.upscale import Enlarger
 from filmcolor.stages.view import film_view
-from filmcolor.types import VideoInfo
+from filmcolor.types import Frame, VideoInfo
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -80,6 +82,21 @@ class FilmContext(FilmSettings):
         model = self.model_cache.get(color, self.model.device)
         self.files.add(model.facts)
         return model, film_view(self.reader.info, model, self.view.box, color)
+
+    def restored(self, frames: Iterable[Frame]) -> Iterable[Frame]:
+        """The same frames, marked with their shots, with their luma repaired where that is asked
+        for.
+        """
+        if not self.is_restored:
+            return frames
+        info, fields = self.reader.info, keeps_fields(self.reader.info, self.options)
+        made = restored(frames, self.shots.restoration, info.layout.bit_depth, by_field=fields)
+        return self.timer.watch("restore", made, "_wait")
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether the luma of any shot is repaired."""
+        return bool(self.shots.restored_kinds)
 
     @property
     def made(self) -> VideoInfo:

@@ -13,7 +13,8 @@ import torch
 from filmcolor.models.card import read_card
 from filmcolor.models.checkpoint import LoadedModel, load_generator
 from filmcolor.models.registry import find_checkpoint
-from filmcolor.options import ColorOptions, Look
+from filmcolor.options import RESTORE_KINDS, ColorOptions, Look
+from filmcolor.stages.restore import Restoration
 from filmcolor.stages.tone import Tone
 
 _MOST_MODELS = 4
@@ -37,7 +38,26 @@ class ShotColors:
         equal for shots that network and smoother treat alike.
         """
         color = self.of(shot)
-        return replace(color, saturation=float(color.saturation > 0), hue_shift=0.0)
+        return replace(
+            color,
+            saturation=float(color.saturation > 0),
+            hue_shift=0.0,
+            restore="none",
+            restore_strength=1.0,
+        )
+
+    @property
+    def restored_kinds(self) -> tuple[str, ...]:
+        """What is repaired in any shot, of `RESTORE_KINDS`, in their order."""
+        asked = {
+            kind for each in (self.film, *self.by_shot.values()) for kind in each.restored_kinds
+        }
+        return tuple(kind for kind in RESTORE_KINDS if kind in asked)
+
+    def restoration(self, shot: int) -> Restoration:
+        """What is repaired in a shot."""
+        color = self.of(shot)
+        return Restoration(color.restored_kinds, color.restore_strength)
 
     def tone(self, shot: int) -> Tone:
         """That of a shot."""

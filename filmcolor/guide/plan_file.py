@@ -63,6 +63,9 @@ class Choices:
     hue_shift: float | None = None
     coherence: float | None = None
     stability: float | None = None
+    restore: str | None = None
+    """This one and the next: as in `ColorOptions`."""
+    restore_strength: float | None = None
     model: str | None = None
     """Name of a shipped model, or a .safetensors file."""
     stills: str | tuple[PlanStill, ...] | None = None
@@ -269,6 +272,8 @@ def _value(key: str, value: object, folder: Path, *, is_film: bool) -> object:
     kind = type_of(Choices, key)
     if kind is bool or get_origin(kind) is Literal:
         return convert(kind, value, key)
+    if key == "restore":
+        return ColorOptions(restore=convert(str, value, key)).restore
     if key in ("model", "upscale_model"):
         name = _name(value, "the name of a model, or a .safetensors file")
         return str(folder / name) if is_model_file(name) else name

@@ -37,6 +37,8 @@ _HEAD = """\
 #                          towards green, green towards blue; below 0 the other way
 #   coherence = 0.5        how far places that look alike get one colour, 0 to 1
 #   stability = 0.9        how much colour is kept steady from frame to frame, 0 to 1
+#   restore = "dust"       repair the film itself: any of dust, scratches, flicker, weave and noise,
+#                          with commas, or "all", or "none"; restore_strength from 0 to 1
 #   model = "default"      a name that `filmcolor models` lists, or a .safetensors file
 #   stills = "still.png"   a still of the shot with the right colours, named by its time as those
 #                          of `filmcolor stills` are, or { file = "a.png", at = "00:01:12.400" };

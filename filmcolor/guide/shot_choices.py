@@ -127,6 +127,10 @@ def choose(
     for number, (entry, shot) in enumerate(placed):
         choices, where = plan.shots[entry - 1].choices, partial(plan.where, entry)
         color = _color(choices, plan.film, options.color)
+        if choices.skip and choices.restore not in (None, "none"):
+            raise OptionError(
+                f"{where('restore')}: skip = true leaves the shot as it is; take one of them away"
+            )
         parts = [] if (shot.start, shot.stop) in found else [f"to {shot.stop}"]
         if color != options.color:
             colors[number] = color

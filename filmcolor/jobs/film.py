@@ -31,6 +31,7 @@ from filmcolor.film.shot_models import ModelCache
 from filmcolor.guide.match import reference_for
 from filmcolor.guide.plan_file import PlanFile, read_plan
 from filmcolor.guide.shot_choices import check_names, check_references, with_film
+from filmcolor.jobs.restore_map import plan_map, write_map
 from filmcolor.jobs.sidecar import check_sidecar, model_label, sidecar_path, write_sidecar
 from filmcolor.media.images.sequence import find_sequence
 from filmcolor.media.open import PIPE
@@ -105,17 +106,24 @@ def end_film(
     Yields `Joining`. Raises `FilmcolorError`.
     """
     keep = context.options.keep_work
-    label = model_label(context.model.card, context.options)
+    entries = folder.entries().values()
+    repaired = {
+        kind: sum(getattr(each, kind) for each in entries) for kind in ("dust", "scratches")
+    }
+    label = model_label(context.model.card, context.options, context.shots)
     try:
         yield from join_segments(context, folder, film, label)
     except NameTakenError:  # the film is whole all the same
         if not keep:
             folder.remove()
         raise
+    map_output = plan_map(context.reader.info, context.output.target, context.options)
+    if map_output is not None:
+        yield from write_map(context, film, map_output)
     if not keep:
         folder.remove()
     if context.options.sidecar and context.model.facts is not None:
-        write_sidecar(context, film)
+        write_sidecar(context, film, repaired)
     return film.frames
 
 
@@ -164,6 +172,7 @@ def _open_for_run(
         if options.sidecar:
             check_sidecar(source, target, overwrite=options.overwrite)
         _refuse_pipe(folder, options)
+        plan_map(info, target, options)
         return output
 
     context, samples = yield from open_film(
@@ -177,7 +186,9 @@ def _open_for_run(
     )
     frames = context.output.frames
     if frames is not None:
-        labelled = replace(frames, label=model_label(context.model.card, context.options))
+        labelled = replace(
+            frames, label=model_label(context.model.card, context.options, context.shots)
+        )
         context = replace(context, output=replace(context.output, frames=labelled))
     try:
         model, info = context.model, context.reader.info
@@ -245,7 +256,7 @@ def _write_frames(
 ) -> Generator[int, None, None]:
     """Write the film while its frames are made ahead; yields the count now and then."""
     done, is_due = 0, Throttle()
-    label = model_label(context.model.card, context.options)
+    label = model_label(context.model.card, context.options, context.shots)
     with (
         FilmWriter(context.output, label=label) as writer,
         closing(prefetch(frames, context.queue_depth)) as ready,

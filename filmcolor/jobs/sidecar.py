@@ -19,6 +19,7 @@ from filmcolor.errors import MediaError, OptionError, refusals
 from filmcolor.files_read import FileFacts
 from filmcolor.film.context import FilmContext
 from filmcolor.film.plan import FilmPlan
+from filmcolor.film.shot_models import ShotColors
 from filmcolor.guide.thing_list import seen_things, swatches
 from filmcolor.guide.times import FilmTimes
 from filmcolor.hashing import file_sha256
@@ -36,14 +37,20 @@ _LEFT_OUT = names_of(RunOptions, lambda facts: not facts.changes_frames)
 """Options that change nothing in the result."""
 
 
-def model_label(card: ModelCard, options: RunOptions) -> str:
-    """What a result says of itself in its metadata."""
-    made = "enlarged" if options.no_color else "colorized"
+def model_label(card: ModelCard, options: RunOptions, shots: ShotColors | None = None) -> str:
+    """What a result says of itself in its metadata; `shots` are those of a film."""
     names = [] if options.no_color else [card.name]
     if options.upscale is not None:
         names.append(f"{Path(options.upscaler).stem} x{options.upscale}")
+    kinds = (shots or ShotColors(options.color)).restored_kinds
     if options.output_chroma:
         made = "colour alone, colorized"
+    elif options.no_color:
+        made = "restored" if options.upscale is None else "enlarged"
+    else:
+        made = "colorized"
+    if kinds:
+        names.append(f"restored: {' '.join(kinds)}")
     return f"{made} by filmcolor {__version__}, {', '.join(names)}"
 
 
@@ -59,10 +66,13 @@ def check_sidecar(source: str, result: str, *, overwrite: bool) -> None:
     check_target(sidecar_path(result), overwrite=overwrite, sources=[source])
 
 
-def write_sidecar(context: FilmContext, film: FilmPlan) -> None:
+def write_sidecar(
+    context: FilmContext, film: FilmPlan, repaired: Mapping[str, int] | None = None
+) -> None:
     """Write it for the result of a film, which is whole.
 
-    It names all files that the run has read, as they were when they were read. Raises `MediaError`
+    It names all files that the run has read, as they were when they were read. `repaired`: px of
+    its frames by what was repaired. Raises `MediaError`
     if a file cannot be read or it cannot be written, `JobError` if the film is another by now, and
     `NameTakenError` as `write_bytes`.
     """
@@ -85,12 +95,18 @@ def write_sidecar(context: FilmContext, film: FilmPlan) -> None:
         },
         "given": [{**_named(each), "file": each.path} for each in context.files.without(model)],
         "device": context.device,
+        "restored": _restored(context, repaired or {}),
         "things": _things(context, film),
         "options": _named_options(options),
     }
     text = json.dumps(facts, indent=2, ensure_ascii=True, default=str)
     path = sidecar_path(context.output.target)
     write_bytes(path, f"{text}\n".encode(), overwrite=options.overwrite)
+
+
+def _restored(context: FilmContext, repaired: Mapping[str, int]) -> dict[str, int | None]:
+    """What was repaired in any shot; px of all frames where places were."""
+    return {kind: repaired.get(kind) for kind in context.shots.restored_kinds}
 
 
 def _things(context: FilmContext, film: FilmPlan) -> list[dict[str, Any]]:

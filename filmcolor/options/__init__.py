@@ -5,6 +5,7 @@ Words only: imports nothing heavy, so that `filmcolor --help` stays quick. Readi
 """
 
 from filmcolor.options.color import LONGEST_STRIDE as LONGEST_STRIDE
+from filmcolor.options.color import RESTORE_KINDS as RESTORE_KINDS
 from filmcolor.options.color import ColorOptions as ColorOptions
 from filmcolor.options.color import Engine as Engine
 from filmcolor.options.color import Look as Look

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Literal
 
 from filmcolor.errors import OptionError
-from filmcolor.options.facts import check_options, option
+from filmcolor.options.facts import DAMAGE, check_options, option
 from filmcolor.typed import check_types
 
 Smoothing = Literal["flow", "ema", "none"]
@@ -18,6 +18,10 @@ Look = Literal["restrained", "natural", "vivid"]
 
 LONGEST_STRIDE = 8
 """Frames from one that the network sees to the next, at most."""
+
+RESTORE_KINDS = ("dust", "scratches", "flicker", "weave", "noise")
+"""What can be repaired of a film."""
+_RESTORE_WORDS = ("all", "none")
 
 _COLOR = re.compile("#[0-9a-fA-F]{6}")
 
@@ -117,6 +121,24 @@ class ColorOptions:
         choices=("auto",),
         films_only=True,
     )
+    restore: str = option(
+        "none",
+        "Repair the film itself: any of dust, scratches, flicker, weave and noise, with commas, or "
+        "all. It changes luma, so it is never done unasked, and `verify` then holds luma to what "
+        "such repairs may change. Reads up to 50 frames ahead.",
+        metavar="KINDS",
+        section=DAMAGE,
+        films_only=True,
+        in_plan="shot",
+    )
+    restore_strength: float = option(
+        1.0,
+        "How far it is repaired: 1 wholly, 0 not at all.",
+        metavar="0..1",
+        range=(0, 1),
+        films_only=True,
+        in_plan="shot",
+    )
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -125,6 +147,21 @@ class ColorOptions:
                 f"--stride {self.stride}: colour is carried along the motion that --smooth flow "
                 "finds; leave --smooth out"
             )
+        wanted = self.restore.split(",")
+        known = (*RESTORE_KINDS, *_RESTORE_WORDS)
+        if not set(wanted) <= set(known) or (len(wanted) > 1 and set(wanted) & set(_RESTORE_WORDS)):
+            raise OptionError(
+                f"--restore {self.restore!r}: give any of {', '.join(RESTORE_KINDS)}, with commas "
+                "and no spaces; or all, or none"
+            )
+
+    @property
+    def restored_kinds(self) -> tuple[str, ...]:
+        """What is repaired, of `RESTORE_KINDS`, in their order."""
+        if self.restore_strength == 0 or self.restore == "none":
+            return ()
+        wanted = RESTORE_KINDS if self.restore == "all" else self.restore.split(",")
+        return tuple(kind for kind in RESTORE_KINDS if kind in wanted)
 
 
 @dataclass(frozen=True, slots=True)

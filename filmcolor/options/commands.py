@@ -41,6 +41,12 @@ class VerifyOptions(Checked):
         "so in its comment needs no option.",
         section="How it was made",
     )
+    restored: str = option(
+        "none",
+        "The result was made with --restore: these kinds of repairs, with commas. A film that says "
+        "so in its comment needs no option.",
+        metavar="KINDS",
+    )
     audio: Audio | None = option(
         None,
         "What the result's sound was made with, as given to `run`.",
@@ -48,6 +54,11 @@ class VerifyOptions(Checked):
         shown_default="flac",
     )
     expect_color: bool = True  # a frame without colour is a fault
+
+    @property
+    def restored_kinds(self) -> tuple[str, ...]:
+        """What was repaired; raises `OptionError` for a kind that there is none of."""
+        return ColorOptions(restore=self.restored).restored_kinds
 
     @property
     def audio_kept(self) -> Audio:

@@ -25,6 +25,7 @@ _KEY = "option"
 
 COLOUR = "How the colour is made"
 FILMS_ONLY = "(films only)"
+DAMAGE = f"How damaged film is repaired {FILMS_ONLY}"
 
 
 @dataclass(frozen=True, slots=True)

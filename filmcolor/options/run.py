@@ -9,7 +9,7 @@ from typing import Literal
 from filmcolor.errors import OptionError
 from filmcolor.options.color import ColorOptions, Stroke
 from filmcolor.options.encode import ENCODING, EncodeOptions
-from filmcolor.options.facts import COLOUR, FILMS_ONLY, check_options, names_of, option
+from filmcolor.options.facts import COLOUR, DAMAGE, FILMS_ONLY, check_options, names_of, option
 
 SitingChoice = Literal["auto", "left", "center"]
 OnError = Literal["stop", "repeat"]
@@ -21,7 +21,7 @@ _RESULT, _LARGER, _READING = (
     "How small films and pictures are made larger",
     f"How the film is read {FILMS_ONLY}",
 )
-SECTIONS = (_RESULT, COLOUR, _LARGER, _READING, ENCODING)
+SECTIONS = (_RESULT, COLOUR, DAMAGE, _LARGER, _READING, ENCODING)
 """As the help of `filmcolor run` lists them."""
 
 
@@ -156,10 +156,21 @@ class RunOptions:
         "red is Cr, blue is Cb, green is mid-grey.",
         section=_RESULT,
     )
+    restore_map: str | None = option(
+        None,
+        "Write a film of what --restore has repaired: white where there was dust, grey where there "
+        "was a scratch. FILE.mkv is lossless.",
+        section=DAMAGE,
+        metavar="FILE",
+        shown_default="none",
+        changes_frames=False,
+        file="the map of repairs",
+    )
     sound: str | None = option(
         None,
         "Where the result is frames: write the sound of the film beside them, its packets as they "
         "are, into this .mka file. The first frame is its zero.",
+        section=_RESULT,
         metavar="FILE",
         shown_default="none",
         films_only=True,
@@ -213,7 +224,9 @@ class RunOptions:
         file="the upscaler",
         in_plan="film",
     )
-    no_color: bool = option(False, "Only raise the resolution: the result stays grey.")
+    no_color: bool = option(
+        False, "Only raise the resolution, or only --restore: the result stays grey."
+    )
     reference: str | None = option(
         None,
         "A photograph in colour of like things, such as another picture of the same people or "
@@ -255,9 +268,16 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
-        if self.upscale is None and (self.no_color or self.upscale_model is not None):
-            name = "--no-color" if self.no_color else "--upscale-model"
-            raise OptionError(f"{name}: needs --upscale 2, 3 or 4")
+        if self.upscale is None and self.upscale_model is not None:
+            raise OptionError("--upscale-model: needs --upscale 2, 3 or 4")
+        if self.no_color and self.upscale is None and not self.color.restored_kinds:
+            raise OptionError("--no-color: needs --upscale 2, 3 or 4, or --restore")
+        if self.restore_map is not None and not self.color.restored_kinds and self.plan is None:
+            raise OptionError("--restore-map: needs --restore, or a plan that restores shots")
+        if self.output_chroma and self.color.restored_kinds:
+            raise OptionError(
+                "--output-chroma: leaves out the luma that --restore repairs; give one of the two"
+            )
         if self.output_chroma and self.upscale is not None:
             raise OptionError(
                 "--output-chroma: leaves out the luma that --upscale enlarges; give one of the two"

@@ -97,12 +97,15 @@ class _OpenSegment:
         self._writer: SegmentWriter | FrameSegmentWriter = kind(context.output, str(self._path))
         self._writer.__enter__()
         self._left = segment.frames
+        self._dust = self._scratches = 0
 
     def write(self, frame: ColorFrame) -> bool:
         """Take the next frame; whether it was the last, and the segment stands in the ledger."""
         for plane in (frame.luma, frame.cb, frame.cr):
             self._planes.update(np.ascontiguousarray(plane).data)
         self._writer.write(frame)
+        self._dust += frame.dust
+        self._scratches += frame.scratches
         self._left -= 1
         if self._left:
             return False
@@ -126,6 +129,8 @@ class _OpenSegment:
                 frames=facts.frames,
                 bytes=facts.bytes,
                 reorder=facts.reorder,
+                dust=self._dust,
+                scratches=self._scratches,
                 planes=self._planes.hexdigest(),
                 file=file_digest(self._path),
                 settings=(self._folder.settings or {}).get(segment.number, ""),

@@ -46,7 +46,7 @@ Segments that another process has leased are passed over."""
 FilmEnd = Callable[[FilmContext, FilmPlan], Generator[Event, None, int]]
 """Puts a film together whose segments are all done; returns the number of its frames."""
 
-_ADDED_LATER = ("keep_start", "fps", "sound", "audio", "output_chroma")
+_ADDED_LATER = ("keep_start", "fps", "sound", "audio", "output_chroma", "restore_map")
 """Options that older work folders know nothing of."""
 _LONG_LOOK_SECONDS = 60.0
 """An analysis of the film that took so long is kept even if no segment was finished."""
@@ -68,6 +68,8 @@ def fingerprint(context: FilmContext) -> dict[str, str]:
             del chosen[name]
     if chosen["color"]["engine"] != "openvino":  # as in older work folders
         del chosen["color"]["engine"]
+    if chosen["color"]["restore"] == ColorOptions().restore:  # likewise
+        del chosen["color"]["restore"], chosen["color"]["restore_strength"]
     chosen["insisted"] = chosen.pop("explicit_options")  # as plans in older work folders have it
     chosen["target"] = Path(context.output.target).suffix.lower()
     prints = {}

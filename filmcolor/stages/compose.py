@@ -21,6 +21,8 @@ from filmcolor.models.transfer import Fetched, sent
 from filmcolor.stages.tone import Tone, ToneOf, plain
 from filmcolor.stages.upsample import GuideLines, Upsampler, luma_on_chroma_grid
 from filmcolor.types import (
+    DUST,
+    SCRATCH,
     AbMap,
     Box,
     ColorFrame,
@@ -193,9 +195,16 @@ class _Composer:
             cr,
             duration=frame.duration,
             key=started.key,
+            dust=_count(frame, DUST),
+            scratches=_count(frame, SCRATCH),
             interlaced=frame.interlaced,
             ancillary=frame.ancillary,
         )
+
+
+def _count(frame: Frame, kind: int) -> int:
+    """Px that were repaired."""
+    return 0 if frame.mended is None else int(np.count_nonzero(frame.mended == kind))
 
 
 def compose(

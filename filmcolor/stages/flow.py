@@ -94,10 +94,11 @@ class FlowEstimator:
 
     def between(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> Motion:
         """Motion between two prepared neighbours."""
-        there, back = self._on_grid(first, second), self._on_grid(second, first)
+        there, back = self.flow(first, second), self.flow(second, first)
         return Motion(self._with_trust(there, back), self._with_trust(back, there))
 
-    def _on_grid(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> FloatPlane:
+    def flow(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> FloatPlane:
+        """(h, w, 2): where each place of the first lies in the second, as (dx, dy) in ab px."""
         no_guess = np.zeros((1, 1, 2), np.float32)  # of another size: not taken as a start
         flow = self._dis.calc(first, second, no_guess)
         reduced = cv2.resize(flow, self._grid, interpolation=cv2.INTER_AREA)

@@ -7,10 +7,8 @@ long as the pieces overlap by `REACH`. It knows lightness and ab, not codes.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 import numpy as np
 
@@ -18,9 +16,9 @@ from filmcolor.options import LONGEST_STRIDE, Smoothing
 from filmcolor.stages.chroma_drift import Drift
 from filmcolor.stages.flow import FlowSettings
 from filmcolor.stages.flow_average import FlowAverage, WeightedFrame, grid_of, likeness, reduced
+from filmcolor.stages.windows import windows
 from filmcolor.types import AbMap, FloatPlane, Frame, Uncolored
 
-T = TypeVar("T")
 Source = tuple[Frame, AbMap | Uncolored]
 
 RADIUS = LONGEST_STRIDE
@@ -104,45 +102,6 @@ def _evened(
         yield frame, colors
 
 
-def _windows(
-    items: Iterable[T],
-    shot_of: Callable[[T], int],
-    radius: int,
-    ahead: int,
-    join: Callable[[T, T], None],
-) -> Generator[tuple[list[T], int], None, None]:
-    """For every item, in order, those of its shot around it and its place among them.
-
-    An item waits for the `ahead` after it, unless the shot ends. `join` is called once for each
-    item and the one before it in the shot.
-    """
-    around: deque[T] = deque()
-    waiting = 0  # at the end of those around
-
-    def next_one() -> tuple[list[T], int]:
-        nonlocal waiting
-        while len(around) - waiting > radius:
-            around.popleft()
-        center = len(around) - waiting
-        waiting -= 1
-        return list(around)[: center + ahead + 1], center
-
-    for item in items:
-        last = around[-1] if around else None
-        if last is not None and shot_of(last) != shot_of(item):
-            while waiting:
-                yield next_one()
-            around.clear()
-        elif last is not None:
-            join(last, item)
-        around.append(item)
-        waiting += 1
-        if waiting > ahead:
-            yield next_one()
-    while waiting:
-        yield next_one()
-
-
 def _flow_averages(
     fields: Iterable[Source], stability: float, stride: int, settings: SmoothSettings
 ) -> Generator[tuple[Frame, AbMap], None, None]:
@@ -166,7 +125,7 @@ def _flow_averages(
     def averaged(
         items: Iterable[_Entry], radius: int, spread: float, join: Callable[[_Entry, _Entry], None]
     ) -> Generator[_Entry, None, None]:
-        for around, center in _windows(items, lambda entry: entry.frame.shot, radius, radius, join):
+        for around, center in windows(items, lambda entry: entry.frame.shot, radius, radius, join):
             assert flow is not None
             window = [entry.weighted for entry in around]
             color = flow.average(window, center, spread, settings.tolerance)
@@ -197,7 +156,7 @@ def _moving_averages(
     entries = (
         (frame, colors, reduced(colors.lightness, grid_of(colors))) for frame, colors in fields
     )
-    for around, center in _windows(entries, lambda e: e[0].shot, RADIUS, 0, lambda a, b: None):
+    for around, center in windows(entries, lambda e: e[0].shot, RADIUS, 0, lambda a, b: None):
         frame, colors, own = around[center]
         total: FloatPlane = colors.ab.copy()
         weights = np.ones(own.shape, np.float32)

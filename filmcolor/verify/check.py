@@ -37,7 +37,8 @@ from filmcolor.verify.heard import compare_sound, tracks_of
 from filmcolor.verify.packet_items import Part
 from filmcolor.verify.packets import compare_packets
 from filmcolor.verify.presentation import Opened, Presentation, compare_languages
-from filmcolor.verify.streams import LABEL_CHROMA, LABEL_GREY, HeaderComparison
+from filmcolor.verify.repairs import MAY_CHANGE, stated_repairs
+from filmcolor.verify.streams import LABEL_CHROMA, LABEL_GREY, LABEL_RESTORED, HeaderComparison
 from filmcolor.verify.tally import whole_factor
 
 _CODES = ("matrix", "primaries", "transfer")
@@ -66,6 +67,14 @@ def verify_film(
     ):
         if any(LABEL_CHROMA in text for text in after.info.metadata.values()):
             options = replace(options, output_chroma=True)
+        stated = stated_repairs(after.info.metadata.values())
+        if stated:
+            options = replace(options, restored=",".join(stated))
+        if options.restored_kinds:
+            findings.note(
+                "the film was restored: luma is held to what that may change: "
+                + "; ".join(MAY_CHANGE[kind] for kind in options.restored_kinds)
+            )
         if options.output_chroma:
             findings.note(
                 "the result is colour alone: its luma has to be mid-grey; whether its colours "
@@ -85,8 +94,10 @@ def verify_film(
                 f"the result has {factor} times as many rows and columns: its luma was brought "
                 "back down and compared with the source's"
             )
-            if any(LABEL_GREY in text for text in after.info.metadata.values()):
-                options = replace(options, expect_color=False)
+        if any(
+            LABEL_GREY in text or LABEL_RESTORED in text for text in after.info.metadata.values()
+        ):
+            options = replace(options, expect_color=False)
         always_lossless = {each.library for each in ENCODERS.values() if each.always_lossless}
         is_lossless = options.lossless or container is None or after.info.codec in always_lossless
         strict = replace(options, lossless=is_lossless)

@@ -39,6 +39,9 @@ LABEL_CHROMA = "colour alone, colorized by filmcolor"
 LABEL_GREY = "enlarged by filmcolor"
 """And that of one which was made larger and was left grey."""
 
+LABEL_RESTORED = "restored by filmcolor"
+"""And that of one which was repaired and was left grey."""
+
 _SAME_IN_MP4 = {"mp2": "mp3"}
 """MPEG audio, whose layer mp4 does not tell."""
 _CHAPTER_SECONDS = Fraction(1, 1000)
@@ -219,7 +222,7 @@ class HeaderComparison:
             found = film_metadata(found)
         found = {key.lower(): text for key, text in found.items()}
         comment = found.get("comment", "")
-        if LABEL not in comment and LABEL_GREY not in comment:
+        if not any(label in comment for label in (LABEL, LABEL_GREY, LABEL_RESTORED)):
             self._findings.fault("comment", f"the comment does not say that it is {LABEL}")
         wanted = film_metadata(self._source.metadata)
         has_cover = any(each.name == COVER for each in self._plan.kept)

@@ -30,6 +30,7 @@ from filmcolor.verify.picture import (
     is_textured,
     strongest_color,
 )
+from filmcolor.verify.repairs import as_repaired, keeps_codes
 
 _FIRST_FRAMES = 48
 """Frames after which two films that have nothing in common are given up."""
@@ -90,6 +91,9 @@ class PictureTally:
         if self._result.is_sequence and not (full_range and bits == depth):
             return self._compare_rgb(wanted.luma, luma, full_range=full_range)
         expected = convert_depth(wanted.luma, depth, bits, full_range=full_range)
+        kinds = self._options.restored_kinds
+        if kinds:
+            expected = as_repaired(expected, luma, kinds, bits, lossless=self._options.lossless)
         return compare_luma(expected, luma, bits)
 
     def _compare_rgb(self, wanted: Luma, found: Luma, *, full_range: bool) -> Difference:
@@ -140,7 +144,7 @@ class PictureTally:
         is_lossless = self._options.lossless
         if not self._options.output_chroma:  # flat luma is exact in lossy films too
             is_lossless = is_lossless or self._busy_exact > self._busy_inexact
-        is_exact = is_lossless and self._factor == 1
+        is_exact = is_lossless and self._factor == 1 and keeps_codes(self._options.restored_kinds)
         is_without_luma = self._flat == self._pairs > 0 and not self._options.output_chroma
         if is_without_luma and self._changed.all():
             what = "the result has no luma; if it was made with --output-chroma, say so here too"
