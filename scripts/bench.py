@@ -191,14 +191,15 @@ def time_stages(setting: Setting, source: str, device: str, preset: str | None) 
 
     with FilmReader(source) as reader, tempfile.TemporaryDirectory() as folder:
         info = reader.info
-        model = load_generator("default", device, precision=options.color.precision)
-        view = film_view(info, model, None, options.color)
+        color = options.color
+        model = load_generator("default", device, precision=color.precision, engine=color.engine)
+        view = film_view(info, model, None, color)
         frames = timed("decode", lambda: list(islice(reader.frames(), STAGE_FRAMES)))
         finder = ShotFinder(info.layout.bit_depth)
         timed("shots", lambda: [finder.add(frame.luma) for frame in frames])
         frames = [replace(frame, shot=0, place=frame.index) for frame in frames]
-        chosen = options.color.stride
-        stride = settle_stride(frames, model, view) if chosen == "auto" else chosen
+        chosen = color.stride
+        stride = settle_stride(frames, model, view, color) if chosen == "auto" else chosen
         list(infer_sparsely(frames[:8], model, view, stride=stride))
         fields = timed("infer", lambda: list(infer_sparsely(frames, model, view, stride=stride)))
         steady = timed("smooth", lambda: list(smooth(iter(fields), "flow", stride=stride)))

@@ -4,32 +4,34 @@ they name exist; the map of the architecture is the package.
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 
 from filmcolor.cli import commands
+from tests.helpers.pages import PAGES, ROOT, blocks
 
-ROOT = Path(__file__).parents[1]
 CONTRIBUTING, ARCHITECTURE = ROOT / "CONTRIBUTING.md", ROOT / "docs" / "architecture.md"
-PAGES = sorted([ROOT / "README.md", CONTRIBUTING, *(ROOT / "docs").glob("*.md")])
 PACKAGE = ROOT / "filmcolor"
 
 
 def lines(page: Path) -> list[str]:
-    """Commands that the page shows: indented by four, beginning with the program's name."""
-    text = re.sub(r"\\\n\s*", "", page.read_text(encoding="utf-8"))
-    return re.findall(r"^    (filmcolor .+)$", text, re.MULTILINE)
+    """Commands of filmcolor that the page shows, in blocks and in its text."""
+    whole = [line for block in blocks(page) for line in block]
+    whole += [name for name in quoted(page) if re.match(r"filmcolor [a-z]", name)]
+    return [line for line in whole if line.startswith("filmcolor ")]
 
 
 def unknown(line: str) -> list[str]:
     """What a command line names that does not exist."""
-    words = shlex.split(line.partition(" > ")[0], comments=True)[1:]
-    if words[0].startswith("-"):
+    words = shlex.split(line.partition(" > ")[0])[1:]
+    if words[0].startswith("-") or words[0] == "COMMAND":
         return []
     command = commands.commands.get(words[0])
     if command is None:
@@ -39,11 +41,34 @@ def unknown(line: str) -> list[str]:
     return [word for word in words if word.startswith("-") and word != "-" and word not in known]
 
 
+def anchors(page: Path) -> set[str]:
+    """What can stand behind # in a link to the page, as GitHub and the site make it of headings."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    heads = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads}
+
+
+def broken(page: Path, text: str) -> list[str]:
+    """Links that lead to no file or no heading."""
+    found = []
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        name, _, anchor = target.partition("#")
+        there = page.parent / name if name else page
+        gone = not there.exists() or (anchor and anchor not in anchors(there))
+        if "://" not in target and gone:
+            found.append(target)
+    return found
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
-        if "://" not in target:
-            assert (page.parent / target).exists(), target
+    assert broken(page, page.read_text(encoding="utf-8")) == []
+
+
+def test_a_link_to_nowhere_is_found() -> None:
+    text = "[a](gone.md) [b](formats.md#gone) [c](formats.md#films) [d](#films) [e](#gone)"
+    page = ROOT / "docs" / "formats.md"
+    assert broken(page, text) == ["gone.md", "formats.md#gone", "#gone"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -59,8 +84,10 @@ def test_what_does_not_exist_is_found() -> None:
 
 def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    order = (ROOT / "docs" / "index.rst").read_text(encoding="utf-8").split()
     for page in (ROOT / "docs").glob("*.md"):
-        assert page.name == "README.md" or f"({page.name})" in index, page.name
+        if page.name != "README.md":
+            assert f"({page.name})" in index and page.stem in order, page.name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -140,3 +167,42 @@ def test_packages_say_what_they_are_and_where_to_begin() -> None:
         for name in re.findall(r"`(\w+)`", order[1] if order else ""):
             there = path.parent / name
             assert there.with_suffix(".py").exists() or (there / "__init__.py").exists(), name
+
+
+PLACES = "ADDRESS CODEC DEVICE FILE FILM FOLDER KIND N NAME NAMES PICTURE PROCESS REASON SIZE WHAT"
+"""What stands in a quoted line for what differs."""
+
+
+def texts_of_code() -> Iterator[str]:
+    """Every string of the package, with a zero byte for what is filled in."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = (getattr(part, "value", None) for part in node.values)
+                yield "".join(part if isinstance(part, str) else "\0" for part in parts)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+
+
+def unsaid(lines: list[str]) -> list[str]:
+    """Quoted lines that no text of the code can become."""
+    texts = list(texts_of_code())
+    found = []
+    for line in lines:
+        pieces = re.split(rf"\b(?:{PLACES.replace(' ', '|')})\b", line)
+        pattern = re.compile(".*".join(map(re.escape, pieces)), re.DOTALL)
+        if not any(pattern.search(text) for text in texts):
+            found.append(line)
+    return found
+
+
+def test_lines_that_are_explained_are_said() -> None:
+    text = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| (`+)(.+?)\1 \|.+\|.+\|$", text, re.MULTILINE)
+    lines = [line for _, line in cells]
+    assert len(lines) > 25 and unsaid(lines) == []
+
+
+def test_a_line_that_is_not_said_is_found() -> None:
+    lines = ["FILM: no such file: check the name", "FILM: no such film: check the name"]
+    assert unsaid(lines) == ["FILM: no such film: check the name"]

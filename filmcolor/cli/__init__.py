@@ -105,6 +105,7 @@ class _Commands(click.Group):
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=_EPILOG,
+    short_help="Turn black-and-white films and photographs into colour.",
     invoke_without_command=True,
 )
 @click.version_option(__version__, prog_name="filmcolor", message="%(prog)s %(version)s")

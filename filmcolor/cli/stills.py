@@ -45,7 +45,10 @@ Examples:
 shot_options = together(
     *(
         field_option(ColorOptions, name, _COLOUR)
-        for name in ("model", "device", "size", "look", "saturation", "hue_shift")
+        for name in (
+            *("model", "device", "size", "look", "saturation", "hue_shift"),
+            *("restore", "restore_strength"),
+        )
     ),
     upscale_options(_LARGER),
     field_option(RunOptions, "fps", _READING),

@@ -96,6 +96,11 @@ class Generator(Network):
         """The first layers, which are computed in float32 always: (N, C, h, w)."""
         raise NotImplementedError
 
+    @property
+    def eight_bit_parts(self) -> tuple[str, ...]:
+        """Names of convolutions in `inner` that lose little in 8-bit integers."""
+        return ()
+
     def inner(self, exact: Tensor) -> tuple[Tensor, ...]:
         """What the greater part of its layers makes of `exact`: (N, C, h, w) each."""
         raise NotImplementedError

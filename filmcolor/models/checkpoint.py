@@ -4,6 +4,7 @@ first.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -59,6 +60,15 @@ class LoadedModel:
     """What computes it: `torch` or `openvino`."""
     remark: str = ""
     """Why that is not what was asked for."""
+    unrounded: Generator | None = None
+    """The same generator without 8-bit integers, if it is computed in them."""
+
+    @property
+    def looker(self) -> Generator:
+        """What finds the things of a shot: which places these begin with is a choice of one, and
+        all frames of the shot follow it.
+        """
+        return self.unrounded or self.generator
 
     @property
     def precision(self) -> Precision:
@@ -139,30 +149,43 @@ def load_generator(
     if not isinstance(generator, Generator):
         raise CheckpointError(f"{path}: {card.architecture!r} makes no colour; train it again")
     half = runs_in_half(precision, target, card.descriptor.half_precision)
-    taken, remark = resolve_engine(engine, target), ""
-    if taken == "openvino":
-        taken, remark = _take_openvino(generator, read, engine, half=half)
+    taken, remark, unrounded = resolve_engine(engine, target), "", None
+    if taken != "torch":
+        may_be_coarse = precision == "auto" and not half and card.descriptor.half_precision
+        eight_bit = engine == "openvino-int8" or (engine == "auto" and may_be_coarse)
+        taken, remark = _take_openvino(generator, read, engine, half=half, eight_bit=eight_bit)
+        inner = generator.by_engine
+        if isinstance(inner, OpenVinoInner) and inner.unrounded is not None:
+            unrounded = copy.copy(generator)
+            unrounded.by_engine = inner.unrounded
     if half:
         for name, module in generator.named_modules():
             exact = any(f"{name}.".startswith(f"{part}.") for part in generator.exact_parts)
             if not exact and isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
                 module.to(torch.bfloat16)
-    return LoadedModel(generator, card, target, half, read, taken, remark)
+    return LoadedModel(generator, card, target, half, read, taken, remark, unrounded)
 
 
 def _take_openvino(
-    generator: Generator, read: FileFacts, asked: Engine, *, half: bool
+    generator: Generator, read: FileFacts, asked: Engine, *, half: bool, eight_bit: bool
 ) -> tuple[Engine, str]:
-    """Let OpenVINO compute what it can of a generator; the engine that it has then, and a remark
-    if that is not the one asked for.
+    """Let OpenVINO compute what it can of a generator, in `eight_bit` integers where it can and it
+    is asked for or worth it; the engine that it has then, and a remark if that is not the one asked
+    for.
     """
     if not generator.has_inner:
         told = "this model's architecture is computed by torch alone"
-        return "torch", f"--engine openvino: {told}" if asked == "openvino" else ""
+        return "torch", "" if asked == "auto" else f"--engine {asked}: {told}"
     try:
-        generator.by_engine = OpenVinoInner(generator, read.sha256, half=half)
+        inner = OpenVinoInner(generator, read.sha256, half=half)
+        if eight_bit and generator.eight_bit_parts:
+            coarse, found = inner.in_eight_bits(generator)
+            if asked == "openvino-int8" or found.is_worth_it:
+                generator.by_engine = coarse
+                return "openvino-int8", ""
+        generator.by_engine = inner
     except OptionError as error:
-        if asked == "openvino":
+        if asked != "auto":
             raise
         return "torch", str(error).replace("use --engine torch", "the model is computed by torch")
     return "openvino", ""

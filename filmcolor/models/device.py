@@ -75,15 +75,15 @@ def runs_in_half(precision: Precision, device: torch.device, allowed: bool) -> b
 
 
 def resolve_engine(engine: Engine, device: torch.device) -> Engine:
-    """`torch` or `openvino`; `OptionError` for an engine that cannot be had on the device."""
+    """What computes: not `auto`; `OptionError` for an engine that cannot be had on the device."""
     is_there = find_spec("openvino") is not None
     if engine == "auto":  # on other processors nobody has measured it
         quicker = device.type == "cpu" and platform.machine() in ("x86_64", "AMD64")
         return "openvino" if quicker and is_there else "torch"
-    if engine == "openvino" and device.type != "cpu":
-        raise OptionError(f"--engine openvino: is for processors, not for {device}; leave it out")
-    if engine == "openvino" and not is_there:
+    if engine != "torch" and device.type != "cpu":
+        raise OptionError(f"--engine {engine}: is for processors, not for {device}; leave it out")
+    if engine != "torch" and not is_there:
         raise OptionError(
-            "--engine openvino: is not installed here; pip install openvino, or leave it out"
+            f"--engine {engine}: is not installed here; pip install openvino, or leave it out"
         )
     return engine

@@ -7,6 +7,7 @@ for it: its numbers do not depend on how many others are. It must not know files
 
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
 import os
@@ -28,6 +29,13 @@ from torch import Tensor, nn
 from filmcolor.errors import JobError, OptionError
 from filmcolor.hashing import digest
 from filmcolor.models.base import Generator
+from filmcolor.models.eight_bit import (
+    EightBit,
+    built_in_pictures,
+    judged,
+    measured_ranges,
+    put_into_eight_bits,
+)
 
 _Bytes = NDArray[np.uint8]
 
@@ -56,8 +64,40 @@ class OpenVinoInner:
                 f"--engine openvino: cannot be used here ({_first_line(error)}); use --engine torch"
             ) from error
         self._half = half
+        self.unrounded: OpenVinoInner | None = None
+        """The same without 8-bit integers, of one that has them."""
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        """Without compiled models."""
         self._lock = threading.Lock()
         self._free: dict[tuple[int, ...], list[Any]] = {}
+
+    def in_eight_bits(self, network: Generator) -> tuple[OpenVinoInner, EightBit]:
+        """The same with `eight_bit_parts` of the network in 8-bit integers, and what these come to
+        on this processor, which is found out once and kept. Torch computes `network` yet.
+        """
+        made = copy.copy(self)
+        made._start_anew()
+        made.unrounded = self
+        made._model = self._model.clone()
+        operations = _import_without("openvino.opset13", "openvino_telemetry")
+        processor = self._core.get_property("CPU", "FULL_DEVICE_NAME")
+        where = digest(f"{processor} {self._half}".encode(), 16)
+        kept = _kept_at(f"{self._name}-{where}.int8")
+        content = None if kept is None else _read_kept(kept)
+        if content is not None:
+            with suppress(ValueError, TypeError, KeyError):
+                known = EightBit.from_json(content.tobytes())
+                put_into_eight_bits(operations, made._model, known.ranges)
+                return made, known
+        pictures = built_in_pictures()
+        ranges = measured_ranges(network, pictures)
+        put_into_eight_bits(operations, made._model, ranges)
+        found = EightBit(ranges, *judged(network, self, made, pictures))
+        if kept is not None:
+            _keep(kept, np.frombuffer(found.to_json().encode(), np.uint8))
+        return made, found
 
     def __call__(self, exact: Tensor) -> tuple[Tensor, ...]:
         """What `inner` of the network makes of `exact`, (N, C, h, w) each, in float32."""
@@ -109,8 +149,8 @@ class OpenVinoInner:
         """
         version = self._openvino.__version__
         code = digest(Path(inspect.getfile(type(network))).read_bytes())
-        name = digest(f"{weights_digest} {code} {version} {torch.__version__}".encode())
-        kept = _kept_at(name)
+        self._name = digest(f"{weights_digest} {code} {version} {torch.__version__}".encode())
+        kept = _kept_at(f"{self._name}.model")
         content = None if kept is None else _read_kept(kept)
         if content is None:
             content = _converted(self._openvino, network)
@@ -175,9 +215,9 @@ def _converted(openvino: ModuleType, network: Generator) -> _Bytes:
 
 
 def _kept_at(name: str) -> Path | None:
-    """The file of a converted network in the user's cache; None for a user without one."""
+    """A file in the user's cache; None for a user without one."""
     folder = cache_folder()
-    return None if folder is None else folder / f"{name}.model"
+    return None if folder is None else folder / name
 
 
 def cache_folder() -> Path | None:

@@ -66,7 +66,7 @@ def fingerprint(context: FilmContext) -> dict[str, str]:
     for name in _ADDED_LATER:
         if chosen[name] == getattr(RunOptions(), name):
             del chosen[name]
-    if chosen["color"]["engine"] != "openvino":  # as in older work folders
+    if chosen["color"]["engine"] in ("auto", "torch"):  # as in older work folders
         del chosen["color"]["engine"]
     if chosen["color"]["restore"] == ColorOptions().restore:  # likewise
         del chosen["color"]["restore"], chosen["color"]["restore_strength"]

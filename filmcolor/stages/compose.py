@@ -44,7 +44,71 @@ _BAND_SAMPLES = 1 << 16
 """Samples of a picture that a CPU works on at once: what they need stays in its cache."""
 
 
-@torch.inference_mode()
+class PictureChroma:
+    """Cb and Cr of a still picture at full resolution, made for the rows that are asked for."""
+
+    def __init__(
+        self,
+        colors: AbMap,
+        luma: Luma,
+        *,
+        bit_depth: int,
+        table: ChromaTable,
+        device: torch.device,
+        tone: Tone = _PLAIN,
+    ) -> None:
+        """`luma` holds full-range codes (height, width)."""
+        self.shape = luma.shape
+        self._luma, self._depth, self._table, self._tone = luma, bit_depth, table, tone
+        self._device = device
+        upsampler = Upsampler(self.shape, PixelLayout(bit_depth, "444"), "center", device)
+        with torch.inference_mode():
+            self._lines = upsampler.lines(colors)
+        self._last: tuple[slice, tuple[FloatPlane, FloatPlane]] | None = None
+
+    @torch.inference_mode()
+    def rows(self, rows: slice) -> tuple[FloatPlane, FloatPlane]:
+        """(Cb, Cr) of some rows, each (rows, width) float32 in -0.5..0.5. Works in bands, so that
+        memory stays small, and keeps those that it made last.
+        """
+        if self._last is not None and self._last[0] == rows:
+            return self._last[1]
+        height, width = self.shape
+        start, stop, _ = rows.indices(height)
+        result = np.empty((2, stop - start, width), np.float32)
+        step = max(1, _BAND_SAMPLES // width)
+        for top in range(start, stop, step):
+            bottom = min(stop, top + step)
+            codes = sent(self._luma[top:bottom].astype(np.int32), self._device)
+            band = normalize_luma(codes[None, None], self._depth, full_range=True)
+            light = lightness(band)
+            found = self._table(band, self._tone.applied(self._lines.ab(light, slice(top, bottom))))
+            result[:, top - start : bottom - start] = Fetched(found[0]).array()
+        self._last = rows, (result[0], result[1])
+        return self._last[1]
+
+    @property
+    def planes(self) -> tuple[RowsOfChroma, RowsOfChroma]:
+        """(Cb, Cr) to be read by slices of rows, which are made then."""
+        return RowsOfChroma(self, 0), RowsOfChroma(self, 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowsOfChroma:
+    """One plane of a `PictureChroma`."""
+
+    chroma: PictureChroma
+    which: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(height, width)."""
+        return self.chroma.shape
+
+    def __getitem__(self, rows: slice) -> FloatPlane:
+        return self.chroma.rows(rows)[self.which]
+
+
 def chroma_at(
     colors: AbMap,
     luma: Luma,
@@ -56,20 +120,10 @@ def chroma_at(
 ) -> tuple[FloatPlane, FloatPlane]:
     """(Cb, Cr) of a still picture at full resolution, each (height, width) float32 in -0.5..0.5.
 
-    `luma` holds full-range codes (height, width). Works in bands, so that memory stays small.
+    `luma` holds full-range codes (height, width).
     """
-    height, width = luma.shape
-    upsampler = Upsampler((height, width), PixelLayout(bit_depth, "444"), "center", device)
-    lines = upsampler.lines(colors)
-    result = np.empty((2, height, width), np.float32)
-    step = max(1, _BAND_SAMPLES // width)
-    for top in range(0, height, step):
-        codes = sent(luma[top : top + step].astype(np.int32), device)
-        band = normalize_luma(codes[None, None], bit_depth, full_range=True)
-        light = lightness(band)
-        found = table(band, tone.applied(lines.ab(light, slice(top, top + step))))
-        result[:, top : top + step] = Fetched(found[0]).array()
-    return result[0], result[1]
+    chroma = PictureChroma(colors, luma, bit_depth=bit_depth, table=table, device=device, tone=tone)
+    return chroma.rows(slice(None))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

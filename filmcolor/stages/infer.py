@@ -35,6 +35,8 @@ from filmcolor.types import AbMap, Box, FloatPlane, Frame, KnownColors, Luma, Un
 _BATCH = {"cpu": 4, "cuda": 32, "mps": 8, "xpu": 16}
 _THREAD_BATCH = 2
 """Pictures that one of several threads of a CPU takes at once."""
+_LISTED_BITS = 10
+"""Bits of codes whose lightness is computed once for all codes rather than for each place."""
 _FRAMES_AT_ONCE = 8
 """Frames that all of them together hold, at most, where a thread needs no more by itself."""
 
@@ -139,7 +141,7 @@ def infer_sparsely(
     `one_thread_each` around it, a field is the same whatever their number.
     """
     on_cpu = model.device.type == "cpu"
-    if model.engine == "openvino":
+    if model.engine != "torch":
         size = 1
     elif batch_size is None and on_cpu:
         size = _THREAD_BATCH if stride <= _THREAD_BATCH else 1
@@ -205,7 +207,7 @@ class _Batches:
         can = model.generator.is_coherent and together is not None and together.share > 0
         self.together = together if can else None
         self.size = batch_size or _BATCH[model.device.type]
-        if model.engine == "openvino":  # no quicker with more, and the same in each batch
+        if model.engine != "torch":  # no quicker with more, and the same in each batch
             self.size = 1
         self._threads = threads
         self._stack = ExitStack()
@@ -280,7 +282,13 @@ class _Batches:
 @torch.inference_mode()
 def _guide(codes: Luma, view: View, device: torch.device) -> Tensor:
     """L* of codes (N, 1, height, width), on the device."""
-    return lightness(normalize_luma(sent(codes, device), view.bit_depth, view.full_range))
+    given = sent(codes, device)
+    if view.bit_depth > _LISTED_BITS:
+        return lightness(normalize_luma(given, view.bit_depth, view.full_range))
+    levels = torch.arange(1 << view.bit_depth, device=device)
+    listed = lightness(normalize_luma(levels, view.bit_depth, view.full_range))
+    places = given.flatten().int().clamp_(max=len(levels) - 1)  # pipes may hold any 16 bits
+    return listed.index_select(0, places).view(given.shape)
 
 
 @torch.inference_mode()
@@ -362,7 +370,7 @@ def see(frame: Frame, model: LoadedModel, view: View) -> Seen:
     """What a model that is coherent sees of a frame."""
     light = _guide(view.show(frame.luma)[None, None], view, model.device)
     with torch.autocast(model.device.type, torch.bfloat16, enabled=model.half):
-        return model.generator.see(light.contiguous(memory_format=torch.channels_last))
+        return model.looker.see(light.contiguous(memory_format=torch.channels_last))
 
 
 @torch.inference_mode()

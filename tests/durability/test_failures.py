@@ -110,7 +110,7 @@ def running_out(call: Callable[..., object], error: Exception, nth: int) -> Call
 
 
 @pytest.mark.parametrize("error", ALLOCATIONS, ids=["numpy", "torch", "opencv"])
-@pytest.mark.parametrize("name", ["read_picture", "chroma_at", "write_picture"])
+@pytest.mark.parametrize("name", ["read_picture", "PictureChroma", "write_picture"])
 def test_a_picture_without_memory_is_told_and_the_others_are_made(
     name: str, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

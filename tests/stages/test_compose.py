@@ -19,7 +19,7 @@ from filmcolor.color import (
     resolve_tags,
     rgb_to_lab,
 )
-from filmcolor.stages.compose import chroma_at, compose
+from filmcolor.stages.compose import PictureChroma, chroma_at, compose
 from filmcolor.stages.tone import Tone
 from filmcolor.types import (
     AbMap,
@@ -394,3 +394,16 @@ def test_cuda_gives_the_same_planes_in_order() -> None:
         assert np.abs(made.cb.astype(int) - want.cb.astype(int)).max() <= 1
         assert np.abs(made.cr.astype(int) - want.cr.astype(int)).max() <= 1
         assert (made.cb == want.cb).mean() > 0.98
+
+
+def test_rows_of_a_picture_are_those_of_the_whole() -> None:
+    rng = np.random.default_rng(3)
+    luma = rng.integers(0, 256, (70, 40), np.uint8)
+    ab = rng.uniform(-30, 30, (2, 9, 6)).astype(np.float32)
+    colors = AbMap(0, ab, rng.uniform(0, 100, (36, 24)).astype(np.float32))
+    cb, cr = chroma_at(colors, luma, bit_depth=8, table=TABLE, device=CPU)
+    rows = PictureChroma(colors, luma, bit_depth=8, table=TABLE, device=CPU).planes
+    assert rows[0].shape == rows[1].shape == (70, 40)
+    for part in (slice(0, 11), slice(11, 64), slice(64, None)):
+        assert np.array_equal(rows[0][part], cb[part])
+        assert np.array_equal(rows[1][part], cr[part])

@@ -18,9 +18,9 @@ from filmcolor.models.card import Descriptor, ModelCard
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.models.coherence import Seen, find_things
 from filmcolor.models.device import one_of_several, resolve_device
-from filmcolor.stages.infer import Together, View, infer, infer_sparsely, look_at
+from filmcolor.stages.infer import Together, View, infer, infer_sparsely, look_at, show_lightness
 from filmcolor.stages.things import pack
-from filmcolor.types import AbMap, Box, Frame, KnownColors, Uncolored
+from filmcolor.types import AbMap, Box, Frame, KnownColors, Luma, Uncolored
 
 
 class Slope(Generator):
@@ -334,3 +334,14 @@ def test_a_batch_of_frames_of_several_shots_is_coloured_as_each_by_itself() -> N
     for frame, field in zip(shown, at_once, strict=True):
         ((_, alone),) = infer([frame], model, view, 1, together=Together(0.8, things))
         assert np.array_equal(field.ab, alone.ab)
+
+
+@pytest.mark.parametrize("full_range", [True, False])
+@pytest.mark.parametrize("bits", [8, 10, 12])
+def test_lightness_of_codes_is_that_of_the_color_module(bits: int, full_range: bool) -> None:
+    view = View(bits, full_range, 32, 64)
+    kind = np.uint8 if bits == 8 else np.uint16
+    codes: Luma = np.arange(32 * 64).reshape(32, 64).astype(kind)  # of 10 bits: beyond the last one
+    found = show_lightness(Frame(0, 0, codes), view, torch.device("cpu"))
+    wanted = lightness(normalize_luma(torch.from_numpy(codes.astype(np.int32)), bits, full_range))
+    assert np.array_equal(found, wanted.numpy())

@@ -22,7 +22,7 @@ from av.video.frame import VideoFrame
 from PIL import Image
 
 from filmcolor.errors import MediaError
-from filmcolor.media.images.picture import Codes, rescaled
+from filmcolor.media.images.picture import Codes, most_pixels, rescaled
 
 _CODECS = {
     **{"DPX": "dpx", "EXR": "exr", "SGI": "sgi", "PSD": "psd", "JPEG 2000": "jpeg2000"},
@@ -61,7 +61,7 @@ def decoded(content: bytes, kind: str) -> Decoded:
     Raises `ValueError` for what cannot be decoded, and `MediaError`, of light above white.
     """
     name = _PNM_CODECS[content[:2]] if kind == "PNM" else _CODECS[kind]
-    most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+    most = most_pixels()
     context = CodecContext.create(name, "r")
     context.options = {"err_detect": "explode", "max_pixels": str(most)}
     assert isinstance(context, VideoCodecContext)
@@ -164,7 +164,7 @@ class HeicPicture:
 def read_heic(content: bytes) -> HeicPicture:
     """The main picture of a HEIC file; raises `MediaError` and `ValueError`."""
     file = _heif().open_heif(io.BytesIO(content), convert_hdr_to_8bit=False)
-    most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+    most = most_pixels()
     if file.size[0] * file.size[1] > most:
         raise Image.DecompressionBombError
     primary = file[file.primary_index]

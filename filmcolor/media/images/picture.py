@@ -8,14 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from filmcolor.events import Notice
 from filmcolor.types import ColorTags, FloatPlane, Luma, PixelLayout
 
 Codes = NDArray[np.uint8] | NDArray[np.uint16]
+
+
+class ByRows(Protocol):
+    """A plane (H, W) whose rows are made when they are read."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(H, W)."""
+
+    def __getitem__(self, rows: slice, /) -> FloatPlane:
+        """Some rows."""
+
+
+Chroma: TypeAlias = "FloatPlane | ByRows"
+"""Cb or Cr (H, W) in -0.5..0.5, read by slices of rows."""
 
 TAGS = ColorTags(matrix=6, primaries=1, transfer=13, full_range=True)
 """sRGB colours, BT.601 luma, full range: what JFIF pictures are."""
@@ -30,6 +47,11 @@ _COLORED_SHARE = 0.005
 # Degrees counter-clockwise that turn the stored rows upright, by EXIF orientation; the mirrored
 # ones (2, 4, 5, 7) come out upright but mirrored.
 _ROTATIONS = {3: 180, 4: 180, 5: 270, 6: 270, 7: 90, 8: 90}
+
+
+def most_pixels() -> int:
+    """Pixels of a picture that is not TIFF, at most: as many as Pillow opens."""
+    return 2 * (Image.MAX_IMAGE_PIXELS or 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +153,7 @@ def scaled(codes: Codes, bit_depth: int) -> Codes:
     return rescaled(codes, 8 if codes.dtype == np.uint8 else 16, bit_depth)
 
 
-def rgb_of(luma: Luma, cb: FloatPlane, cr: FloatPlane, bit_depth: int) -> Codes:
+def rgb_of(luma: Luma, cb: Chroma, cr: Chroma, bit_depth: int) -> Codes:
     """R'G'B' codes (H, W, 3) at `bit_depth` from luma codes and Cb, Cr in -0.5..0.5.
 
     The inverse of JFIF's equations in float, rounded once; what leaves the cube is clipped.
@@ -151,7 +173,7 @@ def rgb_of(luma: Luma, cb: FloatPlane, cr: FloatPlane, bit_depth: int) -> Codes:
     return rgb
 
 
-def chroma_codes(chroma: FloatPlane, bit_depth: int = 8) -> Codes:
+def chroma_codes(chroma: Chroma, bit_depth: int = 8) -> Codes:
     """Cb or Cr in -0.5..0.5 as full-range codes of 8 or 16 bits, as JFIF has them: neutral is the
     code in the middle.
     """
@@ -163,7 +185,7 @@ def chroma_codes(chroma: FloatPlane, bit_depth: int = 8) -> Codes:
     return codes
 
 
-def matte_of(cb: FloatPlane, cr: FloatPlane, bit_depth: int) -> Codes:
+def matte_of(cb: Chroma, cr: Chroma, bit_depth: int) -> Codes:
     """Codes (H, W, 3) of a picture without luma: red is Cr, blue is Cb, green the neutral code."""
     matte = _empty((*cb.shape, 3), bit_depth)
     matte[..., 0], matte[..., 2] = chroma_codes(cr, bit_depth), chroma_codes(cb, bit_depth)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -53,7 +55,22 @@ def _png_chunks(picture: Picture, label: str) -> bytes:
     return chunks
 
 
-def tiff_bytes(pixels: Codes, picture: Picture, label: str, *, is_packed: bool = True) -> bytes:
+@dataclass(frozen=True, slots=True)
+class PixelRows:
+    """Codes (H, W, channels) whose rows are made when they are read."""
+
+    shape: tuple[int, ...]
+    itemsize: int
+    """Bytes of a code."""
+    made: Callable[[slice], Codes]
+
+    def __getitem__(self, rows: slice) -> Codes:
+        return self.made(rows)
+
+
+def tiff_bytes(
+    pixels: Codes | PixelRows, picture: Picture, label: str, *, is_packed: bool = True
+) -> bytes:
     """A TIFF file of codes (H, W, 3), or of 4 channels with straight alpha, 8 or 16 bit.
 
     Interleaved strips, Deflate with horizontal differencing (TIFF 6.0 and supplement 2), or as they

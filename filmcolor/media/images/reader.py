@@ -9,8 +9,12 @@ import io
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -24,10 +28,11 @@ from filmcolor.media.images.fields import COMMENT
 from filmcolor.media.images.file_content import file_content
 from filmcolor.media.images.formats import MAGIC_BYTES, format_of_file, format_of_suffix
 from filmcolor.media.images.icc import profile_for_rgb
-from filmcolor.media.images.picture import Codes, Picture, luma_of
+from filmcolor.media.images.picture import Codes, Picture, luma_of, most_pixels
 from filmcolor.media.images.rare import RARE, read_rare
 from filmcolor.media.images.samples import SampleDecoder, avif_is_hdr
 from filmcolor.media.images.tiff import (
+    first_page,
     kind_of,
     refuse_unread,
     with_picture_first,
@@ -45,6 +50,11 @@ DAMAGE = (
 )
 """What Pillow and its codecs raise over a damaged file."""
 _TIFF_BITS = 258
+_SMALL = 80_000_000
+"""Pixels that Pillow opens without a word."""
+_LARGE = Lock()
+_LARGEST = 1_000_000_000
+"""Pixels of a TIFF file, which is written in strips; of other kinds as many as Pillow opens."""
 _EXIF_IN_TEXT = "Raw profile type exif"
 _EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\x00"
 
@@ -72,8 +82,10 @@ def read_picture(path: Path | str, *, with_rgb: bool = False) -> Picture:
     except MediaError:
         raise
     except Image.DecompressionBombError as error:
-        most = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 1_000_000
-        raise MediaError(f"{path}: more than {most} megapixels; scale it down first") from error
+        most = most_pixels() // 1_000_000
+        raise MediaError(
+            f"{path}: more than {most} megapixels; save it as plain TIFF, or scale it down first"
+        ) from error
     except MemoryError as error:
         raise MediaError(f"{path}: too large for this machine's memory; scale it down") from error
     except UnidentifiedImageError as error:
@@ -96,14 +108,35 @@ def _of_tiff(path: Path, content: bytes, *, with_rgb: bool) -> Picture:
         content, notice = with_picture_first(content)
         content = with_usual_jpeg(content)
         refuse_unread(content)
+        page = first_page(content)
+        if page is not None and page.area > _LARGEST:
+            raise MediaError(
+                f"more than {_LARGEST // 1_000_000} megapixels; scale it down, or cut it, first"
+            )
     except MediaError as error:
         raise MediaError(f"{path}: {error}") from error
     if is_beyond_pillow(content):
         picture = _of_rare(path, content, "TIFF", with_rgb=with_rgb)
     else:
-        with silent_libtiff(), Image.open(io.BytesIO(content), formats=("TIFF",)) as image:
+        opened = partial(Image.open, io.BytesIO(content), formats=("TIFF",))
+        with silent_libtiff(), _room_for(content), opened() as image:
             picture = _Reading(path, content, "TIFF", image).picture(with_rgb=with_rgb)
     return picture if notice is None else replace(picture, notices=(notice, *picture.notices))
+
+
+@contextmanager
+def _room_for(content: bytes) -> Iterator[None]:
+    """Pillow opens a TIFF file of the size of this one meanwhile, if no other thread is at one."""
+    page = first_page(content)
+    if page is None or page.area < _SMALL:
+        yield
+        return
+    with _LARGE:
+        usual, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, _LARGEST
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = usual
 
 
 def _of_rare(path: Path, content: bytes, kind: str, *, with_rgb: bool) -> Picture:

@@ -25,18 +25,19 @@ from filmcolor.media.images import exif, iptc
 from filmcolor.media.images.fields import COMMENT, HOLDS, fitted
 from filmcolor.media.images.formats import format_of_suffix, written_suffix
 from filmcolor.media.images.picture import (
+    Chroma,
     Codes,
     Picture,
     chroma_codes,
     matte_of,
+    most_pixels,
     rgb_of,
     scaled,
     upright,
 )
-from filmcolor.media.images.png_tiff import png_bytes, tiff_bytes
+from filmcolor.media.images.png_tiff import PixelRows, png_bytes, tiff_bytes
 from filmcolor.media.images.rare_writer import WITHOUT_WORDS, rare_bytes
 from filmcolor.media.partfile import write_bytes
-from filmcolor.types import FloatPlane
 
 _WRITTEN = ".jpg, .png, .tif, .webp, .bmp, .heic, .avif, .jp2, .ppm, .tga, .pcx, .sgi or .dpx"
 _QUALITY = 95
@@ -50,8 +51,8 @@ _HOLD_CHROMA = ("JPEG", "PNG", "TIFF")
 
 def write_picture(
     picture: Picture,
-    cb: FloatPlane,
-    cr: FloatPlane,
+    cb: Chroma,
+    cr: Chroma,
     target: Path | str,
     *,
     label: str,
@@ -108,11 +109,21 @@ def write_picture(
     return (*notices, *encoding.notices)
 
 
+def refuse_large(picture: Picture, target: Path) -> None:
+    """Raise `MediaError` for a picture so large that only TIFF can be made of it, in strips."""
+    most = most_pixels()
+    if picture.luma.size > most and format_of_suffix(target) != "TIFF":
+        raise MediaError(
+            f"{target}: more than {most // 1_000_000} megapixels are written as TIFF alone; name "
+            "it .tif"
+        )
+
+
 class _Encoding:
     """One picture on its way out, in whichever format."""
 
     def __init__(
-        self, picture: Picture, cb: FloatPlane, cr: FloatPlane, label: str, *, is_matte: bool
+        self, picture: Picture, cb: Chroma, cr: Chroma, label: str, *, is_matte: bool
     ) -> None:
         # A matte is numbers, which no colour profile may change.
         self._picture = replace(picture, icc=None) if is_matte else picture
@@ -174,7 +185,10 @@ class _Encoding:
 
     def tiff(self) -> bytes:
         """8 or 16 bits, compressed without loss."""
-        return tiff_bytes(self._pixels(), self._picture, self._label)
+        picture = self._picture
+        depth, channels = picture.layout.bit_depth, 3 if picture.alpha is None else 4
+        size = (*picture.luma.shape, channels)
+        return tiff_bytes(PixelRows(size, depth // 8, self._rows), picture, self._label)
 
     def bmp(self) -> bytes:
         """Pixels, upright, and resolution are all that BMP holds."""
@@ -210,11 +224,20 @@ class _Encoding:
         """R'G'B' (and alpha) at this depth, else the picture's own, shape (H, W, 3 or 4)."""
         picture = self._picture
         depth = depth or picture.layout.bit_depth
+        return self._rows(slice(0, len(picture.luma)), depth)
+
+    def _rows(self, rows: slice, depth: int | None = None) -> Codes:
+        """Some rows of them."""
+        picture = self._picture
+        depth = depth or picture.layout.bit_depth
+        cb, cr = self._cb[rows], self._cr[rows]
         if self._is_matte:
-            rgb = matte_of(self._cb, self._cr, depth)
+            rgb = matte_of(cb, cr, depth)
         else:
-            rgb = rgb_of(picture.luma, self._cb, self._cr, depth)
-        return rgb if picture.alpha is None else _with_alpha(rgb, scaled(picture.alpha, depth))
+            rgb = rgb_of(picture.luma[rows], cb, cr, depth)
+        if picture.alpha is None:
+            return rgb
+        return _with_alpha(rgb, scaled(picture.alpha[rows], depth))
 
 
 def _with_alpha(rgb: Codes, alpha: Codes) -> Codes:

@@ -13,8 +13,10 @@ import pytest
 from PIL import Image
 
 from filmcolor.errors import MediaError
+from filmcolor.media.images import reader
 from filmcolor.media.images.reader import read_picture
 from filmcolor.media.images.tiff_samples import silent_opencv
+from filmcolor.media.images.writer import refuse_large
 from tests.helpers.stills import Codes, colors, luma_codes, ramp, tiff
 
 
@@ -258,3 +260,25 @@ def test_opencv_is_silent_in_either_version(monkeypatch: pytest.MonkeyPatch, maj
     with silent_opencv():
         assert levels == [3, 0]
     assert levels == [3, 0, 3]
+
+
+def test_a_scan_that_pillow_finds_too_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = ramp(40, 60)
+    Image.fromarray(codes).save(tmp_path / "a.tif", compression="tiff_adobe_deflate")
+    Image.fromarray(codes).save(tmp_path / "a.png")
+    usual = read_picture(tmp_path / "a.tif")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    monkeypatch.setattr(reader, "_SMALL", 1000)
+    large = read_picture(tmp_path / "a.tif")
+    assert np.array_equal(large.luma, usual.luma)
+    assert Image.MAX_IMAGE_PIXELS == 1000
+    with pytest.raises(MediaError, match="save it as plain TIFF, or scale it down"):
+        read_picture(tmp_path / "a.png")
+    refuse_large(large, tmp_path / "b.tif")
+    with pytest.raises(MediaError, match=r"are written as TIFF alone; name it \.tif"):
+        refuse_large(large, tmp_path / "b.png")
+    monkeypatch.setattr(reader, "_LARGEST", 2000)
+    with pytest.raises(MediaError, match="scale it down, or cut it"):
+        read_picture(tmp_path / "a.tif")
