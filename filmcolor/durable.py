@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from pathlib import Path
 
 Name = str | os.PathLike[str]
@@ -18,7 +19,7 @@ _BYTES = getattr(os, "O_BINARY", 0)  # Windows would write line ends of its own
 def sync_file(path: Name) -> None:
     """Make a file's content durable; raises `OSError`."""
     with open(path, "rb+") as written:
-        os.fsync(written.fileno())
+        _sync(written.fileno())
 
 
 def sync_folder(folder: Name) -> None:
@@ -26,7 +27,7 @@ def sync_folder(folder: Name) -> None:
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(handle)
+            _sync(handle)
         finally:
             os.close(handle)
 
@@ -50,7 +51,7 @@ def create(path: Name, content: bytes) -> None:
     try:
         try:
             _write_all(handle, content)
-            os.fsync(handle)
+            _sync(handle)
         finally:
             os.close(handle)
     except OSError:
@@ -68,7 +69,7 @@ def append(path: Name, content: bytes) -> None:
     handle = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY | _BYTES, 0o666)
     try:
         _write_all(handle, content)
-        os.fsync(handle)
+        _sync(handle)
     finally:
         os.close(handle)
     sync_folder(Path(path).parent)
@@ -81,6 +82,17 @@ def replace(part: Name, path: Name) -> None:
     sync_file(part)
     os.replace(part, path)
     sync_folder(Path(path).parent)
+
+
+def _sync(handle: int) -> None:
+    """Have what was written through an open file on the disk; raises `OSError`."""
+    if sys.platform == "darwin":  # there fsync leaves it in the memory of the disk itself
+        import fcntl
+
+        with contextlib.suppress(OSError):  # of network drives and some others
+            fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(handle)
 
 
 def _write_all(handle: int, content: bytes) -> None:

@@ -134,6 +134,13 @@ class Serving(Event, json="serving"):
     address: str
 
 
+class Watching(Event, json="watching"):
+    """Films and pictures that come into a folder are coloured, until the command is stopped."""
+
+    folder: str
+    target: str
+
+
 class Comparing(Event, json="comparing"):
     """A result is about to be compared with its source; `VerifyReport` ends it."""
 

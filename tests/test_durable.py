@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,3 +69,24 @@ def test_a_disk_that_is_full_leaves_no_mark(
     with pytest.raises(OSError, match="No space left"):
         durable.create(tmp_path / "mark", b"ours")
     assert not (tmp_path / "mark").exists()
+
+
+@pytest.mark.parametrize("can", [True, False])
+def test_macos_is_asked_to_write_through_the_disks_own_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can: bool
+) -> None:
+    asked: list[int | str] = []
+
+    def ask(handle: int, what: int) -> int:
+        asked.append(what)
+        if not can:
+            raise OSError(errno.ENOTSUP, "Operation not supported")
+        return 0
+
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)
+    monkeypatch.setattr(fcntl, "fcntl", ask)
+    monkeypatch.setattr(os, "fsync", lambda handle: asked.append("fsync"))
+    (tmp_path / "film").write_bytes(b"frames")
+    durable.sync_file(tmp_path / "film")
+    assert asked == ([51] if can else [51, "fsync"])

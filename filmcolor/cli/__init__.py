@@ -47,6 +47,7 @@ from filmcolor.cli.run_command import Interrupted
 from filmcolor.cli.stills import stills_command
 from filmcolor.cli.train import train_command
 from filmcolor.cli.verify import verify_command
+from filmcolor.cli.watch import watch_command
 from filmcolor.memory import NO_MEMORY, is_out_of_memory
 
 _EPILOG = """\b
@@ -65,6 +66,8 @@ Examples:
       a page to look at: before and after, shot by shot
   filmcolor run photos/ -o colored/
       colour a folder of pictures
+  filmcolor watch incoming/ -o colored/
+      colour what comes into a folder, for as long as it runs
   filmcolor info old_film.mp4
       what a file is, and what `run` would do with it
 
@@ -120,6 +123,7 @@ def commands(ctx: click.Context, /) -> None:
 
 for _command in (
     run_command,
+    watch_command,
     review_command,
     preview_command,
     stills_command,

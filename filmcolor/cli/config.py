@@ -21,6 +21,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from filmcolor.cli.run_options import FOR_ANY_FILM
 from filmcolor.events import Notice
 from filmcolor.options import ColorOptions, EncodeOptions, RunOptions
 from filmcolor.options.facts import names_of
@@ -36,6 +37,8 @@ _SHARED = {
     for kind in (ColorOptions, EncodeOptions, RunOptions)
     for name in names_of(kind, lambda facts: facts.help and facts.changes_frames)
 }
+_WATCH = "watch"
+"""Runs, so that all of its options that `run` has are set with those."""
 _ALONE = ("config", "debug", "help", "log", "log-level")
 """Options that no file sets."""
 _FOUND = "filmcolor.config"
@@ -48,7 +51,7 @@ def config_options(command: click.Command) -> click.Command:
     """Let the options of a command be set by variables and files, and add `--config`."""
     for name, option in _options(command).items():
         names = [_variable(command.name or "", name)]
-        if command.name in _FOLLOWERS and option.name in _SHARED:
+        if _follows(command.name, option):
             names.append(_variable(_RUN, name))
         option.envvar = option.envvar or names
 
@@ -146,9 +149,16 @@ def _read(path: Path, ctx: click.Context) -> dict[str, Any]:
             name = option.name or ""
             if table == own:
                 found[name] = given
-            elif table == _RUN and own in _FOLLOWERS and name in _SHARED:
+            elif table == _RUN and _follows(own, option):
                 found.setdefault(name, given)
     return found
+
+
+def _follows(command: str | None, option: click.Option) -> bool:
+    """Whether what is set for an option of `run` holds for a command that has it too."""
+    if command == _WATCH:
+        return option.name in FOR_ANY_FILM
+    return command in _FOLLOWERS and option.name in _SHARED
 
 
 def _as_given(value: Any, option: click.Option, where: str) -> Any:

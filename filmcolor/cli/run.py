@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -18,9 +18,10 @@ from filmcolor.cli.display import open_display
 from filmcolor.cli.display.base import Display
 from filmcolor.cli.display.streams import is_closed
 from filmcolor.cli.kept import Kept
-from filmcolor.cli.run_command import running, show_all, stopped
+from filmcolor.cli.run_command import running, show_all
 from filmcolor.cli.run_options import FILM_ONLY, chosen_run, run_options
 from filmcolor.cli.run_table import RUN
+from filmcolor.cli.run_verify import Verify, strictness, verified, verify_result
 from filmcolor.cli.sources import (
     as_frames,
     check_source,
@@ -29,19 +30,14 @@ from filmcolor.cli.sources import (
     refuse_film_name,
     table_lines,
 )
-from filmcolor.cli.verify import EXIT_FAULTS, VERIFY, show_verification
-from filmcolor.errors import FilmcolorError, OptionError
+from filmcolor.cli.verify import EXIT_FAULTS
+from filmcolor.errors import OptionError
 from filmcolor.events import FilmDone, Finished, Notice
-from filmcolor.guide.plan_file import FILM_KEYS, read_plan
-from filmcolor.options import RunOptions, VerifyOptions
+from filmcolor.guide.plan_file import FILM_KEYS
+from filmcolor.options import RunOptions
 
 if TYPE_CHECKING:
     from filmcolor.jobs.batch import BatchItem
-
-_Verify = Callable[[str, str, VerifyOptions], bool]
-
-_LEAST_SATURATION = 0.25
-"""Colours paler than this may pass for none: then --verify does not look for grey frames."""
 
 _EPILOG = """\b
 Examples:
@@ -120,7 +116,7 @@ def run_command(
             raise OptionError("--ray and --shard exclude each other: leave one out")
         if items is None and shared and _is_film(sources[0], target, options):
             items = [_lone_film(sources[0], target, options)]
-        show = partial(_verify, quiet=quiet, as_json=as_json)
+        show = partial(verify_result, quiet=quiet, as_json=as_json)
         try:
             if items is not None:
                 failed = _run_all(ctx, display, kept, items, options, ray, show)
@@ -141,7 +137,7 @@ def _run_one(
     source: str,
     target: str | None,
     options: RunOptions,
-    verify: _Verify,
+    verify: Verify,
 ) -> bool:
     """Colour one film, or pictures; whether something failed."""
     is_film = _is_film(source, target, options)
@@ -153,12 +149,12 @@ def _run_one(
     from filmcolor.jobs.film import color_film
     from filmcolor.jobs.pictures import color_pictures
 
-    strictness = _strictness(options) if options.verify and is_film else None
+    compared = strictness(options) if options.verify and is_film else None
     work = (color_film if is_film else color_pictures)(source, place, options)
     end = show_all(display, work, kept.note)
-    if strictness is not None:
+    if compared is not None:
         display.close()
-        return not verify(source, place, strictness)
+        return not verify(source, place, compared)
     return isinstance(end, Finished) and end.failed > 0
 
 
@@ -179,7 +175,7 @@ def _run_all(
     items: Sequence[BatchItem],
     options: RunOptions,
     ray: str | None,
-    verify: _Verify,
+    verify: Verify,
 ) -> bool:
     """Colour several films and show how each ended; whether any failed."""
     from filmcolor.jobs.batch import color_batch
@@ -188,7 +184,7 @@ def _run_all(
         _tell_unused(ctx, display)
     films = {os.path.abspath(item.source) for item in items if item.kind == "film"}
     ended: list[FilmDone] = []
-    strictness = _strictness(options) if options.verify else None
+    compared = strictness(options) if options.verify else None
     if ray is None:
         job = color_batch(items, options)
     else:
@@ -208,23 +204,13 @@ def _run_all(
                     display.say(line)
             if isinstance(event, FilmDone):
                 is_new = event.status == "done" and os.path.abspath(event.source) in films
-                if strictness is not None and is_new:
+                if compared is not None and is_new:
                     display.close()
-                    event = _verified(event, strictness, verify)
+                    event = verified(event, compared, verify)
                 ended.append(event)
             kept.note(event)
             display.show(event)
     return any(film.status == "failed" for film in ended)
-
-
-def _verified(film: FilmDone, strictness: VerifyOptions, verify: _Verify) -> FilmDone:
-    """How a film ended once it is compared with its source."""
-    try:
-        if verify(film.source, film.target, strictness):
-            return film
-        return replace(film, status="failed", reason=f"{film.target}: --verify found faults")
-    except FilmcolorError as error:
-        return replace(film, status="failed", reason=f"not verified: {error}")
 
 
 def _tell_unused(ctx: click.Context, display: Display) -> None:
@@ -241,39 +227,6 @@ def _lone_film(source: str, target: str | None, options: RunOptions) -> BatchIte
     if "-" in (source, place):
         raise OptionError("--shard, --ray: need files on both sides, in a folder that all see")
     return BatchItem(source, place, work=options.work)
-
-
-def _strictness(options: RunOptions) -> VerifyOptions:
-    """How results are compared with their sources; a plan counts as it is before the run."""
-    return VerifyOptions(
-        start_seconds=options.start_seconds,
-        duration_seconds=options.duration_seconds,
-        deinterlace=options.deinterlace,
-        fps=options.fps,
-        output_chroma=options.output_chroma,
-        restored=options.color.restore,
-        lossless=options.encode.lossless,
-        audio=options.audio,
-        expect_color=not (options.no_color or _leaves_pale(options)),
-    )
-
-
-def _verify(
-    source: str, target: str, strictness: VerifyOptions, *, quiet: bool, as_json: bool
-) -> bool:
-    """Compare the film that was written with its source; whether all holds."""
-    display = open_display(VERIFY, quiet=quiet, as_json=as_json)
-    with display, stopped(lambda: "the film is written, but not verified."):
-        return show_verification(display, source, target, strictness)
-
-
-def _leaves_pale(options: RunOptions) -> bool:
-    """Whether frames may pass for grey because somebody wants them so."""
-    if options.plan is None:
-        return options.color.saturation < _LEAST_SATURATION
-    from filmcolor.guide.shot_choices import leaves_pale
-
-    return leaves_pale(read_plan(options.plan), options, _LEAST_SATURATION)
 
 
 def _check_target(source: str, target: str | None, options: RunOptions, *, is_film: bool) -> str:

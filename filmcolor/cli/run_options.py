@@ -1,4 +1,4 @@
-"""The options of `filmcolor run`, by section, as `filmcolor.options` declares them."""
+"""The options of `filmcolor run` and `watch`, by section, as `filmcolor.options` declares them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,20 @@ FILM_ONLY = tuple(
     name for kind in _KINDS for name in names_of(kind, lambda facts: facts.films_only)
 )
 """Options that pictures make no use of."""
+
+_OF_ONE_FILM = names_of(RunOptions, lambda facts: facts.file and facts.films_only)
+FOR_ANY_FILM = tuple(
+    name
+    for kind in _KINDS
+    for name in names_of(kind, lambda facts: facts.help)
+    if name not in (*_OF_ONE_FILM, "shard", "sidecar")
+)
+"""Options that a folder can be watched with: nobody else shares that, and sidecars are written."""
+
+_AGAIN = (
+    "Replace results that are another file's of the same name, or were made with other settings, "
+    "as their sidecars tell. Without it they stay, and a line says so."
+)
 
 _RAY = section_option(
     COLOUR,
@@ -61,13 +75,26 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
     return add(command)
 
 
+def watch_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command those that hold for any film that may come."""
+    declared = [(kind, name) for kind in _KINDS for name in _listed(kind) if name in FOR_ANY_FILM]
+    declared.sort(key=lambda each: SECTIONS.index(facts_of(each[0])[each[1]].section))
+    helps = {"overwrite": _AGAIN}
+    options = (field_option(kind, name, help=helps.get(name, "")) for kind, name in declared)
+    return together(*options)(command)
+
+
 def _listed(kind: type) -> Sequence[str]:
     return names_of(kind, lambda facts: facts.help)
 
 
 def chosen_run(chosen: Mapping[str, Any], explicit: Sequence[str]) -> RunOptions:
-    """The options as they were chosen, by name; `explicit` are those that were given at all."""
-    color, encode, run = ({name: chosen[name] for name in _listed(kind)} for kind in _KINDS)
+    """The options as they were chosen, by name, else their defaults; `explicit` are those that were
+    given at all.
+    """
+    color, encode, run = (
+        {name: chosen[name] for name in _listed(kind) if name in chosen} for kind in _KINDS
+    )
     return RunOptions(
         color=ColorOptions(**color),
         encode=EncodeOptions(**encode),

@@ -37,11 +37,21 @@ def _started(display: Display, event: Started) -> None:
 
 
 def _passed(display: Display, event: Analyzing | Joining) -> None:
+    display.move(passed_step(event))
+
+
+def passed_step(event: Analyzing | Joining) -> Step:
+    """How far what comes before and after colouring is."""
     what = "analysing:" if isinstance(event, Analyzing) else "joining:"
-    display.move(Step(event.done, event.total, text=what, pace=""))
+    return Step(event.done, event.total, text=what, pace="")
 
 
 def _progress(display: Display, event: Progress) -> None:
+    display.move(progress_step(display, event))
+
+
+def progress_step(display: Display, event: Progress) -> Step:
+    """How far colouring is."""
     more = []
     if slowest := _slowest(event.stage_seconds):
         more.append(f"slowest stage: {slowest}")
@@ -49,7 +59,7 @@ def _progress(display: Display, event: Progress) -> None:
         more.append(f"{len(display.held)} failed")
     started = display.last(Started)
     unit = "frames" if started is None else started.unit
-    display.move(Step(event.done, event.total, unit, more=tuple(more)))
+    return Step(event.done, event.total, unit, more=tuple(more))
 
 
 def _picture(display: Display, event: PictureDone) -> None:

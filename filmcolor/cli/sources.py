@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from click import format_filename
 
@@ -200,24 +200,15 @@ def _in_folder(
 ) -> list[BatchItem]:
     """Films of a folder and its subfolders, and itself if it has pictures; results mirror it."""
     from filmcolor.jobs.batch import BatchItem
-    from filmcolor.media.folders import film_target, look_into_folder
+    from filmcolor.media.folders import look_into_folder
 
     found = look_into_folder(folder)
     output = base = Path(target or default_target(str(folder), options.encode.codec))
     if target is not None and not alone:
         output /= folder.resolve().name
-    if found.films and output.resolve().is_relative_to(folder.resolve()):
-        raise OptionError(f"{output}: the results must not go into the folder they are made from")
-    work = options.work
-    if work is not None and found.films and Path(work).resolve().is_relative_to(folder.resolve()):
-        raise OptionError(
-            f"--work {work}: must not lie in the folder that the films are taken from"
-        )
-    items = []
-    for film in found.films:
-        place = film_target(film, folder, output, film_suffixes(options.encode.codec))
-        film_work = None if work is None else str(Path(work, place.relative_to(base)))
-        items.append(BatchItem(str(film), str(place), work=film_work))
+    if found.films:
+        refuse_inside(folder, output, options)
+    items = [item_in(film, "film", folder, output, base, options) for film in found.films]
     if found.pictures or not found.films:
         items.append(BatchItem(str(folder), str(output), "pictures"))
     if found.films and found.others:
@@ -226,6 +217,40 @@ def _in_folder(
         count = f"{len(found.others)} of its files are neither film nor picture"
         display.show(Notice(f"{format_filename(folder)}: {count} ({names}{more}): not used"))
     return items
+
+
+def item_in(
+    path: Path,
+    kind: Literal["film", "pictures"],
+    folder: Path,
+    output: Path,
+    base: Path,
+    options: RunOptions,
+) -> BatchItem:
+    """A film or a picture of a folder; its result has the same place in `output`, and its work in
+    --work the same as that has in `base`.
+    """
+    from filmcolor.jobs.batch import BatchItem
+    from filmcolor.media.folders import film_target, mirror_target
+
+    if kind == "pictures":
+        return BatchItem(str(path), str(mirror_target(path, folder, output)), kind)
+    place = film_target(path, folder, output, film_suffixes(options.encode.codec))
+    work = None if options.work is None else str(Path(options.work, place.relative_to(base)))
+    return BatchItem(str(path), str(place), work=work)
+
+
+def refuse_inside(folder: Path, output: Path, options: RunOptions) -> None:
+    """Raise `OptionError` where results or work would go into the folder that films are taken
+    from.
+    """
+    inside = folder.resolve()
+    if output.resolve().is_relative_to(inside):
+        raise OptionError(f"{output}: the results must not go into the folder they are made from")
+    if options.work is not None and Path(options.work).resolve().is_relative_to(inside):
+        raise OptionError(
+            f"--work {options.work}: must not lie in the folder that the films are taken from"
+        )
 
 
 def _refuse_strange(target: str | None, options: RunOptions) -> None:

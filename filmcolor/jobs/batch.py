@@ -90,16 +90,22 @@ def check_items(items: Sequence[BatchItem], *, overwrite: bool) -> None:
     """Raise `OptionError` where two results would be written to one place, or with `overwrite` one
     onto anything that is coloured here, by whatever name.
     """
-    owners: dict[str, BatchItem] = {}
+    owners: dict[str, str] = {}
     for item in items:
-        other = owners.setdefault(place_key(item.target), item)
-        if other is not item:
-            raise OptionError(
-                f"{item.source}: its result {item.target} is another's too; colour it by itself, "
-                "or give the folder that both are in"
-            )
+        claim_place(item, owners)
     if overwrite:  # else what is there is skipped
         refuse_sources([pair for item in items for pair in _files_of(item)])
+
+
+def claim_place(item: BatchItem, owners: dict[str, str]) -> None:
+    """Note in `owners`, sources by places, that the result of an item goes to its place; raises
+    `OptionError` where another's does.
+    """
+    if owners.setdefault(place_key(item.target), item.source) != item.source:
+        raise OptionError(
+            f"{item.source}: its result {item.target} is another's too; colour it by itself, "
+            "or give the folder that both are in"
+        )
 
 
 def _files_of(item: BatchItem) -> list[tuple[Path, Path]]:
@@ -150,7 +156,8 @@ def color_item(
 def _ended(item: BatchItem, end: Finished | None) -> FilmDone:
     """How an item ended that raised no error."""
     assert end is not None
-    took = f"{end.done} {end.unit} in {clock_text(end.seconds)}"
+    unit = end.unit if end.done != 1 else end.unit.removesuffix("s")
+    took = f"{end.done} {unit} in {clock_text(end.seconds)}"
     if end.failed:
         reason = f"{end.failed} pictures failed; {took}"
         return FilmDone(item.source, item.target, "failed", reason)

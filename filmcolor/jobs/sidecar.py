@@ -97,7 +97,7 @@ def write_sidecar(
         "device": context.device,
         "restored": _restored(context, repaired or {}),
         "things": _things(context, film),
-        "options": {name: v for name, v in asdict(options).items() if name not in _LEFT_OUT},
+        "options": _named_options(options),
     }
     text = json.dumps(facts, indent=2, ensure_ascii=True, default=str)
     path = sidecar_path(context.output.target)
@@ -133,6 +133,43 @@ def read_sidecar(result: str) -> Mapping[str, Any] | None:
     except (OSError, ValueError, RecursionError):
         return None
     return facts if isinstance(facts, dict) and facts.get("format") == FORMAT else None
+
+
+def is_result_of(source: str, result: str, options: RunOptions) -> bool:
+    """Whether the sidecar of a result says that it was made from this source, with these options;
+    those that one of the two versions has not do not count.
+
+    The source is read from end to end only where it may have changed since. Raises `MediaError` if
+    it cannot be read.
+    """
+    facts = read_sidecar(result)
+    if facts is None or not _agree(facts.get("options"), _named_options(options)):
+        return False
+    try:
+        size, sha256 = facts["source"]["bytes"], facts["source"]["sha256"]
+        finished = datetime.fromisoformat(facts["finished"]).timestamp()
+        there = os.stat(source)
+    except (OSError, KeyError, TypeError, ValueError, OverflowError):
+        return False
+    if there.st_size != size:
+        return False
+    is_older = max(there.st_mtime, there.st_ctime) < finished
+    return is_older or _read_facts(source).sha256 == sha256
+
+
+def _named_options(options: RunOptions) -> dict[str, Any]:
+    """Those that count for the frames, as JSON has them."""
+    named = {name: v for name, v in asdict(options).items() if name not in _LEFT_OUT}
+    return dict(json.loads(json.dumps(named, default=str)))
+
+
+def _agree(said: object, ours: object) -> bool:
+    """Whether two values of JSON are equal, but for keys that one of them has not; auto may have
+    become anything.
+    """
+    if isinstance(said, dict) and isinstance(ours, dict):
+        return all(_agree(said[key], ours[key]) for key in said.keys() & ours.keys())
+    return ours in ("auto", said)
 
 
 def _read_facts(path: str) -> FileFacts:

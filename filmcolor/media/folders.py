@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from filmcolor.errors import MediaError
 from filmcolor.media.images.formats import (
@@ -47,13 +48,17 @@ def look_into_folder(folder: Path | str) -> FolderContents:
     pictures: list[Path] = []
     others: list[Path] = []
     for path in files_in(folder):
-        if format_of_suffix(path) is not None:
-            pictures.append(path)
-        elif not is_picture(path) and (path.suffix.lower() in _FILM_SUFFIXES or _is_film(path)):
-            films.append(path)
-        else:
-            others.append(path)
+        {"film": films, "pictures": pictures, "": others}[kind_of(path)].append(path)
     return FolderContents(tuple(films), tuple(pictures), tuple(others))
+
+
+def kind_of(path: Path) -> Literal["film", "pictures", ""]:
+    """What a file of a folder is taken for: by its name where it is clear, else by its content."""
+    if format_of_suffix(path) is not None:
+        return "pictures"
+    if not is_picture(path) and (path.suffix.lower() in _FILM_SUFFIXES or _is_film(path)):
+        return "film"
+    return ""
 
 
 def _is_film(path: Path) -> bool:

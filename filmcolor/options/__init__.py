@@ -21,6 +21,7 @@ from filmcolor.options.commands import PreviewOptions as PreviewOptions
 from filmcolor.options.commands import ReportOptions as ReportOptions
 from filmcolor.options.commands import ReviewOptions as ReviewOptions
 from filmcolor.options.commands import VerifyOptions as VerifyOptions
+from filmcolor.options.commands import WatchOptions as WatchOptions
 from filmcolor.options.encode import Codec as Codec
 from filmcolor.options.encode import EncodeOptions as EncodeOptions
 from filmcolor.options.run import Audio as Audio

@@ -112,6 +112,22 @@ class ReviewOptions(Checked):
 
 
 @dataclass(frozen=True, slots=True)
+class WatchOptions(Checked):
+    """How a folder is watched, and how what comes into it is coloured."""
+
+    run: RunOptions = field(default_factory=RunOptions)  # the run of each film
+    every_seconds: Fraction = option(
+        Fraction(5),
+        "How often the folder is looked at. A file whose size and time stay the same for so long, "
+        "and that no program of this machine writes to, is whole.",
+        section="How it is watched",
+        metavar="TIME",
+        range=(0.1, 3600),
+    )
+    once: bool = option(False, "Colour what is there, then end: for a job that a clock starts.")
+
+
+@dataclass(frozen=True, slots=True)
 class CompareOptions(Checked):
     """How two films are shown together."""
 

@@ -43,8 +43,8 @@ class ReviewServer(ThreadingHTTPServer):
                 "choose another"
             ) from error
         self.port = int(self.server_address[1])
-        shown = f"[{host}]" if ":" in host else host
-        names = {shown} | ({"localhost", "127.0.0.1"} if host == "127.0.0.1" else set())
+        shown = {"0.0.0.0": "127.0.0.1"}.get(host, f"[{host}]" if ":" in host else host)
+        names = {shown} | ({"localhost"} if shown == "127.0.0.1" else set())
         self.guard = Guard(frozenset(f"{name.lower()}:{self.port}" for name in names))
         self.address = f"http://{shown}:{self.port}/{self.guard.token}/"
 

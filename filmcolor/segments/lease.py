@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -233,6 +234,8 @@ def _lives(who: dict[str, Any]) -> bool | None:
         return None
     if pid == os.getpid() and who.get("run") == _this_run(pid):
         return True
+    if sys.platform == "win32":
+        return None  # a signal to ask with is none there: it would stop the process
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

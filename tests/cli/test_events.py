@@ -37,6 +37,7 @@ from filmcolor.events import (
     StepReport,
     TrainFinished,
     TrainStarted,
+    Watching,
 )
 from filmcolor.verify.findings import Finding, Place, VerifyReport
 
@@ -131,6 +132,7 @@ WRITTEN: list[tuple[Event, list[str]]] = [
         ['{"event": "finished", "folder": "r", "step": 4, "seconds": 1.5, "stopped": false, '
          '"was_finished": false}'],
     ),
+    (Watching("in", "out"), ['{"event": "watching", "folder": "in", "target": "out"}']),
     (Serving("http://127.0.0.1:1/t/"),
      ['{"event": "serving", "address": "http://127.0.0.1:1/t/"}']),
     (Comparing("a", "b"), ['{"event": "comparing", "source": "a", "result": "b"}']),

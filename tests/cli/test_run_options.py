@@ -47,8 +47,9 @@ def test_help_explains_and_gives_examples(capsys: pytest.CaptureFixture[str]) ->
     assert "black-and-white" in without
     assert "filmcolor run old_film.mp4" in without
     commands_part = without.partition("Commands:")[2]
-    assert [line.split()[0] for line in commands_part.strip().splitlines()[:16]] == [
+    assert [line.split()[0] for line in commands_part.strip().splitlines()[:17]] == [
         "run",
+        "watch",
         "review",
         "preview",
         "stills",

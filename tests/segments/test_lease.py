@@ -199,3 +199,20 @@ def test_who_is_cut_off_for_a_while_renews_again(
         assert time.monotonic() < until
         time.sleep(0.005)
     lease.release()
+
+
+def test_on_windows_nobody_is_asked_by_a_signal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There signal 0 is Ctrl-C for the process and its group. Who renews is known to live."""
+    sent = []
+    lease = Lease(tmp_path / "a.lease")
+    assert lease.take()
+    signed = json.loads(lease.path.read_text())
+    lease.path.write_text(json.dumps({**signed, "pid": os.getppid(), "started": None}))
+    monkeypatch.setattr(module, "_started", lambda pid: None)
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(os, "kill", lambda *given: sent.append(given))
+    other = Lease(lease.path)
+    assert other.lives() is None and not other.is_stale() and sent == []
+    lease.release()

@@ -140,11 +140,16 @@ class ExifBlock:
         """The block with these entries of the main directory set; a thumbnail is unhooked.
 
         The thumbnail, a second directory, shows the picture without colour and so must not stay.
-        `keep` names the old entries that stay; None: all.
+        `keep` names the old entries that stay, unless they point nowhere: in the picture's file
+        they would point into its samples, or past its end. None: all stay as they are.
         """
         extra = b""
         base = len(self.block) + len(self.block) % 2
-        entries = {tag: e for tag, e in self.entries.items() if keep is None or tag in keep}
+        entries = {
+            tag: raw
+            for tag, raw in self.entries.items()
+            if keep is None or (tag in keep and self.entry(tag) is not None)
+        }
         directory = 2 + 12 * len({*entries, *values}) + 4
         for tag, value in values.items():
             new = self._packed(value)

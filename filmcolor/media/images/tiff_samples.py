@@ -167,12 +167,13 @@ def rgb_of_lab(codes: Codes) -> Codes:
 @contextmanager
 def silent_opencv() -> Iterator[None]:
     """OpenCV's own lines about a file stay off the terminal: what is wrong is told in ours."""
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(0)
+    log = getattr(cv2.utils, "logging", cv2)  # in OpenCV 4 it is not in a module of its own
+    level = log.getLogLevel()
+    log.setLogLevel(0)
     try:
         yield
     finally:
-        cv2.utils.logging.setLogLevel(level)
+        log.setLogLevel(level)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image, ImageOps, PngImagePlugin
 
 from filmcolor.media.images.exif import LIMIT, ExifBlock, fitting, labelled
+from filmcolor.media.images.exif_directory import layout_and_start
 from filmcolor.media.images.fields import HOLDS, Holds
 from filmcolor.media.images.formats import format_of_suffix
 from filmcolor.media.images.icc import profile_for_rgb
@@ -477,6 +478,11 @@ def test_an_entry_that_points_nowhere_does_not_stop_the_run(tmp_path: Path, suff
     recolored(tmp_path / "in.jpg", tmp_path / f"out{suffix}")
     again = read_picture(tmp_path / f"out{suffix}")
     assert ExifBlock.parse(again.exif).text(270) == LABEL.encode()
+    if suffix == ".tif":  # there it would be the file's own
+        content = (tmp_path / "out.tif").read_bytes()
+        layout, start = layout_and_start(content)
+        (count,) = struct.unpack_from("<H", content, start)
+        assert count == len(layout.directory(content, start))
 
 
 # ICC and resolution ------------------------------------------------------------------------------

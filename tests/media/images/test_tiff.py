@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,6 +15,7 @@ from PIL import Image
 from filmcolor.errors import MediaError
 from filmcolor.media.images import reader
 from filmcolor.media.images.reader import read_picture
+from filmcolor.media.images.tiff_samples import silent_opencv
 from filmcolor.media.images.writer import refuse_large
 from tests.helpers.stills import Codes, colors, luma_codes, ramp, tiff
 
@@ -241,6 +244,22 @@ def test_floating_point_colour_becomes_16_bits(tmp_path: Path, channels: int) ->
         assert picture.alpha is not None and np.array_equal(picture.alpha, codes[..., 3])
     bright = tiff(tmp_path / "bright.tif", 2 * values, tags)  # type: ignore[arg-type]
     assert "not 0 to 1; scale them" in refusal(bright)
+
+
+@pytest.mark.parametrize("major", [4, 5])
+def test_opencv_is_silent_in_either_version(monkeypatch: pytest.MonkeyPatch, major: int) -> None:
+    """Version 5 has the level of its lines in a module of its own, 4 has not."""
+    levels = [3]
+    place = SimpleNamespace(getLogLevel=lambda: levels[-1], setLogLevel=levels.append)
+    monkeypatch.delattr(cv2.utils, "logging", raising=False)
+    if major == 4:
+        monkeypatch.setattr(cv2, "getLogLevel", place.getLogLevel, raising=False)
+        monkeypatch.setattr(cv2, "setLogLevel", place.setLogLevel, raising=False)
+    else:
+        monkeypatch.setattr(cv2.utils, "logging", place, raising=False)
+    with silent_opencv():
+        assert levels == [3, 0]
+    assert levels == [3, 0, 3]
 
 
 def test_a_scan_that_pillow_finds_too_large(
