@@ -16,7 +16,12 @@ COPY filmcolor filmcolor
 RUN /opt/filmcolor/bin/pip install --no-cache-dir ".[heic,openvino]"
 
 FROM python:${PYTHON}-slim-bookworm
-RUN useradd --uid 1000 --no-create-home filmcolor
+# What OpenCV loads; of these the newest that the base has are the right ones.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libgl1 libglib2.0-0 \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --uid 1000 --no-create-home filmcolor
 COPY --from=build /opt/filmcolor /opt/filmcolor
 COPY containers/health.py /opt/filmcolor/health.py
 # Whoever runs it has a home that can be written to. The page of `filmcolor review` can be reached
