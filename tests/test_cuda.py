@@ -21,7 +21,8 @@ from filmcolor.models.mobilenet_unet.train import MobileNetAdapter
 from filmcolor.models.transfer import Fetched, sent
 from filmcolor.options import Precision
 from filmcolor.stages.compose import chroma_at, compose
-from filmcolor.stages.infer import Together, View, infer, infer_sparsely, look_at
+from filmcolor.stages.infer import Together, View, infer, infer_sparsely
+from filmcolor.stages.look import look_at
 from filmcolor.stages.smooth import smooth
 from filmcolor.stages.things import pack
 from filmcolor.stages.upscale import Enlarger

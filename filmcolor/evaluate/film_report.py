@@ -25,7 +25,8 @@ from filmcolor.models.checkpoint import LoadedModel, load_generator
 from filmcolor.models.device import resolve_device
 from filmcolor.options import ColorOptions, FilmMeasureOptions, Smoothing
 from filmcolor.stages.cast import Cast
-from filmcolor.stages.infer import Together, infer, look_at, needs_things
+from filmcolor.stages.infer import Together, infer, needs_things
+from filmcolor.stages.look import look_at
 from filmcolor.stages.smooth import smooth
 from filmcolor.stages.things import PackedThings, ThingFinder
 from filmcolor.stages.tone import Tone

@@ -32,8 +32,9 @@ from filmcolor.options import ColorOptions, RunOptions
 from filmcolor.prefetch import prefetch
 from filmcolor.stages.cast import Cast
 from filmcolor.stages.chroma_drift import FEWEST_SAMPLES, SPACING, Drift, DriftMeter, DriftPath
-from filmcolor.stages.infer import Together, View, infer, look_at, needs_things
+from filmcolor.stages.infer import Together, View, infer, needs_things
 from filmcolor.stages.interlace import field_view, fields_of, keeps_fields
+from filmcolor.stages.look import look_at
 from filmcolor.stages.smooth import smooth
 from filmcolor.stages.things import PackedThings, ThingFinder
 from filmcolor.throttle import Throttle

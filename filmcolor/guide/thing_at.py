@@ -11,7 +11,8 @@ from filmcolor.guide.geometry import Screen
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.models.coherence import IN_SHOT, decided, shares
 from filmcolor.stages.cast import Thing
-from filmcolor.stages.infer import View, see
+from filmcolor.stages.infer import View
+from filmcolor.stages.look import see
 from filmcolor.stages.things import unpack
 from filmcolor.types import FloatPlane, Frame
 

@@ -19,7 +19,8 @@ from filmcolor.guide.shot_hints import Hints, ShotHints
 from filmcolor.guide.thing_at import place_shares
 from filmcolor.media.images.still_file import read_still
 from filmcolor.stages.cast import Ab, Cast
-from filmcolor.stages.infer import colors_of, needs_things
+from filmcolor.stages.infer import needs_things
+from filmcolor.stages.look import colors_of
 from filmcolor.types import FloatPlane, Frame
 
 _CLEARLY = 0.7

@@ -17,7 +17,7 @@ from filmcolor.guide.thing_choices import thing_name
 from filmcolor.guide.times import FilmTimes
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.stages.cast import Thing
-from filmcolor.stages.infer import colors_of
+from filmcolor.stages.look import colors_of
 from filmcolor.stages.things import Sighting, sighting, unpack_rows, vectors
 from filmcolor.stages.tone import Tone
 from filmcolor.timecode import time_text

@@ -25,8 +25,9 @@ from filmcolor.guide.propagate import Anchor
 from filmcolor.review.table import Table
 from filmcolor.review.ways import Ready, Way, Ways
 from filmcolor.stages.flow_average import reduced
-from filmcolor.stages.infer import Together, infer, look_at, needs_things
+from filmcolor.stages.infer import Together, infer, needs_things
 from filmcolor.stages.known import with_known
+from filmcolor.stages.look import look_at
 from filmcolor.stages.tone import Tone
 from filmcolor.types import AbMap, ColorFrame, FloatPlane, Frame, KnownColors, PixelLayout
 from filmcolor.visual.rgb import PictureMaker, Rgb, resized

@@ -183,7 +183,7 @@ def one_thread_each() -> Iterator[int]:
 
 def show_lightness(frame: Frame, view: View, device: torch.device) -> FloatPlane:
     """L* of a frame (H, W) at model size, as it is stored: that of its `AbMap`."""
-    guide = _guide(view.show(frame.luma)[None, None], view, device)
+    guide = guide_of(view.show(frame.luma)[None, None], view, device)
     return view.restore(Fetched(guide[0, 0].float()).array())
 
 
@@ -280,7 +280,7 @@ class _Batches:
 
 
 @torch.inference_mode()
-def _guide(codes: Luma, view: View, device: torch.device) -> Tensor:
+def guide_of(codes: Luma, view: View, device: torch.device) -> Tensor:
     """L* of codes (N, 1, height, width), on the device."""
     given = sent(codes, device)
     if view.bit_depth > _LISTED_BITS:
@@ -303,7 +303,7 @@ def _run(
     pictures = [view.show(frame.luma) for frame in frames]
     pictures += [pictures[-1]] * (least - len(pictures))
     codes = cast("Luma", np.stack(pictures)[:, None])
-    shown = _guide(codes, view, model.device)
+    shown = guide_of(codes, view, model.device)
     hint = None if hints is None else _hint(hints, len(pictures), view, model.device)
     said: list[Tensor | None] = [None] * len(frames)
     with torch.autocast(model.device.type, torch.bfloat16, enabled=model.half):
@@ -363,30 +363,6 @@ def _pooled(seen: Seen, things: Sequence[ShotThings | None]) -> tuple[Tensor, li
             said.append(None if given is None else given.T.reshape(3, *size))
     made += made[-1:] * (len(seen.decoded) - len(made))
     return torch.cat(made), said
-
-
-@torch.inference_mode()
-def see(frame: Frame, model: LoadedModel, view: View) -> Seen:
-    """What a model that is coherent sees of a frame."""
-    light = _guide(view.show(frame.luma)[None, None], view, model.device)
-    with torch.autocast(model.device.type, torch.bfloat16, enabled=model.half):
-        return model.looker.see(light.contiguous(memory_format=torch.channels_last))
-
-
-@torch.inference_mode()
-def look_at(frame: Frame, model: LoadedModel, view: View) -> Places:
-    """What is seen of a frame, for `ThingFinder`; only of models that are coherent."""
-    return Places.of(see(frame, model, view))
-
-
-@torch.inference_mode()
-def colors_of(decoded: Tensor, model: LoadedModel) -> tuple[Tensor, Tensor]:
-    """The colours ab (K, 2), Lab units, and confidences (K,), 0..1, that things get of which this
-    (K, C) is decoded.
-    """
-    with torch.autocast(model.device.type, torch.bfloat16, enabled=model.half):
-        ab, confidence = model.generator.answer(decoded.to(model.device).T[None, :, :, None])
-    return ab.float().cpu()[0, :, :, 0].T, confidence.float().cpu().flatten()
 
 
 def _hint(known: list[KnownColors], count: int, view: View, device: torch.device) -> Hint:

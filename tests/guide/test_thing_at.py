@@ -16,7 +16,8 @@ from filmcolor.models.card import ModelCard
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.models.coherence import Seen
 from filmcolor.stages.cast import Cast
-from filmcolor.stages.infer import View, look_at
+from filmcolor.stages.infer import View
+from filmcolor.stages.look import look_at
 from filmcolor.stages.things import ThingFinder, sighting
 from filmcolor.types import Box, Frame, Shot
 

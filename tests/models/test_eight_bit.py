@@ -15,7 +15,8 @@ from filmcolor.models.checkpoint import LoadedModel, load_generator
 from filmcolor.models.eight_bit import EightBit, built_in_pictures, judged, measured_ranges
 from filmcolor.models.openvino_engine import OpenVinoInner
 from filmcolor.options import Engine, Precision
-from filmcolor.stages.infer import View, look_at
+from filmcolor.stages.infer import View
+from filmcolor.stages.look import look_at
 from filmcolor.types import Frame
 
 needs_openvino = pytest.mark.skipif(

@@ -18,7 +18,8 @@ from filmcolor.models.card import Descriptor, ModelCard
 from filmcolor.models.checkpoint import LoadedModel
 from filmcolor.models.coherence import Seen, find_things
 from filmcolor.models.device import one_of_several, resolve_device
-from filmcolor.stages.infer import Together, View, infer, infer_sparsely, look_at, show_lightness
+from filmcolor.stages.infer import Together, View, infer, infer_sparsely, show_lightness
+from filmcolor.stages.look import look_at
 from filmcolor.stages.things import pack
 from filmcolor.types import AbMap, Box, Frame, KnownColors, Luma, Uncolored
 
