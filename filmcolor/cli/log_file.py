@@ -14,6 +14,7 @@ import shlex
 import stat
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -111,8 +112,8 @@ def open_log(name: str, level: str, arguments: Sequence[str]) -> None:
     LOGGER.addHandler(handler)
     LOGGER.setLevel(level.upper())
     system = f"Python {platform.python_version()}, {platform.platform()}"
-    LOGGER.info("filmcolor %s, %s, in %s", __version__, system, os.getcwd())
-    LOGGER.info("command: %s", shlex.join(["filmcolor", *arguments]))
+    LOGGER.info("filmcolor %s, %s, in %s", __version__, system, _written(os.getcwd()))
+    LOGGER.info("command: %s", _written(shlex.join(["filmcolor", *arguments])))
 
 
 def close_log(code: int, seconds: float) -> None:
@@ -125,7 +126,14 @@ def close_log(code: int, seconds: float) -> None:
 
 def log_error(text: str, error: BaseException | None = None) -> None:
     """Why the command ends, with the place in the program if there is one."""
-    LOGGER.error("%s", text, exc_info=error)
+    if error is not None:
+        text = f"{text}\n{''.join(traceback.format_exception(error)).rstrip()}"
+    LOGGER.error("%s", _written(text))
+
+
+def _written(text: str) -> str:
+    """The text as any handler can write it: names of files may hold bytes that are no UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _check(name: str) -> None:

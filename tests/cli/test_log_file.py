@@ -89,3 +89,14 @@ def test_a_full_disk_is_told_of_once(
     assert main(["run", film, "--log", "/dev/full", "--quiet"]) == 0
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("warning: --log /dev/full: cannot be written to")
+
+
+def test_a_name_that_is_no_text_can_be_logged_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    log = tmp_path / "run.log"
+    assert main(["run", "not\udcffthere.mp4", "--log", str(log)]) == 3
+    assert "not\\udcffthere.mp4" in log.read_text(encoding="utf-8")
+    assert "not\\udcffthere.mp4" in caplog.text
+    assert caplog.text.encode("utf-8")
