@@ -245,11 +245,11 @@ class Frame:
     """Its even and its odd rows are two fields, taken at different moments."""
     guide: Luma | None = None
     """Codes (height, width) that colour follows instead of `luma`; None where it follows that."""
+    ancillary: Ancillary | None = None
+    """None where nothing is said beside it."""
     mended: NDArray[np.uint8] | None = None
     """Shape (height, width): where `luma` was repaired, `DUST`, `SCRATCH`, or else 0; None where
     it was not."""
-    ancillary: Ancillary | None = None
-    """None where nothing is said beside it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -319,14 +319,14 @@ class ColorFrame:
     duration: int = 0
     key: bool = False
     """The encoder must make this a key frame (first of a shot)."""
-    dust: int = 0
-    """Px of `luma` that hid dust or blotches and were repaired."""
-    scratches: int = 0
-    """The same of scratches."""
     interlaced: bool = False
     """As in `Frame`; then even and odd rows of 4:2:0 chroma belong to the field of that parity."""
     ancillary: Ancillary | None = None
     """As in `Frame`."""
+    dust: int = 0
+    """Px of `luma` that hid dust or blotches and were repaired."""
+    scratches: int = 0
+    """The same of scratches."""
 
 
 @dataclass(frozen=True, slots=True)

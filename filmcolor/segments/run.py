@@ -68,8 +68,9 @@ def fingerprint(context: FilmContext) -> dict[str, str]:
             del chosen[name]
     if chosen["color"]["engine"] in ("auto", "torch"):  # as in older work folders
         del chosen["color"]["engine"]
-    if chosen["color"]["restore"] == ColorOptions().restore:  # likewise
-        del chosen["color"]["restore"], chosen["color"]["restore_strength"]
+    for name in ("restore", "restore_strength"):  # likewise
+        if chosen["color"][name] == getattr(ColorOptions(), name):
+            del chosen["color"][name]
     chosen["insisted"] = chosen.pop("explicit_options")  # as plans in older work folders have it
     chosen["target"] = Path(context.output.target).suffix.lower()
     prints = {}

@@ -31,14 +31,14 @@ class Entry:
     """Digest of the composed planes, before they were encoded."""
     file: str
     """Digest of the segment's file."""
-    dust: int = 0
-    """Px of its frames that hid dust and were repaired."""
-    scratches: int = 0
-    """The same of scratches."""
     settings: str = ""
     """What its frames depend on beside what the whole film depends on; empty for nothing."""
     plan: str = ""
     """As `SegmentFiles.way`; set when it is recorded."""
+    dust: int = 0
+    """Px of its frames that hid dust and were repaired."""
+    scratches: int = 0
+    """The same of scratches."""
 
 
 class SegmentFiles:

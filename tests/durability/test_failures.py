@@ -137,7 +137,7 @@ def test_a_lone_picture_without_memory_ends_with_a_line(
     error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pictures_job(tmp_path)
-    monkeypatch.setattr(pictures, "chroma_at", running_out(pictures.chroma_at, error, 1))
+    monkeypatch.setattr(pictures, "PictureChroma", running_out(pictures.PictureChroma, error, 1))
     arguments = ["run", str(tmp_path / "in" / "0.jpg"), "-o", str(tmp_path / "o.jpg")]
     ended = CliRunner().invoke(commands, [*arguments, "--model", TINY.color.model, "--size", "64"])
     assert ended.exit_code == 1

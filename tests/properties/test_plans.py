@@ -83,6 +83,7 @@ LARGER = {"upscale": st.sampled_from(facts_of(RunOptions)["upscale"].choices)}
 KNOWN = {
     **COLOR,
     "skip": st.booleans(),
+    "restore": st.sampled_from(["none", "all", "dust", "dust,weave"]),
     "look": st.sampled_from(["restrained", "natural", "vivid"]),
     "model": MODELS,
     "strokes": MANY_STROKES,
