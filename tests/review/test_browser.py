@@ -169,6 +169,7 @@ def test_the_keyboard_alone_is_enough(browser: Any, film: Reviewed) -> None:
         )
         assert visit.said == [] and film.target.exists()
         for _ in range(2):
+            tab.wait_for_selector("#undo:enabled")  # not while it is rendered
             now = visit.key()
             tab.keyboard.press("Control+z")
             visit.wait_for_another(now)
